@@ -1,0 +1,166 @@
+"""Every error this project raises on purpose.
+
+* LookalikeError
+  x InputError              the caller sent something we cannot use
+    - SettingsError         a setting has a value we cannot use, or a name we do not know
+    - UnreadableSource      a file or folder could not be opened or read
+    - EmptyImage            there are no bytes
+    - UnreadableImage       the bytes are not an image that we can decode
+    - ImageTooLarge         more bytes, pixels or frames than the settings allow
+    - InvalidName           a bank's name is not one we accept
+    - InvalidModel          a model reference or directory that cannot be used
+  x MismatchError           two artefacts that must agree do not
+    - DimensionMismatch     a vector is not as long as the index expects
+    - ModelMismatch         the index was built with another model
+    - BankMismatch          the bank exists with another kind
+    - SchemaMismatch        the database's schema is not this version's
+    - SnapshotMismatch      a snapshot does not fit its manifest or its log
+  x NotFoundError           no such image, bank or model
+    - IndexNotInitialised   the database holds no tables yet
+  x UnavailableError        nothing is wrong with the request; try again later
+    - DatabaseUnavailable   the database cannot be reached or is locked
+    - ViewNotReady          the vector view has not caught up yet
+"""
+
+
+class LookalikeError(Exception):
+    """Base class: catching it catches everything we raise on purpose."""
+
+    code = "lookalike_error"
+    exit_code = 1
+
+
+class InputError(LookalikeError):
+    """The caller sent something we cannot use."""
+
+    code = "invalid_input"
+    exit_code = 2
+
+
+class SettingsError(InputError):
+    """A setting has a value we cannot use, or a name we do not know."""
+
+    code = "invalid_setting"
+
+
+class UnreadableSource(InputError):
+    """A file or folder could not be opened or read."""
+
+    code = "unreadable_source"
+
+
+class EmptyImage(InputError):
+    """There are no bytes."""
+
+    code = "empty_image"
+
+
+class UnreadableImage(InputError):
+    """The bytes are not an image that we can decode."""
+
+    code = "unreadable_image"
+
+
+class ImageTooLarge(InputError):
+    """The image has more bytes, pixels or frames than the settings allow."""
+
+    code = "image_too_large"
+
+
+class InvalidName(InputError):
+    """A bank's name is not one we accept."""
+
+    code = "invalid_name"
+
+
+class InvalidModel(InputError):
+    """A model reference or directory that cannot be used."""
+
+    code = "invalid_model"
+
+
+class MismatchError(LookalikeError):
+    """Two artefacts that must agree do not."""
+
+    code = "mismatch"
+    exit_code = 3
+
+
+class DimensionMismatch(MismatchError):
+    """A vector is not as long as the index expects."""
+
+    code = "dimension_mismatch"
+
+    def __init__(self, *, expected: int, got: int) -> None:
+        super().__init__(
+            f"The index holds vectors of length {expected}, got one of length {got}. "
+            "Load the model that the index was built with: `lookalike status` names it."
+        )
+        self.expected = expected
+        self.got = got
+
+
+class ModelMismatch(MismatchError):
+    """The index was built with another model than the one loaded."""
+
+    code = "model_mismatch"
+
+    def __init__(self, *, expected: str, got: str) -> None:
+        super().__init__(
+            f"The index holds embeddings of space {expected[:12]}, the loaded model makes space "
+            f"{got[:12]}. Use the model that the index was built with (`lookalike status` names "
+            "it), or start a new index: set LOOKALIKE_HOME to an empty folder and run "
+            "`lookalike init --model ...`."
+        )
+        self.expected = expected
+        self.got = got
+
+
+class BankMismatch(MismatchError):
+    """The bank exists with another kind."""
+
+    code = "bank_mismatch"
+
+
+class SchemaMismatch(MismatchError):
+    """The database's schema is not the one that this version of the program needs."""
+
+    code = "schema_mismatch"
+
+
+class SnapshotMismatch(MismatchError):
+    """A snapshot does not fit its manifest or its log."""
+
+    code = "snapshot_mismatch"
+
+
+class NotFoundError(LookalikeError):
+    """No such image, bank or model."""
+
+    code = "not_found"
+    exit_code = 4
+
+
+class IndexNotInitialised(NotFoundError):
+    """The database holds no tables yet."""
+
+    code = "index_not_initialised"
+
+
+class UnavailableError(LookalikeError):
+    """Nothing is wrong with the request; try again later."""
+
+    code = "unavailable"
+    exit_code = 5
+
+
+class DatabaseUnavailable(UnavailableError):
+    """The database cannot be reached or is locked."""
+
+    code = "database_unavailable"
+
+
+class ViewNotReady(UnavailableError):
+    """The vector view has not caught up yet."""
+
+    code = "view_not_ready"

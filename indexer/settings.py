@@ -1,0 +1,141 @@
+"""Every setting of the indexer, read once from LOOKALIKE_* variables and passed down."""
+
+import difflib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from indexer.errors import SettingsError
+
+PREFIX = "LOOKALIKE_"
+SERVE_PREFIX = "LOOKALIKE_SERVE_"  # search_api's settings
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """What a picture may cost; each is checked before pixels are decoded."""
+
+    max_bytes: int
+    max_pixels: int
+    max_frames: int
+
+
+class Settings(BaseSettings):
+    """Where the index lives, what it accepts and when two pictures match."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    home: Path = Field(
+        default_factory=lambda: Path.home() / ".lookalike",
+        description="Folder that holds all state: the SQLite database and the view snapshots.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the metadata database; SQLite inside the home folder when unset.",  # noqa: E501
+    )
+    model: str | None = Field(
+        default=None,
+        description="Model directory or hf-hub:owner/name; when unset, the model the index was built with, or the shipped one.",  # noqa: E501
+    )
+    device: str = Field(default="auto", description="Torch device; auto takes a GPU when present.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least severe message that is logged."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Log lines for people (text) or for machines (json)."
+    )
+    max_image_bytes: int = Field(
+        default=32 * 2**20, gt=0, description="Largest file accepted, in bytes."
+    )
+    max_image_pixels: int = Field(
+        default=64_000_000, gt=0, description="Largest picture accepted, width times height."
+    )
+    max_image_frames: int = Field(
+        default=1_000, gt=0, description="Most frames an animation may have."
+    )
+    batch_size: int = Field(
+        default=32, gt=0, description="Images encoded and committed together by index add."
+    )
+    decode_threads: int = Field(
+        default_factory=lambda: max(1, os.cpu_count() or 1),
+        gt=0,
+        description="Threads that read and decode pictures during index add.",
+    )
+    snapshot_every: int = Field(
+        default=1_000, gt=0, description="Changes applied to a view before it is written to disk."
+    )
+    pdq_max_distance: int = Field(
+        default=31,
+        ge=0,
+        le=256,
+        description="PDQ near-duplicate threshold in bits, out of 256 (Meta's published value).",
+    )
+    pdq_min_quality: int = Field(
+        default=50,
+        ge=0,
+        le=100,
+        description="Below this PDQ quality a picture is too flat to hash; its PDQ is not compared.",  # noqa: E501
+    )
+    near_duplicate_similarity: float = Field(
+        default=0.96,
+        ge=-1,
+        le=1,
+        description="Cosine similarity from which a match is a near duplicate.",
+    )
+    lookalike_similarity: float = Field(
+        default=0.90,
+        ge=-1,
+        le=1,
+        description="Cosine similarity from which a match is a lookalike.",
+    )
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database to open: the one set, or SQLite inside the home folder."""
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'lookalike.db'}"
+
+
+    @property
+    def image_limits(self) -> ImageLimits:
+        """The limits that every picture is held to."""
+        return ImageLimits(self.max_image_bytes, self.max_image_pixels, self.max_image_frames)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment; keyword arguments that are not None win.
+
+    Raises
+    ------
+    SettingsError
+        A value cannot be used, or a LOOKALIKE_ variable is not a setting.
+    """
+    return read_settings(Settings, except_prefix=SERVE_PREFIX, **overrides)
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def read_settings(cls: type[SettingsT], *, except_prefix: str = "", **overrides: Any) -> SettingsT:
+    """Read one settings class, refusing variables of its prefix that it does not know.
+
+    Variables that start with `except_prefix` belong to another class and are left alone.
+    """
+    prefix = cls.model_config["env_prefix"]
+    known = {prefix + name.upper() for name in cls.model_fields}
+    for name in sorted(os.environ):
+        ours = name.startswith(prefix) and not (except_prefix and name.startswith(except_prefix))
+        if ours and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else "See docs/settings.md for the settings."
+            raise SettingsError(f"{name} is not a setting. {hint}")
+    try:
+        return cls(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{prefix}{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
+        )
+        raise SettingsError(f"Settings that cannot be used: {problems}.") from error

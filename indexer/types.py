@@ -1,0 +1,184 @@
+"""Values that travel between the layers; all frozen, none with behaviour of its own."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rgb = NDArray[np.uint8]
+"""Pixels, (height, width, 3) uint8, upright, sRGB as stored, no alpha."""
+Embeddings = NDArray[np.float32]
+"""(n, d) float32, unit rows."""
+Probabilities = NDArray[np.float32]
+"""(n, classes) float32, in the order of the model card's labels."""
+PdqBits = NDArray[np.uint8]
+"""(n, 32) uint8: 256 bits a row, packed big-endian as PDQ's hex notation writes them."""
+Vectors = NDArray[Any]
+"""(n, d) float32 unit rows, or (n, 32) uint8 packed bits: what one view holds."""
+Keys = NDArray[np.int64]
+"""(n,) int64 image ids; a key repeats where one image has several vectors."""
+
+
+class Tier(StrEnum):
+    """How close a match is, strongest first."""
+
+    EXACT = "exact"
+    NEAR_DUPLICATE = "near_duplicate"
+    LOOKALIKE = "lookalike"
+    NONE = "none"
+
+
+class Signal(StrEnum):
+    """What decided a match."""
+
+    SHA256 = "sha256"
+    PDQ = "pdq"
+    EMBEDDING = "embedding"
+
+
+class BankKind(StrEnum):
+    """Whether a bank accuses or excuses."""
+
+    BLOCK = "block"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedImage:
+    """One picture, decoded once."""
+
+    rgb: Rgb
+    format: str  # Pillow's name, such as JPEG
+    frame_count: int  # 1 for a still picture; `rgb` is the first frame
+
+
+@dataclass(frozen=True, slots=True)
+class Pdq:
+    """A PDQ fingerprint (Meta, ThreatExchange): 256 bits and how much to trust them."""
+
+    bits: bytes  # 32 bytes, in the order of PDQ's hex notation
+    quality: int  # 0 to 100; below about 50 the picture is too flat to hash
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What one forward pass gives for n images."""
+
+    probabilities: Probabilities
+    embeddings: Embeddings
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """An embedding space that the catalog knows: the model that makes its vectors."""
+
+    id: int
+    fingerprint: str  # 64 hex digits
+    model: str  # the reference that loads it: a directory or hf-hub:owner/name
+    dimension: int
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    """An image ready to be written: identity, fingerprints and what the model said."""
+
+    sha256: bytes
+    md5: bytes
+    pdq: Pdq
+    width: int
+    height: int
+    format: str
+    frame_count: int
+    byte_size: int
+    embedding: Embeddings  # (d,) float32, unit length
+    probabilities: Probabilities  # (classes,) float32
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStamp:
+    """Where an image was found, and what tells that the file has not changed since."""
+
+    uri: str  # absolute path of a local file, or a URL
+    size: int  # bytes
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSource:
+    """What the catalog remembers of one source."""
+
+    image_id: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """A named set of reference entries."""
+
+    id: int
+    name: str
+    kind: BankKind
+    created_at: datetime
+    entry_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One member of a bank."""
+
+    id: int
+    bank: str
+    kind: BankKind
+    image_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """What the catalog holds of one active image."""
+
+    id: int
+    sha256: bytes
+    md5: bytes
+    pdq: Pdq
+    width: int
+    height: int
+    format: str
+    frame_count: int
+    byte_size: int
+    created_at: datetime
+    sources: tuple[str, ...]  # oldest first
+    entries: tuple[Entry, ...]
+    embedding: Embeddings | None  # (d,) float32 in the space asked for
+    probabilities: dict[str, float]  # by label, in the space asked for
+
+
+@dataclass(frozen=True, slots=True)
+class VectorChanges:
+    """A stretch of the log as a view needs it: what each touched image's vectors are now."""
+
+    watermark: int  # every change up to and including this number is covered
+    keys: Keys
+    vectors: Vectors  # row i belongs to keys[i]
+    removed: Keys  # images that no longer have a vector
+
+
+class ChangeFeed(Protocol):
+    """The log, seen by one view."""
+
+    @property
+    def log_id(self) -> str:
+        """Identity of the log: a snapshot of another log's view must not be used."""
+
+    def head(self) -> int:
+        """Return the number of the last committed change; 0 for an empty log."""
+
+    def read(self, after: int, limit: int) -> VectorChanges:
+        """Return the effect of up to `limit` changes numbered above `after`.
+
+        The watermark equals `after` when there are none.
+        """

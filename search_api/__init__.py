@@ -1,0 +1,1 @@
+"""Lookalike over HTTP: everything here translates between requests and `indexer`."""
