@@ -1,0 +1,119 @@
+"""Fingerprints of an image: SHA-256 and MD5 of its bytes, PDQ of its pixels."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pdqhash
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer.types import Pdq, PdqBits, Rgb
+
+# PDQ blurs at full resolution, which costs 157 ms at 2048 px and 4.6 ms at 512 px. Meta's own
+# program scales to 512 px first, too (DOWNSAMPLE_DIMS in ThreatExchange's pdqio.cpp).
+_LONGEST_SIDE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class PdqOrientations:
+    """The PDQ of one picture as it is and as it would be mirrored and turned."""
+
+    bits: PdqBits  # (8, 32); row 0 is the picture as it is
+    quality: int  # 0 to 100, of the picture as it is
+
+
+def sha256(data: bytes) -> bytes:
+    """Return the SHA-256 digest, 32 bytes: an image's identity."""
+    return hashlib.sha256(data).digest()
+
+
+def md5(data: bytes) -> bytes:
+    """Return the MD5 digest, 16 bytes: older lists hold nothing else."""
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def pdq(rgb: Rgb) -> Pdq:
+    """Hash a picture with PDQ.
+
+    Parameters
+    ----------
+    rgb : ndarray of shape (h, w, 3), uint8
+        Upright pixels, as `images.decode` gives them.
+
+    Returns
+    -------
+    Pdq
+        Quality 0 and no set bits when the picture is under 5 px wide or high.
+    """
+    bits, quality = _hash(_scale(rgb))
+    return Pdq(bits.tobytes(), quality)
+
+
+def pdq_orientations(rgb: Rgb) -> PdqOrientations:
+    """Hash a picture in its eight orientations, so that a query finds mirrored and turned copies.
+
+    Parameters
+    ----------
+    rgb : ndarray of shape (h, w, 3), uint8
+        Upright pixels, as `images.decode` gives them.
+
+    Returns
+    -------
+    PdqOrientations
+        Rows 0 to 3: turned counter-clockwise by 0, 90, 180 and 270 degrees; rows 4 to 7: mirrored
+        left to right, then turned likewise. Row 0 and the quality equal those of `pdq`.
+
+    Notes
+    -----
+    The pixels are turned, not the hash: `pdqhash.compute_dihedral`, which derives all eight from
+    one pass, missed 2 of 7 mirrored and 5 of 7 upside-down copies within PDQ's threshold; this way
+    finds all of them within 6 bits.
+    """
+    scaled = _scale(rgb)
+    turned = [np.rot90(side, turns) for side in (scaled, scaled[:, ::-1]) for turns in range(4)]
+    bits, qualities = zip(*map(_hash, turned), strict=True)
+    return PdqOrientations(np.stack(bits), qualities[0])
+
+
+def hamming(left: PdqBits, right: PdqBits) -> NDArray[np.int64]:
+    """Count the bits in which two sets of fingerprints differ, each with each.
+
+    Parameters
+    ----------
+    left : ndarray of shape (n, 32), uint8
+    right : ndarray of shape (m, 32), uint8
+
+    Returns
+    -------
+    ndarray of shape (n, m), int64
+        Distances in bits, 0 to 256.
+    """
+    left_words = np.ascontiguousarray(left).view(np.uint64)
+    right_words = np.ascontiguousarray(right).view(np.uint64)
+    distances = np.zeros((len(left), len(right)), np.int64)
+    for ours, theirs in zip(left_words.T, right_words.T, strict=True):  # word by word saves memory
+        distances += np.bitwise_count(ours[:, np.newaxis] ^ theirs[np.newaxis, :])
+    return distances
+
+
+def _scale(rgb: Rgb) -> Rgb:
+    """Shrink to the longest side; smaller pictures stay as they are.
+
+    Bilinear, because it stays closest to both: on 57 photos 10.1 bits on average to the full-size
+    hash (box 10.3, bicubic 10.3, Lanczos 10.4) and 0.8 bits between copies of different size
+    (box 3.1, bicubic and Lanczos 0.5 to 0.6).
+    """
+    height, width = rgb.shape[:2]
+    if max(height, width) <= _LONGEST_SIDE:
+        return rgb
+    scale = _LONGEST_SIDE / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR))
+
+
+def _hash(rgb: Rgb) -> tuple[NDArray[np.uint8], int]:
+    """Hash pixels as they are: (32,) uint8 in the order of PDQ's hex notation, and the quality."""
+    # pdqhash walks memory row by row and gives garbage for a turned view: hand it a copy.
+    vector, quality = pdqhash.compute(np.ascontiguousarray(rgb))
+    return np.packbits(vector), int(quality)

@@ -1,0 +1,179 @@
+"""From a folder in timm's format to a model that is known to work in one pass."""
+# ruff: noqa: TID253 -- part of the torch adapter: only torch_encoder.py imports it
+
+import hashlib
+import textwrap
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import timm
+import torch
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from timm.data.config import resolve_data_config
+from timm.data.transforms_factory import create_transform
+
+from indexer.errors import InvalidModel
+from indexer.model.card import ModelCard, Preprocessing, space_fingerprint
+from indexer.model.config import read_config, read_labels
+from indexer.model.references import ModelFolder
+
+_LONGEST_REASON: Final = 300  # characters; torch lists every tensor that does not fit
+_PROBE_IMAGES: Final = 2
+_PROBE_TOLERANCE: Final = 1e-4  # float32 sums in another order differ by about 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A timm model in evaluation mode on its device, with all that is needed to use it."""
+
+    module: Any  # timm's methods are in no type that torch knows
+    transform: Any  # PIL image to tensor (3, h, w) float32
+    card: ModelCard
+
+
+def load_model(folder: ModelFolder, device: torch.device) -> LoadedModel:
+    """Build the model of a folder and check it.
+
+    Raises
+    ------
+    InvalidModel
+        A file is damaged, the two files do not fit each other, or the architecture does not give
+        classes and an embedding in one pass.
+    """
+    config = read_config(folder.config)
+    module = _build(folder).to(device)
+    preprocessing, transform = _preprocessing(module, folder)
+    dimension = _probe(module, preprocessing["input_size"], device, folder)
+    with folder.weights.open("rb") as file:
+        weights_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    card = ModelCard(
+        reference=folder.reference,
+        architecture=config.architecture,
+        labels=read_labels(
+            module.pretrained_cfg.get("label_names"), module.num_classes, folder.config
+        ),
+        dimension=dimension,
+        **preprocessing,
+        licence=module.pretrained_cfg.get("license"),
+        weights_sha256=weights_sha256,
+        fingerprint=space_fingerprint(
+            weights_sha256=weights_sha256,
+            architecture=config.architecture,
+            model_args=config.model_args,
+            preprocessing=preprocessing,
+        ),
+    )
+    return LoadedModel(module, transform, card)
+
+
+def one_pass(module: Any, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the logits (n, classes) and what the classifier made them from, (n, d)."""
+    features = module.forward_features(batch)
+    pooled = module.forward_head(features, pre_logits=True)
+    logits = module.get_classifier()(pooled) if module.num_classes else pooled
+    return logits.float(), pooled.float()
+
+
+def _build(folder: ModelFolder) -> Any:
+    """Let timm build the model, and make sure that every tensor of it comes from the file."""
+    try:
+        with safe_open(folder.weights, framework="pt") as file:
+            stored = set(file.keys())
+    except (OSError, SafetensorError) as error:
+        raise InvalidModel(
+            f"{folder.weights} is not a readable safetensors file: {error}. Fetch it again."
+        ) from error
+    try:
+        # timm takes model.safetensors before any other file of the folder; resolve() made sure
+        # that it is there.
+        module: Any = timm.create_model(f"local-dir:{folder.path}", pretrained=True).eval()
+    except Exception as error:  # a config can name any architecture with any arguments
+        raise InvalidModel(
+            f"timm {timm.__version__} cannot build the model of {folder.config} with the tensors "
+            f"of {folder.weights.name} ({textwrap.shorten(str(error), _LONGEST_REASON)}). The two "
+            "files must come from the same model, and timm must be new enough to know it."
+        ) from error
+    # Where the counts differ, timm leaves the classifier random and says nothing.
+    stated = module.pretrained_cfg.get("num_classes")
+    built = getattr(module, "num_classes", stated)  # without the attribute it fails the probe
+    if stated != built:
+        raise InvalidModel(
+            f"{folder.config} states {stated} classes and builds a model with {built}. Make "
+            '"num_classes" agree with the one in "model_args".'
+        )
+    # Some architectures load loosely. Names may differ in weights of another origin, which timm
+    # translates; where all names are known, each must be there.
+    wanted = {name for name in module.state_dict() if not name.endswith("num_batches_tracked")}
+    if stored <= module.state_dict().keys() and wanted - stored:
+        raise InvalidModel(
+            f"{folder.weights} lacks tensors that the model needs: "
+            f"{', '.join(sorted(wanted - stored)[:5])}. Fetch it again."
+        )
+    return module
+
+
+def _preprocessing(module: Any, folder: ModelFolder) -> tuple[Preprocessing, Any]:
+    """Return timm's preprocessing for inference, as values and as a transform of PIL images."""
+    try:
+        resolved = resolve_data_config(  # type: ignore[no-untyped-call]
+            {}, pretrained_cfg=module.pretrained_cfg
+        )
+        channels, height, width = (int(size) for size in resolved["input_size"])
+        preprocessing = Preprocessing(
+            input_size=(channels, height, width),
+            interpolation=str(resolved["interpolation"]),
+            crop_pct=float(resolved["crop_pct"]),
+            crop_mode=str(resolved["crop_mode"]),
+            mean=tuple(float(value) for value in resolved["mean"]),
+            std=tuple(float(value) for value in resolved["std"]),
+        )
+        transform = create_transform(**preprocessing, is_training=False)
+        transform(Image.new("RGB", (width, height)))
+    except Exception as error:  # whatever the values of the config make timm and torchvision raise
+        raise InvalidModel(
+            f"The preprocessing in {folder.config} cannot be used: {error!r}. Compare its "
+            '"pretrained_cfg" with the model\'s original.'
+        ) from error
+    if channels != 3:  # noqa: PLR2004 -- red, green, blue
+        raise InvalidModel(
+            f"{folder.config} is for pictures of {channels} channels. Use a model for RGB."
+        )
+    return preprocessing, transform
+
+
+def _probe(
+    module: Any, input_size: tuple[int, int, int], device: torch.device, folder: ModelFolder
+) -> int:
+    """Check on noise that one pass gives the logits of a plain call; return the embedding's length.
+
+    Some architectures, such as distilled ones with two heads, do not split this way.
+    """
+    noise = np.random.default_rng(0).standard_normal((_PROBE_IMAGES, *input_size), np.float32)
+    try:
+        with torch.inference_mode():
+            batch = torch.from_numpy(noise).to(device)
+            expected = module(batch)
+            logits, pooled = one_pass(module, batch)
+            finite = bool(torch.isfinite(logits).all() and torch.isfinite(pooled).all())
+            same = pooled.ndim == 2 and torch.allclose(  # noqa: PLR2004 -- (n, d)
+                logits, expected, rtol=_PROBE_TOLERANCE, atol=_PROBE_TOLERANCE
+            )
+    except Exception as error:  # an architecture without these methods, or with other results
+        raise _does_not_split(folder, textwrap.shorten(repr(error), _LONGEST_REASON)) from error
+    if not finite:
+        raise InvalidModel(
+            f"The model of {folder.weights} does not give finite numbers. Its weights are damaged: "
+            "fetch them again."
+        )
+    if not same:
+        raise _does_not_split(folder, "its features and classifier do not give its own logits")
+    return int(pooled.shape[1])
+
+
+def _does_not_split(folder: ModelFolder, reason: str) -> InvalidModel:
+    return InvalidModel(
+        f"The architecture in {folder.config} does not give classes and an embedding in one pass "
+        f"({reason}). Use one with forward_features, forward_head and a single classifier."
+    )
