@@ -9,6 +9,7 @@
     - ImageTooLarge         more bytes, pixels or frames than the settings allow
     - InvalidName           a bank's name is not one we accept
     - InvalidModel          a model reference or directory that cannot be used
+    - UnusableOutput        the model gave no finite probabilities or embedding for an image
   x MismatchError           two artefacts that must agree do not
     - DimensionMismatch     a vector is not as long as the index expects
     - ModelMismatch         the index was built with another model
@@ -20,6 +21,7 @@
   x UnavailableError        nothing is wrong with the request; try again later
     - DatabaseUnavailable   the database cannot be reached or is locked
     - ViewNotReady          the vector view has not caught up yet
+    - SnapshotNotWritten    a view could not be written to disk
 """
 
 
@@ -77,6 +79,20 @@ class InvalidModel(InputError):
     """A model reference or directory that cannot be used."""
 
     code = "invalid_model"
+
+
+class UnusableOutput(InputError):
+    """The model gave no finite probabilities or embedding for an image."""
+
+    code = "unusable_output"
+
+    def __init__(self, *, rows: tuple[int, ...], model: str) -> None:
+        super().__init__(
+            f"The model {model} gave no usable answer (not finite, or an embedding of zero length) "
+            f"for row(s) {', '.join(map(str, rows))} of the batch. Leave those images out; if it "
+            "happens for every image the weights are damaged: fetch the model again."
+        )
+        self.rows = rows
 
 
 class MismatchError(LookalikeError):
@@ -164,3 +180,9 @@ class ViewNotReady(UnavailableError):
     """The vector view has not caught up yet."""
 
     code = "view_not_ready"
+
+
+class SnapshotNotWritten(UnavailableError):
+    """A view could not be written to disk; what is there already is untouched."""
+
+    code = "snapshot_not_written"

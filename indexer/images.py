@@ -30,6 +30,7 @@ _TO_UPRIGHT = {  # EXIF orientation to what undoes it; 1 is upright
     8: Image.Transpose.ROTATE_90,
 }
 _MAX_16_BIT = 2**16 - 1
+_PILLOW_MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # it warns from half of that
 
 
 def decode(data: bytes, limits: ImageLimits) -> DecodedImage:
@@ -108,8 +109,9 @@ def _pillow_faults(limits: ImageLimits) -> Iterator[None]:
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLarge(
-            f"The picture is too large to decode safely: {error} The limit is "
-            f"{limits.max_pixels:,} pixels (LOOKALIKE_MAX_IMAGE_PIXELS). Shrink the picture."
+            f"The picture has more pixels than the limit of {limits.max_pixels:,} "
+            f"(LOOKALIKE_MAX_IMAGE_PIXELS), or than Pillow's own of {_PILLOW_MAX_PIXELS:,}, which "
+            "no setting raises. Shrink it."
         ) from error
     except MemoryError as error:
         raise ImageTooLarge(
@@ -118,8 +120,8 @@ def _pillow_faults(limits: ImageLimits) -> Iterator[None]:
         ) from error
     except Exception as error:  # Pillow's readers raise no closed set of types on bad data
         raise UnreadableImage(
-            f"The picture is damaged or cut short ({str(error) or type(error).__name__}). "
-            "Fetch or export it again."
+            "The picture is damaged, cut short or of a rare kind that cannot be decoded "
+            f"({str(error) or type(error).__name__}). Fetch or export it again."
         ) from error
 
 

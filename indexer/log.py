@@ -6,6 +6,8 @@ from typing import Literal
 
 import structlog
 
+_OURS = ("indexer", "search_api", "uvicorn")  # libraries speak up from WARNING, or with DEBUG
+
 
 def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
     """Send every log line, ours and the libraries', to stderr in one format."""
@@ -34,7 +36,10 @@ def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel(level if level == "DEBUG" else max(logging.WARNING, logging.getLevelName(level)))
+    for name in _OURS:
+        logging.getLogger(name).setLevel(level)
+    logging.captureWarnings(capture=True)  # libraries warn of odd files; stderr is for log lines
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

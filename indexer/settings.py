@@ -13,6 +13,7 @@ from indexer.errors import SettingsError
 
 PREFIX = "LOOKALIKE_"
 SERVE_PREFIX = "LOOKALIKE_SERVE_"  # search_api's settings
+SHIPPED_MODEL = "shipped"  # reference of the model that comes with the package
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,13 @@ class Settings(BaseSettings):
         description="Below this PDQ quality a picture is too flat to hash; its PDQ is not compared.",  # noqa: E501
     )
     near_duplicate_similarity: float = Field(
-        default=0.96,
+        default=0.93,
         ge=-1,
         le=1,
         description="Cosine similarity from which a match is a near duplicate.",
     )
     lookalike_similarity: float = Field(
-        default=0.90,
+        default=0.88,
         ge=-1,
         le=1,
         description="Cosine similarity from which a match is a lookalike.",
@@ -97,7 +98,6 @@ class Settings(BaseSettings):
     def resolved_database_url(self) -> str:
         """The database to open: the one set, or SQLite inside the home folder."""
         return self.database_url or f"sqlite:///{self.home.absolute() / 'lookalike.db'}"
-
 
     @property
     def image_limits(self) -> ImageLimits:

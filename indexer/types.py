@@ -1,9 +1,9 @@
-"""Values that travel between the layers; all frozen, none with behaviour of its own."""
+"""Values that travel between the layers; all frozen, none with behaviour beyond making itself."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,3 +182,160 @@ class ChangeFeed(Protocol):
 
         The watermark equals `after` when there are none.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How one stored image compares with a query, signal by signal."""
+
+    same_bytes: bool
+    pdq_distance: int | None  # bits, least over the query's orientations; None when either is flat
+    similarity: float  # cosine
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The tier that evidence reaches, and what decided it."""
+
+    tier: Tier
+    decided_by: Signal
+    threshold: float | None  # bits for pdq, cosine for embedding, None for sha256
+    threshold_source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """The allow entry that excuses a match."""
+
+    bank: str
+    entry_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One stored image (or bank entry) that the query resembles, with the evidence."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    tier: Tier
+    """How close it is."""
+    decided_by: Signal
+    """The signal that decided the tier."""
+    threshold: float | None
+    """The bound that signal was held to: bits for pdq, cosine for embedding, null for sha256."""
+    threshold_source: str | None
+    """Where the bound came from: settings or request; null for sha256."""
+    similarity: float
+    """Cosine similarity of the embeddings, -1 to 1, higher is closer."""
+    pdq_distance: int | None
+    """Hamming distance in bits, 0 to 256, least over 8 orientations; null if a picture is flat."""
+    bank: str | None
+    """The bank whose entry this is; null for an image of the gallery that is in no bank."""
+    bank_kind: BankKind | None
+    """block accuses, allow excuses."""
+    entry_id: int | None
+    """The bank's entry."""
+    image_id: int
+    """The stored image."""
+    source: str | None
+    """Where the stored image was first found; null when no source of it is left."""
+    suppressed_by: Suppression | None
+    """The allow entry that excuses this match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to one query: the strongest tier reached, and everything that led to it."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    query: str
+    """The name of the file that was asked about."""
+    tier: Tier
+    """The strongest tier of the matches that are neither suppressed nor from an allow bank."""
+    banks: tuple[str, ...]
+    """The block banks hit by those matches, strongest first."""
+    matches: tuple[Match, ...]
+    """Strongest first."""
+    probabilities: dict[str, float]
+    """The model's class probabilities by label."""
+    model: str
+    """Fingerprint of the embedding space that the similarities were measured in."""
+    sha256: str
+    """SHA-256 of the query's bytes, hexadecimal."""
+    pdq: str
+    """PDQ of the query, hexadecimal."""
+    pdq_quality: int
+    """0 to 100; a picture below the threshold of the settings is not compared by PDQ."""
+    watermark: int
+    """The last change of the log that the search had seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What the model says of one picture."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    query: str
+    """The name of the file that was asked about."""
+    probabilities: dict[str, float]
+    """The model's class probabilities by label."""
+    model: str
+    """Fingerprint of the model's embedding space."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSummary:
+    """A stored image as people and clients see it."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    image_id: int
+    """The stored image."""
+    sha256: str
+    """SHA-256 of its bytes, hexadecimal."""
+    md5: str
+    """MD5 of its bytes, hexadecimal."""
+    pdq: str
+    """PDQ, hexadecimal."""
+    pdq_quality: int
+    """0 to 100."""
+    width: int
+    """Pixels, after the EXIF orientation was applied."""
+    height: int
+    """Pixels, after the EXIF orientation was applied."""
+    format: str
+    """File format, such as JPEG."""
+    frame_count: int
+    """1 for a still picture."""
+    byte_size: int
+    """Size of the file in bytes."""
+    created_at: datetime
+    """When it was first indexed."""
+    sources: tuple[str, ...]
+    """Where it was found, oldest first."""
+    entries: tuple[Entry, ...]
+    """The bank entries that it is."""
+    probabilities: dict[str, float]
+    """The model's class probabilities by label."""
+
+    @classmethod
+    def of(cls, record: ImageRecord) -> Self:
+        """Leave the embedding out and write the fingerprints in hexadecimal."""
+        return cls(
+            image_id=record.id,
+            sha256=record.sha256.hex(),
+            md5=record.md5.hex(),
+            pdq=record.pdq.bits.hex(),
+            pdq_quality=record.pdq.quality,
+            width=record.width,
+            height=record.height,
+            format=record.format,
+            frame_count=record.frame_count,
+            byte_size=record.byte_size,
+            created_at=record.created_at,
+            sources=record.sources,
+            entries=record.entries,
+            probabilities=record.probabilities,
+        )

@@ -1,18 +1,38 @@
-"""The real command and the real server, as processes of their own."""
+"""The real command and the real server: as processes of their own, or within the test's."""
 
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
+from typer.testing import CliRunner
+
+from indexer.settings import Settings
+from search_api.cli import app
 
 COMMAND = str(Path(sys.executable).with_name("lookalike"))
+PHOTOS = Path(__file__).parents[2] / "photos"
+_WAIT = 120  # seconds; loading the model on a busy machine is slow
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command printed."""
+
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
 
 
 @dataclass(frozen=True)
@@ -24,30 +44,26 @@ class Index:
     extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def settings(self) -> Settings:
+        """Settings of this index, for work on it within the test's process."""
+        return Settings(home=self.home, database_url=self.database_url)
+
+    @property
     def environment(self) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("LOOKALIKE_")}
         url = {"LOOKALIKE_DATABASE_URL": self.database_url} if self.database_url else {}
         return {**inherited, "LOOKALIKE_HOME": str(self.home), **url, **self.extra}
 
-    def run(self, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end and hold it to an exit code."""
-        done = subprocess.run(
-            [COMMAND, *map(str, arguments)],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
-
-    def json(self, *arguments: object, code: int = 0) -> Any:
-        """Run a command with --json and return what it printed."""
-        return json.loads(self.run(*arguments, "--json", code=code).stdout)
+    def run(self, *arguments: object, code: int = 0) -> Done:
+        """Run a command as a process to its end and hold it to an exit code."""
+        with self.start(*arguments) as process:
+            stdout, stderr = process.communicate(timeout=_WAIT)
+        assert process.returncode == code, f"exit {process.returncode}\n{stdout}\n{stderr}"
+        assert "Traceback" not in stderr, stderr
+        return Done(stdout, stderr)
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
-        """Start a command and leave it running."""
+        """Start a command as a process and leave it running."""
         return subprocess.Popen(
             [COMMAND, *map(str, arguments)],
             env=self.environment,
@@ -56,22 +72,45 @@ class Index:
             text=True,
         )
 
+    def run_here(self, *arguments: object, code: int = 0) -> Done:
+        """Run a command within this process, which has the libraries loaded already.
+
+        Logging stays as the test run has it: it belongs to the whole process.
+        """
+        ours = {name: None for name in os.environ if name.startswith("LOOKALIKE_")}
+        with patch("indexer.log.configure_logging"):
+            result = CliRunner().invoke(app, [*map(str, arguments)], env=ours | self.environment)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, f"exit {result.exit_code}\n{result.output}"
+        return Done(result.stdout, result.stderr)
+
     @contextmanager
     def serve(self) -> Iterator[httpx.Client]:
-        """Start a server on a free loopback port; end it by its own process."""
-        server = subprocess.Popen(
-            [COMMAND, "serve", "--port", "0"],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert server.stdout is not None
-        try:
-            line = server.stdout.readline()
-            assert line.startswith("Listening on http://127.0.0.1:"), line
-            with httpx.Client(base_url=line.split()[2], timeout=60) as client:
-                yield client
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-            server.stdout.close()
+        """Start a server on a free loopback port; stop it as a service manager does."""
+        with tempfile.TemporaryFile("w+") as log:
+            server = subprocess.Popen(
+                [COMMAND, "serve", "--port", "0"],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+            assert server.stdout is not None
+            try:
+                line = server.stdout.readline()
+                assert line.startswith("Listening on http://127.0.0.1:"), _text(log)
+                with httpx.Client(base_url=line.split()[2], timeout=_WAIT) as client:
+                    yield client
+            finally:
+                server.terminate()
+                code = server.wait(timeout=30)
+                server.stdout.close()
+            assert code == 0, f"exit {code}\n{_text(log)}"
+            assert "Traceback" not in _text(log), _text(log)
+
+
+def _text(log: Any) -> str:
+    log.seek(0)
+    text: str = log.read()
+    return text

@@ -1,0 +1,75 @@
+"""Which cosine similarity separates copies from strangers? Chooses the default thresholds.
+
+Every query of the DEV benchmark is compared with every reference. For each bound the pairs above it
+are counted: precision is the share of true copies among them, recall the share of all copies.
+The defaults are the lowest bounds, rounded up to two digits, at which precision reaches 0.99
+(near duplicate) and 0.90 (lookalike).
+
+Example: python benchmarks/thresholds.py ../shared/bench/dev
+"""
+
+import argparse
+from concurrent.futures import ThreadPoolExecutor
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+
+from dev_set import DEFAULT, load_dev_set
+from indexer.images import decode
+from indexer.model import load_encoder
+from indexer.settings import SHIPPED_MODEL, Settings
+from indexer.types import Embeddings
+
+PRECISIONS = (0.999, 0.99, 0.95, 0.90, 0.80)
+BATCH = 32
+
+
+def embed(paths: list[Path]) -> Embeddings:
+    """Return (n, d) unit embeddings of the pictures."""
+    encoder = load_encoder(SHIPPED_MODEL)
+    limits = Settings().image_limits
+
+    def prepare(path: Path) -> np.ndarray:
+        return encoder.prepare(decode(path.read_bytes(), limits).rgb)
+
+    rows = []
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(paths), BATCH):
+            pixels = np.stack(list(pool.map(prepare, paths[start : start + BATCH])))
+            rows.append(encoder.forward(pixels).embeddings)
+    return np.concatenate(rows)
+
+
+def main() -> None:
+    """Print the bound for each precision."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT)
+    dev = load_dev_set(parser.parse_args().folder)
+    references = list(dev.references)
+    column = {path: index for index, path in enumerate(references)}
+
+    similarity = embed([case.query for case in dev.cases]) @ embed(references).T
+    copy = np.zeros(similarity.shape, bool)
+    for row, case in enumerate(dev.cases):
+        if case.reference is not None:
+            copy[row, column[case.reference]] = True
+
+    order = np.argsort(-similarity, axis=None)
+    bounds = similarity.ravel()[order]
+    found = np.cumsum(copy.ravel()[order])
+    precision = found / np.arange(1, len(found) + 1)
+    print(f"{len(dev.cases)} queries, {len(references)} references, {copy.sum()} copies")
+    print("| precision | cosine at least | default | recall |")
+    print("|---|---|---|---|")
+    for wanted in PRECISIONS:
+        last = np.flatnonzero(precision >= wanted).max()
+        bound = bounds[last]
+        print(
+            f"| {wanted} | {bound:.4f} | {ceil(bound * 100) / 100:.2f} "
+            f"| {found[last] / copy.sum():.3f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

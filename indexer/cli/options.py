@@ -1,0 +1,35 @@
+"""Options that several commands share, and the settings that they override."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.settings import Settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+ModelReference = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="DIR|hf-hub:OWNER/NAME",
+        help="Model to load; by default the one that the index was built with.",
+    ),
+]
+Banks = Annotated[
+    list[str] | None,
+    typer.Option("--bank", metavar="NAME", help="Only entries of this bank; may be repeated."),
+]
+Images = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture files.")]
+
+RowLimit = Annotated[int, typer.Option("--limit", min=1, help="Most rows shown.")]
+
+
+def load(model: str | None = None) -> Settings:
+    """Read the settings, let options win, and set up logging."""
+    from indexer.log import configure_logging  # noqa: PLC0415 -- keeps --help quick
+    from indexer.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings(model=model)
+    configure_logging(settings.log_level, settings.log_format)
+    return settings

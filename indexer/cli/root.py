@@ -1,0 +1,70 @@
+"""The command tree; one file a noun, and one place where errors become exit codes."""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import indexer
+from indexer.cli import bank, db, index, model, search, setup
+from indexer.errors import LookalikeError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class Commands(TyperGroup):
+    """Prints errors of ours in one line, without a traceback, and exits with their code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except LookalikeError as error:
+            typer.echo(f"Error ({error.code}): {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt:
+            typer.echo("Interrupted. What was committed is kept; run it again to go on.", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="lookalike",
+    help="Find lookalikes of known unsafe images: index, search, explain.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 -- typer calls it so
+    if value:
+        typer.echo(f"lookalike {indexer.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Find lookalikes of known unsafe images: index, search, explain.
+
+    All state lives under LOOKALIKE_HOME (default ~/.lookalike); LOOKALIKE_DATABASE_URL moves the
+    metadata to Postgres.
+
+    Example: lookalike init && lookalike index add photos/ --bank known-unsafe
+    """
+
+
+app.command("init")(setup.init)
+app.command("status")(setup.status)
+app.command("search")(search.search)
+app.command("classify")(search.classify)
+app.add_typer(index.app, name="index")
+app.add_typer(bank.app, name="bank")
+app.add_typer(model.app, name="model")
+app.add_typer(db.app, name="db")

@@ -1,0 +1,133 @@
+"""`search` and `classify`: ask about pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from indexer.cli.options import AsJson, Banks, Images, ModelReference, load
+from indexer.cli.output import print_json, print_table, shorten_path
+from indexer.errors import InputError
+from indexer.settings import Settings
+from indexer.types import Match, Verdict
+
+AnswerT = TypeVar("AnswerT")
+
+
+def search(
+    images: Images,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Most matches shown.")] = 10,
+    bank: Banks = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=-1, max=1, help="Cosine from which a match is a lookalike."),
+    ] = None,
+    model: ModelReference = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether pictures are copies or lookalikes of what the index holds, with the evidence.
+
+    With --json one picture gives one verdict and several give an array. A picture that cannot be
+    read is reported, the others are answered, and the exit code is 2.
+
+    Example: lookalike search suspect.jpg --bank known-unsafe -k 5 --json
+    """
+    from indexer.matching import open_matcher  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load(model)
+    with open_store(settings.resolved_database_url) as store:
+        matcher = open_matcher(store, settings)
+        verdicts, failed = _ask(
+            images,
+            settings,
+            lambda data, name: matcher.match(
+                data, name, k=k, banks=bank or (), threshold=threshold
+            ),
+        )
+    if as_json:
+        _print_answers(verdicts, asked=len(images))
+    else:
+        for verdict in verdicts:
+            _print_verdict(verdict)
+    if failed:
+        raise typer.Exit(InputError.exit_code)
+
+
+def classify(images: Images, model: ModelReference = None, *, as_json: AsJson = False) -> None:
+    """Print the model's class probabilities of pictures.
+
+    Example: lookalike classify upload.png --json
+    """
+    from indexer.matching import open_classifier  # noqa: PLC0415 -- keeps --help quick
+
+    settings = load(model)
+    classifier = open_classifier(settings)
+    answers, failed = _ask(images, settings, classifier.classify)
+    if as_json:
+        _print_answers(answers, asked=len(images))
+    else:
+        for answer in answers:
+            rows = [(label, f"{p:.4f}") for label, p in answer.probabilities.items()]
+            print_table(answer.query, ["label", "probability"], rows)
+    if failed:
+        raise typer.Exit(InputError.exit_code)
+
+
+def _ask(
+    images: list[Path], settings: Settings, answer: Callable[[bytes, str], AnswerT]
+) -> tuple[list[AnswerT], int]:
+    """Answer each picture; report the unreadable ones and count them."""
+    from indexer.sources import read  # noqa: PLC0415 -- keeps --help quick
+
+    answers: list[AnswerT] = []
+    for image in images:
+        try:
+            answers.append(answer(read(image, settings.max_image_bytes), str(image)))
+        except InputError as error:
+            typer.echo(f"{image}: {error} ({error.code})", err=True)
+    return answers, len(images) - len(answers)
+
+
+def _print_answers(answers: list[AnswerT], *, asked: int) -> None:
+    """Print an array, or the one answer that was asked for."""
+    if asked > 1:
+        print_json(answers)
+    elif answers:
+        print_json(answers[0])
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    """Print one verdict: the answer in a line, then the evidence as a table."""
+    hit = f", in {', '.join(verdict.banks)}" if verdict.banks else ""
+    labels = ", ".join(f"{label} {p:.3f}" for label, p in verdict.probabilities.items())
+    typer.echo(f"{verdict.query}: {verdict.tier}{hit}")
+    typer.echo(f"model: {labels}")
+    if not verdict.matches:
+        return
+    print_table(
+        None,
+        ["tier", "bank", "cosine", "PDQ", "decided by", "image", "source"],
+        [
+            (
+                match.tier + (" (suppressed)" if match.suppressed_by else ""),
+                match.bank,
+                f"{match.similarity:.3f}",
+                match.pdq_distance,
+                _reason(match),
+                match.image_id,
+                shorten_path(match.source),
+            )
+            for match in verdict.matches
+        ],
+    )
+
+
+def _reason(match: Match) -> str:
+    """Say which signal decided, and the bound it was held to."""
+    if match.threshold is None:
+        return f"{match.decided_by}: same bytes"
+    relation = "≤" if match.decided_by == "pdq" else "≥"
+    return f"{match.decided_by} {relation} {match.threshold:g}"

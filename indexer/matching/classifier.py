@@ -1,0 +1,51 @@
+"""Class probabilities of a picture, without an index."""
+
+from collections.abc import Sequence
+
+from indexer.errors import IndexNotInitialised
+from indexer.images import decode
+from indexer.model import Encoder, load_encoder
+from indexer.settings import SHIPPED_MODEL, ImageLimits, Settings
+from indexer.spaces import model_reference
+from indexer.store import open_store
+from indexer.types import Classification, Probabilities
+
+
+def by_label(labels: Sequence[str], probabilities: Probabilities) -> dict[str, float]:
+    """Name each of a picture's probabilities, (classes,) float32."""
+    return dict(zip(labels, probabilities.tolist(), strict=True))
+
+
+class Classifier:
+    """Asks the model about pictures; safe to use from several threads."""
+
+    def __init__(self, encoder: Encoder, limits: ImageLimits) -> None:
+        self._encoder = encoder
+        self._limits = limits
+
+    def classify(self, data: bytes, name: str) -> Classification:
+        """Return the class probabilities of one picture, called `name` in the answer.
+
+        Raises
+        ------
+        InputError
+            The picture cannot be read or is too large.
+        """
+        encoding = self._encoder.encode([decode(data, self._limits).rgb])
+        return Classification(
+            query=name,
+            probabilities=by_label(self._encoder.card.labels, encoding.probabilities[0]),
+            model=self._encoder.card.fingerprint,
+        )
+
+
+def open_classifier(settings: Settings) -> Classifier:
+    """Load the model of the settings, or of the index, or the shipped one."""
+    reference = settings.model
+    if reference is None:
+        try:
+            with open_store(settings.resolved_database_url) as store:
+                reference = model_reference(store, settings)
+        except IndexNotInitialised:
+            reference = SHIPPED_MODEL
+    return Classifier(load_encoder(reference, settings.device), settings.image_limits)

@@ -1,0 +1,56 @@
+"""The one embedding space that an index is bound to, and the model that makes it."""
+
+from indexer.errors import IndexNotInitialised, ModelMismatch
+from indexer.model import Encoder, load_encoder
+from indexer.settings import SHIPPED_MODEL, Settings
+from indexer.store import Store
+from indexer.types import Space
+
+
+def bind_space(store: Store, settings: Settings) -> Space:
+    """Bind an index to the model of the settings, once; later calls check that it is the same.
+
+    Raises
+    ------
+    ModelMismatch
+        The index is bound to another model already.
+    """
+    encoder = load_encoder(model_reference(store, settings), settings.device)
+    card = encoder.card
+    with store.writer() as writer:
+        return writer.register_space(
+            fingerprint=card.fingerprint,
+            model=card.reference,
+            architecture=card.architecture,
+            dimension=card.dimension,
+            labels=card.labels,
+        )
+
+
+def load_bound_encoder(store: Store, settings: Settings) -> tuple[Encoder, Space]:
+    """Load the model of the index and make sure that its embeddings belong there.
+
+    Raises
+    ------
+    IndexNotInitialised
+        The index is not bound to a model yet.
+    ModelMismatch
+        The settings name another model than the one the index is bound to.
+    """
+    with store.reader() as catalog:
+        space = catalog.active_space()
+    if space is None:
+        raise IndexNotInitialised("The index is not bound to a model yet. Run `lookalike init`.")
+    encoder = load_encoder(model_reference(store, settings), settings.device)
+    if encoder.card.fingerprint != space.fingerprint:
+        raise ModelMismatch(expected=space.fingerprint, got=encoder.card.fingerprint)
+    return encoder, space
+
+
+def model_reference(store: Store, settings: Settings) -> str:
+    """Return what to load: the settings' model, or the index's own, or the shipped one."""
+    if settings.model is not None:
+        return settings.model
+    with store.reader() as catalog:
+        space = catalog.active_space()
+    return space.model if space else SHIPPED_MODEL

@@ -1,0 +1,131 @@
+"""Connections and transactions by the rules of each database, with its failures made ours.
+
+Commit order must be number order in the log, so a writer holds one lock from before it reads the
+last number until its commit: BEGIN IMMEDIATE in SQLite, an advisory lock in Postgres.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from sqlite3 import SQLITE_BUSY
+from sqlite3 import Connection as SqliteConnection
+from sqlite3 import OperationalError as SqliteError
+from time import monotonic, sleep
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import (
+    DatabaseError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    SQLAlchemyError,
+    TimeoutError,  # noqa: A004 -- SQLAlchemy's: no connection became free in its pool
+)
+
+from indexer.errors import DatabaseUnavailable
+from indexer.store.address import is_sqlite, location
+
+LOCK_WAIT = 30
+"""Seconds that a writer waits for the ones before it, and a connection for its server."""
+_LOG_LOCK = 7_204_319  # arbitrary, next to the key that migrations/env.py takes
+_WRITING = "lookalike_writing"  # execution option that _begin_sqlite looks at
+
+
+def make_engine(url: URL) -> Engine:
+    """Make an engine for an address that `parse_address` returned; nothing is opened yet."""
+    if is_sqlite(url):
+        # isolation_level None stops pysqlite from opening (and closing) transactions of its own
+        engine = create_engine(
+            url,
+            hide_parameters=True,
+            connect_args={"timeout": LOCK_WAIT, "isolation_level": None},
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    # a URL's own connect_timeout wins: connect_args would override it
+    timeout = {} if "connect_timeout" in url.query else {"connect_timeout": LOCK_WAIT}
+    return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=timeout)
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a transaction that sees one state of the database, from its first statement on.
+
+    Raises
+    ------
+    DatabaseUnavailable
+        The connection fails or is lost.
+    """
+    with unavailable_when_failing(engine.url), engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Give a transaction that holds the log's lock; it commits unless an exception leaves it.
+
+    Raises
+    ------
+    DatabaseUnavailable
+        The connection fails or is lost, or other writers kept the lock for `LOCK_WAIT` seconds.
+    """
+    with unavailable_when_failing(engine.url), engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            # each statement must see what the writer before us has committed
+            connection.execution_options(isolation_level="READ COMMITTED")
+        else:
+            connection.execution_options(**{_WRITING: True})
+        with connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT}s'"))
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOG_LOCK})
+            yield connection
+
+
+@contextmanager
+def unavailable_when_failing(url: URL) -> Iterator[None]:
+    """Turn failures of the database itself into DatabaseUnavailable; mistakes of ours pass."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        failed = isinstance(error, OperationalError | InterfaceError | InternalError | TimeoutError)
+        # sqlite3 reports a damaged file, or one that is no database, as a bare DatabaseError
+        if not failed and type(error) is not DatabaseError:
+            raise
+        reason = str(getattr(error, "orig", None) or error).strip()
+        raise DatabaseUnavailable(
+            f"The database {location(url)} cannot be used now: {reason}. Check that it is running "
+            "and that no other program keeps it locked, then try again."
+        ) from error
+
+
+def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
+    """Set what SQLite keeps per connection."""
+    _switch_to_wal(connection)  # readers and the writer do not wait for each other
+    connection.execute("PRAGMA synchronous = FULL")  # what is acknowledged survives power loss
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _switch_to_wal(connection: SqliteConnection) -> None:
+    """Set the journal's mode, which the file keeps; SQLite does not wait for the lock by itself."""
+    give_up = monotonic() + LOCK_WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except SqliteError as error:
+            if error.sqlite_errorcode != SQLITE_BUSY or monotonic() > give_up:
+                raise
+            sleep(0.05)
+        else:
+            return
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin, taking the write lock at once for a writer: it could not be had later for sure."""
+    writing = connection.get_execution_options().get(_WRITING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

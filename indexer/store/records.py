@@ -1,0 +1,113 @@
+"""Putting image records together from their tables, in a handful of statements per thousands."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, null, select
+
+from indexer.store.models import (
+    BankRow,
+    ClassificationRow,
+    EmbeddingRow,
+    EntryRow,
+    ImageRow,
+    SourceRow,
+)
+from indexer.store.parameters import chunks
+from indexer.types import BankKind, Entry, ImageRecord, Pdq
+
+
+def read_records(
+    connection: Connection, ids: Sequence[int], space_id: int | None, *, with_embedding: bool
+) -> dict[int, ImageRecord]:
+    """Return the active images among `ids` with their open sources and active entries.
+
+    Parameters
+    ----------
+    ids : sequence of int
+    space_id : int or None
+        Space of the probabilities and the embedding; None gives neither.
+    with_embedding : bool
+        Whether to read the vectors, by far the largest part of a record.
+
+    Returns
+    -------
+    dict of int to ImageRecord
+        By id, in the order of the ids asked for.
+    """
+    records: dict[int, ImageRecord] = {}
+    for chunk in chunks(ids):
+        found = {row.id: row for row in _images(connection, chunk, space_id, with_embedding)}
+        sources = _sources(connection, chunk)
+        entries = _entries(connection, chunk)
+        for image_id in chunk:
+            if row := found.get(image_id):
+                records[image_id] = ImageRecord(
+                    id=row.id,
+                    sha256=row.sha256,
+                    md5=row.md5,
+                    pdq=Pdq(row.pdq, row.pdq_quality),
+                    width=row.width,
+                    height=row.height,
+                    format=row.format,
+                    frame_count=row.frame_count,
+                    byte_size=row.byte_size,
+                    created_at=row.created_at,
+                    sources=tuple(sources[image_id]),
+                    entries=tuple(entries[image_id]),
+                    embedding=row.vector,
+                    probabilities=row.probabilities or {},
+                )
+    return records
+
+
+def _images(
+    connection: Connection,
+    ids: Sequence[int],
+    space_id: int | None,
+    with_embedding: bool,  # noqa: FBT001 -- passed on from a keyword
+) -> Sequence[Row[Any]]:
+    vector = EmbeddingRow.vector if with_embedding else null()
+    statement = (
+        select(ImageRow.__table__, ClassificationRow.probabilities, vector.label("vector"))
+        .select_from(ImageRow)
+        .outerjoin(
+            ClassificationRow,
+            and_(ClassificationRow.image_id == ImageRow.id, ClassificationRow.space_id == space_id),
+        )
+        .where(ImageRow.id.in_(ids), ImageRow.removed_at.is_(None))
+    )
+    if with_embedding:
+        statement = statement.outerjoin(
+            EmbeddingRow,
+            and_(EmbeddingRow.image_id == ImageRow.id, EmbeddingRow.space_id == space_id),
+        )
+    return connection.execute(statement).all()
+
+
+def _sources(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[str]]:
+    """Return the open sources by image, oldest first."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    statement = (
+        select(SourceRow.image_id, SourceRow.uri)
+        .where(SourceRow.image_id.in_(ids), SourceRow.closed_at.is_(None))
+        .order_by(SourceRow.id)
+    )
+    for image_id, uri in connection.execute(statement):
+        found[image_id].append(uri)
+    return found
+
+
+def _entries(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[Entry]]:
+    """Return the active entries by image, oldest first."""
+    found: defaultdict[int, list[Entry]] = defaultdict(list)
+    statement = (
+        select(EntryRow.id, EntryRow.image_id, BankRow.name, BankRow.kind)
+        .join(BankRow, BankRow.id == EntryRow.bank_id)
+        .where(EntryRow.image_id.in_(ids), EntryRow.removed_at.is_(None))
+        .order_by(EntryRow.id)
+    )
+    for entry_id, image_id, bank, kind in connection.execute(statement):
+        found[image_id].append(Entry(entry_id, bank, BankKind(kind), image_id))
+    return found

@@ -1,0 +1,104 @@
+"""The store: one opened metadata database, and its read and write transactions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Engine, select
+
+from indexer.store.address import location, parse_address
+from indexer.store.catalog import Catalog
+from indexer.store.engine import make_engine, reading, writing
+from indexer.store.models import CatalogInfo
+from indexer.store.schema import require_current
+from indexer.store.writer import Writer
+
+
+class Store:
+    """A metadata database whose schema has been checked; safe to use from several threads."""
+
+    def __init__(self, engine: Engine, log_id: str) -> None:
+        self._engine = engine
+        self._log_id = log_id
+
+    @property
+    def log_id(self) -> str:
+        """Identity of the change log (a UUID): views of another log must not be used with it."""
+        return self._log_id
+
+    @property
+    def location(self) -> str:
+        """The database's URL without its password."""
+        return location(self._engine.url)
+
+    @contextmanager
+    def reader(self) -> Iterator[Catalog]:
+        """Read in one transaction that sees one state of the catalog, whatever is committed since.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            The database cannot be reached, or the connection is lost.
+        """
+        with reading(self._engine) as connection:
+            yield Catalog(connection)
+
+    @contextmanager
+    def writer(self) -> Iterator[Writer]:
+        """Write in one transaction; one writer at a time, the others wait for it.
+
+        It commits when the block ends, and rolls back when an exception leaves it.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            The database cannot be reached, the connection is lost, or others kept it locked.
+        """
+        with writing(self._engine) as connection:
+            yield Writer(connection)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_store(url: str) -> Store:
+    """Open a metadata database.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy URL: `sqlite:////folder/lookalike.db` or `postgresql://user:password@host/name`.
+
+    Raises
+    ------
+    SettingsError
+        The URL is not one of those.
+    DatabaseUnavailable
+        The database cannot be reached.
+    IndexNotInitialised
+        It holds no tables yet.
+    SchemaMismatch
+        Its schema is not this version's.
+    """
+    engine = make_engine(parse_address(url))
+    try:
+        require_current(engine)
+        with reading(engine) as connection:
+            log_id = connection.execute(select(CatalogInfo.log_id)).scalar_one()
+    except BaseException:
+        engine.dispose()
+        raise
+    return Store(engine, log_id)

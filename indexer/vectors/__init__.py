@@ -1,0 +1,29 @@
+"""Derived views over the log: vectors by key, found by nearness.
+
+The engines are imported from their own modules (`faiss_index`, `binary_index`), so that importing
+this package loads none of them.
+"""
+
+from indexer.vectors.base import KeySet, LocalIndex, VectorIndex
+from indexer.vectors.hits import (
+    DistanceHits,
+    DistanceRangeHits,
+    Hits,
+    RangeHits,
+    SimilarityHits,
+    SimilarityRangeHits,
+)
+from indexer.vectors.view import VectorView
+
+__all__ = [
+    "DistanceHits",
+    "DistanceRangeHits",
+    "Hits",
+    "KeySet",
+    "LocalIndex",
+    "RangeHits",
+    "SimilarityHits",
+    "SimilarityRangeHits",
+    "VectorIndex",
+    "VectorView",
+]

@@ -1,0 +1,187 @@
+"""What every vector index promises, whichever engine is behind it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+
+from indexer.types import Keys, Vectors
+from indexer.vectors.hits import Hits, RangeHits
+
+
+class KeySet:
+    """An immutable set of keys: a search restricted to it considers nothing else.
+
+    The restriction holds while searching, not afterwards, so k hits come back where the set has
+    k keys. Indexes cache what they derive from a set for as long as the object lives: make one
+    for each bank and pass the same object again.
+
+    Parameters
+    ----------
+    keys : iterable of int, or ndarray of shape (n,), int64
+        In any order; repeats count once.
+    """
+
+    __slots__ = ("__weakref__", "_keys")
+
+    def __init__(self, keys: Iterable[int] | Keys) -> None:
+        given = keys if isinstance(keys, np.ndarray) else list(keys)
+        self._keys: Keys = np.unique(np.array(given, dtype=np.int64))
+        self._keys.flags.writeable = False
+
+    @property
+    def keys(self) -> Keys:
+        """The members, (n,) int64, ascending, read-only."""
+        return self._keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __repr__(self) -> str:
+        return f"KeySet({len(self)} keys)"
+
+
+class VectorIndex(Protocol):
+    """Vectors by key, searched by one thread or many while one thread changes them.
+
+    A key names an image and may own several vectors (the frames of an animation).
+    """
+
+    @property
+    def metric(self) -> str:
+        """`cosine` or `hamming`."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector: floats (cosine) or bits (hamming)."""
+
+    def __len__(self) -> int:
+        """Count the live vectors."""
+
+    def keys(self) -> Keys:
+        """Return the live keys, (len(self),) int64, ascending; one for each vector."""
+
+    def reconstruct(self, keys: Keys) -> tuple[Keys, Vectors]:
+        """Return the live vectors of some keys, ordered by key.
+
+        Returns
+        -------
+        keys : ndarray of shape (m,), int64
+            One for each vector; keys that the index does not hold are left out.
+        vectors : ndarray of shape (m, d)
+            A copy.
+        """
+
+    def add(self, keys: Keys, vectors: Vectors) -> None:
+        """Give each key exactly these vectors, in place of any that it had.
+
+        Parameters
+        ----------
+        keys : ndarray of shape (n,), int64
+            Not negative; a key may repeat, and then owns several of the vectors.
+        vectors : ndarray of shape (n, d), float32 unit rows, or (n, d // 8), uint8
+
+        Raises
+        ------
+        InputError
+            Nothing was added: keys or vectors of another kind, not finite, or not unit length.
+        DimensionMismatch
+            Nothing was added: vectors of another length.
+        """
+
+    def remove(self, keys: Keys) -> None:
+        """Remove every vector of these keys; keys that are not there are ignored."""
+
+    def search(self, queries: Vectors, k: int, within: KeySet | None = None) -> Hits:
+        """Find the k nearest keys of each query; a key counts with its nearest vector.
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n, d), float32 unit rows, or (n, d // 8), uint8
+        k : int
+            At least 1; may exceed the number of keys.
+        within : KeySet, optional
+            Consider only these keys.
+
+        Raises
+        ------
+        InputError, DimensionMismatch
+            As for `add`.
+        """
+
+    def range_search(
+        self, queries: Vectors, threshold: float, within: KeySet | None = None
+    ) -> RangeHits:
+        """Find every key at the threshold or nearer.
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n, d), float32 unit rows, or (n, d // 8), uint8
+        threshold : float
+            The lowest cosine similarity, or the highest Hamming distance in bits.
+        within : KeySet, optional
+            Consider only these keys.
+
+        Raises
+        ------
+        InputError, DimensionMismatch
+            As for `add`.
+        """
+
+
+class Sink(Protocol):
+    """Where the bytes of one file go."""
+
+    def write(self, data: bytes, /) -> int:
+        """Write all of `data` and return its length."""
+
+
+class FileKeeper(Protocol):
+    """Where an index puts its files: a snapshot being written."""
+
+    def write(self, name: str, write: Callable[[Sink], None]) -> None:
+        """Write a new file."""
+
+    def keep(self, name: str, write: Callable[[Sink], None]) -> None:
+        """Take over the file of that name from the snapshot before, or write it.
+
+        Only for files whose content never changes under one name.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRecord:
+    """What a manifest says of one segment."""
+
+    id: str  # 32 hex digits; the segment's file names begin with it
+    rows: int  # vectors in it, dead ones included
+    dead: int  # vectors in it that no longer count
+
+
+class LocalIndex(VectorIndex, Protocol):
+    """A vector index in this process's memory, which its view writes to disk."""
+
+    def freeze(self) -> Self:
+        """Return an index that shares this one's memory and does not change with it."""
+
+    def save(self, files: FileKeeper) -> Sequence[SegmentRecord]:
+        """Write the index into a snapshot; what an earlier snapshot holds is not written again.
+
+        Raises
+        ------
+        OSError
+            A file could not be written.
+        """
+
+    def load(self, folder: Path, segments: Sequence[SegmentRecord]) -> None:
+        """Fill an empty index with what `save` wrote.
+
+        Raises
+        ------
+        SnapshotMismatch
+            A file does not hold what its record says.
+        OSError
+            A file could not be read.
+        """

@@ -1,0 +1,117 @@
+"""What a snapshot folder holds, and whether it still does."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from indexer.errors import SnapshotMismatch
+from indexer.vectors.base import SegmentRecord
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a snapshot and the view that loads it must agree on."""
+
+    view: str
+    log_id: str
+    metric: str
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """What tells that a file is whole."""
+
+    size: int  # bytes
+    sha256: str  # 64 hex digits
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything that a snapshot says of itself."""
+
+    identity: Identity
+    watermark: int
+    vectors: int  # live ones
+    segments: tuple[SegmentRecord, ...]
+    files: dict[str, FileRecord]
+
+    def to_json(self) -> str:
+        """Write the manifest with a checksum over itself."""
+        body = {"format_version": FORMAT_VERSION, **asdict(self)}
+        return json.dumps({**body, "checksum": _checksum(body)}, indent=1) + "\n"
+
+    @classmethod
+    def read(cls, folder: Path, expected: Identity) -> "Manifest":
+        """Read a snapshot's manifest and look whether its files are there in full length.
+
+        Raises
+        ------
+        SnapshotMismatch
+            It is not a manifest that we wrote, it is another view's, or files are missing.
+        OSError
+            It could not be read.
+        """
+        manifest = cls._parse(folder / MANIFEST)
+        for field in fields(Identity):
+            said, wanted = getattr(manifest.identity, field.name), getattr(expected, field.name)
+            if said != wanted:
+                raise SnapshotMismatch(f"{folder} has {field.name} {said!r}, expected {wanted!r}.")
+        for name, record in manifest.files.items():
+            size = (folder / name).stat().st_size
+            if size != record.size:
+                raise SnapshotMismatch(
+                    f"{folder / name} has {size} bytes, its manifest says {record.size}."
+                )
+        return manifest
+
+    @classmethod
+    def _parse(cls, path: Path) -> "Manifest":
+        try:
+            body = json.loads(path.read_bytes())
+            checksum = body.pop("checksum")
+            version = body.pop("format_version")
+            if version != FORMAT_VERSION:
+                raise SnapshotMismatch(
+                    f"{path} has format {version!r}, this version of the program reads "
+                    f"{FORMAT_VERSION}."
+                )
+            if checksum != _checksum({"format_version": version, **body}):
+                raise SnapshotMismatch(f"{path} does not have the checksum that it says.")
+            return cls(
+                identity=Identity(**body["identity"]),
+                watermark=body["watermark"],
+                vectors=body["vectors"],
+                segments=tuple(SegmentRecord(**segment) for segment in body["segments"]),
+                files={name: FileRecord(**record) for name, record in body["files"].items()},
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SnapshotMismatch(f"{path} is not a manifest that we wrote: {error!r}.") from error
+
+    def verify_files(self, folder: Path) -> None:
+        """Compare every file with its checksum; costs reading them all.
+
+        Raises
+        ------
+        SnapshotMismatch
+            A file's content changed after it was written.
+        OSError
+            A file could not be read.
+        """
+        for name, record in self.files.items():
+            with (folder / name).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest != record.sha256:
+                raise SnapshotMismatch(
+                    f"{folder / name} has SHA-256 {digest}, its manifest says {record.sha256}."
+                )
+
+
+def _checksum(body: dict[str, Any]) -> str:
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,155 @@
+"""Exact search over several segments: each is asked, the answers are joined."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.types import Keys, Vectors
+from indexer.vectors.base import KeySet
+from indexer.vectors.segments import Gaps, Segment, Selection
+
+MATRIX_QUERIES = 20
+"""From this many queries on FAISS multiplies matrices (its `distance_compute_blas_threshold`),
+unless rows are masked: 7 times slower at 256 queries of 1792 floats, measured. So large batches
+are searched unmasked, and dead rows dropped afterwards."""
+WIDEN = 4
+"""How many times more rows are fetched for queries that one fetch leaves undecided."""
+
+
+def nearest(
+    segments: Sequence[Segment],
+    queries: Vectors,
+    k: int,
+    within: KeySet | None,
+    worst: np.float32 | np.int32,
+) -> tuple[NDArray[np.int64], Gaps]:
+    """Find the k nearest keys of each query.
+
+    Keys that tie are ordered by key even where only some of them fit into k, however they are
+    spread over segments. To that end a query is decided only when k keys are strictly nearer
+    than any row that was not fetched; the undecided ones fetch more.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+    queries : ndarray of shape (n, d)
+    k : int
+    within : KeySet or None
+    worst : scalar of the gaps' type
+        Larger than any gap; stands where there is no key.
+
+    Returns
+    -------
+    keys : ndarray of shape (n, k), int64
+        -1 where there is no key.
+    gaps : ndarray of shape (n, k)
+        Lowest first.
+    """
+    found_keys = np.full((len(queries), k), -1, np.int64)
+    found_gaps: Gaps = np.full((len(queries), k), worst)
+    undecided = np.arange(len(queries)) if segments else np.arange(0)
+    masked = len(queries) < MATRIX_QUERIES
+    fetch = k + 1
+    while len(undecided):
+        asked = queries[undecided]
+        parts = [
+            _fetch(s, asked, fetch, _selection(s, within, masked=masked), worst) for s in segments
+        ]
+        keys = np.concatenate([part[0] for part in parts], axis=1)
+        gaps = np.concatenate([part[1] for part in parts], axis=1)
+        unseen = np.min([part[2] for part in parts], axis=0)
+        if any(segment.repeats for segment in segments):
+            gaps = _one_row_a_key(keys, gaps, worst)
+        keys[gaps == worst] = -1
+        enough = np.count_nonzero(gaps < unseen[:, None], axis=1) >= k
+        decided = enough | (unseen == worst)
+        order = np.lexsort((keys[decided], gaps[decided]))[:, :k]
+        width = order.shape[1]
+        found_keys[undecided[decided], :width] = np.take_along_axis(keys[decided], order, axis=1)
+        found_gaps[undecided[decided], :width] = np.take_along_axis(gaps[decided], order, axis=1)
+        undecided = undecided[~decided]
+        masked = True
+        fetch *= WIDEN
+    return found_keys, found_gaps
+
+
+def up_to(
+    segments: Sequence[Segment], queries: Vectors, gap: float, within: KeySet | None
+) -> tuple[NDArray[np.int64], Keys, Gaps]:
+    """Find every key that is not farther than `gap` from each query.
+
+    Returns
+    -------
+    offsets : ndarray of shape (n + 1,), int64
+        Those of query i are at `offsets[i]:offsets[i + 1]`.
+    keys : ndarray of shape (offsets[-1],), int64
+    gaps : ndarray of shape (offsets[-1],)
+        Lowest first within a query, ties by key.
+    """
+    masked = len(queries) < MATRIX_QUERIES
+    numbers, keys, gaps = [], [], []
+    for segment in segments:
+        bitmap = _selection(segment, within, masked=masked).bitmap
+        offsets, found, rows = segment.rows.up_to(queries, gap, bitmap)
+        number = np.repeat(np.arange(len(queries)), np.diff(offsets))
+        if segment.dead is not None and bitmap is None:
+            live = ~segment.dead[rows]
+            number, found, rows = number[live], found[live], rows[live]
+        numbers.append(number)
+        keys.append(segment.keys[rows])
+        gaps.append(found)
+    if not segments:
+        nothing = np.zeros(0, np.int64)
+        return np.zeros(len(queries) + 1, np.int64), nothing, nothing
+    return _join(np.concatenate(numbers), np.concatenate(keys), np.concatenate(gaps), len(queries))
+
+
+def _selection(segment: Segment, within: KeySet | None, *, masked: bool) -> Selection:
+    if within is not None:
+        return segment.selection(within)
+    return segment.live_selection() if masked else Selection(None, len(segment.keys))
+
+
+def _fetch(
+    segment: Segment,
+    queries: Vectors,
+    fetch: int,
+    selection: Selection,
+    worst: np.float32 | np.int32,
+) -> tuple[NDArray[np.int64], Gaps, Gaps]:
+    """Return keys and gaps, (n, w) each, and the least gap that an unfetched row can have, (n,)."""
+    count = min(fetch, selection.count)
+    if not count:
+        none = (len(queries), 0)
+        return np.empty(none, np.int64), np.full(none, worst), np.full(len(queries), worst)
+    gaps, rows = segment.rows.nearest(queries, count, selection.bitmap)
+    unseen: Gaps = np.full(len(queries), worst)
+    if count < selection.count:
+        unseen[:] = gaps[:, -1]
+    if segment.dead is not None and selection.bitmap is None:
+        gaps[segment.dead[rows]] = worst
+    return segment.keys[rows], gaps, unseen
+
+
+def _one_row_a_key(keys: NDArray[np.int64], gaps: Gaps, worst: np.float32 | np.int32) -> Gaps:
+    """Return the gaps, (n, w), with all but the nearest row of each key put out of reach."""
+    order = np.lexsort((gaps, keys))
+    ordered = np.take_along_axis(keys, order, axis=1)
+    again = np.zeros(keys.shape, np.bool_)
+    np.put_along_axis(again, order[:, 1:], ordered[:, 1:] == ordered[:, :-1], axis=1)
+    return np.where(again, worst, gaps)
+
+
+def _join(
+    numbers: NDArray[np.int64], keys: Keys, gaps: Gaps, queries: int
+) -> tuple[NDArray[np.int64], Keys, Gaps]:
+    """Order rows by query, gap and key, keeping the nearest of each key and query."""
+    order = np.lexsort((gaps, keys, numbers))
+    first = np.ones(len(order), np.bool_)
+    same_query = numbers[order][1:] == numbers[order][:-1]
+    first[1:] = ~(same_query & (keys[order][1:] == keys[order][:-1]))
+    kept = order[first]
+    kept = kept[np.lexsort((keys[kept], gaps[kept], numbers[kept]))]
+    offsets = np.searchsorted(numbers[kept], np.arange(queries + 1))
+    return offsets, keys[kept], gaps[kept]

@@ -1,0 +1,33 @@
+"""The console script: the indexer's commands and `serve`."""
+
+from typing import Annotated
+
+import typer
+
+from indexer.cli import app
+from indexer.cli.options import ModelReference, load
+
+__all__ = ["app"]
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one; default 8000.")
+    ] = None,
+    model: ModelReference = None,
+) -> None:
+    """Answer over HTTP; what other processes add is found within a second.
+
+    The address is printed once the server is ready. There is no access control yet: keep it on
+    loopback or behind something that has.
+
+    Example: lookalike serve --port 8000
+    """
+    from search_api.server import run  # noqa: PLC0415 -- keeps --help quick
+    from search_api.settings import load_serve_settings  # noqa: PLC0415
+
+    run(load(model), load_serve_settings(host=host, port=port))

@@ -1,0 +1,117 @@
+"""The only place that knows which error is which HTTP status."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from indexer.errors import (
+    EmptyImage,
+    ImageTooLarge,
+    InputError,
+    InvalidModel,
+    LookalikeError,
+    MismatchError,
+    NotFoundError,
+    UnavailableError,
+    UnreadableImage,
+)
+
+log = structlog.get_logger(__name__)
+PROBLEM = "application/problem+json"
+
+STATUS: dict[type[LookalikeError], HTTPStatus] = {
+    InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    EmptyImage: HTTPStatus.BAD_REQUEST,
+    ImageTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnreadableImage: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    InvalidModel: HTTPStatus.INTERNAL_SERVER_ERROR,
+    MismatchError: HTTPStatus.CONFLICT,
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    LookalikeError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    type: str = Field(examples=["urn:lookalike:unreadable_image"])
+    """Stable name of the kind of problem."""
+    title: str = Field(examples=["unreadable_image"])
+    """The stable code alone."""
+    status: int = Field(examples=[415])
+    """The HTTP status."""
+    detail: str = Field(examples=["The bytes are not an image of a format that we read."])
+    """What happened and what to do next."""
+
+
+def status_for(error: LookalikeError) -> HTTPStatus:
+    """Return the status of the nearest listed ancestor of `error`."""
+    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+def problem(
+    code: str, status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Return an `application/problem+json` response."""
+    body = Problem(type=f"urn:lookalike:{code}", title=code, status=status, detail=detail)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": "1", **(headers or {})}
+    return JSONResponse(body.model_dump(), status, headers, PROBLEM)
+
+
+def problems(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """Describe the problem documents of a route for OpenAPI."""
+    return {
+        int(status): {
+            "description": status.phrase,
+            "content": {PROBLEM: {"schema": Problem.model_json_schema()}},
+        }
+        for status in statuses
+    }
+
+
+async def _ours(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, LookalikeError):  # pragma: no cover -- registered for ours only
+        raise error
+    return problem(error.code, status_for(error), str(error))
+
+
+async def _validation(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):  # pragma: no cover -- as above
+        raise error
+    detail = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    return problem("invalid_request", HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):  # pragma: no cover -- as above
+        raise error
+    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    return problem(code, error.status_code, str(error.detail), error.headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("request failed", path=request.url.path, exc_info=error)
+    return problem(
+        "internal_error",
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "The server failed in a way that it did not foresee; its log has the details.",
+    )
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make every error a problem document."""
+    app.add_exception_handler(LookalikeError, _ours)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)

@@ -1,0 +1,63 @@
+"""The examples of the OpenAPI document; a test holds them to the schemas."""
+
+from typing import Any
+
+SPACE = "9f2b6f6f0f9a4d3c8c1f2f0f6f3a5f1f7a0c9d8e7b6a5f4e3d2c1b0a99887766"
+SHA256 = "5e2c9f0f6a8f8c4b7f5f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c8d7e6f5a4b3c2d"
+PDQ = "f8f8f0cce0f4e84d0e370a22028f67f0b36e2ed596623e1d33e6339c4e9c9b22"
+
+PROBABILITIES = {
+    "Drawing": 0.0012,
+    "Hentai": 0.0004,
+    "Neutral": 0.9971,
+    "Porn": 0.0005,
+    "Sexy": 0.0008,
+}
+MATCH = {
+    "tier": "near_duplicate",
+    "decided_by": "pdq",
+    "threshold": 31.0,
+    "threshold_source": "settings",
+    "similarity": 0.9712,
+    "pdq_distance": 8,
+    "bank": "known-unsafe",
+    "bank_kind": "block",
+    "entry_id": 17,
+    "image_id": 4211,
+    "source": "/data/known/0007.jpg",
+    "suppressed_by": None,
+}
+VERDICT = {
+    "query": "upload.jpg",
+    "tier": "near_duplicate",
+    "banks": ["known-unsafe"],
+    "matches": [MATCH],
+    "probabilities": PROBABILITIES,
+    "model": SPACE,
+    "sha256": SHA256,
+    "pdq": PDQ,
+    "pdq_quality": 100,
+    "watermark": 90210,
+}
+CLASSIFICATION = {"query": "upload.jpg", "probabilities": PROBABILITIES, "model": SPACE}
+IMAGE = {
+    "image_id": 4211,
+    "sha256": SHA256,
+    "md5": "0cc175b9c0f1b6a831c399e269772661",
+    "pdq": PDQ,
+    "pdq_quality": 100,
+    "width": 640,
+    "height": 427,
+    "format": "JPEG",
+    "frame_count": 1,
+    "byte_size": 48211,
+    "created_at": "2026-11-23T09:30:00Z",
+    "sources": ["/data/known/0007.jpg"],
+    "entries": [{"id": 17, "bank": "known-unsafe", "kind": "block", "image_id": 4211}],
+    "probabilities": PROBABILITIES,
+}
+
+
+def answer(description: str, example: Any) -> dict[str, Any]:
+    """Describe a 200 response with its example."""
+    return {"description": description, "content": {"application/json": {"example": example}}}

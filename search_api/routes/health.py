@@ -1,0 +1,52 @@
+"""`/healthz` and `/readyz`: for load balancers."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+
+from search_api import examples
+from search_api.dependencies import ServiceDependency
+from search_api.errors import problems
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: str
+
+
+class Readiness(BaseModel):
+    """The views follow the log."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    status: str
+    """Always `ready`; a server that is not ready answers 503."""
+    watermark: int
+    """The last change of the log that the views have applied."""
+
+
+@router.get(
+    "/healthz",
+    summary="Is the process alive?",
+    responses={200: examples.answer("Alive.", {"status": "alive"})},
+)
+async def healthz() -> Health:
+    """Answer as long as the process can, whatever the state of the database."""
+    return Health(status="alive")
+
+
+@router.get(
+    "/readyz",
+    summary="Do the views follow the log?",
+    responses={
+        200: examples.answer("Ready.", {"status": "ready", "watermark": 90210}),
+        **problems(HTTPStatus.SERVICE_UNAVAILABLE),
+    },
+)
+async def readyz(service: ServiceDependency) -> Readiness:
+    """Answer 503 when the log could not be read lately."""
+    return Readiness(status="ready", watermark=service.follower.check())

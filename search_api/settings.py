@@ -1,0 +1,39 @@
+"""Every setting of the server, read from LOOKALIKE_SERVE_* variables."""
+
+from typing import Any
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from indexer.settings import SERVE_PREFIX, read_settings
+
+
+class ServeSettings(BaseSettings):
+    """Where the server listens and how closely it follows the log."""
+
+    model_config = SettingsConfigDict(env_prefix=SERVE_PREFIX, frozen=True, extra="ignore")
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
+    poll_interval: float = Field(
+        default=0.2, gt=0, description="Seconds between two looks at the log."
+    )
+    stale_after: float = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds without a successful look at the log before the server is not ready.",
+    )
+    max_request_bytes: int = Field(
+        default=48 * 2**20, gt=0, description="Largest request body accepted, in bytes."
+    )
+
+
+def load_serve_settings(**overrides: Any) -> ServeSettings:
+    """Read the settings from the environment; keyword arguments that are not None win.
+
+    Raises
+    ------
+    SettingsError
+        A value cannot be used, or a LOOKALIKE_SERVE_ variable is not a setting.
+    """
+    return read_settings(ServeSettings, **overrides)

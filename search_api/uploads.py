@@ -1,0 +1,72 @@
+"""The one picture of a multipart request, whatever its field is called."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from indexer.errors import ImageTooLarge, InputError
+from search_api.dependencies import ServiceDependency
+
+REQUEST_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["image"],
+                    "properties": {
+                        "image": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "The picture; exactly one file, under any field name.",
+                        }
+                    },
+                }
+            }
+        },
+    }
+}
+"""The request body for OpenAPI; the form is parsed below because the field's name is free."""
+_HINT = "Send exactly one picture as multipart/form-data: curl -F image=@picture.jpg"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture that was sent."""
+
+    name: str
+    data: bytes
+
+
+async def read_upload(request: Request, service: ServiceDependency) -> Upload:
+    """Read the request's picture.
+
+    Raises
+    ------
+    InputError
+        The request is not multipart, or does not hold exactly one file and nothing else.
+    ImageTooLarge
+        The file has more bytes than the settings allow.
+    """
+    limit = service.settings.max_image_bytes
+    try:
+        async with request.form(max_files=1, max_fields=0) as form:
+            files = [value for value in form.values() if isinstance(value, UploadFile)]
+            if len(files) != 1:
+                raise InputError(_HINT)
+            data = await files[0].read(limit + 1)
+    except HTTPException as error:  # the parser's refusals; their one code says too little
+        raise InputError(f"{str(error.detail).rstrip('.')}. {_HINT}") from error
+    if len(data) > limit:
+        raise ImageTooLarge(
+            f"The upload has more than {limit} bytes, the most that "
+            "LOOKALIKE_MAX_IMAGE_BYTES allows."
+        )
+    return Upload(files[0].filename or "upload", data)
+
+
+UploadDependency = Annotated[Upload, Depends(read_upload)]

@@ -1,0 +1,93 @@
+"""What must be true of every index at any moment, whatever happened to those who wrote it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import text
+
+from indexer.matching import Matcher
+from indexer.store import Store
+
+
+@dataclass(frozen=True)
+class Content:
+    """What an index holds."""
+
+    images: dict[int, bytes]  # SHA-256 by id, active ones
+    sources: dict[str, int]  # image ids by URI, open ones
+    entries: set[int]  # image ids of active entries
+    quarantined: set[str]  # URIs
+    flat: set[int]  # images whose PDQ quality is below 50
+    changes: int
+
+    @property
+    def digests(self) -> dict[str, bytes]:
+        """SHA-256 of the image at each source."""
+        return {uri: self.images[image_id] for uri, image_id in self.sources.items()}
+
+    def keeps(self, before: "Content") -> bool:
+        """Tell whether all that was there before still is, under the same ids."""
+        return (
+            before.images.items() <= self.images.items()
+            and before.sources.items() <= self.sources.items()
+            and before.entries <= self.entries
+            and before.changes <= self.changes
+        )
+
+
+def examine(store: Store) -> Content:
+    """Read what an index holds, and check that its tables agree with each other and with the log.
+
+    For an index from which nothing was removed and whose files did not change.
+    """
+    with store.reader() as catalog:
+
+        def column(statement: str) -> list[Any]:
+            return list(catalog.connection.execute(text(statement)).scalars())
+
+        def pairs(statement: str) -> list[tuple[Any, Any]]:
+            return [(a, b) for a, b in catalog.connection.execute(text(statement))]
+
+        numbers = column("SELECT number FROM changes ORDER BY number")
+        assert numbers == list(range(1, len(numbers) + 1)), "the log has gaps"
+        images = dict(pairs("SELECT id, sha256 FROM images WHERE removed_at IS NULL"))
+        assert len(set(images.values())) == len(images), "an image is there twice"
+        ids = sorted(images)
+        logged = "SELECT subject_id FROM changes WHERE subject = '{}' AND operation = 'added'"
+        assert sorted(column(logged.format("image"))) == ids, "the log and the images differ"
+        for table in ("embeddings", "classifications"):
+            held = column(f"SELECT image_id FROM {table}")  # noqa: S608 -- a name from above
+            assert sorted(held) == ids, f"images and {table} differ"
+        sources = pairs("SELECT uri, image_id FROM sources WHERE closed_at IS NULL")
+        assert len(dict(sources)) == len(sources), "a source is open twice"
+        assert {image_id for _, image_id in sources} == set(ids), "images without a source"
+        entries = column("SELECT image_id FROM entries WHERE removed_at IS NULL")
+        assert len(set(entries)) == len(entries), "an image is an entry twice"
+        assert set(entries) <= set(ids), "an entry without an image"
+        assert sorted(column(logged.format("entry"))) == sorted(
+            column("SELECT id FROM entries WHERE removed_at IS NULL")
+        ), "the log and the entries differ"
+        quarantined = set(column("SELECT uri FROM quarantine"))
+        flat = set(column("SELECT id FROM images WHERE pdq_quality < 50"))
+    return Content(
+        images={key: bytes(value) for key, value in images.items()},
+        sources=dict(sources),
+        entries=set(entries),
+        quarantined=quarantined,
+        flat=flat,
+        changes=len(numbers),
+    )
+
+
+def assert_views_hold(matcher: Matcher, content: Content) -> None:
+    """Check both views against the images, and against the whole log with their own means."""
+    matcher.catch_up()
+    embeddings, pdqs = matcher.views
+    every = sorted(content.images)
+    hashable = sorted(content.images.keys() - content.flat)
+    assert np.array_equal(embeddings.index.keys(), every)
+    assert np.array_equal(pdqs.index.keys(), hashable)
+    for view in matcher.views:
+        assert view.watermark == content.changes
+        assert view.verify() == []

@@ -1,0 +1,160 @@
+"""The real command in processes that begin in a moment: torch is loaded once, for all of them.
+
+A forkserver has imported the heavy libraries and forks a child for each command. The child is a
+process of its own, shares no connection with the test, and can be ended like any other.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from support.commands import Index
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(
+    [
+        "pytest",  # a child imports the main module of the test run
+        "psycopg",
+        "timm",
+        "torch",
+        "indexer.cli.adding",
+        "indexer.matching",
+        "indexer.model.torch_encoder",
+        "search_api.cli",
+        "search_api.server",
+        "support.forked",
+    ]
+)
+KILLED = -signal.SIGKILL
+_PATIENCE = 240  # seconds; far more than any command here takes
+
+
+def make_gate(parties: int) -> Barrier:
+    """Make a gate at which that many commands wait for each other before they begin."""
+    return _CONTEXT.Barrier(parties)
+
+
+@dataclass(frozen=True)
+class Forked:
+    """A running command."""
+
+    process: ForkServerProcess
+    output: Path
+    errors: Path
+
+    @property
+    def stdout(self) -> str:
+        return self.output.read_text(encoding="utf-8")
+
+    @property
+    def stderr(self) -> str:
+        return self.errors.read_text(encoding="utf-8")
+
+    def running(self) -> bool:
+        return self.process.is_alive()
+
+    def kill(self) -> None:
+        """End it by SIGKILL; it must have been running."""
+        self.process.kill()
+        code = self.wait()
+        assert code == KILLED, f"it had ended before, with exit code {code}\n{self.stderr}"
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, signal.SIGINT)
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code."""
+        self.process.join(_PATIENCE)
+        assert self.process.exitcode is not None, f"it hangs\n{self.stdout}\n{self.stderr}"
+        return self.process.exitcode
+
+    def finish(self, code: int = 0) -> str:
+        """Wait for the end, hold it to an exit code, and return what it printed."""
+        ended = self.wait()
+        assert ended == code, f"exit {ended}\n{self.stdout}\n{self.stderr}"
+        assert "Traceback" not in self.stderr, self.stderr
+        return self.stdout
+
+
+def start(
+    index: Index, *arguments: object, gate: Barrier | None = None, deadly_write: int = 0
+) -> Forked:
+    """Start a command.
+
+    Parameters
+    ----------
+    index : Index
+    arguments : object
+        The command's.
+    gate : Barrier, optional
+        Where to wait for others before beginning.
+    deadly_write : int
+        Which call of fsync or rename the process is killed at, instead of making it: the first is
+        1; 0 is none. SQLite's own, made in C, do not count.
+    """
+    folder = index.home.parent / "output"
+    folder.mkdir(exist_ok=True)
+    name = uuid4().hex
+    output, errors = folder / f"{name}.out", folder / f"{name}.err"
+    process = _CONTEXT.Process(
+        target=_run,
+        args=(
+            index.environment,
+            [str(argument) for argument in arguments],
+            (output, errors),
+            gate,
+            deadly_write,
+        ),
+        daemon=True,
+    )
+    errors.touch()
+    output.touch()
+    process.start()
+    return Forked(process, output, errors)
+
+
+def _run(
+    environment: dict[str, str],
+    arguments: Sequence[str],
+    streams: tuple[Path, Path],
+    gate: Barrier | None,
+    deadly_write: int,
+) -> None:
+    """Be the command."""
+    os.environ.clear()
+    os.environ.update(environment)
+    for stream, path in zip((sys.stdout, sys.stderr), streams, strict=True):
+        opened = os.open(path, os.O_WRONLY | os.O_APPEND)
+        os.dup2(opened, stream.fileno())
+        os.close(opened)
+    if deadly_write:
+        countdown = iter(range(deadly_write - 1, -1, -1))
+        os.fsync = _deadly(os.fsync, countdown)
+        os.rename = _deadly(os.rename, countdown)
+    if gate is not None:
+        gate.wait()
+
+    from search_api.cli import app  # noqa: PLC0415 -- the environment has to be set before
+
+    app(list(arguments), prog_name="lookalike")
+
+
+def _deadly(call: Callable[..., Any], countdown: Any) -> Callable[..., Any]:
+    """Kill the process when the countdown ends, as `kill -9` from outside does."""
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        if next(countdown) == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*arguments, **options)
+
+    return counted

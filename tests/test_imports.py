@@ -1,0 +1,48 @@
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+COMMAND = Path(sys.executable).with_name("lookalike")
+HEAVY = {"torch", "timm", "faiss", "sklearn", "sqlalchemy", "alembic", "fastapi", "uvicorn"}
+
+
+def imported_by(code: str) -> set[str]:
+    """Return the top-level modules that a fresh interpreter holds after running `code`."""
+    report = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    script = f"import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n{code}\n"
+    done = subprocess.run(
+        [sys.executable, "-c", script + report], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["search", "--help"], ["serve", "--help"], ["index", "add", "--help"]],
+    ids=" ".join,
+)
+def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
+    code = (
+        "    from search_api.cli import app\n"
+        "    with contextlib.suppress(SystemExit):\n"
+        f"        app({arguments})"
+    )
+
+    assert not imported_by(code) & HEAVY
+
+
+@pytest.mark.parametrize("package", ["indexer", "search_api", "indexer.model", "indexer.vectors"])
+def test_importing_a_package_loads_no_engine(package: str) -> None:
+    assert not imported_by(f"    import {package}") & {"torch", "timm", "faiss", "sklearn"}
+
+
+def test_help_takes_less_than_half_a_second() -> None:
+    def seconds() -> float:
+        start = perf_counter()
+        subprocess.run([COMMAND, "--help"], capture_output=True, check=True)
+        return perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < 0.5

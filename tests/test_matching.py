@@ -1,0 +1,274 @@
+import io
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from indexer.errors import InputError, NotFoundError, UnreadableImage
+from indexer.ingest import Ingest
+from indexer.matching import Matcher, open_matcher
+from indexer.settings import Settings
+from indexer.sources import walk
+from indexer.spaces import bind_space, load_bound_encoder
+from indexer.store import Store
+from indexer.types import BankKind, Signal, Tier, Verdict
+
+PHOTOS = Path(__file__).parents[1] / "photos"
+BLOCKED = ("hedgehog.jpg", "coffee.jpg")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path)
+
+
+@pytest.fixture
+def ingest(store: Store, settings: Settings) -> Ingest:
+    bind_space(store, settings)
+    return Ingest(store, *load_bound_encoder(store, settings), settings)
+
+
+@pytest.fixture
+def matcher(store: Store, settings: Settings, ingest: Ingest) -> Matcher:
+    """An index of a few photos, two of them in the block bank `known`."""
+    with store.writer() as writer:
+        bank = writer.create_bank("known", BankKind.BLOCK)
+    ingest.run(walk([PHOTOS / name for name in BLOCKED]), bank_id=bank.id)
+    ingest.run(walk([PHOTOS / name for name in ("koala.jpg", "crab.jpg", "bee.jpg")]))
+    return open_matcher(store, settings)
+
+
+def saved(image: Image.Image, quality: int = 90) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def altered(name: str, change: Callable[[Image.Image], Image.Image]) -> bytes:
+    with Image.open(PHOTOS / name) as photo:
+        return saved(change(photo.convert("RGB")))
+
+
+def crop(image: Image.Image, share: float = 0.05) -> Image.Image:
+    width, height = image.size
+    dx, dy = int(width * share), int(height * share)
+    return image.crop((dx, dy, width - dx, height - dy))
+
+
+def test_the_same_bytes_are_exact(matcher: Matcher) -> None:
+    verdict = matcher.match((PHOTOS / "hedgehog.jpg").read_bytes(), "upload")
+
+    best = verdict.matches[0]
+    assert (verdict.tier, verdict.banks) == (Tier.EXACT, ("known",))
+    assert (best.decided_by, best.threshold, best.bank) == (Signal.SHA256, None, "known")
+    assert best.source == str(PHOTOS / "hedgehog.jpg")
+    assert best.similarity == pytest.approx(1, abs=1e-5)
+    assert best.pdq_distance == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda image: image,
+        ImageOps.mirror,
+        lambda image: image.transpose(Image.Transpose.ROTATE_90),
+        lambda image: image.resize((image.width // 2, image.height // 2)),
+        ImageOps.grayscale,
+    ],
+    ids=["saved again", "mirrored", "turned", "half size", "grey"],
+)
+def test_an_edit_that_pdq_survives_is_a_near_duplicate(
+    matcher: Matcher, change: Callable[[Image.Image], Image.Image]
+) -> None:
+    verdict = matcher.match(altered("hedgehog.jpg", change), "upload")
+
+    best = verdict.matches[0]
+    assert verdict.tier is Tier.NEAR_DUPLICATE
+    assert best.decided_by is Signal.PDQ
+    assert best.pdq_distance is not None
+    assert best.pdq_distance <= 31 == best.threshold
+    assert best.threshold_source == "settings"
+
+
+def test_a_cropped_and_mirrored_copy_is_found_by_its_embedding(matcher: Matcher) -> None:
+    verdict = matcher.match(
+        altered("coffee.jpg", lambda image: ImageOps.mirror(crop(image))), "upload"
+    )
+
+    best = verdict.matches[0]
+    assert verdict.banks == ("known",)
+    assert best.decided_by is Signal.EMBEDDING
+    assert best.threshold is not None
+    assert best.similarity >= best.threshold
+    assert best.pdq_distance is not None
+    assert best.pdq_distance > 31
+
+
+def test_a_stranger_matches_nothing(matcher: Matcher) -> None:
+    verdict = matcher.match((PHOTOS / "aqueduct.jpg").read_bytes(), "upload")
+
+    assert (verdict.tier, verdict.banks, verdict.matches) == (Tier.NONE, (), ())
+    assert max(verdict.probabilities, key=verdict.probabilities.__getitem__) == "Neutral"
+
+
+def test_an_image_in_no_bank_is_found_and_accuses_nobody(matcher: Matcher) -> None:
+    verdict = matcher.match((PHOTOS / "koala.jpg").read_bytes(), "upload")
+
+    assert (verdict.tier, verdict.banks) == (Tier.EXACT, ())
+    assert (verdict.matches[0].bank, verdict.matches[0].entry_id) == (None, None)
+
+
+def test_a_choice_of_banks_leaves_the_gallery_out(matcher: Matcher) -> None:
+    data = (PHOTOS / "koala.jpg").read_bytes()
+
+    assert matcher.match(data, "upload", banks=["known"]).tier is Tier.NONE
+    every = matcher.match(data, "upload", banks=["known"], threshold=-1)
+    assert {match.bank for match in every.matches} == {"known"}
+    assert len(every.matches) == len(BLOCKED)
+
+
+def test_an_unknown_bank_is_refused(matcher: Matcher) -> None:
+    with pytest.raises(NotFoundError, match="knwon"):
+        matcher.match((PHOTOS / "koala.jpg").read_bytes(), "upload", banks=["knwon"])
+
+
+def test_a_threshold_of_the_request_replaces_the_lookalike_bound(matcher: Matcher) -> None:
+    data = (PHOTOS / "aqueduct.jpg").read_bytes()
+
+    verdict = matcher.match(data, "upload", threshold=-1)
+
+    assert verdict.tier is Tier.LOOKALIKE
+    assert {match.threshold_source for match in verdict.matches} == {"request"}
+    assert matcher.match(data, "upload", threshold=1).matches == ()
+
+
+def test_a_threshold_beyond_a_cosine_is_refused(matcher: Matcher) -> None:
+    with pytest.raises(InputError, match=r"1\.5"):
+        matcher.match((PHOTOS / "koala.jpg").read_bytes(), "upload", threshold=1.5)
+
+
+def test_k_bounds_the_matches_but_not_the_verdict(matcher: Matcher) -> None:
+    data = (PHOTOS / "coffee.jpg").read_bytes()
+
+    assert len(matcher.match(data, "upload", k=1, threshold=-1).matches) == 1
+    assert len(matcher.match(data, "upload", k=50, threshold=-1).matches) == 5
+
+
+def test_an_allow_entry_suppresses_what_is_not_stronger(
+    matcher: Matcher, store: Store, ingest: Ingest, tmp_path: Path
+) -> None:
+    benign = tmp_path / "benign.jpg"
+    benign.write_bytes(altered("hedgehog.jpg", lambda image: image))
+    with store.writer() as writer:
+        bank = writer.create_bank("press", BankKind.ALLOW)
+    ingest.run(walk([benign]), bank_id=bank.id)
+    matcher.catch_up()
+
+    verdict = matcher.match(altered("hedgehog.jpg", ImageOps.mirror), "upload")
+
+    assert (verdict.tier, verdict.banks) == (Tier.NONE, ())
+    by_bank = {match.bank: match for match in verdict.matches}
+    assert by_bank["press"].suppressed_by is None
+    suppressed_by = by_bank["known"].suppressed_by
+    assert suppressed_by is not None
+    assert (suppressed_by.bank, suppressed_by.entry_id) == ("press", by_bank["press"].entry_id)
+    # the very bytes that the block bank holds are a stronger match than the allow entry's
+    exact = matcher.match((PHOTOS / "hedgehog.jpg").read_bytes(), "upload")
+    assert (exact.tier, exact.banks) == (Tier.EXACT, ("known",))
+
+
+def test_a_removed_image_does_not_match_even_while_the_views_lag(
+    matcher: Matcher, store: Store
+) -> None:
+    data = (PHOTOS / "hedgehog.jpg").read_bytes()
+    image_id = matcher.match(data, "upload").matches[0].image_id
+    with store.writer() as writer:
+        writer.remove_images([image_id])
+
+    assert matcher.match(data, "upload").tier is Tier.NONE
+    matcher.catch_up()
+    assert matcher.match(data, "upload").tier is Tier.NONE
+    with pytest.raises(NotFoundError, match=str(image_id)):
+        matcher.similar(image_id)
+
+
+def test_what_is_added_later_is_found_after_catching_up(matcher: Matcher, ingest: Ingest) -> None:
+    data = altered("swans.jpg", ImageOps.mirror)
+    assert matcher.match(data, "upload").tier is Tier.NONE
+
+    ingest.run(walk([PHOTOS / "swans.jpg"]))
+    matcher.catch_up()
+
+    assert matcher.match(data, "upload").tier is Tier.NEAR_DUPLICATE
+
+
+def test_a_crowd_in_the_gallery_does_not_hide_a_bank_entry(
+    matcher: Matcher, ingest: Ingest, tmp_path: Path
+) -> None:
+    for quality in range(40, 90, 5):
+        with Image.open(PHOTOS / "coffee.jpg") as photo:
+            (tmp_path / f"{quality}.jpg").write_bytes(saved(photo.convert("RGB"), quality))
+    ingest.run(walk([tmp_path]))
+    matcher.catch_up()
+    query = altered("coffee.jpg", lambda image: image.resize((200, 150)))
+
+    assert matcher.match(query, "upload", k=1).banks == ("known",)
+
+
+def test_a_flat_picture_is_not_compared_by_pdq(matcher: Matcher) -> None:
+    verdict = matcher.match(saved(Image.new("RGB", (64, 64), "white")), "flat", threshold=-1)
+
+    assert verdict.pdq_quality < 50
+    assert {match.pdq_distance for match in verdict.matches} == {None}
+
+
+def test_the_neighbours_of_a_stored_image_leave_itself_out(matcher: Matcher) -> None:
+    image_id = matcher.match((PHOTOS / "bee.jpg").read_bytes(), "upload").matches[0].image_id
+
+    neighbours = matcher.similar(image_id, k=10)
+
+    similarities = [match.similarity for match in neighbours]
+    assert len(neighbours) == 4
+    assert image_id not in {match.image_id for match in neighbours}
+    assert similarities == sorted(similarities, reverse=True)
+
+
+def test_the_similarity_is_the_cosine_of_the_two_embeddings(
+    matcher: Matcher, store: Store, settings: Settings
+) -> None:
+    encoder, space = load_bound_encoder(store, settings)
+    data = (PHOTOS / "crab.jpg").read_bytes()
+    with Image.open(PHOTOS / "bee.jpg") as bee, Image.open(PHOTOS / "crab.jpg") as crab:
+        vectors = encoder.encode([np.array(bee.convert("RGB")), np.array(crab.convert("RGB"))])
+
+    verdict = matcher.match(data, "crab.jpg", threshold=-1)
+
+    by_name = {Path(match.source or "").name: match for match in verdict.matches}
+    expected = float(vectors.embeddings[0] @ vectors.embeddings[1])
+    assert by_name["bee.jpg"].similarity == pytest.approx(expected, abs=1e-5)
+    assert verdict.model == space.fingerprint
+    assert verdict.probabilities["Neutral"] == pytest.approx(vectors.probabilities[1][2], abs=1e-5)
+
+
+def test_an_unreadable_query_says_why(matcher: Matcher) -> None:
+    with pytest.raises(UnreadableImage, match="not a picture"):
+        matcher.match(b"no picture", "upload")
+
+
+def test_one_matcher_answers_many_threads_alike(matcher: Matcher) -> None:
+    names = [*BLOCKED, "koala.jpg", "crab.jpg", "aqueduct.jpg"] * 4
+    data = {name: (PHOTOS / name).read_bytes() for name in names}
+    alone = {name: matcher.match(data[name], name) for name in data}
+
+    def together(name: str) -> tuple[str, Verdict]:
+        return name, matcher.match(data[name], name)
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(together, names))
+
+    for name, verdict in answers:
+        assert (verdict.query, verdict.tier) == (name, alone[name].tier)
+        assert [m.image_id for m in verdict.matches] == [m.image_id for m in alone[name].matches]

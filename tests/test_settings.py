@@ -1,0 +1,144 @@
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from indexer.errors import SettingsError
+from indexer.settings import ImageLimits, Settings, load_settings
+from search_api.settings import ServeSettings, load_serve_settings
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("LOOKALIKE_"):
+            monkeypatch.delenv(name)
+
+
+def test_the_home_is_a_hidden_folder_of_the_user() -> None:
+    assert load_settings().home == Path.home() / ".lookalike"
+
+
+def test_variables_set_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOKALIKE_HOME", "/somewhere")
+    monkeypatch.setenv("LOOKALIKE_BATCH_SIZE", "7")
+
+    settings = load_settings()
+
+    assert (settings.home, settings.batch_size) == (Path("/somewhere"), 7)
+
+
+def test_an_option_wins_over_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOKALIKE_MODEL", "from-the-environment")
+
+    assert load_settings(model="from-the-command").model == "from-the-command"
+    assert load_settings(model=None).model == "from-the-environment"
+
+
+def test_the_database_is_in_the_home_unless_set(tmp_path: Path) -> None:
+    assert Settings(home=tmp_path).resolved_database_url == f"sqlite:///{tmp_path}/lookalike.db"
+    elsewhere = Settings(home=tmp_path, database_url="postgresql://db/lookalike")
+    assert elsewhere.resolved_database_url == "postgresql://db/lookalike"
+
+
+def test_a_relative_home_names_the_same_database_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    url = Settings(home=Path("index")).resolved_database_url
+
+    assert url == f"sqlite:///{tmp_path}/index/lookalike.db"
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOOKALIKE_DATABSE_URL", "postgresql://db/lookalike")
+
+    with pytest.raises(SettingsError, match="Did you mean LOOKALIKE_DATABASE_URL"):
+        load_settings()
+
+
+def test_an_unknown_variable_without_a_near_name_points_to_the_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOOKALIKE_QQQQQQQQQQQQ", "1")
+
+    with pytest.raises(SettingsError, match=r"LOOKALIKE_QQQQQQQQQQQQ.*docs/settings\.md"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BATCH_SIZE", "0"),
+        ("BATCH_SIZE", "many"),
+        ("DECODE_THREADS", "-1"),
+        ("MAX_IMAGE_BYTES", "0"),
+        ("PDQ_MAX_DISTANCE", "257"),
+        ("PDQ_MIN_QUALITY", "101"),
+        ("LOOKALIKE_SIMILARITY", "1.5"),
+        ("LOOKALIKE_SIMILARITY", "nan"),
+        ("NEAR_DUPLICATE_SIMILARITY", "-2"),
+        ("LOG_LEVEL", "LOUD"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"LOOKALIKE_{name}", value)
+
+    with pytest.raises(SettingsError, match=f"LOOKALIKE_{name}={value!r}"):
+        load_settings()
+
+
+def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOKALIKE_BATCH_SIZE", "0")
+    monkeypatch.setenv("LOOKALIKE_PDQ_MAX_DISTANCE", "300")
+
+    with pytest.raises(SettingsError, match=r"BATCH_SIZE.*PDQ_MAX_DISTANCE"):
+        load_settings()
+
+
+def test_the_server_s_variables_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOKALIKE_SERVE_PORT", "9000")
+    monkeypatch.setenv("LOOKALIKE_BATCH_SIZE", "7")
+
+    assert load_settings().batch_size == 7
+    assert load_serve_settings().port == 9000
+    assert load_serve_settings(port=9001).port == 9001
+
+
+def test_an_unknown_variable_of_the_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOKALIKE_SERVE_PROT", "9000")
+
+    with pytest.raises(SettingsError, match="Did you mean LOOKALIKE_SERVE_PORT"):
+        load_serve_settings()
+
+
+def test_a_port_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOKALIKE_SERVE_PORT", "70000")
+
+    with pytest.raises(SettingsError, match="LOOKALIKE_SERVE_PORT='70000'"):
+        load_serve_settings()
+
+
+def test_settings_do_not_change_once_read() -> None:
+    settings = Settings()
+
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.batch_size = 1  # type: ignore[misc]
+
+
+def test_the_image_limits_are_those_of_the_settings() -> None:
+    settings = Settings(max_image_bytes=1, max_image_pixels=2, max_image_frames=3)
+
+    assert settings.image_limits == ImageLimits(max_bytes=1, max_pixels=2, max_frames=3)
+
+
+@pytest.mark.parametrize("cls", [Settings, ServeSettings], ids=lambda cls: cls.__name__)
+def test_every_setting_says_what_it_means(cls: type[Settings] | type[ServeSettings]) -> None:
+    assert [name for name, field in cls.model_fields.items() if not field.description] == []
