@@ -116,7 +116,7 @@ def _pillow_faults(limits: ImageLimits) -> Iterator[None]:
     except MemoryError as error:
         raise ImageTooLarge(
             "There is not enough memory to decode the picture. Shrink it, or lower "
-            "LOOKALIKE_DECODE_THREADS and try again."
+            "LOOKALIKE_WORKER_THREADS and try again."
         ) from error
     except Exception as error:  # Pillow's readers raise no closed set of types on bad data
         raise UnreadableImage(

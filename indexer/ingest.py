@@ -123,21 +123,21 @@ class Ingest:
         """
         report = IngestReport()
         with (
-            ThreadPoolExecutor(self._settings.decode_threads, "decode") as decoders,
+            ThreadPoolExecutor(self._settings.worker_threads, "ingest") as workers,
             ThreadPoolExecutor(1, "read-ahead") as ahead,
         ):
-            batches = self._batches(sources, decoders, bank_id)
+            batches = self._batches(sources, workers, bank_id)
             upcoming = ahead.submit(next, batches, None)
             while (batch := upcoming.result()) is not None:
                 upcoming = ahead.submit(next, batches, None)
-                self._commit(batch, bank_id, report)
+                self._commit(batch, workers, bank_id, report)
                 on_progress(report)
         return report
 
     def _batches(
         self,
         sources: Iterable[SourceFile | SkippedSource],
-        decoders: ThreadPoolExecutor,
+        workers: ThreadPoolExecutor,
         bank_id: int | None,
     ) -> Iterator[_Batch]:
         """Read and decode, a batch at a time."""
@@ -145,7 +145,7 @@ class Ingest:
             batch = _Batch()
             pending = self._skip_unchanged(looked_up, batch, bank_id)
             for files in _chunks(pending, self._settings.batch_size):
-                self._prepare(files, decoders, batch)
+                self._prepare(files, workers, batch)
                 yield batch
                 batch = _Batch()
             yield batch  # what was noted without a file to read; often empty
@@ -175,17 +175,17 @@ class Ingest:
         return pending
 
     def _prepare(
-        self, files: Sequence[SourceFile], decoders: ThreadPoolExecutor, batch: _Batch
+        self, files: Sequence[SourceFile], workers: ThreadPoolExecutor, batch: _Batch
     ) -> None:
         """Read the files; decode those whose bytes the catalog does not hold."""
-        loaded = _keep(decoders.map(self._read, files), batch.skipped)
+        loaded = _keep(workers.map(self._read, files), batch.skipped)
         with self._store.reader() as catalog:
             ids = catalog.ids_by_sha256({item.sha256 for item in loaded})
         batch.known += [
             _Known(ids[item.sha256], item.stamp) for item in loaded if item.sha256 in ids
         ]
         unknown = [item for item in loaded if item.sha256 not in ids]
-        batch.pictures = _keep(decoders.map(self._decode, unknown), batch.skipped)
+        batch.pictures = _keep(workers.map(self._decode, unknown), batch.skipped)
 
     def _read(self, file: SourceFile) -> _Read | SkippedSource:
         try:
@@ -214,14 +214,20 @@ class Ingest:
             pixels=pixels,
         )
 
-    def _commit(self, batch: _Batch, bank_id: int | None, report: IngestReport) -> None:
+    def _commit(
+        self,
+        batch: _Batch,
+        workers: ThreadPoolExecutor,
+        bank_id: int | None,
+        report: IngestReport,
+    ) -> None:
         """Encode and write one batch, then count it."""
         if not (batch.pictures or batch.known or batch.skipped):
             report.unchanged += batch.unchanged
             return
         new = [
             (_new_image(picture, encoding), picture.stamp)
-            for picture, encoding in self._encode(batch)
+            for picture, encoding in self._encode(batch, workers)
         ]
         known = [(item.image_id, item.stamp) for item in batch.known]
         with self._store.writer() as writer:
@@ -235,24 +241,25 @@ class Ingest:
         report.entries += outcome.entries + joined.entries
         report.skipped += batch.skipped
 
-    def _encode(self, batch: _Batch) -> list[tuple[_Picture, Encoding]]:
+    def _encode(
+        self, batch: _Batch, workers: ThreadPoolExecutor
+    ) -> list[tuple[_Picture, Encoding]]:
         """Run the model over the batch; pictures that it gives no usable answer for are skipped."""
-        pictures = batch.pictures
-        while pictures:
-            try:
-                encoding = self._encoder.forward([picture.pixels for picture in pictures])
-            except UnusableOutput as error:
-                refused = [pictures[row] for row in error.rows]
-                batch.skipped += [
-                    SkippedSource(picture.stamp.uri, error.code, str(error)) for picture in refused
-                ]
-                pictures = [
-                    picture for row, picture in enumerate(pictures) if row not in error.rows
-                ]
-                continue
-            rows = zip(encoding.probabilities, encoding.embeddings, strict=True)
-            return [(picture, Encoding(*row)) for picture, row in zip(pictures, rows, strict=True)]
-        return []
+        groups = _chunks(batch.pictures, self._encoder.batch_size)
+        encoded = [row for rows in workers.map(self._forward, groups) for row in rows]
+        return _keep(encoded, batch.skipped)
+
+    def _forward(
+        self, pictures: Sequence[_Picture]
+    ) -> list[tuple[_Picture, Encoding] | SkippedSource]:
+        try:
+            encoding = self._encoder.forward([picture.pixels for picture in pictures])
+        except UnusableOutput as error:
+            if len(pictures) == 1:
+                return [SkippedSource(pictures[0].stamp.uri, error.code, str(error))]
+            return [row for picture in pictures for row in self._forward([picture])]
+        rows = zip(pictures, encoding.probabilities, encoding.embeddings, strict=True)
+        return [(picture, Encoding(*row)) for picture, *row in rows]
 
 
 def open_ingest(store: Store, settings: Settings) -> Ingest:

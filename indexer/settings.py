@@ -58,13 +58,11 @@ class Settings(BaseSettings):
     max_image_frames: int = Field(
         default=1_000, gt=0, description="Most frames an animation may have."
     )
-    batch_size: int = Field(
-        default=32, gt=0, description="Images encoded and committed together by index add."
-    )
-    decode_threads: int = Field(
+    batch_size: int = Field(default=32, gt=0, description="Images committed together by index add.")
+    worker_threads: int = Field(
         default_factory=lambda: max(1, os.cpu_count() or 1),
         gt=0,
-        description="Threads that read and decode pictures during index add.",
+        description="Threads that read, decode and encode pictures; by default one a core.",
     )
     snapshot_every: int = Field(
         default=1_000, gt=0, description="Changes applied to a view before it is written to disk."

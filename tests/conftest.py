@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from indexer.parallelism import limit_library_threads
 from indexer.store import Store, open_store, upgrade
 from support.postgres import postgres_database, running_postgres
+
+limit_library_threads()
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -32,7 +32,7 @@ STRANGER = PHOTOS / "aqueduct.jpg"
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a few photos, and an altered copy of one of them beside it."""
+    """Make a folder of a few photos, and an altered copy of one of them beside it."""
     folder = tmp_path_factory.mktemp("pictures") / "photos"
     folder.mkdir()
     for name in (BLOCKED, *GALLERY):
@@ -49,7 +49,7 @@ def altered(pictures: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Index:
-    """An index of the photos, one of them in the block bank `known-unsafe`; not to be changed."""
+    """Index the photos, one of them in the block bank `known-unsafe`; not to be changed."""
     index = Index(tmp_path_factory.mktemp("home"))
     index.run_here("init")
     index.run_here("index", "add", pictures)
@@ -60,7 +60,7 @@ def index(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Index:
 
 @pytest.fixture
 def empty_index(empty_database_url: str, tmp_path: Path) -> Index:
-    """An index not made yet, on each database."""
+    """Return an index that is not made yet, on each database."""
     return Index(tmp_path / "home", empty_database_url)
 
 
@@ -235,7 +235,7 @@ def test_options_that_cannot_be_used_are_refused(index: Index, options: list[str
 def test_a_table_says_what_decided(index: Index, altered: Path) -> None:
     shown = index.run_here("search", altered).stdout
 
-    assert "near_duplicate in known-unsafe" in shown
+    assert ": near_duplicate, in known-unsafe\n" in shown
     assert "Neutral" in shown
 
 
@@ -408,7 +408,7 @@ def test_an_interrupted_add_keeps_what_it_committed_and_is_completed_later(tmp_p
     assert images_in(index) == total
 
 
-def wait_until(condition: Any, seconds: float = 120) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     end = monotonic() + seconds
     while not condition():
         assert monotonic() < end

@@ -75,7 +75,7 @@ def test_an_unknown_variable_without_a_near_name_points_to_the_list(
     [
         ("BATCH_SIZE", "0"),
         ("BATCH_SIZE", "many"),
-        ("DECODE_THREADS", "-1"),
+        ("SNAPSHOT_EVERY", "-1"),
         ("MAX_IMAGE_BYTES", "0"),
         ("PDQ_MAX_DISTANCE", "257"),
         ("PDQ_MIN_QUALITY", "101"),

@@ -30,7 +30,6 @@ class Commands(TyperGroup):
 app = typer.Typer(
     cls=Commands,
     name="lookalike",
-    help="Find lookalikes of known unsafe images: index, search, explain.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -99,6 +99,11 @@ def accusing(matches: Sequence[Match]) -> list[Match]:
     return [m for m in matches if m.bank_kind is not BankKind.ALLOW and m.suppressed_by is None]
 
 
+def nearest_first(match: Match) -> tuple[int, float]:
+    """Sort key: by tier, then by similarity."""
+    return (_RANK[match.tier], -match.similarity)
+
+
 def _order(match: Match) -> tuple[int, bool, float, int, str]:
     """Rank by tier, then bank entries before the gallery, then similarity."""
     return (

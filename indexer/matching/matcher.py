@@ -7,7 +7,7 @@ from indexer.banks import BankMembership
 from indexer.errors import NotFoundError
 from indexer.images import decode
 from indexer.matching.classifier import Classifier, by_label
-from indexer.matching.evidence import Query, accusing, judge_all, stored_pdq
+from indexer.matching.evidence import Query, accusing, judge_all, nearest_first, stored_pdq
 from indexer.model import Encoder
 from indexer.settings import Settings
 from indexer.spaces import load_bound_encoder
@@ -161,7 +161,8 @@ class Matcher:
             )
             records = self._candidates(catalog, query, k + 1, banks)
         others = [other for other in records if other.id != image_id]
-        return judge_all(query, others, choose_thresholds(self._settings), floor, banks)[:k]
+        judged = judge_all(query, others, choose_thresholds(self._settings), floor, banks)
+        return sorted(judged, key=nearest_first)[:k]
 
     def _candidates(
         self, catalog: Catalog, query: Query, k: int, banks: Sequence[str]

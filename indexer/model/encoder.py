@@ -20,6 +20,10 @@ class Encoder(Protocol):
     def card(self) -> ModelCard:
         """What is known of the model."""
 
+    @property
+    def batch_size(self) -> int:
+        """Pictures to give one forward pass: more bring nothing on this device."""
+
     def prepare(self, rgb: Rgb) -> Prepared:
         """Resize, crop and normalise one picture; safe to call from several threads.
 

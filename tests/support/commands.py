@@ -8,18 +8,21 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from unittest.mock import patch
 
 import httpx
 from typer.testing import CliRunner
 
+from indexer.model import load_encoder
 from indexer.settings import Settings
 from search_api.cli import app
 
 COMMAND = str(Path(sys.executable).with_name("lookalike"))
 PHOTOS = Path(__file__).parents[2] / "photos"
+_load_encoder = cache(load_encoder)
 _WAIT = 120  # seconds; loading the model on a busy machine is slow
 
 
@@ -73,12 +76,16 @@ class Index:
         )
 
     def run_here(self, *arguments: object, code: int = 0) -> Done:
-        """Run a command within this process, which has the libraries loaded already.
+        """Run a command within this process, where libraries and models are loaded only once.
 
         Logging stays as the test run has it: it belongs to the whole process.
         """
         ours = {name: None for name in os.environ if name.startswith("LOOKALIKE_")}
-        with patch("indexer.log.configure_logging"):
+        with (
+            patch("indexer.log.configure_logging"),
+            patch("indexer.spaces.load_encoder", _load_encoder),
+            patch("indexer.matching.classifier.load_encoder", _load_encoder),
+        ):
             result = CliRunner().invoke(app, [*map(str, arguments)], env=ours | self.environment)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -110,7 +117,6 @@ class Index:
             assert "Traceback" not in _text(log), _text(log)
 
 
-def _text(log: Any) -> str:
+def _text(log: IO[str]) -> str:
     log.seek(0)
-    text: str = log.read()
-    return text
+    return log.read()

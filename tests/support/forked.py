@@ -137,6 +137,7 @@ def _run(
         opened = os.open(path, os.O_WRONLY | os.O_APPEND)
         os.dup2(opened, stream.fileno())
         os.close(opened)
+    os.nice(5)  # so that the test which watches it, and ends it in time, comes first
     if deadly_write:
         countdown = iter(range(deadly_write - 1, -1, -1))
         os.fsync = _deadly(os.fsync, countdown)

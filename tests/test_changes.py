@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from indexer.errors import NotFoundError
+from indexer.store import EmbeddingFeed, PdqFeed, Store
+from indexer.types import BankKind, ChangeFeed, Space
+from support.catalog import DIMENSION, add, bind, item, new_image
+
+MIN_QUALITY = 50
+
+
+@pytest.fixture
+def space(store: Store) -> Space:
+    return bind(store)
+
+
+def replay(feed: ChangeFeed, view: dict[int, bytes], after: int, limit: int) -> int:
+    """Bring a view (vectors by key) up to date, `limit` changes at a time."""
+    while True:
+        changes = feed.read(after, limit)
+        for key in changes.removed.tolist():
+            view.pop(key, None)
+        rows = [row.tobytes() for row in changes.vectors]
+        view.update(zip(changes.keys.tolist(), rows, strict=True))
+        if changes.watermark == after:
+            return after
+        assert after < changes.watermark <= after + limit
+        after = changes.watermark
+
+
+def test_an_empty_log_has_nothing_to_tell(store: Store, space: Space) -> None:
+    for feed, width in [(EmbeddingFeed(store, space.id), DIMENSION), (PdqFeed(store, 0), 32)]:
+        changes = feed.read(0, 100)
+        assert feed.head() == changes.watermark == 0
+        assert feed.log_id == store.log_id
+        assert changes.vectors.shape == (0, width)
+        assert len(changes.keys) == len(changes.removed) == 0
+
+
+def test_a_feed_of_a_space_that_does_not_exist_is_refused(store: Store) -> None:
+    with pytest.raises(NotFoundError, match="space with id 5"):
+        EmbeddingFeed(store, 5)
+
+
+def test_the_embedding_feed_gives_the_vectors_that_were_added(store: Store, space: Space) -> None:
+    ids = add(store, space, 1, 2)
+    changes = EmbeddingFeed(store, space.id).read(0, 100)
+    assert changes.watermark == 2
+    assert (changes.keys.dtype, changes.vectors.dtype) == (np.int64, np.float32)
+    assert changes.keys.tolist() == ids
+    np.testing.assert_array_equal(changes.vectors, [new_image(n).embedding for n in (1, 2)])
+    assert changes.vectors.flags.writeable
+
+
+def test_the_pdq_feed_leaves_out_pictures_too_flat_to_hash(store: Store, space: Space) -> None:
+    with store.writer() as writer:
+        writer.add_images([item(1, pdq_quality=MIN_QUALITY - 1), item(2)], space.id)
+    [flat] = store_ids(store, 1)
+    [good] = store_ids(store, 2)
+    changes = PdqFeed(store, MIN_QUALITY).read(0, 100)
+    assert changes.keys.tolist() == [good]
+    assert changes.removed.tolist() == [flat]
+    assert changes.vectors.dtype == np.uint8
+    assert changes.vectors.tobytes() == new_image(2).pdq.bits
+
+
+def store_ids(store: Store, *seeds: int) -> list[int]:
+    with store.reader() as catalog:
+        return list(catalog.ids_by_sha256(new_image(seed).sha256 for seed in seeds).values())
+
+
+def test_a_feed_tells_the_present_state_not_the_history(store: Store, space: Space) -> None:
+    ids = add(store, space, 1, 2)
+    with store.writer() as writer:
+        writer.remove_images(ids[:1])
+    changes = EmbeddingFeed(store, space.id).read(0, 1)  # the change that added the first image
+    assert changes.watermark == 1
+    assert changes.keys.tolist() == []
+    assert changes.removed.tolist() == ids[:1]
+
+
+def test_bank_changes_only_move_the_watermark(store: Store, space: Space) -> None:
+    ids = add(store, space, 1)
+    feed = EmbeddingFeed(store, space.id)
+    seen = feed.head()
+    with store.writer() as writer:
+        writer.add_entries(writer.create_bank("unsafe", BankKind.BLOCK).id, ids)
+    changes = feed.read(seen, 100)
+    assert changes.watermark == feed.head() == seen + 2
+    assert len(changes.keys) == len(changes.removed) == 0
+
+
+def test_a_watermark_beyond_the_log_stays_where_it_is(store: Store, space: Space) -> None:
+    assert EmbeddingFeed(store, space.id).read(7, 100).watermark == 7
+
+
+_operations = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "add to bank", "remove"]),
+        st.lists(st.integers(0, 7), min_size=1, max_size=4),
+    ),
+    max_size=8,
+)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=15,
+    deadline=None,
+    # the log only grows: every example goes on where the one before it ended
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(operations=_operations, limit=st.integers(1, 5), start=st.integers(0, 1000))
+def test_replaying_from_any_watermark_in_any_steps_gives_what_the_tables_hold(
+    store: Store, operations: list[tuple[str, list[int]]], limit: int, start: int
+) -> None:
+    space = bind(store)
+    feeds: list[ChangeFeed] = [EmbeddingFeed(store, space.id), PdqFeed(store, MIN_QUALITY)]
+    views: list[tuple[ChangeFeed, dict[int, bytes], int]] = []
+    for feed in feeds:
+        current: dict[int, bytes] = {}
+        views.append((feed, current, replay(feed, current, 0, 1000)))
+    for operation in operations:
+        apply(store, space, *operation)
+    for feed, view, after in views:
+        replay(feed, view, after, limit)
+        again = dict(view)
+        replay(feed, again, start % (feed.head() + 1), limit)
+        assert again == view
+        from_nothing: dict[int, bytes] = {}
+        replay(feed, from_nothing, 0, limit * 50)
+        assert from_nothing == view
+    with store.reader() as catalog:
+        records = catalog.images(range(1000), with_embedding=True).values()
+    embeddings, pdqs = (view for _, view, _ in views)
+    assert embeddings == {r.id: r.embedding.tobytes() for r in records if r.embedding is not None}
+    assert pdqs == {r.id: r.pdq.bits for r in records if r.pdq.quality >= MIN_QUALITY}
+
+
+def apply(store: Store, space: Space, operation: str, seeds: list[int]) -> None:
+    with store.writer() as writer:
+        if operation == "remove":
+            held = writer.ids_by_sha256(new_image(seed).sha256 for seed in seeds)
+            writer.remove_images(held.values())
+            return
+        bank = writer.create_bank("unsafe", BankKind.BLOCK) if "bank" in operation else None
+        items = [item(seed, pdq_quality=10 * seed) for seed in seeds]
+        writer.add_images(items, space.id, bank.id if bank else None)

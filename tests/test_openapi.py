@@ -1,0 +1,102 @@
+import json
+from dataclasses import fields
+from typing import Any, cast
+
+import pytest
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+
+import indexer
+from indexer.matching import Matcher
+from indexer.settings import Settings
+from indexer.types import ImageSummary, Match, Verdict
+from search_api.app import create_app
+from search_api.errors import PROBLEM, Problem
+from search_api.routes import health, images, search
+from search_api.settings import ServeSettings
+
+# the document is made from the routes alone: no index is opened for it
+APP = create_app(cast("Matcher", None), Settings(), ServeSettings())
+DOCUMENT: dict[str, Any] = APP.openapi()
+OPERATIONS = [
+    (method.upper(), path, operation)
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+]
+IDS = [f"{method} {path}" for method, path, _ in OPERATIONS]
+
+
+def route_of(method: str, path: str) -> APIRoute:
+    return next(
+        route
+        for module in (search, images, health)
+        for route in module.router.routes
+        if isinstance(route, APIRoute) and route.path == path and method in route.methods
+    )
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=IDS)
+def test_the_example_of_each_route_is_an_answer_that_it_could_give(
+    method: str, path: str, operation: dict[str, Any]
+) -> None:
+    route = route_of(method, path)
+    example = route.responses[200]["content"]["application/json"]["example"]
+    answer = TypeAdapter(route.response_model)
+
+    parsed = answer.validate_json(json.dumps(example), strict=True)
+
+    assert answer.dump_python(parsed, mode="json") == example  # nothing missing, nothing unknown
+    assert operation["responses"]["200"]["content"]["application/json"]["example"]
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=IDS)
+def test_each_route_says_what_it_is_for(method: str, path: str, operation: dict[str, Any]) -> None:
+    assert operation["summary"].endswith("?")
+    assert operation["description"].endswith(".")
+    assert operation["tags"], (method, path)
+    for parameter in operation.get("parameters", []):
+        assert parameter["description"]
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=IDS)
+def test_each_route_tells_its_problems(method: str, path: str, operation: dict[str, Any]) -> None:
+    failures = {code: r for code, r in operation["responses"].items() if code != "200"}
+
+    assert (method, path) == ("GET", "/healthz") or "503" in failures
+    for response in failures.values():
+        assert response["description"]
+        assert set(response["content"]) == {PROBLEM}
+        assert response["content"][PROBLEM]["schema"] == Problem.model_json_schema()
+
+
+def test_no_route_promises_another_kind_of_error() -> None:
+    assert "HTTPValidationError" not in DOCUMENT["components"]["schemas"]
+
+
+@pytest.mark.parametrize("cls", [Verdict, Match, ImageSummary], ids=lambda cls: cls.__name__)
+def test_the_fields_of_an_answer_are_described(cls: type[Any]) -> None:
+    properties = DOCUMENT["components"]["schemas"][cls.__name__]["properties"]
+
+    assert list(properties) == [field.name for field in fields(cls)]
+    assert [name for name, schema in properties.items() if not schema.get("description")] == []
+
+
+def test_a_field_is_described_by_the_string_below_it() -> None:
+    properties = DOCUMENT["components"]["schemas"]["Match"]["properties"]
+
+    assert properties["similarity"]["description"] == (
+        "Cosine similarity of the embeddings, -1 to 1, higher is closer."
+    )
+
+
+@pytest.mark.parametrize("path", ["/v1/search", "/v1/classify"])
+def test_a_picture_is_sent_as_a_form(path: str) -> None:
+    body = DOCUMENT["paths"][path]["post"]["requestBody"]
+
+    properties = body["content"]["multipart/form-data"]["schema"]["properties"]
+    assert body["required"]
+    assert [schema["format"] for schema in properties.values()] == ["binary"]
+
+
+def test_the_document_is_of_this_version() -> None:
+    assert DOCUMENT["info"]["version"] == indexer.__version__
