@@ -3,7 +3,7 @@
 from indexer.errors import IndexNotInitialised, ModelMismatch
 from indexer.model import Encoder, load_encoder
 from indexer.settings import SHIPPED_MODEL, Settings
-from indexer.store import Store
+from indexer.store import Store, open_store
 from indexer.types import Space
 
 
@@ -45,6 +45,17 @@ def load_bound_encoder(store: Store, settings: Settings) -> tuple[Encoder, Space
     if encoder.card.fingerprint != space.fingerprint:
         raise ModelMismatch(expected=space.fingerprint, got=encoder.card.fingerprint)
     return encoder, space
+
+
+def find_model(settings: Settings) -> str:
+    """Return what to load where no index is needed: as `model_reference`, or the shipped model."""
+    if settings.model is not None:
+        return settings.model
+    try:
+        with open_store(settings.resolved_database_url) as store:
+            return model_reference(store, settings)
+    except IndexNotInitialised:
+        return SHIPPED_MODEL
 
 
 def model_reference(store: Store, settings: Settings) -> str:

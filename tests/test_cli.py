@@ -67,6 +67,7 @@ def empty_index(empty_database_url: str, tmp_path: Path) -> Index:
 # --- the main job --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_main_job_as_processes(tmp_path: Path, pictures: Path, altered: Path) -> None:
     index = Index(tmp_path / "home")
 

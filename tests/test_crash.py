@@ -61,7 +61,7 @@ class Pace:
 @pytest.fixture(scope="module")
 def pace(tmp_path_factory: pytest.TempPathFactory, model: Path, mixed: Mixed) -> Pace:
     index = make_index(tmp_path_factory.mktemp("undisturbed") / "home", model)
-    with open_store(Settings(home=index.home).resolved_database_url) as store:
+    with open_store(index.settings.resolved_database_url) as store:
         begun = time.monotonic()
         command = start_adding(index, mixed)
         wait_for_images(store, command.running, 1)
@@ -191,7 +191,7 @@ def test_a_search_that_is_killed_while_it_writes_snapshots_spoils_nothing(
     start(index, "index", "add", *files[3 * SNAPSHOT_EVERY :]).finish()
     views.rename(kept)
 
-    with open_store(Settings(home=index.home).resolved_database_url) as store:
+    with open_store(index.settings.resolved_database_url) as store:
         content = examine(store)
         for write in count(1):
             shutil.rmtree(views, ignore_errors=True)

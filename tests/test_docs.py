@@ -5,21 +5,20 @@ import re
 from dataclasses import fields
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from pydantic_core import PydanticUndefined
 
 from indexer import errors
 from indexer.errors import LookalikeError
-from indexer.matching import Matcher
 from indexer.settings import PREFIX, SERVE_PREFIX, Settings
 from indexer.sources import SkippedSource, walk
 from indexer.types import Match, Verdict
-from search_api.app import create_app
 from search_api.errors import status_for
 from search_api.settings import ServeSettings
 from support.examples import command_at, example_of, leaf_commands
+from support.openapi import OPERATIONS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -33,14 +32,6 @@ FIELDS = [
 ]
 COMMAND_SECTIONS = [("lookalike", *path) for path in leaf_commands()]
 CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass)]
-OPERATIONS: dict[str, Any] = {
-    f"{method.upper()} {path}": operation
-    # the document is made from the routes alone: no index is opened for it
-    for path, operations in create_app(cast("Matcher", None), Settings(), ServeSettings())
-    .openapi()["paths"]
-    .items()
-    for method, operation in operations.items()
-}
 
 
 def sections(page: str) -> dict[str, str]:

@@ -15,8 +15,8 @@ from indexer.sources import walk
 from indexer.spaces import bind_space, load_bound_encoder
 from indexer.store import Store
 from indexer.types import BankKind, Encoding, Rgb
+from support.commands import PHOTOS
 from support.consistency import examine
-from support.mixed import PHOTOS
 from support.models import make_tiny
 from support.pictures import png_bomb, text
 
@@ -268,6 +268,10 @@ class Refusing:
     @property
     def card(self) -> ModelCard:
         return self.encoder.card
+
+    @property
+    def batch_size(self) -> int:
+        return 4  # as on a GPU, where several pictures share a forward pass
 
     def prepare(self, rgb: Rgb) -> Prepared:
         return self.encoder.prepare(rgb)

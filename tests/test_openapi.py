@@ -1,45 +1,35 @@
 import json
 from dataclasses import fields
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 import indexer
-from indexer.matching import Matcher
-from indexer.settings import Settings
 from indexer.types import ImageSummary, Match, Verdict
-from search_api.app import create_app
 from search_api.errors import PROBLEM, Problem
 from search_api.routes import health, images, search
-from search_api.settings import ServeSettings
+from support.openapi import DOCUMENT, OPERATIONS
 
-# the document is made from the routes alone: no index is opened for it
-APP = create_app(cast("Matcher", None), Settings(), ServeSettings())
-DOCUMENT: dict[str, Any] = APP.openapi()
-OPERATIONS = [
-    (method.upper(), path, operation)
-    for path, operations in DOCUMENT["paths"].items()
-    for method, operation in operations.items()
-]
-IDS = [f"{method} {path}" for method, path, _ in OPERATIONS]
+EACH_OPERATION = pytest.mark.parametrize(("name", "operation"), OPERATIONS.items(), ids=OPERATIONS)
 
 
-def route_of(method: str, path: str) -> APIRoute:
+def route_of(name: str) -> APIRoute:
     return next(
         route
         for module in (search, images, health)
         for route in module.router.routes
-        if isinstance(route, APIRoute) and route.path == path and method in route.methods
+        if isinstance(route, APIRoute)
+        and name in {f"{method} {route.path}" for method in route.methods}
     )
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=IDS)
+@EACH_OPERATION
 def test_the_example_of_each_route_is_an_answer_that_it_could_give(
-    method: str, path: str, operation: dict[str, Any]
+    name: str, operation: dict[str, Any]
 ) -> None:
-    route = route_of(method, path)
+    route = route_of(name)
     example = route.responses[200]["content"]["application/json"]["example"]
     answer = TypeAdapter(route.response_model)
 
@@ -49,20 +39,20 @@ def test_the_example_of_each_route_is_an_answer_that_it_could_give(
     assert operation["responses"]["200"]["content"]["application/json"]["example"]
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=IDS)
-def test_each_route_says_what_it_is_for(method: str, path: str, operation: dict[str, Any]) -> None:
+@EACH_OPERATION
+def test_each_route_says_what_it_is_for(name: str, operation: dict[str, Any]) -> None:
     assert operation["summary"].endswith("?")
     assert operation["description"].endswith(".")
-    assert operation["tags"], (method, path)
+    assert operation["tags"], name
     for parameter in operation.get("parameters", []):
         assert parameter["description"]
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=IDS)
-def test_each_route_tells_its_problems(method: str, path: str, operation: dict[str, Any]) -> None:
+@EACH_OPERATION
+def test_each_route_tells_its_problems(name: str, operation: dict[str, Any]) -> None:
     failures = {code: r for code, r in operation["responses"].items() if code != "200"}
 
-    assert (method, path) == ("GET", "/healthz") or "503" in failures
+    assert name == "GET /healthz" or "503" in failures
     for response in failures.values():
         assert response["description"]
         assert set(response["content"]) == {PROBLEM}

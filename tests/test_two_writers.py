@@ -1,5 +1,6 @@
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,19 @@ def index(tmp_path: Path, database_url: str, model: Path) -> Index:
     return index
 
 
-def add_at_once(index: Index, first: list[Path], second: list[Path]) -> list[dict[str, Any]]:
+def add_at_once(
+    index: Index, first: list[Path], second: list[Path], meanwhile: Callable[[], object]
+) -> list[dict[str, Any]]:
     """Run two `index add` at once, each with its sources in an order of its own."""
     gate = make_gate(2)
-    running = [
+    commands = [
         start(index, "index", "add", *sources, "--bank", "known", "--json", gate=gate)
         for sources in (first, second)
     ]
-    return [json.loads(command.finish(SKIPPED_SOME)) for command in running]
+    while any(command.running() for command in commands):
+        meanwhile()
+        time.sleep(0.02)
+    return [json.loads(command.finish(SKIPPED_SOME)) for command in commands]
 
 
 def halves(mixed: Mixed) -> Iterator[list[Path]]:
@@ -59,10 +65,13 @@ def test_two_processes_index_a_folder_at_once(
     index: Index, mixed: Mixed, database_url: str, order: str
 ) -> None:
     in_order, from_the_middle = halves(mixed)
-
-    reports = add_at_once(index, in_order, in_order if order == "the same" else from_the_middle)
+    second = in_order if order == "the same" else from_the_middle
 
     with open_store(database_url) as store:
+        settings = Settings(home=index.home, snapshot_every=100)
+        follower = open_matcher(store, settings)  # sees every commit, one by one
+        reports = add_at_once(index, in_order, second, meanwhile=follower.catch_up)
+
         content = examine(store)
         # each image once, and every source of it
         assert set(content.images.values()) == mixed.images
@@ -75,7 +84,8 @@ def test_two_processes_index_a_folder_at_once(
             ]
         assert content.changes == 1 + 2 * len(mixed.images)  # the bank, images, entries
         assert content.quarantined == mixed.bad
-        assert_views_hold(open_matcher(store, Settings(home=index.home)), content)
+        assert_views_hold(follower, content)
+        assert_views_hold(open_matcher(store, settings), content)  # from the follower's snapshot
     # each process has dealt with every file, and what one added the other did not
     for report in reports:
         assert {item["uri"] for item in report["skipped"]} == mixed.bad

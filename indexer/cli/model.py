@@ -12,17 +12,17 @@ app = typer.Typer(no_args_is_help=True, help="Look at the model.")
 def show(model: ModelReference = None, *, as_json: AsJson = False) -> None:
     """Show a model's card: architecture, labels, embedding size, preprocessing, fingerprint.
 
-    Without --model the shipped model is shown, or the one that LOOKALIKE_MODEL names.
+    Without --model it is the model of the index, or the shipped one where there is no index yet.
 
     Example: lookalike model show --model hf-hub:Marqo/nsfw-image-detection-384
     """
     from dataclasses import asdict  # noqa: PLC0415 -- keeps --help quick
 
     from indexer.model import load_encoder  # noqa: PLC0415
-    from indexer.settings import SHIPPED_MODEL  # noqa: PLC0415
+    from indexer.spaces import find_model  # noqa: PLC0415
 
     settings = load(model)
-    card = load_encoder(settings.model or SHIPPED_MODEL, settings.device).card
+    card = load_encoder(find_model(settings), settings.device).card
     if as_json:
         print_json(card)
         return

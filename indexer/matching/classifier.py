@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from indexer.errors import IndexNotInitialised
 from indexer.images import decode
 from indexer.model import Encoder, load_encoder
-from indexer.settings import SHIPPED_MODEL, ImageLimits, Settings
-from indexer.spaces import model_reference
-from indexer.store import open_store
+from indexer.settings import ImageLimits, Settings
+from indexer.spaces import find_model
 from indexer.types import Classification, Probabilities
 
 
@@ -41,11 +39,5 @@ class Classifier:
 
 def open_classifier(settings: Settings) -> Classifier:
     """Load the model of the settings, or of the index, or the shipped one."""
-    reference = settings.model
-    if reference is None:
-        try:
-            with open_store(settings.resolved_database_url) as store:
-                reference = model_reference(store, settings)
-        except IndexNotInitialised:
-            reference = SHIPPED_MODEL
-    return Classifier(load_encoder(reference, settings.device), settings.image_limits)
+    encoder = load_encoder(find_model(settings), settings.device)
+    return Classifier(encoder, settings.image_limits)

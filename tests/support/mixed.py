@@ -8,8 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 from support import pictures
+from support.commands import PHOTOS
 
-PHOTOS = Path(__file__).parents[2] / "photos"
 _COPY_EVERY = 10  # one file in ten is a copy of the one before
 _BAD: dict[str, Callable[[], bytes]] = {
     "empty.jpg": bytes,
