@@ -9,6 +9,7 @@ Example: python benchmarks/thresholds.py ../shared/bench/dev
 """
 
 import argparse
+import os
 from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 from pathlib import Path
@@ -18,11 +19,11 @@ import numpy as np
 from dev_set import DEFAULT, load_dev_set
 from indexer.images import decode
 from indexer.model import load_encoder
+from indexer.parallelism import limit_library_threads
 from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.types import Embeddings
 
 PRECISIONS = (0.999, 0.99, 0.95, 0.90, 0.80)
-BATCH = 32
 
 
 def embed(paths: list[Path]) -> Embeddings:
@@ -30,19 +31,16 @@ def embed(paths: list[Path]) -> Embeddings:
     encoder = load_encoder(SHIPPED_MODEL)
     limits = Settings().image_limits
 
-    def prepare(path: Path) -> np.ndarray:
-        return encoder.prepare(decode(path.read_bytes(), limits).rgb)
+    def encode(path: Path) -> Embeddings:
+        return encoder.encode([decode(path.read_bytes(), limits).rgb]).embeddings
 
-    rows = []
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(paths), BATCH):
-            pixels = np.stack(list(pool.map(prepare, paths[start : start + BATCH])))
-            rows.append(encoder.forward(pixels).embeddings)
-    return np.concatenate(rows)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.concatenate(list(pool.map(encode, paths)))
 
 
 def main() -> None:
     """Print the bound for each precision."""
+    limit_library_threads()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT)
     dev = load_dev_set(parser.parse_args().folder)
