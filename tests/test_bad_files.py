@@ -18,6 +18,9 @@ from support.consistency import examine
 from support.forked import start
 from support.models import make_tiny
 
+Reasons = dict[str, tuple[str, str]]
+"""Code and message (or a part of it) by path."""
+
 SKIPPED_SOME = 2
 GOOD = ("bee.jpg", "coffee.jpg", "crab.jpg", "koala.jpg")
 WRITTEN = {
@@ -53,7 +56,7 @@ class Folder:
         return {str(self.path / name) for name in GOOD}
 
     @property
-    def bad(self) -> dict[str, tuple[str, str]]:
+    def bad(self) -> Reasons:
         return {str(self.path / name): reason for name, reason in EXPECTED.items()}
 
 
@@ -96,12 +99,16 @@ def add(index: Index, folder: Folder, code: int = SKIPPED_SOME) -> Any:
     return json.loads(start(index, "index", "add", folder.path, "--json").finish(code))
 
 
-def quarantined(index: Index) -> dict[str, tuple[str, str]]:
+def reasons(report: Any) -> Reasons:
+    return {item["uri"]: (item["code"], item["message"]) for item in report["skipped"]}
+
+
+def quarantined(index: Index) -> Reasons:
     listed = start(index, "index", "quarantine", "list", "--json").finish()
     return {item["uri"]: (item["code"], item["reason"]) for item in json.loads(listed)}
 
 
-def assert_reasons(told: dict[str, tuple[str, str]], expected: dict[str, tuple[str, str]]) -> None:
+def assert_reasons(told: Reasons, expected: Reasons) -> None:
     assert told.keys() == expected.keys()
     for uri, (code, words) in expected.items():
         assert told[uri][0] == code, uri
@@ -111,22 +118,27 @@ def assert_reasons(told: dict[str, tuple[str, str]], expected: dict[str, tuple[s
 def test_every_bad_file_is_named_with_its_reason_and_the_good_ones_are_indexed(
     index: Index, store: Store, folder: Folder
 ) -> None:
+    report = add(index, folder)
+
+    told = reasons(report)
+    assert_reasons(told, folder.bad)
+    assert len(report["skipped"]) == len(told)
+    assert quarantined(index) == told
+    assert report["added"] == len(GOOD)
+    assert set(examine(store).sources) == folder.good
+
+
+def test_a_second_run_finds_bad_files_as_bad_as_before_and_changes_nothing(
+    index: Index, store: Store, folder: Folder
+) -> None:
     first = add(index, folder)
-    listed = quarantined(index)
+    listed, content = quarantined(index), examine(store)
+
     second = add(index, folder)
 
-    told = {item["uri"]: (item["code"], item["message"]) for item in first["skipped"]}
-    assert len(told) == len(first["skipped"])
-    assert_reasons(told, folder.bad)
-    assert listed == told
-    assert first["added"] == len(GOOD)
-    content = examine(store)
-    assert set(content.sources) == folder.good
-    # a second run finds them as bad as before, and changes nothing
-    assert second["skipped"] == first["skipped"]
+    assert reasons(second) == reasons(first)
     assert (second["added"], second["unchanged"]) == (0, len(GOOD))
-    assert quarantined(index) == listed
-    assert examine(store) == content
+    assert (quarantined(index), examine(store)) == (listed, content)
 
 
 def test_the_report_for_people_names_bad_files_on_stderr(index: Index, folder: Folder) -> None:
@@ -195,8 +207,7 @@ def test_a_file_without_permission_is_skipped(tmp_path: Path, model: Path, folde
 
     assert done.returncode == SKIPPED_SOME, done.stderr
     report = json.loads(done.stdout)
-    told = {item["uri"]: (item["code"], item["message"]) for item in report["skipped"]}
-    assert_reasons(told, folder.bad | {str(locked): ("unreadable_source", "permission")})
+    assert_reasons(reasons(report), folder.bad | {str(locked): ("unreadable_source", "permission")})
     assert report["added"] == len(GOOD) - 1
 
 

@@ -131,8 +131,12 @@ def test_a_run_that_is_killed_again_and_again_can_be_finished(
         for share in range(number, KILLS, ROUNDS):
             committed = int((share + chance.random()) / KILLS * last)
             command = start_adding(index, mixed)
-            wait_for_images(store, command.running, committed)
-            time.sleep(chance.random() * (pace.batch if share >= ROUNDS else pace.start))
+            if committed < BATCH:  # a moment before the first commit
+                committed, gap = 0, pace.start
+            else:
+                wait_for_images(store, command.running, committed)
+                gap = pace.batch
+            time.sleep(chance.random() * gap)
             command.kill()
 
             content = examine(store)
@@ -203,7 +207,7 @@ def test_a_search_that_is_killed_while_it_writes_snapshots_spoils_nothing(
 
         # that was every moment: in the end it has written both views and answered
         assert json.loads(command.finish())["tier"] == Tier.EXACT
-        assert write > len(("embedding", "pdq")) * len(("file", "manifest", "rename"))
+        assert write > 2 * 3  # two views, each with a file, a manifest and a rename at least
         assert_views_hold(open_views(index, store), content)
 
 
