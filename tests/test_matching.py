@@ -33,7 +33,7 @@ def ingest(store: Store, settings: Settings) -> Ingest:
 
 @pytest.fixture
 def matcher(store: Store, settings: Settings, ingest: Ingest) -> Matcher:
-    """An index of a few photos, two of them in the block bank `known`."""
+    """Index a few photos, two of them in the block bank `known`."""
     with store.writer() as writer:
         bank = writer.create_bank("known", BankKind.BLOCK)
     ingest.run(walk([PHOTOS / name for name in BLOCKED]), bank_id=bank.id)
