@@ -9,6 +9,7 @@
     - ImageTooLarge         more bytes, pixels or frames than the settings allow
     - InvalidName           a bank's name is not one we accept
     - InvalidModel          a model reference or directory that cannot be used
+    - UnexportableModel     a model that ONNX Runtime cannot run as torch does
     - UnusableOutput        the model gave no finite probabilities or embedding for an image
   x MismatchError           two artefacts that must agree do not
     - DimensionMismatch     a vector is not as long as the index expects
@@ -22,6 +23,7 @@
     - DatabaseUnavailable   the database cannot be reached or is locked
     - ViewNotReady          the vector view has not caught up yet
     - SnapshotNotWritten    a view could not be written to disk
+    - ExportNotWritten      an exported model could not be written to disk
 """
 
 
@@ -79,6 +81,12 @@ class InvalidModel(InputError):
     """A model reference or directory that cannot be used."""
 
     code = "invalid_model"
+
+
+class UnexportableModel(InputError):
+    """A model that ONNX Runtime cannot run as torch does."""
+
+    code = "unexportable_model"
 
 
 class UnusableOutput(InputError):
@@ -186,3 +194,9 @@ class SnapshotNotWritten(UnavailableError):
     """A view could not be written to disk; what is there already is untouched."""
 
     code = "snapshot_not_written"
+
+
+class ExportNotWritten(UnavailableError):
+    """An exported model could not be written to disk."""
+
+    code = "export_not_written"

@@ -1,6 +1,6 @@
 """Values that travel between the layers; all frozen, none with behaviour beyond making itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, Self
@@ -46,11 +46,20 @@ class BankKind(StrEnum):
     ALLOW = "allow"
 
 
+class PartKind(StrEnum):
+    """What a part of an image is."""
+
+    FRAME = "frame"
+    TILE = "tile"
+
+
 @dataclass(frozen=True, slots=True)
 class DecodedImage:
     """One picture, decoded once."""
 
-    rgb: Rgb
+    rgb: Rgb  # the whole picture, or a JPEG at half its size where the caller asked for less
+    width: int  # pixels of the whole picture, upright
+    height: int
     format: str  # Pillow's name, such as JPEG
     frame_count: int  # 1 for a still picture; `rgb` is the first frame
 
@@ -83,6 +92,40 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of an image that is matched on its own: a later frame, or a tile."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    kind: PartKind
+    """frame or tile."""
+    number: int
+    """The frame's index in the file, 0 for the first; or the tile's number."""
+    box: tuple[int, int, int, int] | None
+    """Left, top, width, height in pixels of the upright picture; null for a whole frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPart:
+    """A part ready to be written: its fingerprint and what the model said."""
+
+    part: Part
+    pdq: Pdq
+    embedding: Embeddings  # (d,) float32, unit length
+    probabilities: Probabilities  # (classes,) float32
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """What the catalog holds of one part."""
+
+    part: Part
+    pdq: Pdq
+    embedding: Embeddings | None  # (d,) float32 in the space asked for
+    probabilities: dict[str, float]  # by label, in the space asked for
+
+
+@dataclass(frozen=True, slots=True)
 class NewImage:
     """An image ready to be written: identity, fingerprints and what the model said."""
 
@@ -96,15 +139,28 @@ class NewImage:
     byte_size: int
     embedding: Embeddings  # (d,) float32, unit length
     probabilities: Probabilities  # (classes,) float32
+    parts: tuple[NewPart, ...] = ()  # beyond the whole first frame, whose values stand above
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStamp:
-    """Where an image was found, and what tells that the file has not changed since."""
+    """Where an image was found, and what tells that its bytes have not changed since."""
 
     uri: str  # absolute path of a local file, or a URL
-    size: int  # bytes
-    mtime_ns: int
+    size: int | None  # bytes; None when unknown
+    version: str
+    """A local file's mtime in ns, as decimal text; an object store's ETag or LastModified; empty
+    when unknown: then only the bytes themselves tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDetails:
+    """What a manifest says of a source."""
+
+    label: str | None = None
+    uploader: str | None = None
+    created_at: datetime | None = None  # of the picture where it comes from, not of our row
+    metadata: dict[str, Any] = field(default_factory=dict)  # anything JSON can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +168,8 @@ class KnownSource:
     """What the catalog remembers of one source."""
 
     image_id: int
-    size: int
-    mtime_ns: int
+    size: int | None
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +211,7 @@ class ImageRecord:
     entries: tuple[Entry, ...]
     embedding: Embeddings | None  # (d,) float32 in the space asked for
     probabilities: dict[str, float]  # by label, in the space asked for
+    parts: tuple[StoredPart, ...] = ()  # read together with the embedding only
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +222,17 @@ class VectorChanges:
     keys: Keys
     vectors: Vectors  # row i belongs to keys[i]
     removed: Keys  # images that no longer have a vector
+    purged: Keys = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Of those removed: images whose vectors nothing may keep, not even out of sight."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorCensus:
+    """Which images have vectors, as the log has it at one moment."""
+
+    watermark: int  # the log's last change at that moment
+    keys: Keys  # one for each vector, ascending
+    purged: Keys  # images of which nothing may keep a vector, ascending
 
 
 class ChangeFeed(Protocol):
@@ -182,6 +250,12 @@ class ChangeFeed(Protocol):
 
         The watermark equals `after` when there are none.
         """
+
+    def census(self) -> VectorCensus:
+        """Return which images have vectors now, without the vectors."""
+
+    def look_up(self, keys: Keys) -> VectorChanges:
+        """Return the vectors that these images have now; the watermark is the log's head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +315,10 @@ class Match:
     """Where the stored image was first found; null when no source of it is left."""
     suppressed_by: Suppression | None
     """The allow entry that excuses this match."""
+    part: Part | None = None
+    """The part of the stored image that decided; null for the whole first frame."""
+    query_part: Part | None = None
+    """The part of the query that matched; null for the whole first frame."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,18 @@ def space(store: Store) -> Space:
     return bind(store)
 
 
-def replay(feed: ChangeFeed, view: dict[int, bytes], after: int, limit: int) -> int:
-    """Bring a view (vectors by key) up to date, `limit` changes at a time."""
+View = dict[int, list[bytes]]  # vectors by key
+
+
+def replay(feed: ChangeFeed, view: View, after: int, limit: int) -> int:
+    """Bring a view up to date, `limit` changes at a time."""
     while True:
         changes = feed.read(after, limit)
         for key in changes.removed.tolist():
             view.pop(key, None)
-        rows = [row.tobytes() for row in changes.vectors]
-        view.update(zip(changes.keys.tolist(), rows, strict=True))
+        view |= {key: [] for key in changes.keys.tolist()}
+        for key, row in zip(changes.keys.tolist(), changes.vectors, strict=True):
+            view[key].append(row.tobytes())
         if changes.watermark == after:
             return after
         assert after < changes.watermark <= after + limit
@@ -98,7 +102,7 @@ def test_a_watermark_beyond_the_log_stays_where_it_is(store: Store, space: Space
 
 _operations = st.lists(
     st.tuples(
-        st.sampled_from(["add", "add to bank", "remove"]),
+        st.sampled_from(["add", "add to bank", "add parts", "remove", "purge"]),
         st.lists(st.integers(0, 7), min_size=1, max_size=4),
     ),
     max_size=8,
@@ -118,9 +122,9 @@ def test_replaying_from_any_watermark_in_any_steps_gives_what_the_tables_hold(
 ) -> None:
     space = bind(store)
     feeds: list[ChangeFeed] = [EmbeddingFeed(store, space.id), PdqFeed(store, MIN_QUALITY)]
-    views: list[tuple[ChangeFeed, dict[int, bytes], int]] = []
+    views: list[tuple[ChangeFeed, View, int]] = []
     for feed in feeds:
-        current: dict[int, bytes] = {}
+        current: View = {}
         views.append((feed, current, replay(feed, current, 0, 1000)))
     for operation in operations:
         apply(store, space, *operation)
@@ -129,22 +133,34 @@ def test_replaying_from_any_watermark_in_any_steps_gives_what_the_tables_hold(
         again = dict(view)
         replay(feed, again, start % (feed.head() + 1), limit)
         assert again == view
-        from_nothing: dict[int, bytes] = {}
+        from_nothing: View = {}
         replay(feed, from_nothing, 0, limit * 50)
         assert from_nothing == view
     with store.reader() as catalog:
         records = catalog.images(range(1000), with_embedding=True).values()
+        assert catalog.integrity() == []
     embeddings, pdqs = (view for _, view, _ in views)
-    assert embeddings == {r.id: r.embedding.tobytes() for r in records if r.embedding is not None}
-    assert pdqs == {r.id: r.pdq.bits for r in records if r.pdq.quality >= MIN_QUALITY}
+    pictures = {record.id: [record, *record.parts] for record in records}
+    assert embeddings == {
+        key: [each.embedding.tobytes() for each in found if each.embedding is not None]
+        for key, found in pictures.items()
+    }
+    good = {
+        key: [each.pdq.bits for each in found if each.pdq.quality >= MIN_QUALITY]
+        for key, found in pictures.items()
+    }
+    assert pdqs == {key: bits for key, bits in good.items() if bits}
 
 
 def apply(store: Store, space: Space, operation: str, seeds: list[int]) -> None:
     with store.writer() as writer:
-        if operation == "remove":
+        if operation in {"remove", "purge"}:
             held = writer.ids_by_sha256(new_image(seed).sha256 for seed in seeds)
-            writer.remove_images(held.values())
+            leave = writer.remove_images if operation == "remove" else writer.purge_images
+            leave(held.values())
             return
         bank = writer.create_bank("unsafe", BankKind.BLOCK) if "bank" in operation else None
-        items = [item(seed, pdq_quality=10 * seed) for seed in seeds]
-        writer.add_images(items, space.id, bank.id if bank else None)
+        bank_id = bank.id if bank else None
+        kinds = {"frames": 2, "tiles": 1} if "parts" in operation else {}
+        items = [item(seed, bank_id=bank_id, pdq_quality=10 * seed, **kinds) for seed in seeds]
+        writer.add_images(items, space.id)

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from indexer.errors import (
     DatabaseUnavailable,
@@ -13,9 +14,11 @@ from indexer.errors import (
     SchemaMismatch,
     SettingsError,
 )
-from indexer.store import check, current, open_store, upgrade
+from indexer.store import Arrival, check, current, open_store, upgrade
 from indexer.store.migrate import configuration
 from indexer.store.models import REVISION
+from indexer.types import KnownSource, Pdq, SourceStamp
+from support.catalog import add, bind
 
 
 def execute(url: str, statement: str) -> None:
@@ -62,6 +65,69 @@ def test_the_migrations_can_be_undone_and_done_again(empty_database_url: str) ->
     assert current(empty_database_url) is None
     upgrade(empty_database_url)
     check(empty_database_url)
+
+
+def test_upgrading_keeps_what_the_catalog_holds(empty_database_url: str) -> None:
+    url = empty_database_url
+    command.upgrade(configuration(url), "202611230001")
+    blob = r"'\x{}'" if url.startswith("postgres") else "x'{}'"
+    values = {"blob": blob.format("00" * 32), "moment": "'2026-01-02 03:04:05+00:00'"}
+    for row in (
+        "spaces VALUES (1, 'ab', 'm', 'a', 8, '[\"photo\"]', {moment})",
+        "images VALUES (7, {blob}, {blob}, {blob}, 99, 3, 2, 'PNG', 1, 5, {moment}, NULL)",
+        "sources VALUES (1, 7, '/a.png', {blob}, 5, 1234567890, {moment}, NULL)",
+        "embeddings VALUES (7, 1, {blob})",
+        "classifications VALUES (7, 1, 'photo', '{{\"photo\": 1.0}}')",
+        "changes VALUES (1, 'image', 7, 'added', {moment})",
+    ):
+        execute(url, "INSERT INTO " + row.format(**values))
+    for _ in range(2):
+        upgrade(url)
+        check(url)
+        with open_store(url) as store, store.reader() as catalog:
+            record = catalog.images([7], with_embedding=True)[7]
+            assert record.probabilities == {"photo": 1.0}
+            assert record.embedding is not None
+            assert record.embedding.tolist() == [0] * 8
+            assert (record.pdq, record.sources) == (Pdq(bytes(32), 99), ("/a.png",))
+            [source] = catalog.connection.execute(text("SELECT size, version FROM sources"))
+            assert tuple(source) == (5, "1234567890")
+        command.downgrade(configuration(url), "202611230001")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE images SET md5 = NULL",
+        "UPDATE images SET pdq = sha256 || sha256",
+        "UPDATE images SET sha256 = sha256 || sha256",
+        "UPDATE images SET purged_at = created_at",
+    ],
+)
+def test_the_database_itself_refuses_half_an_image(database_url: str, statement: str) -> None:
+    with open_store(database_url) as store:
+        add(store, bind(store), 1)
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError), match="ck_images"):
+        execute(database_url, statement)
+
+
+def test_going_back_keeps_the_images_without_parts_and_purged_ones(database_url: str) -> None:
+    with open_store(database_url) as store:
+        space = bind(store)
+        kept, purged = add(store, space, 1, 2, frames=2)
+        with store.writer() as writer:
+            unknown = Arrival(SourceStamp("s3://bucket/1.jpg", None, "etag-1"))
+            writer.add_sources([(kept, unknown)])
+            writer.purge_images([purged])
+    command.downgrade(configuration(database_url), "202611230001")
+    upgrade(database_url)
+    with open_store(database_url) as store, store.reader() as catalog:
+        [record] = catalog.list_images()
+        assert (record.id, len(record.sources)) == (kept, 2)
+        assert catalog.counts().parts == 0
+        assert catalog.known_sources(["s3://bucket/1.jpg"]) == {
+            "s3://bucket/1.jpg": KnownSource(kept, -1, "-1")
+        }
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@ import multiprocessing
 import threading
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -31,10 +32,10 @@ from support.catalog import (
     LABELS,
     add,
     add_one_by_one,
+    arrival,
     bind,
     item,
     new_image,
-    stamp,
 )
 
 
@@ -98,7 +99,7 @@ def test_another_space_is_refused(store: Store, space: Space) -> None:
 
 
 def test_an_added_image_reads_back_as_it_was(store: Store, space: Space, bank: Bank) -> None:
-    image, source = item(1)
+    image, found = item(1)
     before = datetime.now(UTC)
     [image_id] = add(store, space, 1, bank_id=bank.id)
     with store.reader() as catalog:
@@ -107,7 +108,7 @@ def test_an_added_image_reads_back_as_it_was(store: Store, space: Space, bank: B
     assert record.embedding.dtype == np.float32
     np.testing.assert_array_equal(record.embedding, image.embedding)
     assert record.probabilities == dict(zip(LABELS, image.probabilities.tolist(), strict=True))
-    assert record.sources == (source.uri,)
+    assert record.sources == (found.stamp.uri,)
     [entry] = record.entries
     assert (entry.bank, entry.kind, entry.image_id) == ("unsafe", BankKind.BLOCK, image_id)
     assert record.created_at.tzinfo is UTC
@@ -129,7 +130,7 @@ def test_the_same_bytes_twice_in_a_batch_are_one_image_with_two_sources(
     image = new_image(1)
     with store.writer() as writer:
         outcome = writer.add_images(
-            [(image, stamp("a.jpg")), (image, stamp("b.jpg"))], space.id, bank.id
+            [(image, arrival(name, bank_id=bank.id)) for name in ("a.jpg", "b.jpg")], space.id
         )
     assert outcome == AddOutcome(added=1, duplicates=1, sources=2, entries=1)
     with store.reader() as catalog:
@@ -141,7 +142,7 @@ def test_adding_again_changes_nothing(store: Store, space: Space, bank: Bank) ->
     add(store, space, 1, 2, bank_id=bank.id)
     before = log_of(store)
     with store.writer() as writer:
-        outcome = writer.add_images([item(1), item(2)], space.id, bank.id)
+        outcome = writer.add_images([item(n, bank_id=bank.id) for n in (1, 2)], space.id)
     assert outcome == AddOutcome(duplicates=2)
     assert log_of(store) == before
 
@@ -156,7 +157,7 @@ def test_a_further_source_and_entry_join_a_known_image(
 ) -> None:
     [image_id] = add(store, space, 1)
     with store.writer() as writer:
-        outcome = writer.add_sources([(image_id, stamp("copy.jpg"))], bank.id)
+        outcome = writer.add_sources([(image_id, arrival("copy.jpg", bank_id=bank.id))])
     assert outcome == AddOutcome(duplicates=1, sources=1, entries=1)
     with store.reader() as catalog:
         assert catalog.image(image_id).sources == ("/pictures/1.jpg", "/pictures/copy.jpg")
@@ -165,7 +166,7 @@ def test_a_further_source_and_entry_join_a_known_image(
 
 def test_a_source_of_no_image_is_refused(store: Store) -> None:
     with store.writer() as writer, pytest.raises(NotFoundError, match="image 7"):
-        writer.add_sources([(7, stamp("a.jpg"))])
+        writer.add_sources([(7, arrival("a.jpg"))])
 
 
 def test_a_changed_file_closes_its_old_source_and_opens_a_new_one(
@@ -173,12 +174,12 @@ def test_a_changed_file_closes_its_old_source_and_opens_a_new_one(
 ) -> None:
     [old] = add(store, space, 1)
     with store.writer() as writer:
-        outcome = writer.add_images([(new_image(2), stamp("1.jpg", mtime_ns=2))], space.id)
+        outcome = writer.add_images([(new_image(2), arrival("1.jpg", version="2"))], space.id)
     assert outcome == AddOutcome(added=1, sources=1)
     with store.reader() as catalog:
         [new] = catalog.ids_by_sha256([new_image(2).sha256]).values()
         assert catalog.known_sources(["/pictures/1.jpg"]) == {
-            "/pictures/1.jpg": KnownSource(new, 100, 2)
+            "/pictures/1.jpg": KnownSource(new, 100, "2")
         }
         assert catalog.image(old).sources == ()
         assert catalog.image(new).sources == ("/pictures/1.jpg",)
@@ -187,10 +188,10 @@ def test_a_changed_file_closes_its_old_source_and_opens_a_new_one(
 def test_a_touched_file_with_the_same_bytes_gets_its_new_stamp(store: Store, space: Space) -> None:
     [image_id] = add(store, space, 1)
     with store.writer() as writer:
-        outcome = writer.add_sources([(image_id, stamp("1.jpg", mtime_ns=2))])
+        outcome = writer.add_sources([(image_id, arrival("1.jpg", version="2"))])
     assert outcome == AddOutcome(duplicates=1)
     with store.reader() as catalog:
-        assert catalog.known_sources(["/pictures/1.jpg"])["/pictures/1.jpg"].mtime_ns == 2
+        assert catalog.known_sources(["/pictures/1.jpg"])["/pictures/1.jpg"].version == "2"
         assert catalog.counts().sources == 1
 
 
@@ -209,21 +210,21 @@ def test_an_embedding_that_is_not_finite_is_refused(store: Store, space: Space) 
 
 def _add_images(store: Store, space: Space, *images: NewImage) -> None:
     with store.writer() as writer:
-        writer.add_images([(image, stamp("a.jpg")) for image in images], space.id)
+        writer.add_images([(image, arrival("a.jpg")) for image in images], space.id)
 
 
 def test_a_space_or_bank_that_does_not_exist_is_named(store: Store, space: Space) -> None:
     with store.writer() as writer, pytest.raises(NotFoundError, match="space with id 99"):
         writer.add_images([item(1)], 99)
     with store.writer() as writer, pytest.raises(NotFoundError, match="bank with id 99"):
-        writer.add_images([item(1)], space.id, 99)
+        writer.add_images([item(1, bank_id=99)], space.id)
 
 
 def test_text_that_no_database_holds_is_escaped(store: Store, space: Space) -> None:
     names = ["latin\udce9.jpg", "a" * 5000]  # not UTF-8; longer than an index entry may be
     with store.writer() as writer:
         for seed, name in enumerate(names):
-            writer.add_images([(new_image(seed), stamp(name))], space.id)
+            writer.add_images([(new_image(seed), arrival(name))], space.id)
     with store.reader() as catalog:
         known = catalog.known_sources([f"/pictures/{name}" for name in names])
         first = catalog.list_images()[0]
@@ -270,7 +271,7 @@ def test_a_source_of_an_image_removed_meanwhile_brings_it_back(store: Store, spa
     [image_id] = add(store, space, 1)
     with store.writer() as writer:
         writer.remove_images([image_id])
-        assert writer.add_sources([(image_id, stamp("1.jpg"))]).reactivated == 1
+        assert writer.add_sources([(image_id, arrival("1.jpg"))]).reactivated == 1
     with store.reader() as catalog:
         assert catalog.image(image_id).sources == ("/pictures/1.jpg",)
 
@@ -395,13 +396,24 @@ def test_more_ids_than_a_statement_takes_can_be_asked_for(store: Store, space: S
 
 
 def test_everything_is_counted(store: Store, space: Space, bank: Bank) -> None:
-    ids = add(store, space, 1, 2, 3, bank_id=bank.id)
+    ids = add(store, space, 1, 2, 3, 4, bank_id=bank.id, frames=2)
     with store.writer() as writer:
         writer.remove_images(ids[:1])
+        writer.purge_images(ids[1:2])
         writer.quarantine([SkippedSource("/bad.jpg", "unreadable_image", "truncated")])
     with store.reader() as catalog:
         assert catalog.counts() == Counts(
-            images=2, sources=2, embeddings=2, banks=1, entries=2, quarantined=1, changes=9
+            images=2,
+            parts=4,
+            sources=2,
+            embeddings=2,
+            embeddings_by_space={FINGERPRINT: 6},
+            banks=1,
+            entries=2,
+            purged=1,
+            quarantined=1,
+            quarantined_by_code={"unreadable_image": 1},
+            changes=13,
         )
 
 
@@ -423,9 +435,34 @@ def test_bad_files_stay_in_quarantine_until_released(store: Store) -> None:
         assert catalog.quarantined(limit=1) == [a]
         assert catalog.quarantined(after_uri="/a.jpg") == [b]
     with store.writer() as writer:
-        writer.release(["/a.jpg", "/never/seen.jpg"])
+        assert writer.release(["/a.jpg", "/never/seen.jpg"]) == 1
     with store.reader() as catalog:
         assert catalog.quarantined() == [b]
+
+
+def test_the_quarantine_can_be_read_and_cleared_by_code(store: Store) -> None:
+    codes = ["unreadable_image", "empty_image", "unreadable_image", "image_too_large"]
+    with store.writer() as writer:
+        writer.quarantine(SkippedSource(f"/{n}.jpg", code, "bad") for n, code in enumerate(codes))
+
+    def uris(**options: Any) -> list[str]:
+        with store.reader() as catalog:
+            return [file.uri for file in catalog.quarantined(**options)]
+
+    assert uris(code="unreadable_image") == ["/0.jpg", "/2.jpg"]
+    assert uris(code="unreadable_image", after_uri="/0.jpg") == ["/2.jpg"]
+    assert uris(code="no_such_code") == []
+    with store.writer() as writer:
+        assert writer.counts().quarantined_by_code == {
+            "empty_image": 1,
+            "image_too_large": 1,
+            "unreadable_image": 2,
+        }
+        assert writer.clear_quarantine(code="unreadable_image") == 2
+    assert uris() == ["/1.jpg", "/3.jpg"]
+    with store.writer() as writer:
+        assert writer.clear_quarantine() == 2
+    assert uris() == []
 
 
 # Transactions and the log
@@ -531,7 +568,12 @@ def test_a_lost_connection_is_unavailable_and_the_next_one_works(
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_sqlite_writes_through_to_the_disk_and_checks_references(store: Store) -> None:
     with store.reader() as catalog:
-        for pragma, value in [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)]:
+        for pragma, value in [
+            ("journal_mode", "wal"),
+            ("synchronous", 2),
+            ("foreign_keys", 1),
+            ("secure_delete", 1),
+        ]:
             assert catalog.connection.scalar(text(f"PRAGMA {pragma}")) == value
 
 

@@ -5,23 +5,16 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from indexer.errors import NotFoundError
 from indexer.store.models import OF_BANKS, BankRow, ChangeRow, EntryRow
+from indexer.store.queries import Queries
 from indexer.types import Bank, BankKind
 
 
-class BankQueries:
+class BankQueries(Queries):
     """The banks within one transaction; `Catalog` has the rest."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    @property
-    def connection(self) -> Connection:
-        """The transaction itself, for other modules of this package."""
-        return self._connection
 
     def banks(self) -> list[Bank]:
         """Return all banks by name, with the number of their active entries."""

@@ -1,29 +1,34 @@
-"""Reading the catalog: spaces, images, sources, quarantine and the head of the log."""
+"""Reading the catalog: spaces, images and the head of the log."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, func, select
 
 from indexer.errors import NotFoundError
 from indexer.store.bank_queries import BankQueries
+from indexer.store.integrity import find_problems
+from indexer.store.mending_queries import MendingQueries
 from indexer.store.models import (
     BankRow,
-    Base,
     ChangeRow,
     EmbeddingRow,
     EntryRow,
     ImageRow,
-    QuarantineRow,
+    PartRow,
     SourceRow,
     SpaceRow,
 )
-from indexer.store.parameters import MAX_ID, chunks, possible_ids, uri_digest
+from indexer.store.parameters import MAX_ID, chunks, possible_ids
+from indexer.store.quarantine_queries import QuarantineQueries
 from indexer.store.records import read_records
-from indexer.store.values import Counts, QuarantinedFile
-from indexer.types import ImageRecord, KnownSource, Space
+from indexer.store.selection import select_images
+from indexer.store.source_queries import SourceQueries
+from indexer.store.values import Counts, RemovalQuery, Tombstone
+from indexer.types import ImageRecord, PartKind, Space
 
 
-class Catalog(BankQueries):
+class Catalog(BankQueries, SourceQueries, QuarantineQueries, MendingQueries):
     """The catalog within one transaction; `Store.reader` gives it."""
 
     def active_space(self) -> Space | None:
@@ -54,24 +59,6 @@ class Catalog(BankQueries):
         """Return the number of the last change; 0 for an empty log."""
         number: int | None = self._connection.scalar(select(func.max(ChangeRow.number)))
         return number or 0
-
-    def known_sources(self, uris: Iterable[str]) -> dict[str, KnownSource]:
-        """Return what is remembered of those URIs that are open sources of active images."""
-        by_digest = {uri_digest(uri): uri for uri in uris}
-        known = {}
-        for digests in chunks(by_digest):
-            statement = (
-                select(SourceRow.uri_sha256, SourceRow.image_id, SourceRow.size, SourceRow.mtime_ns)
-                .join(ImageRow, ImageRow.id == SourceRow.image_id)
-                .where(
-                    SourceRow.uri_sha256.in_(digests),
-                    SourceRow.closed_at.is_(None),
-                    ImageRow.removed_at.is_(None),
-                )
-            )
-            for digest, image_id, size, mtime_ns in self._connection.execute(statement):
-                known[by_digest[digest]] = KnownSource(image_id, size, mtime_ns)
-        return known
 
     def ids_by_sha256(self, digests: Iterable[bytes]) -> dict[bytes, int]:
         """Return the ids of the active images among these SHA-256 digests (32 bytes each)."""
@@ -164,47 +151,110 @@ class Catalog(BankQueries):
         ids = self._connection.scalars(statement).all()
         return list(self.images(ids, space_id).values())
 
+    def find_images(
+        self, query: RemovalQuery, *, after_id: int = 0, limit: int = 1000
+    ) -> list[int]:
+        """Return a page of the ids that a query finds, ascending.
+
+        Parameters
+        ----------
+        query : RemovalQuery
+        after_id : int
+            Last id of the page before.
+        limit : int
+            Most ids of a page.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such bank.
+        """
+        bank_id = None if query.bank is None else self.bank(query.bank).id
+        return select_images(self._connection, query, bank_id, after_id, limit)
+
+    def part_kinds(self, ids: Iterable[int]) -> dict[int, set[PartKind]]:
+        """Return which kinds of parts are stored of the images that have any."""
+        kinds: defaultdict[int, set[PartKind]] = defaultdict(set)
+        for chunk in chunks(possible_ids(ids)):
+            statement = (
+                select(PartRow.image_id, PartRow.kind).where(PartRow.image_id.in_(chunk)).distinct()
+            )
+            for image_id, kind in self._connection.execute(statement):
+                kinds[image_id].add(PartKind(kind))
+        return dict(kinds)
+
+    def tombstones(self, *, after_id: int = 0, limit: int = 100) -> list[Tombstone]:
+        """Return a page of what is kept of the purged images, ordered by id.
+
+        Parameters
+        ----------
+        after_id : int
+            Last id of the page before.
+        limit : int
+            Most tombstones of a page.
+        """
+        columns = ImageRow.__table__.c
+        statement = (
+            select(columns.id, columns.sha256, columns.purged_at)
+            .where(columns.purged_at.is_not(None), columns.id > min(after_id, MAX_ID))
+            .order_by(columns.id)
+            .limit(limit)
+        )
+        return [Tombstone(*row) for row in self._connection.execute(statement)]
+
     def counts(self) -> Counts:
         """Count what the catalog holds."""
         active = select(ImageRow.id).where(ImageRow.removed_at.is_(None))
         space = self.active_space()
+        by_code = self._quarantined_by_code()
         return Counts(
             images=self._count(ImageRow, ImageRow.removed_at.is_(None)),
+            parts=self._count(PartRow, PartRow.image_id.in_(active)),
             sources=self._count(SourceRow, SourceRow.closed_at.is_(None)),
             embeddings=self._count(
                 EmbeddingRow,
                 EmbeddingRow.space_id == (space.id if space else None),
+                EmbeddingRow.part == 0,
                 EmbeddingRow.image_id.in_(active),
             ),
+            embeddings_by_space=self._embeddings_by_space(),
             banks=self._count(BankRow),
             entries=self._count(EntryRow, EntryRow.removed_at.is_(None)),
-            quarantined=self._count(QuarantineRow),
+            purged=self._count(ImageRow, ImageRow.purged_at.is_not(None)),
+            quarantined=sum(by_code.values()),
+            quarantined_by_code=by_code,
             changes=self.head(),
         )
 
-    def quarantined(self, *, after_uri: str = "", limit: int = 100) -> list[QuarantinedFile]:
-        """Return a page of the files that could not be indexed, ordered by URI.
+    def integrity(self, sample: int = 1000, seed: int = 0) -> list[str]:
+        """Look for what must not be: tables that contradict each other or the log.
+
+        Everything is counted; of the vectors only a sample is read. A million images take seconds.
 
         Parameters
         ----------
-        after_uri : str
-            Last URI of the page before.
-        limit : int
-            Most files of a page.
+        sample : int
+            Images whose vectors are read, to see that they are finite and of unit length.
+        seed : int
+            Which images those are.
+
+        Returns
+        -------
+        list of str
+            A sentence for each problem; empty when all is well.
         """
+        return find_problems(self._connection, self.active_space(), sample, seed)
+
+    def _embeddings_by_space(self) -> dict[str, int]:
         statement = (
-            select(
-                QuarantineRow.uri,
-                QuarantineRow.code,
-                QuarantineRow.reason,
-                QuarantineRow.first_seen_at,
-                QuarantineRow.last_seen_at,
-            )
-            .where(QuarantineRow.uri > after_uri)
-            .order_by(QuarantineRow.uri)
-            .limit(limit)
+            select(SpaceRow.fingerprint, func.count())
+            .join(EmbeddingRow, EmbeddingRow.space_id == SpaceRow.id)
+            .join(ImageRow, ImageRow.id == EmbeddingRow.image_id)
+            .where(ImageRow.removed_at.is_(None))
+            .group_by(SpaceRow.id)
+            .order_by(SpaceRow.id)
         )
-        return [QuarantinedFile(*row) for row in self._connection.execute(statement)]
+        return dict(self._connection.execute(statement).all())
 
     def _space(self, *conditions: ColumnElement[bool]) -> Space | None:
         statement = (
@@ -223,7 +273,3 @@ class Catalog(BankQueries):
         if row is None:
             return None
         return Space(row.id, row.fingerprint, row.model, row.dimension, tuple(row.labels))
-
-    def _count(self, table: type[Base], *conditions: ColumnElement[bool]) -> int:
-        statement = select(func.count()).select_from(table).where(*conditions)
-        return self._connection.execute(statement).scalar_one()

@@ -1,11 +1,12 @@
 """Column types that hold our values alike in SQLite and Postgres."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import DateTime, Dialect, LargeBinary, Text
+from sqlalchemy import JSON, DateTime, Dialect, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator
 
 
@@ -41,6 +42,44 @@ class AnyText(TypeDecorator[str]):
         if value is None:
             return None
         return value.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+
+
+class AnyJson(TypeDecorator[dict[str, Any]]):
+    """A JSON object of any origin, NULL while it is empty.
+
+    What JSON or Postgres cannot hold is written as what comes nearest: null for a number that is
+    not finite, text for a value of another type.
+    """
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: dict[str, Any] | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> dict[str, Any] | None:
+        """Make it plain."""
+        return plain_json(value) if value else None
+
+    def process_result_value(
+        self,
+        value: dict[str, Any] | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Give the empty object back."""
+        return value or {}
+
+
+def plain_json(value: Any) -> Any:
+    """Return a value as `AnyJson` stores it and reads it back."""
+    if isinstance(value, dict):
+        return {str(key): plain_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_json(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
 class Embedding32(TypeDecorator[NDArray[np.float32]]):

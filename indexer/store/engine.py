@@ -27,22 +27,21 @@ from indexer.store.address import is_sqlite, location
 LOCK_WAIT = 30
 """Seconds that a writer waits for the ones before it, and a connection for its server."""
 _LOG_LOCK = 7_204_319  # arbitrary, next to the key that migrations/env.py takes
-_WRITING = "lookalike_writing"  # execution option that _begin_sqlite looks at
+_MODE = "lookalike_begin"  # execution option: how _begin_sqlite begins
 
 
 def make_engine(url: URL) -> Engine:
     """Make an engine for an address that `parse_address` returned; nothing is opened yet."""
+    # a URL's own timeouts win: connect_args would override them
     if is_sqlite(url):
         # isolation_level None stops pysqlite from opening (and closing) transactions of its own
+        wait = {} if "timeout" in url.query else {"timeout": LOCK_WAIT}
         engine = create_engine(
-            url,
-            hide_parameters=True,
-            connect_args={"timeout": LOCK_WAIT, "isolation_level": None},
+            url, hide_parameters=True, connect_args={"isolation_level": None, **wait}
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    # a URL's own connect_timeout wins: connect_args would override it
     timeout = {} if "connect_timeout" in url.query else {"connect_timeout": LOCK_WAIT}
     return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=timeout)
 
@@ -79,12 +78,25 @@ def writing(engine: Engine) -> Iterator[Connection]:
             # each statement must see what the writer before us has committed
             connection.execution_options(isolation_level="READ COMMITTED")
         else:
-            connection.execution_options(**{_WRITING: True})
+            connection.execution_options(**{_MODE: "BEGIN IMMEDIATE"})
         with connection.begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT}s'"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOG_LOCK})
             yield connection
+
+
+@contextmanager
+def outside_transactions(engine: Engine) -> Iterator[Connection]:
+    """Give a connection for what databases refuse to do inside a transaction.
+
+    Raises
+    ------
+    DatabaseUnavailable
+        The connection fails or is lost.
+    """
+    with unavailable_when_failing(engine.url), engine.connect() as connection:
+        yield connection.execution_options(isolation_level="AUTOCOMMIT", **{_MODE: None})
 
 
 @contextmanager
@@ -109,6 +121,7 @@ def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
     _switch_to_wal(connection)  # readers and the writer do not wait for each other
     connection.execute("PRAGMA synchronous = FULL")  # what is acknowledged survives power loss
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, too
 
 
 def _switch_to_wal(connection: SqliteConnection) -> None:
@@ -127,5 +140,5 @@ def _switch_to_wal(connection: SqliteConnection) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """Begin, taking the write lock at once for a writer: it could not be had later for sure."""
-    writing = connection.get_execution_options().get(_WRITING, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    if mode := connection.get_execution_options().get(_MODE, "BEGIN"):
+        connection.exec_driver_sql(mode)

@@ -25,9 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from indexer.store.columns import AnyText, Embedding32, UtcDateTime
+from indexer.store.columns import AnyJson, AnyText, Embedding32, UtcDateTime
 
-REVISION = "202611230001"
+REVISION = "202611240001"
 """Revision of the newest migration: the schema that these models describe."""
 
 Id = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts by itself in SQLite
@@ -77,26 +77,38 @@ class SpaceRow(Base):
 
 
 class ImageRow(Base):
-    """One image, known by the SHA-256 of its bytes; a removed one keeps its row."""
+    """One image, known by the SHA-256 of its bytes; a removed one keeps its row.
+
+    Of a purged one only the proof is left: its id, its SHA-256 and when it was added, removed and
+    purged.
+    """
 
     __tablename__ = "images"
     __table_args__ = (
         CheckConstraint("length(sha256) = 32", "sha256_is_32_bytes"),
         CheckConstraint("length(pdq) = 32", "pdq_is_32_bytes"),
+        CheckConstraint(
+            "purged_at IS NOT NULL OR (md5 IS NOT NULL AND pdq IS NOT NULL "
+            "AND pdq_quality IS NOT NULL AND width IS NOT NULL AND height IS NOT NULL "
+            "AND format IS NOT NULL AND frame_count IS NOT NULL AND byte_size IS NOT NULL)",
+            "complete_unless_purged",
+        ),
+        CheckConstraint("purged_at IS NULL OR removed_at IS NOT NULL", "purged_is_removed"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     sha256: Mapped[bytes] = mapped_column(Digest, unique=True)
-    md5: Mapped[bytes] = mapped_column(LargeBinary(16))
-    pdq: Mapped[bytes] = mapped_column(Digest)
-    pdq_quality: Mapped[int] = mapped_column(SmallInteger)
-    width: Mapped[int]
-    height: Mapped[int]
-    format: Mapped[str]
-    frame_count: Mapped[int]
-    byte_size: Mapped[int] = mapped_column(BigInteger)
+    md5: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    pdq: Mapped[bytes | None] = mapped_column(Digest)
+    pdq_quality: Mapped[int | None] = mapped_column(SmallInteger)
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    format: Mapped[str | None]
+    frame_count: Mapped[int | None]
+    byte_size: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
+    purged_at: Mapped[datetime | None]
 
 
 class SourceRow(Base):
@@ -108,29 +120,55 @@ class SourceRow(Base):
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), index=True)
     uri: Mapped[str]
     uri_sha256: Mapped[bytes] = mapped_column(Digest)  # a path may be longer than an index allows
-    size: Mapped[int] = mapped_column(BigInteger)
-    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    version: Mapped[str]  # empty when unknown
+    label: Mapped[str | None]
+    uploader: Mapped[str | None]
+    created_at: Mapped[datetime | None]  # as the manifest says
+    free_metadata: Mapped[dict[str, Any] | None] = mapped_column(AnyJson)
+    walk: Mapped[int | None] = mapped_column(BigInteger)  # mark of the last walk that found it
     first_seen_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
 
+class PartRow(Base):
+    """A part of an image, beyond the whole first frame, which is part 0 and stands in `images`."""
+
+    __tablename__ = "parts"
+    __table_args__ = (
+        CheckConstraint("part > 0", "part_is_not_the_whole"),
+        CheckConstraint("kind IN ('frame', 'tile')", "kind"),
+        CheckConstraint("length(pdq) = 32", "pdq_is_32_bytes"),
+    )
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
+    part: Mapped[int] = mapped_column(Integer, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    number: Mapped[int]  # frame index, or the tile's number
+    box: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
+    pdq: Mapped[bytes] = mapped_column(Digest)
+    pdq_quality: Mapped[int] = mapped_column(SmallInteger)
+
+
 class EmbeddingRow(Base):
-    """An image's vector in one space."""
+    """The vector of an image (part 0), or of one of its parts, in one space."""
 
     __tablename__ = "embeddings"
 
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
     space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id"), primary_key=True)
+    part: Mapped[int] = mapped_column(Integer, primary_key=True, server_default=text("0"))
     vector: Mapped[NDArray[float32]] = mapped_column(Embedding32)
 
 
 class ClassificationRow(Base):
-    """An image's class probabilities in one space, apart from the vector so that lists stay light."""  # noqa: E501
+    """The class probabilities that go with a vector, apart from it so that lists stay light."""
 
     __tablename__ = "classifications"
 
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
     space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id"), primary_key=True)
+    part: Mapped[int] = mapped_column(Integer, primary_key=True, server_default=text("0"))
     top_label: Mapped[str] = mapped_column(index=True)
     probabilities: Mapped[dict[str, Any]] = mapped_column(JSON)
 

@@ -12,10 +12,11 @@ from indexer.store.models import (
     EmbeddingRow,
     EntryRow,
     ImageRow,
+    PartRow,
     SourceRow,
 )
 from indexer.store.parameters import chunks
-from indexer.types import BankKind, Entry, ImageRecord, Pdq
+from indexer.types import BankKind, Entry, ImageRecord, Part, PartKind, Pdq, StoredPart
 
 
 def read_records(
@@ -29,7 +30,7 @@ def read_records(
     space_id : int or None
         Space of the probabilities and the embedding; None gives neither.
     with_embedding : bool
-        Whether to read the vectors, by far the largest part of a record.
+        Whether to read the vectors, by far the largest share of a record, and the parts.
 
     Returns
     -------
@@ -41,6 +42,7 @@ def read_records(
         found = {row.id: row for row in _images(connection, chunk, space_id, with_embedding)}
         sources = _sources(connection, chunk)
         entries = _entries(connection, chunk)
+        parts = _parts(connection, chunk, space_id) if with_embedding else {}
         for image_id in chunk:
             if row := found.get(image_id):
                 records[image_id] = ImageRecord(
@@ -58,6 +60,7 @@ def read_records(
                     entries=tuple(entries[image_id]),
                     embedding=row.vector,
                     probabilities=row.probabilities or {},
+                    parts=tuple(parts.get(image_id, ())),
                 )
     return records
 
@@ -74,16 +77,71 @@ def _images(
         .select_from(ImageRow)
         .outerjoin(
             ClassificationRow,
-            and_(ClassificationRow.image_id == ImageRow.id, ClassificationRow.space_id == space_id),
+            and_(
+                ClassificationRow.image_id == ImageRow.id,
+                ClassificationRow.space_id == space_id,
+                ClassificationRow.part == 0,
+            ),
         )
         .where(ImageRow.id.in_(ids), ImageRow.removed_at.is_(None))
     )
     if with_embedding:
         statement = statement.outerjoin(
             EmbeddingRow,
-            and_(EmbeddingRow.image_id == ImageRow.id, EmbeddingRow.space_id == space_id),
+            and_(
+                EmbeddingRow.image_id == ImageRow.id,
+                EmbeddingRow.space_id == space_id,
+                EmbeddingRow.part == 0,
+            ),
         )
     return connection.execute(statement).all()
+
+
+def _parts(
+    connection: Connection, ids: Sequence[int], space_id: int | None
+) -> defaultdict[int, list[StoredPart]]:
+    """Return the parts by image, in the order in which they were added."""
+    found: defaultdict[int, list[StoredPart]] = defaultdict(list)
+    statement = (
+        select(PartRow.__table__, EmbeddingRow.vector, ClassificationRow.probabilities)
+        .select_from(PartRow)
+        .outerjoin(
+            EmbeddingRow,
+            and_(
+                EmbeddingRow.image_id == PartRow.image_id,
+                EmbeddingRow.space_id == space_id,
+                EmbeddingRow.part == PartRow.part,
+            ),
+        )
+        .outerjoin(
+            ClassificationRow,
+            and_(
+                ClassificationRow.image_id == PartRow.image_id,
+                ClassificationRow.space_id == space_id,
+                ClassificationRow.part == PartRow.part,
+            ),
+        )
+        .where(PartRow.image_id.in_(ids))
+        .order_by(PartRow.image_id, PartRow.part)
+    )
+    for row in connection.execute(statement):
+        found[row.image_id].append(
+            StoredPart(
+                part=stored_part(row.kind, row.number, row.box),
+                pdq=Pdq(row.pdq, row.pdq_quality),
+                embedding=row.vector,
+                probabilities=row.probabilities or {},
+            )
+        )
+    return found
+
+
+def stored_part(kind: str, number: int, box: Sequence[int] | None) -> Part:
+    """Return what a row of `parts` names."""
+    if box is None:
+        return Part(PartKind(kind), number, None)
+    left, top, width, height = box
+    return Part(PartKind(kind), number, (left, top, width, height))
 
 
 def _sources(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[str]]:

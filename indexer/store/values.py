@@ -1,7 +1,86 @@
-"""What the store answers and no other layer makes."""
+"""What the store is asked with and what it answers; no other layer makes these."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from indexer.types import SourceDetails, SourceStamp
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """That an image's bytes were found somewhere."""
+
+    stamp: SourceStamp
+    """Where."""
+    details: SourceDetails = field(default_factory=SourceDetails)
+    """What a manifest says of it; empty details leave what an earlier one said."""
+    bank_id: int | None = None
+    """The bank that the image becomes an entry of."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalQuery:
+    """Which images to remove.
+
+    `ids`, `uris` and `sha256` name images, and together they name all that any of them names.
+    The others narrow these down, or the whole gallery when no image is named.
+    A query that says nothing finds nothing.
+    """
+
+    ids: tuple[int, ...] = ()
+    uris: tuple[str, ...] = ()
+    sha256: tuple[bytes, ...] = ()
+    """Digests of 32 bytes."""
+    bank: str | None = None
+    """Only images with an active entry in this bank."""
+    before: datetime | None = None
+    """Only images indexed before this moment."""
+    label: str | None = None
+    """Only images with a source that a manifest gave this label."""
+    source_prefix: str | None = None
+    """Only images with a source whose URI begins so; `Catalog.open_sources` says what to heed."""
+    removed: bool = False
+    """Whether images that were removed but not purged are found, too, by what they had then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A pass over sources that will tell which of the known ones are gone."""
+
+    mark: int
+    """What `Writer.mark_walked` writes to the sources that were met: greater for later walks."""
+    last_source: int
+    """Id of the newest source when the walk began: what opened since then cannot be gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSource:
+    """A source of an active image."""
+
+    id: int
+    uri: str
+    image_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseOutcome:
+    """What closing sources changed."""
+
+    closed: int = 0
+    """Sources that were open."""
+    orphaned: int = 0
+    """Active images that lost their last source."""
+    removed: int = 0
+    """Of those orphaned: images that were removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What is kept of a purged image: the proof that it was deleted."""
+
+    image_id: int
+    sha256: bytes
+    purged_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,18 +89,38 @@ class Counts:
 
     images: int
     """Active images."""
+    parts: int
+    """Frames and tiles of active images that are matched on their own."""
     sources: int
     """Files and URLs where active images are."""
     embeddings: int
     """Active images with an embedding in the active space."""
+    embeddings_by_space: dict[str, int]
+    """Vectors of active images and their parts, by the fingerprint of the space."""
     banks: int
     """Banks of either kind."""
     entries: int
     """Active entries of all banks."""
+    purged: int
+    """Images of which only a tombstone is left."""
     quarantined: int
     """Files that could not be indexed."""
+    quarantined_by_code: dict[str, int]
+    """The same, by the code of the error."""
     changes: int
     """Number of the last change of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseFacts:
+    """What a database says of itself."""
+
+    product: str
+    """Its name and version."""
+    journal_mode: str | None
+    """SQLite's; None for Postgres."""
+    last_change_at: datetime | None
+    """When the last change of the log was written, by the writer's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +147,13 @@ class AddOutcome:
     """Images that the index did not hold, those among them that it had removed included."""
     reactivated: int = 0
     """Of those added: images that the index had held and removed."""
+    restored: int = 0
+    """Of those reactivated: images that had been purged."""
+    completed: int = 0
+    """Images that the index held and that gained parts, or a vector in this space."""
     duplicates: int = 0
     """Items whose image the index held already, or that came earlier in the batch."""
     sources: int = 0
     """Sources that were not known, or whose file had changed."""
     entries: int = 0
-    """New entries of the bank."""
+    """New entries of the banks."""

@@ -8,31 +8,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.errors import BankMismatch, InvalidName, ModelMismatch
 from indexer.sources import SkippedSource
-from indexer.store.edits import Edits
-from indexer.store.models import (
-    BankRow,
-    ClassificationRow,
-    EmbeddingRow,
-    EntryRow,
-    ImageRow,
-    QuarantineRow,
-    SourceRow,
-    SpaceRow,
-)
+from indexer.store.adding import Adding
+from indexer.store.models import BankRow, ImageRow, QuarantineRow, SpaceRow
 from indexer.store.parameters import chunks, possible_ids, uri_digest
-from indexer.store.rows import (
-    check_embeddings,
-    classification_rows,
-    embedding_rows,
-    image_row,
-)
-from indexer.store.values import AddOutcome
-from indexer.types import Bank, BankKind, NewImage, SourceStamp, Space
+from indexer.store.removing import Removing
+from indexer.types import Bank, BankKind, Space
 
 _BANK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
-class Writer(Edits):
+class Writer(Adding, Removing):
     """The catalog within one transaction that holds the log's lock; `Store.writer` gives it.
 
     No other writer commits meanwhile, so what it has read stays true until it commits.
@@ -85,115 +70,6 @@ class Writer(Edits):
         space_id, *_ = self._ids_where(SpaceRow, SpaceRow.fingerprint == fingerprint)
         return self.space_by_id(space_id)
 
-    def add_images(
-        self,
-        items: Sequence[tuple[NewImage, SourceStamp]],
-        space_id: int,
-        bank_id: int | None = None,
-    ) -> AddOutcome:
-        """Add images with their sources; what the index holds already gains a source only.
-
-        An image that was removed becomes active again. The log gets a change for each image that
-        becomes visible in the space, and for each new entry.
-
-        Parameters
-        ----------
-        items : sequence of (NewImage, SourceStamp)
-            The same bytes may come twice.
-        space_id : int
-            Space of the embeddings.
-        bank_id : int, optional
-            Bank that every image becomes an entry of.
-
-        Raises
-        ------
-        DimensionMismatch
-            An embedding is not as long as the space's are.
-        UnusableOutput
-            An embedding is not finite.
-        NotFoundError
-            There is no such space or bank.
-        """
-        if not items:
-            return AddOutcome()
-        space = self.space_by_id(space_id)
-        check_embeddings([image for image, _ in items], space)
-        images = {image.sha256: image for image, _ in items}
-        held = self._ids(images)
-        new = [image for digest, image in images.items() if digest not in held]
-        self._insert(ImageRow, [image_row(image, self._now) for image in new])
-        ids = held | self._ids(image.sha256 for image in new)
-        embedded = self._embedded(held.values(), space)
-        unseen = {ids[d]: image for d, image in images.items() if ids[d] not in embedded}
-        self._insert(EmbeddingRow, embedding_rows(unseen, space))
-        self._insert(ClassificationRow, classification_rows(unseen, space))
-        reactivated = self._reactivate(held.values())
-        self._log("image", "added", sorted({*unseen, *reactivated}))
-        added = len(new) + len(reactivated)
-        joined = [(ids[image.sha256], stamp) for image, stamp in items]
-        return AddOutcome(
-            added=added,
-            reactivated=len(reactivated),
-            duplicates=len(items) - added,
-            sources=self._add_sources(joined),
-            entries=self._add_entries(bank_id, ids.values()),
-        )
-
-    def add_sources(
-        self, items: Sequence[tuple[int, SourceStamp]], bank_id: int | None = None
-    ) -> AddOutcome:
-        """Add sources of images whose bytes the index holds already.
-
-        An image that was removed since the caller looked becomes active again.
-
-        Parameters
-        ----------
-        items : sequence of (int, SourceStamp)
-            Image id, and where its bytes were found.
-        bank_id : int, optional
-            Bank that every image becomes an entry of.
-
-        Raises
-        ------
-        NotFoundError
-            There is no such image or bank.
-        """
-        ids = {image_id for image_id, _ in items}
-        self._require_images(ids)
-        reactivated = self._reactivate(ids)
-        self._log("image", "added", reactivated)
-        return AddOutcome(
-            added=len(reactivated),
-            reactivated=len(reactivated),
-            duplicates=len(items) - len(reactivated),
-            sources=self._add_sources(items),
-            entries=self._add_entries(bank_id, ids),
-        )
-
-    def remove_images(self, ids: Iterable[int]) -> int:
-        """Remove images, their sources and their entries; return how many were active.
-
-        Ids that no active image has are passed over.
-        """
-        removed = 0
-        for chunk in chunks(possible_ids(ids)):
-            active = self._ids_where(
-                ImageRow, ImageRow.id.in_(chunk), ImageRow.removed_at.is_(None)
-            )
-            sources = self._ids_where(
-                SourceRow, SourceRow.image_id.in_(active), SourceRow.closed_at.is_(None)
-            )
-            entries = self._ids_where(
-                EntryRow, EntryRow.image_id.in_(active), EntryRow.removed_at.is_(None)
-            )
-            self._set(ImageRow, active, removed_at=self._now)
-            self._set(SourceRow, sources, closed_at=self._now)
-            self._set(EntryRow, entries, removed_at=self._now)
-            self._log("image", "removed", active)
-            self._log("entry", "removed", entries)
-            removed += len(active)
-        return removed
-
     def create_bank(self, name: str, kind: BankKind) -> Bank:
         """Return the bank of this name; make it when there is none.
 
@@ -239,6 +115,15 @@ class Writer(Edits):
         self._require_images(ids, ImageRow.removed_at.is_(None))
         return self._add_entries(bank_id, ids)
 
+    def announce(self, image_ids: Iterable[int]) -> None:
+        """Log images once more as what they are now, so that every view looks at them again."""
+        for chunk in chunks(possible_ids(image_ids)):
+            of_chunk = ImageRow.id.in_(chunk)
+            gone = self._ids_where(ImageRow, of_chunk, ImageRow.removed_at.is_not(None))
+            there = self._ids_where(ImageRow, of_chunk, ImageRow.removed_at.is_(None))
+            self._log("image", "removed", gone)
+            self._log("image", "added", there)
+
     def quarantine(self, items: Iterable[SkippedSource]) -> None:
         """Remember files that could not be indexed; a file known as bad gets its new reason."""
         postgres = self._connection.dialect.name == "postgresql"
@@ -262,8 +147,18 @@ class Writer(Edits):
         if rows:
             self._connection.execute(statement, rows)
 
-    def release(self, uris: Iterable[str]) -> None:
-        """Forget that these files were bad."""
-        for digests in chunks(map(uri_digest, uris)):
-            statement = delete(QuarantineRow).where(QuarantineRow.uri_sha256.in_(digests))
-            self._connection.execute(statement)
+    def release(self, uris: Iterable[str]) -> int:
+        """Forget that these files were bad; return how many were in quarantine."""
+        return sum(
+            self._connection.execute(
+                delete(QuarantineRow).where(QuarantineRow.uri_sha256.in_(digests))
+            ).rowcount
+            for digests in chunks(map(uri_digest, uris))
+        )
+
+    def clear_quarantine(self, *, code: str | None = None) -> int:
+        """Forget all bad files, or those with this code of an error; return how many there were."""
+        statement = delete(QuarantineRow)
+        if code is not None:
+            statement = statement.where(QuarantineRow.code == code)
+        return self._connection.execute(statement).rowcount

@@ -4,8 +4,18 @@ from hashlib import md5, sha256
 
 import numpy as np
 
-from indexer.store import Store, open_store
-from indexer.types import BankKind, NewImage, Pdq, SourceStamp, Space
+from indexer.store import Arrival, Store, open_store
+from indexer.types import (
+    BankKind,
+    NewImage,
+    NewPart,
+    Part,
+    PartKind,
+    Pdq,
+    SourceDetails,
+    SourceStamp,
+    Space,
+)
 
 DIMENSION = 8
 FINGERPRINT = "ab" * 32
@@ -23,8 +33,8 @@ def bind(store: Store) -> Space:
         )
 
 
-def new_image(seed: int, *, pdq_quality: int = 100) -> NewImage:
-    """Make an image that depends on nothing but its seed."""
+def new_image(seed: int, *, pdq_quality: int = 100, frames: int = 0, tiles: int = 0) -> NewImage:
+    """Make an image that depends on nothing but its seed, with that many further parts."""
     random = np.random.default_rng(seed)
     embedding = random.standard_normal(DIMENSION).astype(np.float32)
     share = random.random(dtype=np.float32)
@@ -40,22 +50,43 @@ def new_image(seed: int, *, pdq_quality: int = 100) -> NewImage:
         byte_size=len(data),
         embedding=embedding / np.linalg.norm(embedding),
         probabilities=np.array([share, 1 - share], np.float32),
+        parts=(
+            *(_part(seed, Part(PartKind.FRAME, n, None)) for n in range(1, frames + 1)),
+            *(_part(seed, Part(PartKind.TILE, n, (0, 100 * n, 640, 100))) for n in range(tiles)),
+        ),
     )
 
 
-def stamp(name: str, *, mtime_ns: int = 1) -> SourceStamp:
-    return SourceStamp(f"/pictures/{name}", 100, mtime_ns)
+def _part(seed: int, part: Part) -> NewPart:
+    """Make a part; its PDQ quality is 40 when its number is even."""
+    whole = new_image(1_000_000 + 1000 * seed + 10 * part.number + (part.box is None))
+    pdq = Pdq(whole.pdq.bits, 100 if part.number % 2 else 40)
+    return NewPart(part, pdq, whole.embedding, whole.probabilities)
 
 
-def item(seed: int, *, pdq_quality: int = 100) -> tuple[NewImage, SourceStamp]:
-    """Make an image with a source of its own."""
-    return new_image(seed, pdq_quality=pdq_quality), stamp(f"{seed}.jpg")
+def arrival(
+    name: str,
+    *,
+    version: str = "1",
+    details: SourceDetails | None = None,
+    bank_id: int | None = None,
+) -> Arrival:
+    """Say that bytes were found in a file of the folder /pictures."""
+    stamp = SourceStamp(f"/pictures/{name}", 100, version)
+    return Arrival(stamp, details or SourceDetails(), bank_id)
 
 
-def add(store: Store, space: Space, *seeds: int, bank_id: int | None = None) -> list[int]:
+def item(seed: int, *, bank_id: int | None = None, **kinds: int) -> tuple[NewImage, Arrival]:
+    """Make an image with a source of its own; `kinds` as `new_image` takes them."""
+    return new_image(seed, **kinds), arrival(f"{seed}.jpg", bank_id=bank_id)
+
+
+def add(
+    store: Store, space: Space, *seeds: int, bank_id: int | None = None, **kinds: int
+) -> list[int]:
     """Add images in one transaction; return their ids in the order of the seeds."""
     with store.writer() as writer:
-        writer.add_images([item(seed) for seed in seeds], space.id, bank_id)
+        writer.add_images([item(seed, bank_id=bank_id, **kinds) for seed in seeds], space.id)
         ids = writer.ids_by_sha256([new_image(seed).sha256 for seed in seeds])
         return [ids[new_image(seed).sha256] for seed in seeds]
 
