@@ -4,35 +4,36 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from indexer.errors import UnreadableSource
 from indexer.images import check_byte_size
+from indexer.sources.base import DANGLING_LINK, DIRECTORY_LOOP, SkippedSource, SourceItem
+from indexer.sources.names import may_be_image, quoted, uri_of
 from indexer.types import SourceStamp
 
-_JPEG = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"}
-_OTHERS = {".png", ".apng", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
-# Pictures that we cannot decode yet: named as skipped rather than passed over, because a picture
-# that silently stays out of the index looks like one that is clean.
-_NOT_DECODED = {".heic", ".heif", ".jxl", ".jp2"}
-SUFFIXES = frozenset(_JPEG | _OTHERS | _NOT_DECODED)
 
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile(SourceItem):
     """A file that may be a picture."""
 
     path: Path
-    stamp: SourceStamp
+
+    def read(self, max_bytes: int) -> bytes:  # noqa: D102 -- as the base class says
+        return read(self.path, max_bytes)
 
 
 @dataclass(frozen=True, slots=True)
-class SkippedSource:
-    """A source that cannot be used, and why."""
+class Tree:
+    """A folder with all beneath it, or one file."""
 
-    uri: str
-    code: str  # of the error, such as unreadable_image; also directory_loop, dangling_link
-    message: str
+    root: Path  # absolute, checked to exist
+
+    def items(self) -> Iterator[SourceFile | SkippedSource]:  # noqa: D102 -- as Reader says
+        return _walk_root(self.root)
+
+    def count(self) -> int:  # noqa: D102 -- as Reader says
+        return sum(1 for _ in self.items())
 
 
 def walk(roots: Sequence[Path]) -> Iterator[SourceFile | SkippedSource]:
@@ -59,13 +60,38 @@ def walk(roots: Sequence[Path]) -> Iterator[SourceFile | SkippedSource]:
     UnreadableSource
         A root does not exist or cannot be reached: raised by the call, before the first item.
     """
-    absolute = [_absolute(root) for root in roots]
-    for root in absolute:
-        try:
-            root.stat()
-        except OSError as error:
-            raise _unreadable(root, error) from error
-    return (found for root in absolute for found in _walk_root(root))
+    trees = [Tree(existing(root)) for root in roots]
+    return (found for tree in trees for found in tree.items())
+
+
+def existing(path: Path) -> Path:
+    """Return the absolute path of what exists.
+
+    Raises
+    ------
+    UnreadableSource
+        It does not exist or cannot be reached.
+    """
+    # Links stay in the name, as the user wrote it; only `..` has to be resolved on the disk:
+    # behind a link it does not mean the folder that the text suggests.
+    absolute = Path(os.path.realpath(path)) if ".." in path.parts else path.absolute()
+    try:
+        absolute.stat()
+    except OSError as error:
+        raise unreadable(absolute, error) from error
+    except ValueError as error:  # a NUL, or characters that no file name can have
+        raise UnreadableSource(
+            f"{quoted(path)} is no name that a file can have. Check the path."
+        ) from error
+    return absolute
+
+
+def file_at(path: Path, root: str) -> SourceFile | SkippedSource:
+    """Return the file at a path, or why it is none that we can read."""
+    try:
+        return _file(path, path.stat(), root)
+    except OSError as error:
+        return _unvisitable(path, error)
 
 
 def read(path: Path, max_bytes: int) -> bytes:
@@ -90,34 +116,25 @@ def read(path: Path, max_bytes: int) -> bytes:
                 raise UnreadableSource(problem)
             data = file.read(max_bytes + 1)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     check_byte_size(len(data), max_bytes)
     return data
 
 
-def uri_of(path: Path) -> str:
-    """Return the name under which a database can remember a local file.
-
-    The absolute path as it is. A path whose bytes are not UTF-8 is no valid text to a database and
-    becomes a `file:` URL instead, its bytes percent-encoded, from which the path can be had back.
-    """
-    text = str(path)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return path.as_uri()
-    return text
-
-
-def _absolute(root: Path) -> Path:
-    # Links stay in the name, as the user wrote it; only `..` has to be resolved on the disk:
-    # behind a link it does not mean the folder that the text suggests.
-    return Path(os.path.realpath(root)) if ".." in root.parts else root.absolute()
+def unreadable(path: Path, error: OSError) -> UnreadableSource:
+    """Say what the system has against a path, and what to do."""
+    hint = (
+        "Give the user who runs this command permission to read it."
+        if isinstance(error, PermissionError)
+        else "Check the path and that its disk is attached."
+    )
+    return UnreadableSource(f"{quoted(path)} cannot be read: {error.strerror or error}. {hint}")
 
 
 def _walk_root(root: Path) -> Iterator[SourceFile | SkippedSource]:
     # A stack instead of recursion: folders can be nested deeper than Python calls can. Each level
     # has its folder's device and inode (what a loop leads back to) and the paths not yet visited.
+    name = uri_of(root)
     levels: list[tuple[tuple[int, int] | None, Iterator[Path]]] = [(None, iter([root]))]
     while levels:
         path = next(levels[-1][1], None)
@@ -127,8 +144,8 @@ def _walk_root(root: Path) -> Iterator[SourceFile | SkippedSource]:
         try:
             status = path.stat()
             if not stat.S_ISDIR(status.st_mode):
-                if path == root or _may_be_image(path.name):
-                    yield _file(path, status)
+                if path == root or may_be_image(path.name):
+                    yield _file(path, status, name)
                 continue
             folder = (status.st_dev, status.st_ino)
             if any(folder == outer for outer, _ in levels):
@@ -147,7 +164,7 @@ def _children(folder: Path) -> Iterator[Path]:
             for entry in entries
             if not entry.name.startswith(".")
             and (
-                _may_be_image(entry.name)
+                may_be_image(entry.name)
                 or entry.is_symlink()
                 or entry.is_dir(follow_symlinks=False)
             )
@@ -155,23 +172,19 @@ def _children(folder: Path) -> Iterator[Path]:
     return (folder / name for name in names)
 
 
-def _may_be_image(name: str) -> bool:
-    suffix = PurePath(name).suffix.lower()
-    return not suffix or suffix in SUFFIXES
-
-
-def _file(path: Path, status: os.stat_result) -> SourceFile | SkippedSource:
+def _file(path: Path, status: os.stat_result, root: str) -> SourceFile | SkippedSource:
     uri = uri_of(path)
     if problem := _irregularity(path, status):
         return SkippedSource(uri, UnreadableSource.code, problem)
-    return SourceFile(path, SourceStamp(uri, status.st_size, status.st_mtime_ns))
+    stamp = SourceStamp(uri, status.st_size, str(status.st_mtime_ns))
+    return SourceFile(path=path, stamp=stamp, root=root)
 
 
 def _loop(path: Path) -> SkippedSource:
     return SkippedSource(
         uri_of(path),
-        "directory_loop",
-        f"{_quote(path)} leads back to a folder that it lies in. Its pictures are found there; "
+        DIRECTORY_LOOP,
+        f"{quoted(path)} leads back to a folder that it lies in. Its pictures are found there; "
         "remove the link to be rid of this message.",
     )
 
@@ -180,34 +193,20 @@ def _unvisitable(path: Path, error: OSError) -> SkippedSource:
     if isinstance(error, FileNotFoundError) and path.is_symlink():
         return SkippedSource(
             uri_of(path),
-            "dangling_link",
-            f"{_quote(path)} is a link to a file or folder that does not exist. Restore what it "
+            DANGLING_LINK,
+            f"{quoted(path)} is a link to a file or folder that does not exist. Restore what it "
             "points to, or remove the link.",
         )
-    problem = _unreadable(path, error)
+    problem = unreadable(path, error)
     return SkippedSource(uri_of(path), problem.code, str(problem))
-
-
-def _unreadable(path: Path, error: OSError) -> UnreadableSource:
-    hint = (
-        "Give the user who runs this command permission to read it."
-        if isinstance(error, PermissionError)
-        else "Check the path and that its disk is attached."
-    )
-    return UnreadableSource(f"{_quote(path)} cannot be read: {error.strerror or error}. {hint}")
 
 
 def _irregularity(path: Path, status: os.stat_result) -> str | None:
     if stat.S_ISREG(status.st_mode):
         return None
-    return f"{_quote(path)} is not a regular file (a folder, pipe, socket or device). Leave it out."
+    return f"{quoted(path)} is not a regular file (a folder, pipe, socket or device). Leave it out."
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
     # O_NONBLOCK: opening a pipe that nobody writes to would wait forever.
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
-
-
-def _quote(path: Path) -> str:
-    """Quote a path for a message: newlines and bytes that are not text are escaped."""
-    return repr(str(path))

@@ -1,0 +1,22 @@
+"""Sources: everything that pictures can be fed in from, behind one protocol."""
+
+from indexer.sources.base import SKIP_CODES, Found, SkippedSource, SourceItem
+from indexer.sources.listing import count_sources, open_sources
+from indexer.sources.local import SourceFile, read, walk
+from indexer.sources.names import SUFFIXES, container_of, uri_of, would_find
+
+__all__ = [
+    "SKIP_CODES",
+    "SUFFIXES",
+    "Found",
+    "SkippedSource",
+    "SourceFile",
+    "SourceItem",
+    "container_of",
+    "count_sources",
+    "open_sources",
+    "read",
+    "uri_of",
+    "walk",
+    "would_find",
+]

@@ -1,0 +1,69 @@
+"""What every kind of source gives: pictures to read, and what cannot be used."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from indexer.types import SourceDetails, SourceStamp
+
+DIRECTORY_LOOP: Final = "directory_loop"
+DANGLING_LINK: Final = "dangling_link"
+UNSAFE_MEMBER: Final = "unsafe_member"
+DAMAGED_ARCHIVE: Final = "damaged_archive"
+INVALID_METADATA: Final = "invalid_metadata"
+SKIP_CODES: Final = frozenset(
+    {DIRECTORY_LOOP, DANGLING_LINK, UNSAFE_MEMBER, DAMAGED_ARCHIVE, INVALID_METADATA}
+)
+"""Reasons to skip a source that are no error of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceItem(ABC):
+    """Something that may be a picture, not read yet."""
+
+    stamp: SourceStamp
+    root: str
+    """URI of the folder, archive, manifest or prefix that it was found by; its own when it was
+    named itself, `-` when a list on stdin named it."""
+    bank: str | None = None  # named by a manifest
+    details: SourceDetails = field(default_factory=SourceDetails)
+
+    @abstractmethod
+    def read(self, max_bytes: int) -> bytes:
+        """Read the bytes; safe to call from any thread, more than once.
+
+        Parameters
+        ----------
+        max_bytes : int
+            Largest size accepted; at most one byte more is read.
+
+        Raises
+        ------
+        UnreadableSource
+            It cannot be opened or read, or has changed since it was found.
+        ImageTooLarge
+            It has more than `max_bytes` bytes.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedSource:
+    """A source that cannot be used, and why."""
+
+    uri: str
+    code: str  # of the error, such as unreadable_image; or one of SKIP_CODES
+    message: str
+
+
+Found = SourceItem | SkippedSource
+
+
+class Reader(Protocol):
+    """All that one SOURCE of the command line stands for."""
+
+    def items(self) -> Iterator[Found]:
+        """Find the pictures, in an order that repeats, holding few of them at a time."""
+
+    def count(self) -> int | None:
+        """Count what `items` would give; None when that costs about as much as reading it."""

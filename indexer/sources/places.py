@@ -1,0 +1,87 @@
+"""What a path or URL in a manifest or list stands for."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from indexer.errors import UnreadableSource
+from indexer.sources.base import Found, SkippedSource
+from indexer.sources.local import file_at
+from indexer.sources.names import is_storable, protocol_of, quoted
+from indexer.sources.protocols import Remotes
+from indexer.sources.rows import InvalidRow
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Looks names up, relative ones beneath `base`."""
+
+    base: Path | str  # an absolute folder, or the URL of one
+    remotes: Remotes
+
+    def is_remote(self, name: str) -> bool:
+        """Tell whether looking the name up asks a server."""
+        protocol = protocol_of(name)
+        return isinstance(self.base, str) if protocol is None else protocol != "file"
+
+    def find(self, name: str, root: str) -> Found:
+        """Look one picture up.
+
+        Raises
+        ------
+        InvalidRow
+            The name is none that could be looked up; the message says why.
+        """
+        if self.is_remote(name):
+            return self._find_remote(name, root)
+        if isinstance(self.base, str):
+            raise InvalidRow(
+                f"{quoted(name)} is on this machine's disk, which a manifest from elsewhere must "
+                "not name"
+            )
+        path = self.base / (path_of(name) if protocol_of(name) else name)
+        try:
+            possible = b"\0" not in os.fsencode(path)
+        except UnicodeEncodeError:
+            possible = False
+        if not possible:
+            raise InvalidRow(f"{quoted(name)} is no name that a file can have")
+        # `..` is resolved on the disk, where links may lead elsewhere than the text suggests
+        return file_at(Path(os.path.realpath(path)) if ".." in path.parts else path, root)
+
+    def _find_remote(self, name: str, root: str) -> Found:
+        if not is_storable(name):
+            raise InvalidRow(f"{quoted(name)} is no URL: its other than ASCII is to be UTF-8")
+        url = name
+        if not protocol_of(name):
+            if name.startswith("/") or ".." in name.split("/"):
+                raise InvalidRow(f"{quoted(name)} leads out of the folder of the manifest")
+            url = f"{self.base}/{name}"
+        try:
+            file = self.remotes.find(url)
+        except UnreadableSource as error:
+            return SkippedSource(url, error.code, str(error))
+        if file.is_folder:
+            return SkippedSource(
+                url,
+                UnreadableSource.code,
+                f"{quoted(url)} is a folder. Name it as a SOURCE of its own.",
+            )
+        return file.item(root)
+
+
+def path_of(url: str) -> Path:
+    """Return the path of a `file:` URL, as `uri_of` writes them.
+
+    Raises
+    ------
+    InvalidRow
+        It names another machine.
+    """
+    parts = urlsplit(url)
+    if parts.netloc not in {"", "localhost"}:
+        raise InvalidRow(f"{quoted(url)} is on the machine {parts.netloc}, which we do not reach")
+    # not parts.path: a file's name may hold ? and #
+    encoded = url.split("://", 1)[1].removeprefix(parts.netloc)
+    return Path(os.fsdecode(unquote_to_bytes(encoded)))
