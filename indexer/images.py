@@ -1,6 +1,6 @@
 """Untrusted bytes to one upright RGB array, within limits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import cast
@@ -10,7 +10,9 @@ import structlog
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, features
 
 from indexer.errors import EmptyImage, ImageTooLarge, LookalikeError, UnreadableImage
+from indexer.jpeg import decode_jpeg
 from indexer.settings import ImageLimits
+from indexer.structure import examine
 from indexer.types import DecodedImage, Rgb
 
 log = structlog.get_logger(__name__)
@@ -29,11 +31,23 @@ _TO_UPRIGHT = {  # EXIF orientation to what undoes it; 1 is upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = {
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+}
 _MAX_16_BIT = 2**16 - 1
+_MOST_PIXEL_PASSES = 1_500_000_000
+"""Pixels times scans of a JPEG: two to three seconds, and 23 scans of the largest picture."""
+_BAND = 2_000_000
+"""Pixels converted at a time, so that no conversion needs several copies of a large picture."""
 _PILLOW_MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # it warns from half of that
 
 
-def decode(data: bytes, limits: ImageLimits) -> DecodedImage:
+def decode(
+    data: bytes, limits: ImageLimits, *, at_least: tuple[int, int] | None = None
+) -> DecodedImage:
     """Decode a picture of unknown origin into upright RGB pixels.
 
     The EXIF orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits,
@@ -46,11 +60,15 @@ def decode(data: bytes, limits: ImageLimits) -> DecodedImage:
         The whole file.
     limits : ImageLimits
         Each is checked before any pixel is decoded.
+    at_least : (int, int), optional
+        Width and height, upright, that are enough for the caller: a JPEG is decoded at half its
+        size where both halves reach them. Without it every pixel is decoded.
 
     Returns
     -------
     DecodedImage
-        With `rgb` of shape (height, width, 3), uint8, C-contiguous and writable.
+        With `rgb` of shape (height, width, 3), uint8, C-contiguous and writable. Its own `width`
+        and `height` are those of the whole picture, upright, also where `rgb` has half of them.
 
     Raises
     ------
@@ -62,15 +80,55 @@ def decode(data: bytes, limits: ImageLimits) -> DecodedImage:
         Not a picture of a format in `FORMATS`, a damaged one, or one whose values have no
         agreed-on brightness (floating point, integers beyond 16 bits).
     """
-    if not data:
-        raise EmptyImage("The file is empty (0 bytes). Fetch or export the picture again.")
-    check_byte_size(len(data), limits.max_bytes)
-    with _pillow_faults(limits), Image.open(BytesIO(data), formats=FORMATS) as image:
-        _check_pixels(image, limits.max_pixels)
-        frame_count = _count_frames(image, data, limits.max_frames)
-        _check_frames(frame_count, limits.max_frames)
+    with _opened(data, limits) as (image, frame_count):
         name = cast("str", image.format)  # None only for pictures made in memory
-        return DecodedImage(rgb=_to_rgb(image), format=name, frame_count=frame_count)
+        fast = _decode_jpeg(image, data, at_least)
+        rgb, (width, height) = fast if fast is not None else _decode_any(image)
+        return DecodedImage(rgb, width, height, name, frame_count)
+
+
+def check(data: bytes, limits: ImageLimits) -> None:
+    """Refuse what `decode` would refuse by the header alone, without decoding a pixel.
+
+    Raises
+    ------
+    EmptyImage, ImageTooLarge, UnreadableImage
+        As `decode`; a picture that is damaged further in passes.
+    """
+    with _opened(data, limits):
+        pass
+
+
+def decode_frames(
+    data: bytes, numbers: Sequence[int], limits: ImageLimits
+) -> Iterator[tuple[int, Rgb]]:
+    """Decode some frames of a picture that `decode` has read, one at a time.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    numbers : sequence of int
+        The frames wanted, ascending; 0 is the first. To reach a frame, most formats decode all
+        those before it.
+    limits : ImageLimits
+        As for `decode`; the pages of a TIFF differ in size.
+
+    Yields
+    ------
+    number : int
+    rgb : ndarray of shape (height, width, 3), uint8
+
+    Raises
+    ------
+    ImageTooLarge, UnreadableImage
+        A frame cannot be decoded; those before it were given.
+    """
+    with _pillow_faults(limits), Image.open(BytesIO(data), formats=FORMATS) as image:
+        for number in numbers:
+            image.seek(number)
+            _check_pixels(image, limits.max_pixels)
+            yield number, _to_rgb(image)
 
 
 def check_byte_size(size: int, max_bytes: int) -> None:
@@ -86,6 +144,22 @@ def check_byte_size(size: int, max_bytes: int) -> None:
             f"The file has {size:,} bytes or more; the limit is {max_bytes:,}. "
             "Shrink the picture or raise LOOKALIKE_MAX_IMAGE_BYTES."
         )
+
+
+@contextmanager
+def _opened(data: bytes, limits: ImageLimits) -> Iterator[tuple[ImageFile.ImageFile, int]]:
+    """Open a picture that is within the limits by its header; give it and its frame count."""
+    if not data:
+        raise EmptyImage("The file is empty (0 bytes). Fetch or export the picture again.")
+    check_byte_size(len(data), limits.max_bytes)
+    structure = examine(data, limits.max_frames)
+    with _pillow_faults(limits), Image.open(BytesIO(data), formats=FORMATS) as image:
+        _check_pixels(image, limits.max_pixels)
+        _check_passes(image, structure.passes)
+        # Pillow knows the number from the header, but for the formats that `examine` walks
+        frame_count = structure.frames or int(getattr(image, "n_frames", 1))
+        _check_frames(frame_count, limits.max_frames)
+        yield image, frame_count
 
 
 @contextmanager
@@ -136,6 +210,15 @@ def _check_pixels(image: ImageFile.ImageFile, max_pixels: int) -> None:
         )
 
 
+def _check_passes(image: ImageFile.ImageFile, passes: int) -> None:
+    """Refuse a JPEG whose scans, each of which may be a few bytes, keep its decoder busy."""
+    if image.width * image.height * passes > _MOST_PIXEL_PASSES:
+        raise UnreadableImage(
+            f"The picture of {image.width:,} x {image.height:,} pixels is stored in {passes:,} "
+            "scans, where progressive JPEGs have about ten. Export it again with fewer scans."
+        )
+
+
 def _check_frames(frame_count: int, max_frames: int) -> None:
     if frame_count > max_frames:
         raise ImageTooLarge(
@@ -144,64 +227,39 @@ def _check_frames(frame_count: int, max_frames: int) -> None:
         )
 
 
-def _count_frames(image: ImageFile.ImageFile, data: bytes, max_frames: int) -> int:
-    """Count the frames without decoding one, giving up at `max_frames` + 1.
+def _decode_jpeg(
+    image: ImageFile.ImageFile, data: bytes, at_least: tuple[int, int] | None
+) -> tuple[Rgb, tuple[int, int]] | None:
+    """Decode an ordinary JPEG, halved where that leaves enough; None when it is no such JPEG.
 
-    Pillow knows the number from the header, except for two formats that it walks to the end: a
-    small file can keep it busy there for minutes, so these two have a count that stops.
+    Besides the pixels it gives the upright width and height of the whole picture.
     """
-    if image.format == "GIF":
-        return max(1, _count_gif_frames(data, max_frames))
-    if image.format == "TIFF":
-        return _count_tiff_pages(image, max_frames)
-    return int(getattr(image, "n_frames", 1))
+    # An MPO begins with a JPEG. CMYK ones need what Pillow knows of Adobe's inversion.
+    if image.format not in {"JPEG", "MPO"} or image.mode not in {"RGB", "L"}:
+        return None
+    turn = _turn_of(image)
+    width, height = image.size[::-1] if turn in _SIDEWAYS else image.size
+    halve = at_least is not None and width >= 2 * at_least[0] and height >= 2 * at_least[1]
+    rgb = decode_jpeg(data, image.size, halve=halve)
+    if rgb is None:
+        return None
+    if turn is not None:
+        rgb = np.array(Image.fromarray(rgb).transpose(turn))
+    return rgb, (width, height)
 
 
-def _count_gif_frames(data: bytes, max_frames: int) -> int:
-    """Walk the blocks of a GIF (GIF89a specification, section 17 on); stop where they end."""
-
-    def palette_size(flags: int) -> int:
-        return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
-
-    frames = 0
-    try:
-        at = 13 + palette_size(data[10])
-        while frames <= max_frames:
-            if data[at] == ord(","):  # image descriptor, its palette, the LZW code size
-                frames += 1
-                at += 11 + palette_size(data[at + 9])
-            elif data[at] == ord("!"):  # extension and its label
-                at += 2
-            else:
-                break
-            while data[at]:  # sub-blocks, each led by its length; 0 ends them
-                at += 1 + data[at]
-            at += 1
-    except IndexError:
-        log.debug("GIF ends without its trailer", frames=frames)
-    return frames
-
-
-def _count_tiff_pages(image: ImageFile.ImageFile, max_frames: int) -> int:
-    """Step through the page headers of a TIFF and go back to the first page."""
-    pages = 1
-    try:
-        while pages <= max_frames:
-            image.seek(pages)
-            pages += 1
-    except EOFError:
-        pass  # Pillow's way to say that there are no more
-    except Exception as error:  # noqa: BLE001 -- as in _pillow_faults
-        # We only use the first page: a damaged later one must not lose the picture.
-        log.debug("a later TIFF page cannot be read", page=pages, error=str(error))
-    image.seek(0)
-    return pages
+def _decode_any(image: ImageFile.ImageFile) -> tuple[Rgb, tuple[int, int]]:
+    """Decode whatever it is with Pillow; likewise."""
+    rgb = _to_rgb(image)
+    height, width, _ = rgb.shape
+    return rgb, (width, height)
 
 
 def _to_rgb(image: ImageFile.ImageFile) -> Rgb:
     """Decode the current frame and bring it to RGB, whatever its mode."""
     image.load()
-    upright = _turn_upright(image)
+    turn = _turn_of(image)  # read behind load(), which turns a TIFF itself
+    upright = image if turn is None else image.transpose(turn)
     if upright.mode == "F":
         raise UnreadableImage(
             "The picture holds floating-point values, and nothing says which of them is white. "
@@ -209,22 +267,33 @@ def _to_rgb(image: ImageFile.ImageFile) -> Rgb:
         )
     if upright.mode.startswith("I"):  # I, I;16, I;16B: Pillow would clip these, not scale them
         return _scale_grey(upright, *_grey_range(image))
-    if upright.has_transparency_data:
-        layer = upright.convert("RGBA")
-        upright = Image.new("RGB", layer.size, "white")
-        upright.paste(layer, mask=layer)
-    return np.array(upright.convert("RGB"))  # a copy: PyTorch warns of read-only arrays
+    rgb = np.empty((upright.height, upright.width, 3), np.uint8)
+    rows = max(1, _BAND // upright.width)
+    for top in range(0, upright.height, rows):
+        bottom = min(upright.height, top + rows)
+        rgb[top:bottom] = np.asarray(_opaque(upright.crop((0, top, upright.width, bottom))))
+    return rgb
 
 
-def _turn_upright(image: Image.Image) -> Image.Image:
+def _opaque(image: Image.Image) -> Image.Image:
+    """Bring pixels to RGB, on white where they are transparent."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    white = Image.new("RGB", layer.size, "white")
+    white.paste(layer, mask=layer)
+    return white
+
+
+def _turn_of(image: Image.Image) -> Image.Transpose | None:
+    """Read from EXIF what brings the stored pixels upright."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except Exception as error:  # noqa: BLE001 -- as in _pillow_faults
         # The pixels are there: a picture must not escape the index by a broken EXIF block.
         log.debug("EXIF block cannot be read, taken as upright", error=str(error))
-        return image
-    turn = _TO_UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
+        return None
+    return _TO_UPRIGHT.get(orientation) if isinstance(orientation, int) else None
 
 
 def _grey_range(image: ImageFile.ImageFile) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """The one embedding space that an index is bound to, and the model that makes it."""
 
+from indexer import fingerprints
 from indexer.errors import IndexNotInitialised, ModelMismatch
 from indexer.model import Encoder, load_encoder
 from indexer.settings import SHIPPED_MODEL, Settings
@@ -15,8 +16,7 @@ def bind_space(store: Store, settings: Settings) -> Space:
     ModelMismatch
         The index is bound to another model already.
     """
-    encoder = load_encoder(model_reference(store, settings), settings.device)
-    card = encoder.card
+    card = open_encoder(model_reference(store, settings), settings).card
     with store.writer() as writer:
         return writer.register_space(
             fingerprint=card.fingerprint,
@@ -25,6 +25,21 @@ def bind_space(store: Store, settings: Settings) -> Space:
             dimension=card.dimension,
             labels=card.labels,
         )
+
+
+def bound_space(store: Store) -> Space:
+    """Return the space that the index is bound to.
+
+    Raises
+    ------
+    IndexNotInitialised
+        It is not bound to a model yet.
+    """
+    with store.reader() as catalog:
+        space = catalog.active_space()
+    if space is None:
+        raise IndexNotInitialised("The index is not bound to a model yet. Run `lookalike init`.")
+    return space
 
 
 def load_bound_encoder(store: Store, settings: Settings) -> tuple[Encoder, Space]:
@@ -37,14 +52,22 @@ def load_bound_encoder(store: Store, settings: Settings) -> tuple[Encoder, Space
     ModelMismatch
         The settings name another model than the one the index is bound to.
     """
-    with store.reader() as catalog:
-        space = catalog.active_space()
-    if space is None:
-        raise IndexNotInitialised("The index is not bound to a model yet. Run `lookalike init`.")
-    encoder = load_encoder(model_reference(store, settings), settings.device)
+    space = bound_space(store)
+    encoder = open_encoder(model_reference(store, settings), settings)
     if encoder.card.fingerprint != space.fingerprint:
         raise ModelMismatch(expected=space.fingerprint, got=encoder.card.fingerprint)
     return encoder, space
+
+
+def open_encoder(reference: str, settings: Settings) -> Encoder:
+    """Load a model on the device and runtime of the settings; errors are `load_encoder`'s."""
+    return load_encoder(reference, settings.device, settings.runtime, settings.resolved_model_cache)
+
+
+def decode_size(encoder: Encoder) -> tuple[int, int]:
+    """Return the width and height of a picture that are enough for both the model and PDQ."""
+    width, height = encoder.decode_size
+    return max(width, fingerprints.DECODE_SIDE), max(height, fingerprints.DECODE_SIDE)
 
 
 def find_model(settings: Settings) -> str:

@@ -1,13 +1,24 @@
 """Models: what is known of one, and how it turns pictures into probabilities and embeddings."""
 
+from pathlib import Path
+
+from indexer.model import runtimes
 from indexer.model.card import ModelCard
 from indexer.model.encoder import Encoder, Prepared
+from indexer.model.exports import Export
+from indexer.model.references import resolve
+from indexer.settings import Runtime
 
-__all__ = ["Encoder", "ModelCard", "Prepared", "load_encoder"]
+__all__ = ["Encoder", "Export", "ModelCard", "Prepared", "export_model", "load_encoder"]
 
 
-def load_encoder(reference: str, device: str = "auto") -> Encoder:
-    """Load a model; torch and timm are imported here, not with the package.
+def load_encoder(
+    reference: str,
+    device: str = "auto",
+    runtime: Runtime = "auto",
+    cache: Path | None = None,
+) -> Encoder:
+    """Load a model; torch and timm are imported only where they are needed.
 
     Parameters
     ----------
@@ -15,6 +26,11 @@ def load_encoder(reference: str, device: str = "auto") -> Encoder:
         `shipped`, a directory in timm's format, or `hf-hub:owner/name[@revision]`.
     device : str
         A torch device such as `cpu` or `cuda:1`; `auto` takes a GPU when there is one.
+    runtime : str
+        `torch`; `onnx` for ONNX Runtime on the CPU, which takes the model exported; `auto` takes
+        that on a CPU where the export answers as torch does, else torch.
+    cache : Path, optional
+        Folder that keeps exports. Without one `auto` is torch, and `onnx` exports at every call.
 
     Raises
     ------
@@ -23,10 +39,26 @@ def load_encoder(reference: str, device: str = "auto") -> Encoder:
     InvalidModel
         It exists and cannot be used: no safetensors, damaged, or not a classifier we can split.
     UnavailableError
-        The hub cannot be reached and the model is not in its cache.
+        The hub cannot be reached and the model is not in its cache; or, with `onnx`, the export
+        could not be kept.
     SettingsError
-        The device does not exist here.
+        The device does not exist here, or is not one for the runtime.
+    UnexportableModel
+        With `onnx`: the model cannot be exported, or answers otherwise then.
     """
-    from indexer.model import torch_encoder  # noqa: PLC0415 -- torch takes seconds
+    return runtimes.load(resolve(reference), device, runtime, cache)
 
-    return torch_encoder.load_encoder(reference, device)
+
+def export_model(reference: str, cache: Path) -> tuple[Path, Export]:
+    """Export a model for ONNX Runtime, unless it is kept already; return where, and the export.
+
+    Raises
+    ------
+    NotFoundError, InvalidModel, UnavailableError
+        As for `load_encoder`.
+    UnexportableModel
+        The model cannot be exported, or answers otherwise then.
+    """
+    path, export = runtimes.find_or_export(resolve(reference), cache)
+    runtimes.check_usable(export)
+    return path, export

@@ -21,8 +21,16 @@ class Encoder(Protocol):
         """What is known of the model."""
 
     @property
+    def runtime(self) -> str:
+        """What runs the network: torch or onnx."""
+
+    @property
     def batch_size(self) -> int:
         """Pictures to give one forward pass: more bring nothing on this device."""
+
+    @property
+    def decode_size(self) -> tuple[int, int]:
+        """Width and height from which more pixels of a picture change nothing that matters."""
 
     def prepare(self, rgb: Rgb) -> Prepared:
         """Resize, crop and normalise one picture; safe to call from several threads.

@@ -29,7 +29,6 @@ class LoadedModel:
     """A timm model in evaluation mode on its device, with all that is needed to use it."""
 
     module: Any  # timm's methods are in no type that torch knows
-    transform: Any  # PIL image to tensor (3, h, w) float32
     card: ModelCard
 
 
@@ -44,7 +43,7 @@ def load_model(folder: ModelFolder, device: torch.device) -> LoadedModel:
     """
     config = read_config(folder.config)
     module = _build(folder).to(device)
-    preprocessing, transform = _preprocessing(module, folder)
+    preprocessing = _preprocessing(module, folder)
     dimension = _probe(module, preprocessing["input_size"], device, folder)
     with folder.weights.open("rb") as file:
         weights_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -65,7 +64,7 @@ def load_model(folder: ModelFolder, device: torch.device) -> LoadedModel:
             preprocessing=preprocessing,
         ),
     )
-    return LoadedModel(module, transform, card)
+    return LoadedModel(module, card)
 
 
 def one_pass(module: Any, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -114,8 +113,8 @@ def _build(folder: ModelFolder) -> Any:
     return module
 
 
-def _preprocessing(module: Any, folder: ModelFolder) -> tuple[Preprocessing, Any]:
-    """Return timm's preprocessing for inference, as values and as a transform of PIL images."""
+def _preprocessing(module: Any, folder: ModelFolder) -> Preprocessing:
+    """Return the values of timm's preprocessing for inference, after timm has tried them."""
     try:
         resolved = resolve_data_config(  # type: ignore[no-untyped-call]
             {}, pretrained_cfg=module.pretrained_cfg
@@ -129,8 +128,7 @@ def _preprocessing(module: Any, folder: ModelFolder) -> tuple[Preprocessing, Any
             mean=tuple(float(value) for value in resolved["mean"]),
             std=tuple(float(value) for value in resolved["std"]),
         )
-        transform = create_transform(**preprocessing, is_training=False)
-        transform(Image.new("RGB", (width, height)))
+        create_transform(**preprocessing, is_training=False)(Image.new("RGB", (width, height)))
     except Exception as error:  # whatever the values of the config make timm and torchvision raise
         raise InvalidModel(
             f"The preprocessing in {folder.config} cannot be used: {error!r}. Compare its "
@@ -140,7 +138,7 @@ def _preprocessing(module: Any, folder: ModelFolder) -> tuple[Preprocessing, Any
         raise InvalidModel(
             f"{folder.config} is for pictures of {channels} channels. Use a model for RGB."
         )
-    return preprocessing, transform
+    return preprocessing
 
 
 def _probe(

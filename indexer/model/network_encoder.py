@@ -1,0 +1,127 @@
+"""The encoder around a network: what does not depend on what runs it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import InputError, UnusableOutput
+from indexer.model.card import ModelCard
+from indexer.model.encoder import Prepared
+from indexer.model.preprocessing import Preprocessor
+from indexer.types import Embeddings, Encoding, Probabilities, Rgb
+
+
+class Network(Protocol):
+    """A model's layers, on one runtime."""
+
+    @property
+    def runtime(self) -> str:
+        """What runs it: torch or onnx."""
+
+    @property
+    def batch_size(self) -> int:
+        """Pictures to give one pass: more bring nothing."""
+
+    def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the logits (n, classes) and what the classifier made them from, (n, d).
+
+        The batch is of shape (n, 3, h, w). Safe to call from several threads.
+        """
+
+
+class NetworkEncoder:
+    """Runs a network; one forward pass gives probabilities and embedding."""
+
+    def __init__(self, card: ModelCard, network: Network) -> None:
+        self._card = card
+        self._network = network
+        self._preprocessor = Preprocessor(card)
+
+    @property
+    def card(self) -> ModelCard:
+        """What is known of the model."""
+        return self._card
+
+    @property
+    def runtime(self) -> str:
+        """What runs the network: torch or onnx."""
+        return self._network.runtime
+
+    @property
+    def batch_size(self) -> int:
+        """Pictures to give one forward pass: more bring nothing on this device."""
+        return self._network.batch_size
+
+    @property
+    def decode_size(self) -> tuple[int, int]:
+        """Width and height from which more pixels of a picture change nothing that matters."""
+        return self._preprocessor.decode_size
+
+    def prepare(self, rgb: Rgb) -> Prepared:
+        """Resize, crop and normalise one picture, exactly as timm does; see `Preprocessor`."""
+        return self._preprocessor(rgb)
+
+    def forward(self, prepared: Sequence[Prepared] | NDArray[np.float32]) -> Encoding:
+        """Run the network once; safe to call from several threads.
+
+        Parameters
+        ----------
+        prepared : list of n arrays, or one of shape (n, 3, h, w), float32
+            What `prepare` returned.
+
+        Returns
+        -------
+        Encoding
+            Probabilities (n, classes), the softmax of the logits, or their sigmoid where there is
+            one class; embeddings (n, d), unit rows. Both float32.
+
+        Raises
+        ------
+        UnusableOutput
+            A probability or embedding is not finite, or an embedding has length zero.
+        InputError
+            The arrays do not have the model's input size.
+        """
+        classes = len(self._card.labels)
+        if len(prepared) == 0:
+            return Encoding(
+                np.empty((0, classes), np.float32), np.empty((0, self._card.dimension), np.float32)
+            )
+        batch = np.stack(list(prepared))
+        if batch.shape[1:] != self._card.input_size:
+            raise InputError(
+                f"The model takes arrays of shape {self._card.input_size}, got "
+                f"{batch.shape[1:]}. Pass what this encoder's prepare() returned."
+            )
+        logits, pooled = self._network.run(batch)
+        with np.errstate(all="ignore"):  # what overflows or is 0 / 0 is refused below
+            probabilities = _probabilities(logits, classes)
+            embeddings = _unit_rows(pooled)
+        usable = np.isfinite(embeddings).all(axis=1) & np.isfinite(probabilities).all(axis=1)
+        if not usable.all():
+            rows = tuple(np.flatnonzero(~usable).tolist())
+            raise UnusableOutput(rows=rows, model=self._card.reference)
+        return Encoding(probabilities, embeddings)
+
+    def encode(self, images: Sequence[Rgb]) -> Encoding:
+        """Prepare the pictures and run the network once over them; errors are those of both."""
+        return self.forward([self.prepare(rgb) for rgb in images])
+
+
+def _probabilities(logits: NDArray[np.float32], classes: int) -> Probabilities:
+    """Return (n, classes) float32; (n, 0) for a model without a classifier."""
+    values = logits[:, :classes].astype(np.float64)
+    if classes == 1:
+        return (1 / (1 + np.exp(-values))).astype(np.float32)
+    values = np.exp(values - values.max(axis=1, keepdims=True, initial=-np.inf))
+    shares: Probabilities = (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
+
+
+def _unit_rows(pooled: NDArray[np.float32]) -> Embeddings:
+    """Divide each row by its length, in float64, so that no finite row over- or underflows."""
+    vectors = pooled.astype(np.float64)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors.astype(np.float32)

@@ -1,0 +1,113 @@
+"""Which runtime a model runs on."""
+
+import platform
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from indexer.errors import ExportNotWritten, SettingsError, UnexportableModel
+from indexer.model.encoder import Encoder
+from indexer.model.exports import Export, KeptExport
+from indexer.model.references import ModelFolder
+from indexer.settings import Runtime
+
+_GPU_NODES: Final = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA, Windows' Linux, AMD
+
+log = structlog.get_logger(__name__)
+
+
+def load(folder: ModelFolder, device: str, runtime: Runtime, cache: Path | None) -> Encoder:
+    """Load a model; parameters and errors are those of `indexer.model.load_encoder`."""
+    if runtime == "onnx":
+        if not _is_cpu(device) and device != "auto":
+            raise SettingsError(
+                f"LOOKALIKE_RUNTIME=onnx runs on the CPU and LOOKALIKE_DEVICE is {device!r}. Leave "
+                "one of the two at auto."
+            )
+        return _load_onnx(folder, cache)
+    if runtime == "auto" and cache is not None and _runs_on_cpu(device):
+        try:
+            return _load_onnx(folder, cache)
+        except (UnexportableModel, ExportNotWritten) as error:
+            log.warning("the model runs on torch, which is slower", reason=str(error))
+    from indexer.model import torch_encoder  # noqa: PLC0415 -- torch takes seconds
+
+    return torch_encoder.load_encoder(folder, device)
+
+
+def find_or_export(folder: ModelFolder, cache: Path) -> tuple[Path, Export]:
+    """Return a model's export and where it is kept; it is made when there is none yet.
+
+    Raises
+    ------
+    ExportNotWritten
+        The folder cannot be written.
+    InvalidModel
+        The model cannot be used at all.
+    """
+    kept = KeptExport(cache, folder)
+    export = kept.read()
+    if export is None:
+        with kept.turn():
+            export = kept.read()  # another process may have made it meanwhile
+            if export is None:
+                export = _export(folder)
+                kept.write(export)
+    return kept.path, export
+
+
+def _export(folder: ModelFolder) -> Export:
+    from indexer.model.onnx_export import export_model  # noqa: PLC0415 -- torch takes seconds
+
+    log.info("exporting the model for ONNX Runtime, which takes some seconds once")
+    return export_model(folder)
+
+
+def _load_onnx(folder: ModelFolder, cache: Path | None) -> Encoder:
+    from indexer.model.network_encoder import NetworkEncoder  # noqa: PLC0415
+    from indexer.model.onnx_network import OnnxNetwork  # noqa: PLC0415 -- loads the runtime
+
+    export = _export(folder) if cache is None else find_or_export(folder, cache)[1]
+    check_usable(export)
+    return NetworkEncoder(export.card, OnnxNetwork(export.graph))
+
+
+def check_usable(export: Export) -> None:
+    """Refuse an export that failed.
+
+    Raises
+    ------
+    UnexportableModel
+        With the reason.
+    """
+    if export.failure is not None:
+        raise UnexportableModel(
+            f"The model {export.card.reference} cannot run on ONNX Runtime: {export.failure}. Set "
+            "LOOKALIKE_RUNTIME=torch."
+        )
+
+
+def _runs_on_cpu(device: str) -> bool:
+    if device != "auto":
+        return _is_cpu(device)
+    if not _may_have_gpu():
+        return True
+    from indexer.model.torch_encoder import finds_gpu  # noqa: PLC0415 -- torch takes seconds
+
+    return not finds_gpu()
+
+
+def _is_cpu(device: str) -> bool:
+    return device.partition(":")[0] == "cpu"
+
+
+def _may_have_gpu() -> bool:
+    """Tell whether it is worth asking torch for a GPU, which takes seconds."""
+    match platform.system():
+        case "Linux":
+            return any(Path(node).exists() for node in _GPU_NODES)
+        case "Darwin":
+            return platform.machine() == "arm64"
+        case _:
+            return True
