@@ -26,6 +26,8 @@ MATCH = {
     "image_id": 4211,
     "source": "/data/known/0007.jpg",
     "suppressed_by": None,
+    "part": None,
+    "query_part": {"kind": "tile", "number": 0, "box": [200, 3030, 480, 343]},
 }
 VERDICT = {
     "query": "upload.jpg",

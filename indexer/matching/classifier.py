@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from indexer.images import decode
-from indexer.model import Encoder, load_encoder
+from indexer.model import Encoder
 from indexer.settings import ImageLimits, Settings
-from indexer.spaces import find_model
+from indexer.spaces import decode_size, find_model, open_encoder
 from indexer.types import Classification, Probabilities
 
 
@@ -29,7 +29,8 @@ class Classifier:
         InputError
             The picture cannot be read or is too large.
         """
-        encoding = self._encoder.encode([decode(data, self._limits).rgb])
+        picture = decode(data, self._limits, at_least=decode_size(self._encoder))
+        encoding = self._encoder.encode([picture.rgb])
         return Classification(
             query=name,
             probabilities=by_label(self._encoder.card.labels, encoding.probabilities[0]),
@@ -39,5 +40,5 @@ class Classifier:
 
 def open_classifier(settings: Settings) -> Classifier:
     """Load the model of the settings, or of the index, or the shipped one."""
-    encoder = load_encoder(find_model(settings), settings.device)
+    encoder = open_encoder(find_model(settings), settings)
     return Classifier(encoder, settings.image_limits)

@@ -2,21 +2,20 @@
 
 from collections.abc import Sequence
 
-from indexer import fingerprints
 from indexer.banks import BankMembership
 from indexer.errors import NotFoundError
-from indexer.images import decode
 from indexer.matching.classifier import Classifier, by_label
-from indexer.matching.evidence import Query, accusing, judge_all, nearest_first, stored_pdq
+from indexer.matching.comparison import Query, stored_pieces
+from indexer.matching.evidence import accusing, judge_all, nearest_first
+from indexer.matching.query import examine
 from indexer.model import Encoder
 from indexer.settings import Settings
 from indexer.spaces import load_bound_encoder
-from indexer.store import Catalog, EmbeddingFeed, PdqFeed, Store
+from indexer.store import Catalog, Store
 from indexer.thresholds import choose_thresholds
 from indexer.types import ImageRecord, Match, Space, Tier, Verdict
-from indexer.vectors import KeySet, VectorView
-from indexer.vectors.binary_index import BinaryIndex
-from indexer.vectors.faiss_index import FloatIndex
+from indexer.vectors import KeySet
+from indexer.views import Views, open_views
 
 
 class Matcher:
@@ -28,26 +27,12 @@ class Matcher:
     """
 
     def __init__(self, store: Store, encoder: Encoder, space: Space, settings: Settings) -> None:
-        folder = settings.home / "views"
         self._store = store
         self._encoder = encoder
         self._space = space
         self._settings = settings
         self._membership = BankMembership()
-        self._embeddings = VectorView.open(
-            folder,
-            f"embedding-{space.fingerprint[:16]}",
-            EmbeddingFeed(store, space.id),
-            lambda: FloatIndex(space.dimension),
-            settings.snapshot_every,
-        )
-        self._pdqs = VectorView.open(
-            folder,
-            "pdq",
-            PdqFeed(store, settings.pdq_min_quality),
-            BinaryIndex,
-            settings.snapshot_every,
-        )
+        self._views = open_views(store, space, settings)
 
     @property
     def classifier(self) -> Classifier:
@@ -55,9 +40,9 @@ class Matcher:
         return Classifier(self._encoder, self._settings.image_limits)
 
     @property
-    def views(self) -> tuple[VectorView, VectorView]:
-        """The views that nominate candidates: embeddings, PDQ."""
-        return (self._embeddings, self._pdqs)
+    def views(self) -> Views:
+        """The views that nominate candidates."""
+        return self._views
 
     @property
     def watermark(self) -> int:
@@ -78,8 +63,11 @@ class Matcher:
         k: int = 10,
         banks: Sequence[str] = (),
         threshold: float | None = None,
+        tiles: bool = False,
     ) -> Verdict:
-        """Judge one picture.
+        """Judge one picture: its first frame, later frames if it is animated, tiles if asked for.
+
+        Each stored image is compared piece by piece and reported with the best pair of pieces.
 
         Parameters
         ----------
@@ -93,6 +81,9 @@ class Matcher:
             Search the entries of these banks only; all banks and the gallery when empty.
         threshold : float, optional
             Cosine similarity that replaces the lookalike threshold of the settings.
+        tiles : bool
+            Whether a large picture is cut into tiles, each compared by itself. That finds what is
+            small in it, and makes more comparisons, each with its chance of a false match.
 
         Raises
         ------
@@ -103,14 +94,8 @@ class Matcher:
         """
         thresholds = choose_thresholds(self._settings, threshold)
         floor = self._settings.pdq_min_quality
-        picture = decode(data, self._settings.image_limits)
-        pdq = fingerprints.pdq_orientations(picture.rgb)
-        encoding = self._encoder.encode([picture.rgb])
-        query = Query(
-            sha256=fingerprints.sha256(data),
-            pdq=pdq.bits if pdq.quality >= floor else pdq.bits[:0],
-            embedding=encoding.embeddings[0],
-        )
+        examined = examine(data, self._encoder, self._settings, tiled=tiles)
+        query, pdq = examined.query, examined.pdq
         watermark = self.watermark
         with self._store.reader() as catalog:
             records = self._candidates(catalog, query, k, banks)
@@ -122,7 +107,7 @@ class Matcher:
             tier=deciding[0].tier if deciding else Tier.NONE,
             banks=tuple(dict.fromkeys(match.bank for match in deciding if match.bank)),
             matches=tuple(matches[:k]),
-            probabilities=by_label(self._space.labels, encoding.probabilities[0]),
+            probabilities=by_label(self._space.labels, examined.probabilities),
             model=self._space.fingerprint,
             sha256=query.sha256.hex(),
             pdq=pdq.bits[0].tobytes().hex(),
@@ -152,13 +137,12 @@ class Matcher:
         floor = self._settings.pdq_min_quality
         with self._store.reader() as catalog:
             record = catalog.images([image_id], self._space.id, with_embedding=True).get(image_id)
-            if record is None or record.embedding is None:
+            pieces = stored_pieces(record, floor) if record else None
+            if record is None or pieces is None:
                 raise NotFoundError(
                     f"No image {image_id} is in the index. `lookalike index list` shows the ids."
                 )
-            query = Query(
-                sha256=record.sha256, pdq=stored_pdq(record, floor), embedding=record.embedding
-            )
+            query = Query(record.sha256, pieces)
             records = self._candidates(catalog, query, k + 1, banks)
         others = [other for other in records if other.id != image_id]
         judged = judge_all(query, others, choose_thresholds(self._settings), floor, banks)
@@ -178,10 +162,10 @@ class Matcher:
             scopes.append(None)
         nominated = set(catalog.ids_by_sha256([query.sha256]).values())
         for within in scopes:
-            nearest = self._embeddings.index.search(query.embedding[None], k, within)
+            nearest = self._views.embeddings.index.search(query.pieces.embeddings, k, within)
             nominated.update(nearest.keys.ravel().tolist())
-            if len(query.pdq):
-                closest = self._pdqs.index.search(query.pdq, k, within)
+            if len(query.pieces.pdq):
+                closest = self._views.pdqs.index.search(query.pieces.pdq, k, within)
                 nominated.update(closest.keys.ravel().tolist())
         nominated.discard(-1)  # what an index answers where it has fewer than k
         return list(catalog.images(sorted(nominated), self._space.id, with_embedding=True).values())

@@ -24,6 +24,10 @@ LookalikeThreshold = Annotated[
     float | None,
     Query(ge=-1, le=1, description="Cosine from which a match is a lookalike."),
 ]
+Tiles = Annotated[
+    bool,
+    Query(description="Cut a large picture into tiles and match each; more false matches."),
+]
 
 
 @router.post(
@@ -41,10 +45,17 @@ async def search(
     k: TopK = 10,
     bank: BankNames = None,
     threshold: LookalikeThreshold = None,
+    tiles: Tiles = False,  # noqa: FBT002 -- FastAPI's way to declare a parameter
 ) -> Verdict:
     """Judge one picture; the same answer as `lookalike search --json`."""
     return await service.run(
-        service.matcher.match, upload.data, upload.name, k=k, banks=bank or (), threshold=threshold
+        service.matcher.match,
+        upload.data,
+        upload.name,
+        k=k,
+        banks=bank or (),
+        threshold=threshold,
+        tiles=tiles,
     )
 
 

@@ -1,0 +1,103 @@
+"""From the bytes of a picture to a query: decode, cut, hash, embed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from indexer import fingerprints
+from indexer.errors import InputError, UnusableOutput
+from indexer.fingerprints import PdqOrientations
+from indexer.images import decode
+from indexer.matching.comparison import Pieces, Query
+from indexer.model import Encoder, Prepared
+from indexer.parts import parts
+from indexer.settings import Settings
+from indexer.spaces import decode_size
+from indexer.types import DecodedImage, Embeddings, Part, PdqBits, Probabilities
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A query, and what an answer says of its whole first frame."""
+
+    query: Query
+    pdq: PdqOrientations
+    probabilities: Probabilities  # (classes,) float32
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A part that waits for the model."""
+
+    part: Part
+    pdq: PdqBits
+    pixels: Prepared
+
+
+def examine(data: bytes, encoder: Encoder, settings: Settings, *, tiled: bool) -> Examined:
+    """Decode a picture, and hash and embed it and its parts.
+
+    A still picture that is not cut into tiles costs a single forward pass. A part that cannot be
+    embedded is left out; the whole first frame must be.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    encoder : Encoder
+    settings : Settings
+    tiled : bool
+        Whether a large picture is cut into tiles.
+
+    Raises
+    ------
+    InputError
+        The picture cannot be read, is too large, or the model gives no usable answer for it.
+    """
+    enough = None if tiled else decode_size(encoder)  # a tile may need every pixel
+    picture = decode(data, settings.image_limits, at_least=enough)
+    pdq = fingerprints.pdq_orientations(picture.rgb)
+    encoding = encoder.encode([picture.rgb])
+    whole = (None, _usable(pdq, settings), encoding.embeddings[0])
+    prepared = list(_prepare(data, picture, encoder, settings, tiled=tiled))
+    pieces = Pieces.of([whole, *_embed(prepared, encoder)])
+    return Examined(Query(fingerprints.sha256(data), pieces), pdq, encoding.probabilities[0])
+
+
+def _prepare(
+    data: bytes, picture: DecodedImage, encoder: Encoder, settings: Settings, *, tiled: bool
+) -> Iterator[_Prepared]:
+    """Hash each part and bring it to the size of the model, so that its pixels can go."""
+    for part, rgb in parts(data, picture, settings, tiled=tiled):
+        try:
+            pixels = encoder.prepare(rgb)
+        except InputError as error:
+            log.info("a part of the query is left out", part=part.kind, code=error.code)
+            continue
+        yield _Prepared(part, _usable(fingerprints.pdq_orientations(rgb), settings), pixels)
+
+
+def _embed(
+    prepared: Sequence[_Prepared], encoder: Encoder
+) -> Iterator[tuple[Part, PdqBits, Embeddings]]:
+    """Run the model over the parts, leaving out those that it gives no usable answer for."""
+    for start in range(0, len(prepared), encoder.batch_size):
+        batch = list(prepared[start : start + encoder.batch_size])
+        while batch:
+            try:
+                encoding = encoder.forward([item.pixels for item in batch])
+            except UnusableOutput as error:
+                log.info("parts of the query are left out", parts=len(error.rows), code=error.code)
+                batch = [item for row, item in enumerate(batch) if row not in error.rows]
+                continue
+            for item, embedding in zip(batch, encoding.embeddings, strict=True):
+                yield item.part, item.pdq, embedding
+            break
+
+
+def _usable(pdq: PdqOrientations, settings: Settings) -> PdqBits:
+    """Return (8, 32) bits, or (0, 32) for a picture too flat to hash."""
+    return pdq.bits if pdq.quality >= settings.pdq_min_quality else pdq.bits[:0]
