@@ -1,6 +1,4 @@
-import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,61 +7,34 @@ import pytest
 from indexer.errors import UnusableOutput
 from indexer.images import decode
 from indexer.ingest import Ingest, IngestReport
-from indexer.model import Encoder, ModelCard, Prepared
-from indexer.settings import Settings
 from indexer.sources import walk
-from indexer.spaces import bind_space, load_bound_encoder
+from indexer.spaces import load_bound_encoder
 from indexer.store import Store
-from indexer.types import BankKind, Encoding, Rgb
+from indexer.types import BankKind
 from support.commands import PHOTOS
 from support.consistency import examine
-from support.models import make_tiny
+from support.ingesting import NAMES, Place, Watched, make_place, rewrite, touch
 from support.pictures import png_bomb, text
 
-NAMES = ("bee.jpg", "camels.jpg", "coffee.jpg", "crab.jpg", "koala.jpg", "swans.jpg")
 
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the smallest model: these tests ask what is written, not what the model says."""
-    return make_tiny(tmp_path_factory.mktemp("model"))
+@pytest.fixture
+def place(store: Store, tiny_model: Path, tmp_path: Path) -> Place:
+    return make_place(store, tiny_model, tmp_path)
 
 
 @pytest.fixture
-def settings(tmp_path: Path, model: Path) -> Settings:
-    return Settings(home=tmp_path / "home", model=str(model), batch_size=2)
+def ingest(place: Place) -> Ingest:
+    return place.ingest()
 
 
 @pytest.fixture
-def ingest(store: Store, settings: Settings) -> Ingest:
-    bind_space(store, settings)
-    return Ingest(store, *load_bound_encoder(store, settings), settings)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Make a folder of six photos."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for name in NAMES:
-        shutil.copy(PHOTOS / name, folder / name)
-    return folder
+def folder(place: Place) -> Path:
+    return place.folder
 
 
 def bank_id(store: Store) -> int:
     with store.writer() as writer:
         return writer.create_bank("known", BankKind.BLOCK).id
-
-
-def rewrite(path: Path, data: bytes) -> None:
-    """Replace what a file holds, and see to it that its time of change differs."""
-    before = path.stat().st_mtime_ns
-    path.write_bytes(data)
-    touch(path, before + 10**9)
-
-
-def touch(path: Path, mtime_ns: int) -> None:
-    os.utime(path, ns=(mtime_ns, mtime_ns))
 
 
 def test_every_picture_of_a_folder_is_added_once(
@@ -123,7 +94,7 @@ def test_a_changed_file_is_a_new_image_and_its_old_source_is_closed(
 
     report = ingest.run(walk([folder]))
 
-    assert report == IngestReport(added=1, unchanged=5)
+    assert report == IngestReport(added=1, unchanged=5, changed=1)
     with store.reader() as catalog:
         new = catalog.known_sources([str(path)])[str(path)].image_id
         assert new != old
@@ -258,55 +229,34 @@ def test_a_bad_file_that_becomes_a_copy_of_a_known_one_leaves_the_quarantine(
     assert examine(store).quarantined == set()
 
 
-@dataclass(frozen=True)
-class Refusing:
-    """The encoder, but for one picture that it has no usable answer for."""
-
-    encoder: Encoder
-    refused: Prepared
-
-    @property
-    def card(self) -> ModelCard:
-        return self.encoder.card
-
-    @property
-    def batch_size(self) -> int:
-        return 4  # as on a GPU, where several pictures share a forward pass
-
-    def prepare(self, rgb: Rgb) -> Prepared:
-        return self.encoder.prepare(rgb)
-
-    def forward(self, prepared: list[Prepared]) -> Encoding:
-        rows = [i for i, one in enumerate(prepared) if np.array_equal(one, self.refused)]
-        if rows:
-            raise UnusableOutput(rows=tuple(rows), model=self.card.reference)
-        return self.encoder.forward(prepared)
-
-    def encode(self, images: list[Rgb]) -> Encoding:
-        return self.forward([self.prepare(image) for image in images])
-
-
+@pytest.mark.parametrize("batch_size", [1, 4])  # as on a CPU; as on a GPU, where several share
 def test_only_the_picture_that_the_model_cannot_answer_for_is_skipped(
-    store: Store, settings: Settings, folder: Path
+    place: Place, batch_size: int
 ) -> None:
-    bind_space(store, settings)
-    encoder, space = load_bound_encoder(store, settings)
-    culprit = folder / "camels.jpg"
-    pixels = encoder.prepare(decode(culprit.read_bytes(), settings.image_limits).rgb)
-    stubborn = Ingest(store, Refusing(encoder, pixels), space, settings)
+    encoder, space = load_bound_encoder(place.store, place.settings)
+    culprit = place.folder / "camels.jpg"
+    pixels = encoder.prepare(decode(culprit.read_bytes(), place.settings.image_limits).rgb)
 
-    report = stubborn.run(walk([folder]))
+    def refuse(prepared: object) -> None:
+        rows = [row for row, one in enumerate(prepared) if np.array_equal(one, pixels)]
+        if rows:
+            raise UnusableOutput(rows=tuple(rows), model="stubborn")
+
+    stubborn = Watched(encoder, refuse, batch_size)
+
+    report = Ingest(place.store, stubborn, space, place.settings).run(place.found())
 
     assert [(item.uri, item.code) for item in report.skipped] == [(str(culprit), "unusable_output")]
     assert report.added == 5
-    content = examine(store)
+    content = examine(place.store)
     assert content.quarantined == {str(culprit)}
-    assert set(content.sources) == {str(folder / n) for n in NAMES if n != "camels.jpg"}
+    assert set(content.sources) == {str(place.folder / n) for n in NAMES if n != "camels.jpg"}
 
 
 def test_stored_rows_are_those_of_the_picture_encoded_alone(
-    ingest: Ingest, store: Store, settings: Settings, folder: Path
+    place: Place, ingest: Ingest, store: Store, folder: Path
 ) -> None:
+    settings = place.settings
     ingest.run(walk([folder]))
     encoder, space = load_bound_encoder(store, settings)
 

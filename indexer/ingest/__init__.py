@@ -1,0 +1,20 @@
+"""From sources to the catalog: skip, read, decode, encode, and one transaction a batch."""
+
+from indexer.ingest.bank_ids import find_or_create_bank
+from indexer.ingest.estimate import Estimate
+from indexer.ingest.plan import Plan, PlannedSource, PlannedSources, Planner
+from indexer.ingest.report import IngestReport
+from indexer.ingest.run import Ingest, IngestOptions, open_ingest
+
+__all__ = [
+    "Estimate",
+    "Ingest",
+    "IngestOptions",
+    "IngestReport",
+    "Plan",
+    "PlannedSource",
+    "PlannedSources",
+    "Planner",
+    "find_or_create_bank",
+    "open_ingest",
+]

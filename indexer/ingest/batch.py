@@ -1,0 +1,93 @@
+"""What one transaction writes, and how it is counted."""
+
+from dataclasses import dataclass, field
+
+from indexer.ingest.items import Encoded, Known, Outcome, Unchanged
+from indexer.ingest.report import IngestReport
+from indexer.sources import SkippedSource
+from indexer.store import AddOutcome, Store, Walk
+from indexer.types import Space
+
+
+@dataclass(slots=True)
+class Batch:
+    """Outcomes that are written together."""
+
+    encoded: list[Encoded] = field(default_factory=list)
+    known: list[Known] = field(default_factory=list)
+    skipped: list[SkippedSource] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)  # URIs
+
+    def __len__(self) -> int:
+        """Count what has to be written, marks of the walk aside."""
+        return len(self.encoded) + len(self.known) + len(self.skipped)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take an outcome in."""
+        match outcome:
+            case Encoded():
+                self.encoded.append(outcome)
+            case Known():
+                self.known.append(outcome)
+            case Unchanged():
+                self.unchanged += outcome.uris
+            case SkippedSource():
+                self.skipped.append(outcome)
+
+    def commit(self, store: Store, space: Space, walk: Walk | None, report: IngestReport) -> None:
+        """Write all in one transaction, then count it.
+
+        Parameters
+        ----------
+        store : Store
+        space : Space
+            Of the embeddings.
+        walk : Walk, optional
+            Pass over the sources whose mark each of them gets.
+        report : IngestReport
+            What is counted is added to it.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            The database cannot be written; nothing of the batch is.
+        """
+        if len(self) or (walk and self.unchanged):
+            sources = [item.wanted for item in self.encoded] + [item.wanted for item in self.known]
+            met = [source.uri for source in sources]
+            with store.writer() as writer:
+                added = writer.add_images(
+                    [(item.image, item.wanted.arrival) for item in self.encoded], space.id
+                )
+                joined = writer.add_sources(
+                    [(item.image_id, item.wanted.arrival) for item in self.known]
+                )
+                writer.quarantine(self.skipped)
+                writer.release(met)
+                if walk:
+                    met += [item.uri for item in self.skipped]
+                    writer.mark_walked(walk, met + self.unchanged)
+            _count(report, added, len(self.encoded))
+            _count(report, joined, len(self.known))
+        self._count_rest(report)
+
+    def _count_rest(self, report: IngestReport) -> None:
+        images = {item.image.sha256: item.image for item in self.encoded}
+        report.parts += sum(len(image.parts) for image in images.values())
+        report.encoded += len(self.encoded)
+        report.changed += sum(item.is_changed for item in self.encoded)
+        report.changed += sum(item.wanted.replaces(item.image_id) for item in self.known)
+        report.bytes += sum(item.image.byte_size for item in self.encoded)
+        report.bytes += sum(item.bytes_read for item in self.known)
+        report.unchanged += len(self.unchanged)
+        report.skip(self.skipped)
+
+
+def _count(report: IngestReport, outcome: AddOutcome, items: int) -> None:
+    """Count `items` sources once each: as added, duplicate or unchanged."""
+    further = max(0, outcome.sources - outcome.added)
+    report.added += outcome.added
+    report.duplicates += further
+    report.unchanged += items - outcome.added - further
+    report.completed += outcome.completed
+    report.entries += outcome.entries

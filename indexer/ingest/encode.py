@@ -1,0 +1,72 @@
+"""The stages between bytes and outcomes: prepare pictures, run the model over them."""
+
+from typing import Final
+
+from indexer.errors import InputError, UnusableOutput
+from indexer.ingest.channels import Channel
+from indexer.ingest.flow import Flow
+from indexer.ingest.items import Encoded, Loaded, Outcome, skip
+from indexer.ingest.prepare import Picture, Preparer
+from indexer.types import NewImage
+
+_PREPARED_BYTES: Final = 2**28  # of pixels that wait for a GPU
+
+
+class EncodeStages:
+    """Turns new bytes into outcomes."""
+
+    def __init__(self, preparer: Preparer, outcomes: Channel[Outcome]) -> None:
+        self._preparer = preparer
+        self._outcomes = outcomes
+
+    def start(self, flow: Flow, new: Channel[Loaded], threads: int, batch_size: int) -> None:
+        """Start the stages.
+
+        Parameters
+        ----------
+        flow : Flow
+        new : Channel
+            Where the bytes come from.
+        threads : int
+            That prepare pictures.
+        batch_size : int
+            The encoder's. When it is 1, on a CPU, each thread goes all the way with its picture:
+            no pixels wait, and no thread waits for another. Otherwise one thread runs the model,
+            over as many pictures as are ready.
+        """
+        if batch_size == 1:
+            flow.stage("encode", threads, self._prepare_and_encode, (new, self._outcomes))
+            return
+        prepared = Channel[tuple[Loaded, Picture]](2 * batch_size, _PREPARED_BYTES)
+
+        def prepare(items: list[Loaded]) -> None:
+            for pair in self._prepare(items):
+                prepared.put(pair, pair[1].nbytes)
+
+        flow.stage("prepare", threads, prepare, (new, prepared))
+        flow.stage("encode", 1, self._encode, (prepared, self._outcomes), batch_size)
+
+    def _prepare_and_encode(self, items: list[Loaded]) -> None:
+        self._encode(self._prepare(items))
+
+    def _prepare(self, items: list[Loaded]) -> list[tuple[Loaded, Picture]]:
+        prepared = []
+        for loaded in items:
+            try:
+                picture = self._preparer.prepare(loaded.data, loaded.sha256)
+            except InputError as error:
+                self._outcomes.put(skip(loaded.wanted.uri, error))
+            else:
+                prepared.append((loaded, picture))
+        return prepared
+
+    def _encode(self, items: list[tuple[Loaded, Picture]]) -> None:
+        images = self._preparer.encode([picture for _, picture in items])
+        for (loaded, _), image in zip(items, images, strict=True):
+            self._outcomes.put(_outcome(loaded, image))
+
+
+def _outcome(loaded: Loaded, image: NewImage | UnusableOutput) -> Outcome:
+    if isinstance(image, UnusableOutput):
+        return skip(loaded.wanted.uri, image)
+    return Encoded(loaded.wanted, image, is_changed=loaded.wanted.replaces(loaded.image_id))

@@ -1,0 +1,56 @@
+"""After a complete walk: closing the sources that are gone."""
+
+from typing import Final
+
+import structlog
+
+from indexer.ingest.report import IngestReport
+from indexer.ingest.territory import Territory
+from indexer.store import Store, Walk
+
+log = structlog.get_logger(__name__)
+
+_PAGE: Final = 1000
+
+
+def prune(
+    store: Store, walk: Walk, territory: Territory, report: IngestReport, *, remove_orphans: bool
+) -> None:
+    """Close the sources that a walk would have met and did not; count them in the report.
+
+    Call it after a complete walk only. A place that could not be looked behind (a closed folder, a
+    damaged archive, a dangling link) keeps all that lies in it.
+
+    Parameters
+    ----------
+    store : Store
+    walk : Walk
+        Whose mark the sources bear that were met.
+    territory : Territory
+        What was walked.
+    report : IngestReport
+    remove_orphans : bool
+        Whether to remove the images that no source is left of.
+
+    Raises
+    ------
+    DatabaseUnavailable
+        The database cannot be written; what was closed before is.
+    """
+    if not territory.is_known:
+        log.warning("nothing is pruned: too much of what was walked could not be looked at")
+        return
+    last = 0
+    while True:
+        with store.reader() as catalog:
+            page = catalog.open_sources("", not_met_by=walk, after_id=last, limit=_PAGE)
+        if not page:
+            return
+        last = page[-1].id
+        gone = [source.id for source in page if territory.covers(source.uri)]
+        if gone:
+            with store.writer() as writer:
+                outcome = writer.close_sources(gone, remove_orphans=remove_orphans)
+            report.pruned += outcome.closed
+            report.orphaned += outcome.orphaned
+            report.removed += outcome.removed
