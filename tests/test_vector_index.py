@@ -113,7 +113,8 @@ def assert_range(engine: Engine, found: RangeHits, expected: list[list[tuple[flo
 
 keys_of_a_step = st.lists(st.integers(0, 12), max_size=8)
 steps = st.lists(
-    st.tuples(st.sampled_from(["add", "add", "remove", "search"]), keys_of_a_step), max_size=12
+    st.tuples(st.sampled_from(["add", "add", "remove", "erase", "search"]), keys_of_a_step),
+    max_size=12,
 )
 
 
@@ -143,8 +144,8 @@ def test_any_sequence_of_changes_finds_what_brute_force_finds(
             vectors = engine.sample(rng, len(keys))
             index.add(keys, vectors)
             model.update({key: vectors[keys == key] for key in set(numbers)})
-        elif step == "remove":
-            index.remove(keys)
+        elif step in {"remove", "erase"}:
+            (index.remove if step == "remove" else index.erase)(keys)
             model = {key: model[key] for key in model.keys() - set(numbers)}
         else:
             asked = engine.sample(rng, queries)
@@ -381,6 +382,20 @@ def test_new_keys_leave_older_segments_untouched(engine: Engine) -> None:
     index.add(np.array([5]), engine.sample(rng, 1))
     assert index.segments[0] is not before
     assert index.segments[0].rows is before.rows
+
+
+def test_what_is_erased_is_in_no_segment_dead_or_alive(engine: Engine) -> None:
+    rng = np.random.default_rng(2)
+    index = engine.new()
+    index.add(np.arange(1000), engine.sample(rng, 1000))
+    index.add(np.arange(1000, 1300), engine.sample(rng, 300))
+    index.remove(np.array([5, 6]))
+    older, newer = index.segments
+    index.erase(np.array([5, 9, 4711]))
+    assert index.segments[1] is newer  # it holds none of them
+    assert np.isin([5, 6, 9], older.keys).all()
+    assert not np.isin([5, 6, 9], index.segments[0].keys).any()
+    assert len(index) == 1297
 
 
 def test_searching_while_writing_is_never_wrong(engine: Engine) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
@@ -19,13 +20,14 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
 from indexer.errors import SnapshotMismatch, SnapshotNotWritten
-from indexer.types import VectorChanges
-from indexer.vectors import VectorView
+from indexer.types import Keys, VectorCensus, VectorChanges
+from indexer.vectors import SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
 from indexer.vectors.faiss_index import FloatIndex
 
 D = 16
 NEVER = 10**9
+POLICY = SnapshotPolicy(NEVER, NEVER)
 
 
 class MemoryFeed:
@@ -35,6 +37,7 @@ class MemoryFeed:
         self.log_id = log_id
         self.changes: list[int] = []
         self.state: dict[int, NDArray[Any]] = {}
+        self.purged: set[int] = set()
         self.reads = 0
         self._rng = np.random.default_rng(0)
 
@@ -49,19 +52,36 @@ class MemoryFeed:
             del self.state[key]
             self.changes.append(key)
 
+    def purge(self, *keys: int) -> None:
+        for key in keys:
+            self.state.pop(key, None)
+            self.purged.add(key)
+            self.changes.append(key)
+
     def head(self) -> int:
         return len(self.changes)
 
     def read(self, after: int, limit: int) -> VectorChanges:
         self.reads += 1
         touched = self.changes[after : after + limit]
+        return self._changes(after + len(touched), touched)
+
+    def look_up(self, keys: Keys) -> VectorChanges:
+        return self._changes(self.head(), keys.tolist())
+
+    def census(self) -> VectorCensus:
+        changes = self._changes(self.head(), list(self.state))
+        return VectorCensus(self.head(), changes.keys, np.array(sorted(self.purged), np.int64))
+
+    def _changes(self, watermark: int, touched: list[int]) -> VectorChanges:
         live = sorted({key for key in touched if key in self.state})
         vectors = [self.state[key] for key in live]
         return VectorChanges(
-            watermark=after + len(touched),
+            watermark=watermark,
             keys=np.repeat(np.array(live, np.int64), [len(rows) for rows in vectors]),
             vectors=np.concatenate([np.zeros((0, D), np.float32), *vectors]),
             removed=np.array(sorted(set(touched) - self.state.keys()), np.int64),
+            purged=np.array(sorted(self.purged.intersection(touched)), np.int64),
         )
 
 
@@ -75,10 +95,16 @@ def feed() -> MemoryFeed:
 
 
 def open_view(
-    folder: Path, feed: MemoryFeed, *, dimension: int = D, snapshot_every: int = NEVER
+    folder: Path,
+    feed: MemoryFeed,
+    *,
+    dimension: int = D,
+    snapshot_every: int = NEVER,
+    from_log: bool = False,
 ) -> VectorView:
+    policy = replace(POLICY, every=snapshot_every)
     return VectorView.open(
-        folder, "embeddings", feed, lambda: FloatIndex(dimension), snapshot_every
+        folder / "embeddings", feed, lambda: FloatIndex(dimension), policy, from_log=from_log
     )
 
 
@@ -173,10 +199,10 @@ def test_a_binary_view_survives_a_round_trip(tmp_path: Path) -> None:
             keys = np.arange(after, min(50, after + limit))
             return VectorChanges(after + len(keys), keys, bits[keys], np.zeros(0, np.int64))
 
-    first = VectorView.open(tmp_path, "pdq", BitFeed(), BinaryIndex, NEVER)
+    first = VectorView.open(tmp_path / "pdq", BitFeed(), BinaryIndex, POLICY)
     first.catch_up()
     first.snapshot()
-    second = VectorView.open(tmp_path, "pdq", BitFeed(), BinaryIndex, NEVER)
+    second = VectorView.open(tmp_path / "pdq", BitFeed(), BinaryIndex, POLICY)
     assert second.watermark == 50
     np.testing.assert_array_equal(second.index.reconstruct(np.arange(50))[1], bits)
 
@@ -538,3 +564,188 @@ def test_kill_9_at_any_moment_leaves_a_view_that_opens(tmp_path: Path) -> None:
         assert_equals_log(view, feed)
         assert view.verify() == []
     assert watermark > 0
+
+
+# --- when snapshots are written ------------------------------------------------------------------
+
+
+def test_a_snapshot_is_written_after_a_time_however_little_changed(
+    tmp_path: Path, feed: MemoryFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("indexer.vectors.schedule.monotonic", lambda: now)
+    policy = SnapshotPolicy(every=NEVER, seconds=60)
+    view = VectorView.open(tmp_path / "embeddings", feed, lambda: FloatIndex(D), policy)
+    view.catch_up()
+    now += 59
+    view.catch_up()
+    assert snapshots_in(tmp_path) == []
+    now += 1
+    view.catch_up()
+    assert len(snapshots_in(tmp_path)) == 1
+    now += 600
+    view.catch_up()  # nothing has changed since
+    assert len(snapshots_in(tmp_path)) == 1
+    feed.put(5000)
+    view.catch_up()
+    assert len(snapshots_in(tmp_path)) == 2
+
+
+def test_a_view_that_lags_does_not_write_what_another_has_outgrown(
+    tmp_path: Path, feed: MemoryFeed
+) -> None:
+    behind = open_view(tmp_path, feed)
+    behind.catch_up()
+    feed.put(5000)
+    newest = snapshot_of(tmp_path, feed)
+    assert behind.snapshot() == newest
+    assert snapshots_in(tmp_path) == [newest.name]
+
+
+def test_as_many_snapshots_stay_as_the_policy_says(tmp_path: Path, feed: MemoryFeed) -> None:
+    policy = SnapshotPolicy(every=1, seconds=NEVER, kept=3)
+    view = VectorView.open(tmp_path / "embeddings", feed, lambda: FloatIndex(D), policy)
+    for key in range(5000, 5006):
+        feed.put(key)
+        view.catch_up()
+    assert len(snapshots_in(tmp_path)) == 3
+    view.snapshot(alone=True)
+    assert snapshots_in(tmp_path) == [f"snapshot-{feed.head():020d}"]
+
+
+def test_the_newest_valid_snapshot_stays_when_a_newer_one_is_damaged(
+    tmp_path: Path, feed: MemoryFeed
+) -> None:
+    valid = snapshot_of(tmp_path, feed)
+    feed.put(5000)
+    damaged = snapshot_of(tmp_path, feed)
+    flip_a_bit(next(damaged.glob("*.faiss")))
+    with capture_logs():
+        view = open_view(tmp_path, feed)
+    feed.put(5001)
+    view.catch_up()
+    written = view.snapshot()
+    assert snapshots_in(tmp_path) == [valid.name, written.name]
+
+
+def test_a_view_opened_from_the_log_replaces_every_snapshot(
+    tmp_path: Path, feed: MemoryFeed
+) -> None:
+    spoilt = open_view(tmp_path, feed)
+    spoilt.catch_up()
+    spoilt.index.remove(np.array([20]))
+    old = spoilt.snapshot()
+    before = (old / "manifest.json").read_bytes()
+    view = open_view(tmp_path, feed, from_log=True)
+    view.catch_up()
+    assert (old / "manifest.json").read_bytes() == before  # until the new one is whole
+    assert view.snapshot(alone=True) == old
+    assert open_view(tmp_path, feed).verify() == []
+
+
+# --- what was purged ------------------------------------------------------------------------------
+
+
+def bytes_below(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("hidden_before", [False, True])
+def test_no_snapshot_written_after_a_purge_holds_the_vectors(
+    tmp_path: Path, feed: MemoryFeed, *, hidden_before: bool
+) -> None:
+    secret = [feed.state[key].tobytes() for key in (7, 100)]
+    snapshot_of(tmp_path, feed)
+    if hidden_before:
+        feed.drop(7, 100)
+        snapshot_of(tmp_path, feed)
+    assert all(row in bytes_below(tmp_path) for row in secret)
+    feed.purge(7, 100)
+    view = open_view(tmp_path, feed)
+    view.catch_up()
+    view.snapshot(alone=True)
+    assert not any(row in bytes_below(tmp_path) for row in secret)
+    assert_equals_log(view, feed)
+    assert view.verify() == []
+
+
+def test_a_snapshot_that_still_holds_purged_vectors_is_a_problem_until_it_is_replaced(
+    tmp_path: Path, feed: MemoryFeed
+) -> None:
+    old = snapshot_of(tmp_path, feed)
+    feed.purge(7, 100)
+    view = open_view(tmp_path, feed)
+    assert view.check_snapshots() == [f"{old} still holds vectors of 2 purged images."]
+    view.catch_up()
+    view.snapshot()
+    assert not old.exists()
+    assert view.verify() == []
+
+
+def test_a_running_view_forgets_what_is_purged_and_cannot_bring_it_back(
+    tmp_path: Path, feed: MemoryFeed
+) -> None:
+    running = open_view(tmp_path, feed)
+    running.catch_up()
+    running.snapshot()
+    secret = feed.state[100].tobytes()
+    feed.purge(100)
+    purging = open_view(tmp_path, feed)
+    purging.catch_up()
+    purging.snapshot(alone=True)
+    running.snapshot()  # it has not read the log yet
+    assert secret not in bytes_below(tmp_path)
+    feed.put(6000)
+    running.catch_up()
+    running.snapshot()
+    assert secret not in bytes_below(tmp_path)
+    assert_equals_log(running, feed)
+
+
+# --- comparing vectors ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sample", [None, 10**6])
+def test_a_single_bit_of_a_vector_that_differs_from_the_log_is_found(
+    tmp_path: Path, feed: MemoryFeed, sample: int | None
+) -> None:
+    view = open_view(tmp_path, feed)
+    view.catch_up()
+    other = feed.state[20].copy()
+    other[0, 3] = np.nextafter(other[0, 3], np.float32(2))
+    view.index.add(np.array([20]), other)
+    [problem] = view.check_index(sample=sample)
+    assert "other vectors than the log for 1 of" in problem
+    assert "the first is 20" in problem
+
+
+def test_a_sample_compares_that_many_images(tmp_path: Path, feed: MemoryFeed) -> None:
+    view = open_view(tmp_path, feed)
+    view.catch_up()
+    for key in feed.state:
+        view.index.add(np.repeat(key, len(feed.state[key])), feed.state[key][:, ::-1])
+    [problem] = view.check_index(sample=17)
+    assert "for 17 of 17 compared images" in problem
+
+
+def test_an_index_that_the_log_overtakes_while_it_is_checked_is_sound(
+    tmp_path: Path, feed: MemoryFeed
+) -> None:
+    view = open_view(tmp_path, feed)
+    census, look_up = feed.census, feed.look_up
+
+    def census_then_change() -> VectorCensus:
+        taken = census()
+        feed.drop(50)
+        feed.put(7000, 8)
+        return taken
+
+    changes = iter([7001, 7002])
+
+    def change_then_look_up(keys: Keys) -> VectorChanges:
+        if (key := next(changes, None)) is not None:
+            feed.put(key)
+        return look_up(keys)
+
+    feed.census, feed.look_up = census_then_change, change_then_look_up  # type: ignore[method-assign]
+    assert view.check_index() == []

@@ -13,6 +13,7 @@ from indexer.vectors.hits import (
     SimilarityHits,
     SimilarityRangeHits,
 )
+from indexer.vectors.schedule import SnapshotPolicy
 from indexer.vectors.view import VectorView
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "RangeHits",
     "SimilarityHits",
     "SimilarityRangeHits",
+    "SnapshotPolicy",
     "VectorIndex",
     "VectorView",
 ]

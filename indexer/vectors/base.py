@@ -94,6 +94,12 @@ class VectorIndex(Protocol):
     def remove(self, keys: Keys) -> None:
         """Remove every vector of these keys; keys that are not there are ignored."""
 
+    def erase(self, keys: Keys) -> None:
+        """Remove every vector of these keys so that no snapshot written from now on holds them.
+
+        Those removed before are erased as well. Costs copying what they lie between.
+        """
+
     def search(self, queries: Vectors, k: int, within: KeySet | None = None) -> Hits:
         """Find the k nearest keys of each query; a key counts with its nearest vector.
 
@@ -182,6 +188,18 @@ class LocalIndex(VectorIndex, Protocol):
         ------
         SnapshotMismatch
             A file does not hold what its record says.
+        OSError
+            A file could not be read.
+        """
+
+    @staticmethod
+    def stored_keys(folder: Path, segments: Sequence[SegmentRecord]) -> Keys:
+        """Return the keys of all vectors that `save` wrote, dead ones included, unordered.
+
+        Raises
+        ------
+        SnapshotMismatch
+            A file does not hold keys.
         OSError
             A file could not be read.
         """

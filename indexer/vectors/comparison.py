@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from indexer.types import Keys
+from indexer.types import Keys, Vectors
 
 
 def count_by_key(keys: Keys) -> dict[int, int]:
@@ -38,3 +38,28 @@ def key_problems(view: str, expected: dict[int, int], held: Keys) -> list[str]:
             f"images, the first is {other[0]}."
         )
     return problems
+
+
+def differing_keys(said: tuple[Keys, Vectors], held: tuple[Keys, Vectors]) -> list[int]:
+    """Return the keys whose vectors, equally many, are not the same bit by bit.
+
+    Parameters
+    ----------
+    said : (ndarray of shape (n,), int64, ndarray of shape (n, d))
+        What the log has, ordered by key.
+    held : (ndarray of shape (m,), int64, ndarray of shape (m, d))
+        What the index has, ordered by key.
+    """
+    log, index = _bytes_by_key(*said), _bytes_by_key(*held)
+    return [
+        key
+        for key, value in log.items()
+        if key in index and len(index[key]) == len(value) and index[key] != value
+    ]
+
+
+def _bytes_by_key(keys: Keys, vectors: Vectors) -> dict[int, bytes]:
+    unique, starts = np.unique(keys, return_index=True)
+    ends = [*starts[1:].tolist(), len(keys)]
+    rows = zip(unique.tolist(), starts.tolist(), ends, strict=True)
+    return {key: vectors[start:end].tobytes() for key, start, end in rows}

@@ -57,7 +57,7 @@ class Manifest:
         OSError
             It could not be read.
         """
-        manifest = cls._parse(folder / MANIFEST)
+        manifest = cls.parse(folder / MANIFEST)
         for field in fields(Identity):
             said, wanted = getattr(manifest.identity, field.name), getattr(expected, field.name)
             if said != wanted:
@@ -71,7 +71,16 @@ class Manifest:
         return manifest
 
     @classmethod
-    def _parse(cls, path: Path) -> "Manifest":
+    def parse(cls, path: Path) -> "Manifest":
+        """Read a manifest file by itself.
+
+        Raises
+        ------
+        SnapshotMismatch
+            It is not a manifest that we wrote.
+        OSError
+            It could not be read.
+        """
         try:
             body = json.loads(path.read_bytes())
             checksum = body.pop("checksum")

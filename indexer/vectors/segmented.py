@@ -14,7 +14,7 @@ from indexer.errors import InputError, SnapshotMismatch
 from indexer.types import Keys, Vectors
 from indexer.vectors.base import FileKeeper, KeySet, SegmentRecord, Sink
 from indexer.vectors.nearest import nearest, up_to
-from indexer.vectors.segments import Block, Gaps, Rows, Segment, compact, seal, sealed
+from indexer.vectors.segments import Block, Gaps, Rows, Segment, compact, erase, seal, sealed
 
 
 class SegmentedIndex(ABC):
@@ -79,6 +79,13 @@ class SegmentedIndex(ABC):
         if len(gone):
             self._change(gone)
 
+    def erase(self, keys: Keys) -> None:
+        """Remove keys and rewrite the segments that held their vectors; see `VectorIndex`."""
+        gone = np.unique(_checked_keys(keys))
+        with self._changing:
+            rest = erase(self._segments, gone, self._allocate)
+            self._segments = compact(rest, self._allocate)
+
     def freeze(self) -> Self:
         """Return an index that shares this one's memory and does not change with it."""
         frozen = type(self)(self.dimension)
@@ -113,6 +120,12 @@ class SegmentedIndex(ABC):
                 )
             loaded.append(segment)
         self._segments = tuple(loaded)
+
+    @staticmethod
+    def stored_keys(folder: Path, segments: Sequence[SegmentRecord]) -> Keys:
+        """Return the keys of all vectors that `save` wrote; see `LocalIndex`."""
+        stored = [_read_array(folder / _keys_file(record.id)) for record in segments]
+        return np.concatenate([np.zeros(0, np.int64), *stored])
 
     def _nearest(
         self, queries: Vectors, k: int, within: KeySet | None

@@ -191,10 +191,28 @@ def compact(segments: Sequence[Segment], allocate: Callable[[int], Rows]) -> tup
         members = living[run]
         if len(members) == 1 and 2 * members[0].live >= len(members[0].keys):
             result.append(members[0])
-            continue
-        blocks = []
-        for member in members:
-            rows = member.live_rows()
-            blocks.append(Block(member.keys[rows], member.rows.vectors, rows))
-        result.append(seal(blocks, allocate))
+        else:
+            result.append(_rewrite(members, allocate))
     return tuple(result)
+
+
+def erase(
+    segments: Sequence[Segment], keys: Keys, allocate: Callable[[int], Rows]
+) -> tuple[Segment, ...]:
+    """Rewrite the segments that hold rows of some keys (ascending, unique), dead or live."""
+    result = []
+    for segment in segments:
+        if not len(segment.rows_of(keys)):
+            result.append(segment)
+        elif (rest := segment.without(keys)).live:
+            result.append(_rewrite([rest], allocate))
+    return tuple(result)
+
+
+def _rewrite(segments: Sequence[Segment], allocate: Callable[[int], Rows]) -> Segment:
+    """Copy what lives in some segments into a new one."""
+    blocks = []
+    for segment in segments:
+        rows = segment.live_rows()
+        blocks.append(Block(segment.keys[rows], segment.rows.vectors, rows))
+    return seal(blocks, allocate)

@@ -1,25 +1,21 @@
 """The folder in which one view keeps its snapshots."""
 
-import errno
 import fcntl
-import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 from uuid import uuid4
 
 import structlog
 
 from indexer.errors import SnapshotMismatch, SnapshotNotWritten
-from indexer.vectors.base import LocalIndex, Sink
-from indexer.vectors.manifest import MANIFEST, FileRecord, Identity, Manifest
+from indexer.vectors.base import LocalIndex
+from indexer.vectors.files import SnapshotFiles, sync_folder
+from indexer.vectors.manifest import MANIFEST, Identity, Manifest
 
-KEPT = 2
-"""Snapshots that stay: the newest, and one to fall back on."""
 PREFIX = "snapshot-"
 UNFINISHED = "unfinished-"
 LOCK = "lock"
@@ -36,18 +32,27 @@ class SnapshotFolder:
     process's rest. Readers take no lock.
 
     Not safe for several threads at once; `VectorView` sees to that.
+
+    Parameters
+    ----------
+    folder : Path
+    identity : Identity
+        What the snapshots must say of themselves.
+    kept : int
+        Snapshots that stay when one is written, itself included.
     """
 
-    def __init__(self, folder: Path, identity: Identity) -> None:
+    def __init__(self, folder: Path, identity: Identity, kept: int) -> None:
         self._folder = folder
         self._identity = identity
+        self._kept = kept
         self._refused: set[Path] = set()
         self._base: tuple[Path, Manifest] | None = None  # whose files the next one links
 
     def newest_first(self) -> list[Path]:
         """List the snapshots, valid or not."""
         try:
-            paths = list(self._folder.iterdir())
+            return snapshots_in(self._folder)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -58,8 +63,6 @@ class SnapshotFolder:
                 reason=str(error),
             )
             return []
-        found = [path for path in paths if re.fullmatch(PREFIX + r"\d+", path.name)]
-        return sorted(found, key=_watermark_of, reverse=True)
 
     def verified(self, path: Path, head: int) -> Manifest:
         """Return a snapshot's manifest if all of it is as written and it fits the log.
@@ -95,12 +98,17 @@ class SnapshotFolder:
         if self._base and self._base[0] == path:
             self._base = None
 
+    def refuse_all(self) -> None:
+        """Remember that every snapshot there is now is bad."""
+        for path in self.newest_first():
+            self.refuse(path)
+
     def adopt(self, path: Path, manifest: Manifest) -> None:
         """Remember that the view in memory grew from this snapshot."""
         self._base = (path, manifest)
 
-    def write(self, index: LocalIndex, watermark: int) -> Path:
-        """Write a snapshot, unless there is one of that watermark, and remove old ones.
+    def write(self, index: LocalIndex, watermark: int, *, alone: bool = False) -> Path:
+        """Write a snapshot, unless there is one as new, and remove old ones.
 
         Parameters
         ----------
@@ -108,6 +116,13 @@ class SnapshotFolder:
             One that does not change meanwhile.
         watermark : int
             The last change that it has applied.
+        alone : bool
+            Whether to remove all others, even newer ones.
+
+        Returns
+        -------
+        Path
+            The newest snapshot there is then.
 
         Raises
         ------
@@ -117,11 +132,13 @@ class SnapshotFolder:
         target = self._folder / f"{PREFIX}{watermark:020d}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with self._turn():
+            with _turn(self._folder):
                 self._discard_unfinished()
+                if not alone:
+                    target = self._newest_sound(watermark) or target
                 if not self._is_sound(target):
                     self._write(index, watermark, target)
-                self._prune(target)
+                self._prune(target, kept=1 if alone else self._kept)
         except OSError as error:
             raise SnapshotNotWritten(
                 f"The snapshot {target} could not be written: {error}. Searching goes on and "
@@ -133,34 +150,47 @@ class SnapshotFolder:
         unfinished = self._folder / f"{UNFINISHED}{uuid4().hex}"
         unfinished.mkdir()
         try:
-            base = self._base if self._base and self._is_sound(self._base[0]) else None
-            files = _Files(unfinished, base)
+            files = SnapshotFiles(unfinished, self._base if self._has_base() else None)
             segments = tuple(index.save(files))
             manifest = Manifest(self._identity, watermark, len(index), segments, files.records)
             with (unfinished / MANIFEST).open("x") as file:
                 file.write(manifest.to_json())
                 file.flush()
                 os.fsync(file.fileno())
-            _sync_folder(unfinished)
+            sync_folder(unfinished)
             if target.exists():
                 self._discard(target)
             unfinished.rename(target)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         self._refused.discard(target)
         self.adopt(target, manifest)
 
-    def _prune(self, written: Path) -> None:
+    def _newest_sound(self, watermark: int) -> Path | None:
+        """Return the newest snapshot at least as new as a watermark.
+
+        A view that lags behind another process's does not write what that one has outgrown.
+        """
+        as_new = (path for path in self.newest_first() if _watermark_of(path) >= watermark)
+        return next(filter(self._is_sound, as_new), None)
+
+    def _prune(self, written: Path, kept: int) -> None:
         """Keep the snapshot just written and the newest other sound ones, remove the rest."""
         others = [path for path in self.newest_first() if path != written]
         sound = [path for path in others if self._is_sound(path)]
-        # One that another process has written ahead of us counts as kept, too.
-        kept = {written, *sound[: KEPT - 1]}
+        staying = {written, *sound[: kept - 1]}
         for path in others:
-            if path not in kept:
+            if path not in staying:
                 self._discard(path)
+
+    def _has_base(self) -> bool:
+        """Tell whether the snapshot to link from is still there, and not another of its name."""
+        if self._base is None or not self._is_sound(self._base[0]):
+            return False
+        path, manifest = self._base
+        return Manifest.read(path, self._identity) == manifest
 
     def _is_sound(self, path: Path) -> bool:
         """Tell whether a snapshot looks whole, without reading all of it."""
@@ -184,76 +214,48 @@ class SnapshotFolder:
         for path in self._folder.glob(f"{UNFINISHED}*"):
             shutil.rmtree(path)
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait for the other processes that write snapshots here."""
-        with (self._folder / LOCK).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+
+def snapshots_in(folder: Path) -> list[Path]:
+    """List the snapshots in a view's folder, newest first, valid or not.
+
+    Raises
+    ------
+    OSError
+        The folder is not there or cannot be read.
+    """
+    found = [path for path in folder.iterdir() if re.fullmatch(PREFIX + r"\d+", path.name)]
+    return sorted(found, key=_watermark_of, reverse=True)
 
 
-class _Files:
-    """The files of a snapshot being written, with their checksums; see `FileKeeper`."""
+def remove_view(folder: Path) -> None:
+    """Remove all that a view has on disk; files that are not a view's stay, and their folder.
 
-    def __init__(self, folder: Path, base: tuple[Path, Manifest] | None) -> None:
-        self.records: dict[str, FileRecord] = {}
-        self._folder = folder
-        self._base = base
-
-    def write(self, name: str, write: Callable[[Sink], None]) -> None:
-        with (self._folder / name).open("xb") as file:
-            sink = _HashingSink(file)
-            write(sink)
-            file.flush()
-            os.fsync(file.fileno())
-        self.records[name] = sink.record()
-
-    def keep(self, name: str, write: Callable[[Sink], None]) -> None:
-        record = self._base[1].files.get(name) if self._base else None
-        if self._base is None or record is None:
-            self.write(name, write)
-        else:
-            _link(self._base[0] / name, self._folder / name)
-            self.records[name] = record
+    Raises
+    ------
+    SnapshotNotWritten
+        The folder cannot be written.
+    """
+    try:
+        with _turn(folder):
+            for path in (*folder.glob(f"{UNFINISHED}*"), *snapshots_in(folder)):
+                shutil.rmtree(path)
+        (folder / LOCK).unlink()
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    except OSError as error:
+        raise SnapshotNotWritten(
+            f"The view in {folder} could not be removed: {error}. Correct the permissions of the "
+            "folder, or remove it by hand."
+        ) from error
 
 
-class _HashingSink:
-    """Counts and hashes what passes through to a file."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._digest = hashlib.sha256()
-        self._size = 0
-
-    def write(self, data: bytes, /) -> int:
-        self._digest.update(data)
-        self._size += len(data)
-        return self._file.write(data)
-
-    def record(self) -> FileRecord:
-        return FileRecord(size=self._size, sha256=self._digest.hexdigest())
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Wait for the other processes that write snapshots into a folder."""
+    with (folder / LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _watermark_of(path: Path) -> int:
     return int(path.name.removeprefix(PREFIX))
-
-
-def _link(source: Path, target: Path) -> None:
-    """Give a file a second name, or copy it where the file system has no hard links."""
-    try:
-        os.link(source, target)
-    except OSError as error:
-        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV}:
-            raise
-        shutil.copyfile(source, target)
-        with target.open("rb") as file:
-            os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make names in a folder durable, which syncing the files does not."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,13 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import structlog
 
 from indexer.errors import SnapshotMismatch, SnapshotNotWritten
-from indexer.types import ChangeFeed
+from indexer.types import ChangeFeed, Keys
 from indexer.vectors.base import LocalIndex
-from indexer.vectors.comparison import count_by_key, key_problems
+from indexer.vectors.comparison import count_by_key, differing_keys, key_problems
 from indexer.vectors.manifest import Identity
+from indexer.vectors.restoring import load_newest
+from indexer.vectors.schedule import Schedule, SnapshotPolicy
 from indexer.vectors.snapshots import SnapshotFolder
 
 CHUNK = 4096
@@ -36,15 +39,14 @@ class VectorView:
         index: LocalIndex,
         watermark: int,
         snapshots: SnapshotFolder,
-        snapshot_every: int,
+        schedule: Schedule,
     ) -> None:
         self.name = name
         self.index = index
         self._feed = feed
         self._watermark = watermark
         self._snapshots = snapshots
-        self._snapshot_every = snapshot_every
-        self._snapshot_tried_at = watermark
+        self._schedule = schedule
         self._applying = threading.Lock()
         self._snapshotting = threading.Lock()
 
@@ -52,10 +54,11 @@ class VectorView:
     def open(
         cls,
         folder: Path,
-        name: str,
         feed: ChangeFeed,
         new_index: Callable[[], LocalIndex],
-        snapshot_every: int,
+        policy: SnapshotPolicy,
+        *,
+        from_log: bool = False,
     ) -> Self:
         """Load the newest snapshot that can be trusted; the log fills in the rest.
 
@@ -64,27 +67,32 @@ class VectorView:
         Parameters
         ----------
         folder : Path
-            Where views keep their snapshots: this one in the folder `name` inside it.
-        name : str
-            Names the view, and what its vectors are.
+            Where the view keeps its snapshots. The folder's name is the view's, and says what its
+            vectors are: snapshots of another view are refused.
         feed : ChangeFeed
             The log.
         new_index : callable
             Makes an empty index.
-        snapshot_every : int
-            After this many changes `catch_up` writes a snapshot.
+        policy : SnapshotPolicy
+            When `catch_up` writes a snapshot.
+        from_log : bool
+            Whether to start with nothing: the snapshots that exist are not loaded, and give way to
+            the first that is written.
         """
-        index = new_index()
-        identity = Identity(name, feed.log_id, index.metric, index.dimension)
-        snapshots = SnapshotFolder(folder / name, identity)
-        index, watermark = _load_newest(snapshots, feed, new_index)
+        index, watermark = new_index(), 0
+        identity = Identity(folder.name, feed.log_id, index.metric, index.dimension)
+        snapshots = SnapshotFolder(folder, identity, policy.kept)
+        if from_log:
+            snapshots.refuse_all()
+        else:
+            index, watermark = load_newest(snapshots, feed, new_index)
         return cls(
-            name=name,
+            name=folder.name,
             feed=feed,
             index=index,
             watermark=watermark,
             snapshots=snapshots,
-            snapshot_every=snapshot_every,
+            schedule=Schedule(policy, watermark),
         )
 
     @property
@@ -99,8 +107,7 @@ class VectorView:
     def catch_up(self) -> int:
         """Apply what was committed until now, then write a snapshot if one is due.
 
-        A snapshot that cannot be written is a warning, and is tried again after another
-        `snapshot_every` changes.
+        A snapshot that cannot be written is a warning, and is tried again when the next one is due.
 
         Returns
         -------
@@ -117,13 +124,19 @@ class VectorView:
         self._write_snapshot_if_due()
         return applied
 
-    def snapshot(self) -> Path:
+    def snapshot(self, *, alone: bool = False) -> Path:
         """Write the view as it is to disk, unless that has been done.
+
+        Parameters
+        ----------
+        alone : bool
+            Whether no other snapshot stays: so that what was purged is on no disk, or that what was
+            wrong is gone.
 
         Returns
         -------
         Path
-            The snapshot's folder.
+            The newest snapshot's folder.
 
         Raises
         ------
@@ -131,20 +144,52 @@ class VectorView:
             The disk is full, or the folder cannot be written.
         """
         with self._snapshotting:
-            return self._write_snapshot()
+            return self._write_snapshot(alone=alone)
 
-    def verify(self) -> list[str]:
-        """Compare the newest snapshot with its checksums, and the index with the whole log.
+    def check_snapshots(self) -> list[str]:
+        """Compare every snapshot with its checksums, and look for what was purged.
 
-        Reads all of both. What is wrong is repaired by opening the view again: a bad snapshot is
-        refused then.
+        Reads all of them. A bad one is not used from then on: the next `snapshot` removes it.
 
         Returns
         -------
         list of str
             A sentence for each problem; empty when all is well.
         """
-        return [*self._snapshot_problems(), *self._index_problems()]
+        purged = self._feed.census().purged
+        problems = []
+        with self._snapshotting:
+            for path in self._snapshots.newest_first():
+                problem = self._snapshot_problem(path, purged)
+                if problem:  # look again: another process may just have replaced it
+                    problem = self._snapshot_problem(path, purged)
+                if problem and path.exists():
+                    self._snapshots.refuse(path)
+                    problems.append(problem)
+        return problems
+
+    def check_index(self, *, sample: int | None = None, seed: int = 0) -> list[str]:
+        """Compare the index with the log: which images it holds, and their vectors bit by bit.
+
+        What is wrong is put right by opening the view from the log.
+
+        Parameters
+        ----------
+        sample : int, optional
+            Images whose vectors are compared; those of all by default.
+        seed : int
+            Which images those are.
+
+        Returns
+        -------
+        list of str
+            A sentence for each problem; empty when all is well.
+        """
+        return [*self._key_problems(), *self._vector_problems(sample, seed)]
+
+    def verify(self) -> list[str]:
+        """Compare the snapshots and the index with all that they must agree with."""
+        return [*self.check_snapshots(), *self.check_index()]
 
     def _apply(self, until: int) -> int:
         before = self._watermark
@@ -159,13 +204,15 @@ class VectorView:
             if changes.watermark == self._watermark:
                 break
             self.index.remove(changes.removed)
+            if len(changes.purged):
+                self.index.erase(changes.purged)
             if len(changes.keys):
                 self.index.add(changes.keys, changes.vectors)
             self._watermark = changes.watermark
         return self._watermark - before
 
     def _write_snapshot_if_due(self) -> None:
-        if self._watermark - self._snapshot_tried_at < self._snapshot_every:
+        if not self._schedule.is_due(self._watermark):
             return
         if not self._snapshotting.acquire(blocking=False):
             return  # another thread is writing one
@@ -176,25 +223,25 @@ class VectorView:
         finally:
             self._snapshotting.release()
 
-    def _write_snapshot(self) -> Path:
+    def _write_snapshot(self, *, alone: bool = False) -> Path:
         with self._applying:
             frozen, watermark = self.index.freeze(), self._watermark
-        self._snapshot_tried_at = watermark
-        return self._snapshots.write(frozen, watermark)
+        self._schedule.note(watermark)
+        return self._snapshots.write(frozen, watermark, alone=alone)
 
-    def _snapshot_problems(self) -> list[str]:
-        with self._snapshotting:
-            for path in self._snapshots.newest_first()[:1]:
-                try:
-                    self._snapshots.verified(path, self._feed.head())
-                except (SnapshotMismatch, OSError) as error:
-                    self._snapshots.refuse(path)
-                    return [str(error)]
-        return []
+    def _snapshot_problem(self, path: Path, purged: Keys) -> str | None:
+        try:
+            manifest = self._snapshots.verified(path, self._feed.head())
+            stored = self.index.stored_keys(path, manifest.segments)
+        except (SnapshotMismatch, OSError) as error:
+            return str(error)
+        kept = np.intersect1d(purged, stored)
+        return f"{path} still holds vectors of {len(kept)} purged images." if len(kept) else None
 
-    def _index_problems(self) -> list[str]:
-        expected: dict[int, int] = {}  # vectors by key, as the log has them
-        after = 0
+    def _key_problems(self) -> list[str]:
+        census = self._feed.census()
+        expected = count_by_key(census.keys)  # vectors by key, as the log has them
+        after = census.watermark
         while True:
             with self._applying:
                 self._apply(until=self._feed.head())
@@ -209,39 +256,26 @@ class VectorView:
             expected.update(count_by_key(changes.keys))
             after = changes.watermark
 
-
-def _load_newest(
-    snapshots: SnapshotFolder, feed: ChangeFeed, new_index: Callable[[], LocalIndex]
-) -> tuple[LocalIndex, int]:
-    """Return an index from the newest snapshot that can be trusted, or an empty one, at 0."""
-    tried: set[Path] = set()
-    # Listed anew each time, because another process may replace snapshots while we look at them;
-    # and the log's head is read after listing, because that process may be ahead of us.
-    while untried := [path for path in snapshots.newest_first() if path not in tried]:
-        path = untried[0]
-        tried.add(path)
-        index = new_index()
-        try:
-            watermark = _load(snapshots, path, feed.head(), index)
-        except (SnapshotMismatch, OSError) as error:
-            snapshots.refuse(path)
-            log.warning(
-                "a snapshot was refused; the view is rebuilt from the log, or an older snapshot",
-                snapshot=str(path),
-                reason=str(error),
-            )
-        else:
-            return index, watermark
-    return new_index(), 0
-
-
-def _load(snapshots: SnapshotFolder, path: Path, head: int, index: LocalIndex) -> int:
-    """Fill an empty index from one snapshot and return its watermark."""
-    manifest = snapshots.verified(path, head)
-    index.load(path, manifest.segments)
-    if len(index) != manifest.vectors:
-        raise SnapshotMismatch(
-            f"{path} holds {len(index)} vectors, its manifest says {manifest.vectors}."
+    def _vector_problems(self, sample: int | None, seed: int) -> list[str]:
+        keys = np.unique(self.index.keys())
+        if sample is not None and sample < len(keys):
+            keys = np.sort(np.random.default_rng(seed).choice(keys, sample, replace=False))
+        differing: list[int] = []
+        for start in range(0, len(keys), CHUNK):
+            differing += self._differing(keys[start : start + CHUNK])
+        if not differing:
+            return []
+        problem = (
+            f"The view {self.name} holds other vectors than the log for {len(differing)} of "
+            f"{len(keys)} compared images, the first is {differing[0]}."
         )
-    snapshots.adopt(path, manifest)
-    return manifest.watermark
+        return [problem]
+
+    def _differing(self, keys: Keys) -> list[int]:
+        while True:
+            with self._applying:
+                self._apply(until=self._feed.head())
+                said = self._feed.look_up(keys)
+                if said.watermark == self._watermark:  # both have seen the same log
+                    held = self.index.reconstruct(keys)
+                    return differing_keys((said.keys, said.vectors), held)

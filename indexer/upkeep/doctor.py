@@ -1,0 +1,107 @@
+"""Whether all that an index needs is there and fits together: machine, database, model, views."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from indexer.errors import LookalikeError
+from indexer.model import Encoder, export_model
+from indexer.settings import Settings
+from indexer.spaces import load_bound_encoder
+from indexer.store import Store, open_store
+from indexer.upkeep.findings import Finding, State, problem_of
+from indexer.upkeep.machine import examine_machine
+from indexer.upkeep.status import read_status
+
+_WAL: Final = "wal"
+_CLOCKS_APART: Final = timedelta(minutes=1)
+_LONG_LAG: Final = 100_000  # changes; reading them takes minutes
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything; each thing is told as soon as it is known."""
+    yield from examine_machine(settings)
+    try:
+        store = open_store(settings.resolved_database_url)
+    except LookalikeError as error:
+        yield problem_of("database", error)
+        return
+    with store:
+        yield from _database(store)
+        yield from _model(store, settings)
+        yield from _views(store, settings)
+
+
+def _database(store: Store) -> Iterator[Finding]:
+    try:
+        facts = store.facts()
+        store.try_writing()
+    except LookalikeError as error:
+        yield problem_of("database", error)
+        return
+    yield Finding(
+        "database", State.OK, f"{facts.product} at {store.location}, schema current, can be written"
+    )
+    if facts.journal_mode not in {None, _WAL}:
+        yield Finding(
+            "journal",
+            State.WARNING,
+            f"mode {facts.journal_mode}: readers and the writer wait for each other",
+            "Move the database to a local disk: this one does not support SQLite's WAL.",
+        )
+    yield _clock(facts.last_change_at)
+
+
+def _clock(last_change_at: datetime | None) -> Finding:
+    ahead = last_change_at - datetime.now(UTC) if last_change_at else timedelta()
+    if ahead > _CLOCKS_APART:
+        return Finding(
+            "clock",
+            State.WARNING,
+            f"the last change was written {ahead} in the future",
+            "Set the clocks of this machine and of the others that write to the index.",
+        )
+    return Finding("clock", State.OK, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _model(store: Store, settings: Settings) -> Iterator[Finding]:
+    try:
+        encoder, space = load_bound_encoder(store, settings)
+        parity = _parity(encoder, settings)
+    except LookalikeError as error:
+        yield problem_of("model", error)
+        return
+    yield Finding(
+        "model",
+        State.OK,
+        f"{encoder.card.reference}, the one that the index was built with "
+        f"(space {space.fingerprint[:12]})",
+    )
+    yield Finding("runtime", State.OK, f"{encoder.runtime}{parity}")
+
+
+def _parity(encoder: Encoder, settings: Settings) -> str:
+    """Say how far the model's answers are from those of torch."""
+    if encoder.runtime == "torch":
+        return ""
+    _, export = export_model(encoder.card.reference, settings.resolved_model_cache)
+    if export.parity is None:
+        return ""
+    return (
+        f"; against torch: probabilities within {export.parity.probability_difference:.1e}, "
+        f"cosine {export.parity.cosine:.6f}"
+    )
+
+
+def _views(store: Store, settings: Settings) -> Iterator[Finding]:
+    for view in read_status(store, settings).views:
+        found = f"{view.vectors} vectors in the newest snapshot, {view.lag} changes behind the log"
+        if view.lag > _LONG_LAG:
+            yield Finding(
+                f"view {view.name}",
+                State.WARNING,
+                found,
+                "Opening it takes long: write a snapshot with `lookalike index snapshot`.",
+            )
+        else:
+            yield Finding(f"view {view.name}", State.OK, found)

@@ -1,0 +1,53 @@
+"""Removing images: out of sight, or erased for good."""
+
+from collections.abc import Sequence
+
+from indexer.settings import Settings
+from indexer.store import RemovalQuery, Store
+from indexer.views import forget_purged
+
+_PAGE = 10_000
+
+
+def select(store: Store, query: RemovalQuery) -> list[int]:
+    """Return the ids of all images that a query finds, ascending.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such bank.
+    """
+    ids: list[int] = []
+    with store.reader() as catalog:
+        while page := catalog.find_images(query, after_id=ids[-1] if ids else 0, limit=_PAGE):
+            ids += page
+    return ids
+
+
+def remove(store: Store, ids: Sequence[int]) -> int:
+    """Remove images from sight; return how many were active. Adding them again brings them back."""
+    with store.writer() as writer:
+        return writer.remove_images(ids)
+
+
+def purge(store: Store, settings: Settings, ids: Sequence[int]) -> int:
+    """Erase images from the database and from all files of the views; return how many were erased.
+
+    A tombstone stays of each: id, SHA-256 and when it was deleted. Programs that run meanwhile
+    forget the vectors as soon as they read the log.
+
+    Raises
+    ------
+    DatabaseUnavailable
+        The database cannot be reached, or others kept on reading a SQLite: its WAL may still hold
+        what was erased. `repair` finishes what an error cut off.
+    SnapshotNotWritten
+        The disk is full or cannot be written: snapshots may still hold what was erased. `repair`
+        finishes it.
+    """
+    with store.writer() as writer:
+        erased = writer.purge_images(ids)
+        space = writer.active_space()
+    forget_purged(store, space, settings)
+    store.scrub()
+    return erased

@@ -1,0 +1,91 @@
+"""What an index holds, and what it takes on the disk."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from indexer.settings import Settings
+from indexer.store import Counts, Store
+from indexer.types import Bank, Space
+from indexer.vectors.inventory import ViewFiles, read_inventory
+from indexer.views import view_names
+
+
+@dataclass(frozen=True, slots=True)
+class ViewStatus:
+    """A view as the next program that opens it finds it."""
+
+    name: str
+    watermark: int
+    """The last change in the newest snapshot; 0 without one."""
+    lag: int
+    """Changes that opening it will read from the log."""
+    vectors: int
+    """Vectors in the newest snapshot."""
+    snapshots: int
+    """Snapshots on disk."""
+    written_at: datetime | None
+    """When the newest one was written."""
+    byte_size: int
+    """What they take on the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What an index holds, and what it takes on the disk."""
+
+    home: Path
+    database: str
+    """Its URL without the password."""
+    database_bytes: int
+    """What it takes on its disk."""
+    views_bytes: int
+    """What all that lies in the folder of the views takes."""
+    space: Space | None
+    """The embedding space that the index is bound to."""
+    counts: Counts
+    banks: tuple[Bank, ...]
+    views: tuple[ViewStatus, ...]
+
+
+def read_status(store: Store, settings: Settings) -> Status:
+    """Look at an index without loading any of its views.
+
+    Raises
+    ------
+    DatabaseUnavailable
+        The database cannot be reached.
+    """
+    with store.reader() as catalog:
+        space = catalog.active_space()
+        counts = catalog.counts()
+        banks = catalog.banks()
+    found = {files.name: files for files in read_inventory(settings.views_folder)}
+    names = view_names(space, settings) if space else ()
+    return Status(
+        home=settings.home.absolute(),
+        database=store.location,
+        database_bytes=store.size(),
+        views_bytes=sum(files.byte_size for files in found.values()),
+        space=space,
+        counts=counts,
+        banks=tuple(banks),
+        views=tuple(
+            _view_status(name, found.get(name), store.log_id, counts.changes) for name in names
+        ),
+    )
+
+
+def _view_status(name: str, files: ViewFiles | None, log_id: str, head: int) -> ViewStatus:
+    snapshots = files.snapshots if files else ()
+    usable = [s for s in snapshots if s.log_id == log_id and s.watermark <= head]
+    watermark = usable[0].watermark if usable else 0
+    return ViewStatus(
+        name=name,
+        watermark=watermark,
+        lag=head - watermark,
+        vectors=usable[0].vectors if usable else 0,
+        snapshots=len(snapshots),
+        written_at=usable[0].written_at if usable else None,
+        byte_size=files.byte_size if files else 0,
+    )

@@ -1,0 +1,118 @@
+"""The views of one index: which there are, and how they are opened, rebuilt and made to forget."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from indexer.settings import Settings
+from indexer.store import EmbeddingFeed, PdqFeed, Store
+from indexer.types import Space
+from indexer.vectors import SnapshotPolicy, VectorView
+from indexer.vectors.binary_index import BinaryIndex
+from indexer.vectors.faiss_index import FloatIndex
+from indexer.vectors.inventory import ViewFiles, read_inventory
+from indexer.vectors.snapshots import remove_view
+
+_NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?")  # "pdq" alone by earlier versions
+
+
+class Views(NamedTuple):
+    """The views that nominate candidates."""
+
+    embeddings: VectorView
+    pdqs: VectorView
+
+
+def open_views(store: Store, space: Space, settings: Settings, *, from_log: bool = False) -> Views:
+    """Open the views of a space; call their `catch_up` before searching.
+
+    Parameters
+    ----------
+    store : Store
+    space : Space
+        The space whose embeddings are searched.
+    settings : Settings
+    from_log : bool
+        Whether to start with nothing, passing over all snapshots.
+    """
+    embeddings, pdqs = view_names(space, settings)
+    policy = SnapshotPolicy(settings.snapshot_every, settings.snapshot_seconds)
+    return Views(
+        VectorView.open(
+            settings.views_folder / embeddings,
+            EmbeddingFeed(store, space.id),
+            lambda: FloatIndex(space.dimension),
+            policy,
+            from_log=from_log,
+        ),
+        VectorView.open(
+            settings.views_folder / pdqs,
+            PdqFeed(store, settings.pdq_min_quality),
+            BinaryIndex,
+            policy,
+            from_log=from_log,
+        ),
+    )
+
+
+def view_names(space: Space, settings: Settings) -> tuple[str, str]:
+    """Name the views of a space: embeddings, PDQ. What decides on their content is in the name."""
+    return f"embedding-{space.fingerprint[:16]}", f"pdq-{settings.pdq_min_quality}"
+
+
+def rebuild_views(store: Store, space: Space, settings: Settings) -> list[Path]:
+    """Make every view anew from the log; return their snapshots, which replace all earlier ones.
+
+    Programs that run meanwhile go on with what they have in memory.
+
+    Raises
+    ------
+    SnapshotNotWritten
+        The disk is full or cannot be written; what was there before stays.
+    """
+    views = open_views(store, space, settings, from_log=True)
+    for view in views:
+        view.catch_up()
+    return [view.snapshot(alone=True) for view in views]
+
+
+def write_snapshots(store: Store, space: Space, settings: Settings) -> list[Path]:
+    """Write every view to disk as the log has it now; return their newest snapshots.
+
+    Raises
+    ------
+    SnapshotNotWritten
+        The disk is full or cannot be written; what was there before stays.
+    """
+    views = open_views(store, space, settings)
+    for view in views:
+        view.catch_up()
+    return [view.snapshot() for view in views]
+
+
+def forget_purged(store: Store, space: Space | None, settings: Settings) -> None:
+    """Clear the disk of the vectors of purged images: no file of any view holds them afterwards.
+
+    Raises
+    ------
+    SnapshotNotWritten
+        The disk is full or cannot be written; some files may hold them still.
+    """
+    for files in find_leftovers(space, settings):
+        remove_view(files.folder)
+    for view in open_views(store, space, settings) if space else ():
+        view.catch_up()
+        view.snapshot(alone=True)
+
+
+def find_leftovers(space: Space | None, settings: Settings) -> list[ViewFiles]:
+    """List what is on disk of views that this index does not use: other spaces', other settings'.
+
+    Folders whose names are not a view's are passed over.
+    """
+    used = view_names(space, settings) if space else ()
+    return [
+        files
+        for files in read_inventory(settings.views_folder)
+        if files.name not in used and _NAME.fullmatch(files.name)
+    ]
