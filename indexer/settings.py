@@ -15,6 +15,8 @@ PREFIX = "LOOKALIKE_"
 SERVE_PREFIX = "LOOKALIKE_SERVE_"  # search_api's settings
 SHIPPED_MODEL = "shipped"  # reference of the model that comes with the package
 
+Runtime = Literal["auto", "torch", "onnx"]
+
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
@@ -23,6 +25,15 @@ class ImageLimits:
     max_bytes: int
     max_pixels: int
     max_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class TileRules:
+    """Which pictures are cut into tiles, and into how many at most."""
+
+    min_side: int  # pixels; a picture whose longer side reaches it is cut
+    min_aspect: float  # longer side over shorter side; a picture that reaches it is cut
+    most: int
 
 
 class Settings(BaseSettings):
@@ -43,6 +54,14 @@ class Settings(BaseSettings):
         description="Model directory or hf-hub:owner/name; when unset, the model the index was built with, or the shipped one.",  # noqa: E501
     )
     device: str = Field(default="auto", description="Torch device; auto takes a GPU when present.")
+    runtime: Runtime = Field(
+        default="auto",
+        description="What runs the model: torch, onnx (ONNX Runtime, CPU), or auto: onnx on a CPU where it answers as torch does.",  # noqa: E501
+    )
+    model_cache: Path | None = Field(
+        default=None,
+        description="Folder that keeps models exported for ONNX Runtime; models inside the home folder when unset.",  # noqa: E501
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least severe message that is logged."
     )
@@ -58,14 +77,44 @@ class Settings(BaseSettings):
     max_image_frames: int = Field(
         default=1_000, gt=0, description="Most frames an animation may have."
     )
+    frames: int = Field(
+        default=4,
+        ge=0,
+        description="Most frames of an animation that are matched besides the first.",
+    )
+    tile_min_side: int = Field(
+        default=1024,
+        gt=0,
+        description="Longer side, in pixels, from which a picture is cut when tiles are asked for.",
+    )
+    tile_min_aspect: float = Field(
+        default=2.0,
+        ge=1,
+        description="Longer side over shorter side from which a picture is cut likewise.",
+    )
+    max_tiles: int = Field(default=16, gt=0, description="Most tiles of a picture.")
+    allowed_protocols: str | None = Field(
+        default=None,
+        description="Kinds of URL that sources may be fetched by, with commas, such as s3,gs,https; none when unset.",  # noqa: E501
+    )
     batch_size: int = Field(default=32, gt=0, description="Images committed together by index add.")
     worker_threads: int = Field(
         default_factory=lambda: max(1, os.cpu_count() or 1),
         gt=0,
-        description="Threads that read, decode and encode pictures; by default one a core.",
+        description="Threads that decode and encode pictures; by default one a core.",
+    )
+    read_threads: int = Field(
+        default=8,
+        gt=0,
+        description="Sources read at the same time; those behind a network gain by more.",
     )
     snapshot_every: int = Field(
         default=1_000, gt=0, description="Changes applied to a view before it is written to disk."
+    )
+    snapshot_seconds: float = Field(
+        default=600.0,
+        gt=0,
+        description="Seconds until a view that changed is written to disk, however few the changes.",  # noqa: E501
     )
     pdq_max_distance: int = Field(
         default=31,
@@ -98,9 +147,30 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home.absolute() / 'lookalike.db'}"
 
     @property
+    def views_folder(self) -> Path:
+        """Where the views keep their snapshots."""
+        return self.home / "views"
+
+    @property
+    def allowed_protocol_names(self) -> frozenset[str]:
+        """The protocols that sources may be fetched by."""
+        names = (name.strip().lower() for name in (self.allowed_protocols or "").split(","))
+        return frozenset(name for name in names if name)
+
+    @property
+    def resolved_model_cache(self) -> Path:
+        """Where exported models are kept: the folder set, or one inside the home folder."""
+        return self.model_cache or self.home / "models"
+
+    @property
     def image_limits(self) -> ImageLimits:
         """The limits that every picture is held to."""
         return ImageLimits(self.max_image_bytes, self.max_image_pixels, self.max_image_frames)
+
+    @property
+    def tile_rules(self) -> TileRules:
+        """How large pictures are cut."""
+        return TileRules(self.tile_min_side, self.tile_min_aspect, self.max_tiles)
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -5,12 +5,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from indexer.parallelism import limit_library_threads
 from indexer.store import Store, open_store, upgrade
 from support.postgres import postgres_database, running_postgres
 
 limit_library_threads()
+# Our log lines go where the libraries' go: on stdout there are results alone.
+structlog.configure(
+    processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Share exported models between all tests: an export takes seconds."""
+    folder = tmp_path_factory.mktemp("exports")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOOKALIKE_MODEL_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +79,11 @@ def store(database_url: str) -> Iterator[Store]:
     """Open a store on a fresh database."""
     with open_store(database_url) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the smallest model: for tests that ask what is done, not what the model says."""
+    from support.models import make_tiny  # noqa: PLC0415 -- torch takes seconds
+
+    return make_tiny(tmp_path_factory.mktemp("model"))

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import indexer
+from indexer.cli.interruption import stop_at_ctrl_c
 from indexer.errors import IndexNotInitialised
 from indexer.store import open_store
 from support.commands import PHOTOS, Index
@@ -110,7 +111,7 @@ def test_an_index_from_its_making_to_a_removal(
     assert run("search", STRANGER, "--json").json["tier"] == "none"
 
     planned = run("index", "remove", blocked, "--dry-run", "--json").json
-    assert planned == {"removed": [ids[BLOCKED]], "dry_run": True}
+    assert planned == {"removed": [ids[BLOCKED]], "purged": False, "dry_run": True}
     assert run("search", altered, "--json").json["tier"] == "near_duplicate"
     run("index", "remove", blocked)
     assert run("search", altered, "--json").json["matches"] == []
@@ -263,7 +264,10 @@ def test_pages_of_the_list_go_on_where_the_last_one_ended(index: Index) -> None:
     rest = index.run_here("index", "list", "--after", first[-1]["image_id"], "--json").json
 
     assert first + rest == whole
-    assert [Path(image["sources"][0]).name for image in whole] == sorted([BLOCKED, *GALLERY])
+    # ids follow the order in which pictures were ready, not that of their paths
+    assert [image["image_id"] for image in whole] == sorted(i["image_id"] for i in whole)
+    assert {Path(image["sources"][0]).name for image in whole} == {BLOCKED, *GALLERY}
+    assert len(whole) == 1 + len(GALLERY)
 
 
 def test_the_list_of_a_bank_holds_its_entries(index: Index) -> None:
@@ -400,13 +404,62 @@ def test_an_interrupted_add_keeps_what_it_committed_and_is_completed_later(tmp_p
 
     kept = images_in(index)
     assert process.returncode == 130
-    assert stdout == ""
+    assert f"{kept} images added" in stdout
+    assert "Press Ctrl-C again" in stderr
     assert "Interrupted." in stderr
     assert "Traceback" not in stderr
     assert 2 <= kept < total
     report = index.run_here("index", "add", PHOTOS, "--json").json
     assert (report["added"], report["unchanged"]) == (total - kept, kept)
     assert images_in(index) == total
+
+
+def test_the_first_ctrl_c_asks_to_stop_and_the_second_one_ends_it() -> None:
+    with pytest.raises(KeyboardInterrupt), stop_at_ctrl_c() as stop:  # noqa: PT012 -- in order
+        signal.raise_signal(signal.SIGINT)
+        assert stop.is_set()
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stop_at_ctrl_c() as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert not stop.is_set()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_plan_says_what_would_be_done_and_does_nothing(pictures: Path, tmp_path: Path) -> None:
+    index = Index(tmp_path / "home")
+    index.run_here("init")
+
+    told = index.run_here("index", "add", pictures, "--plan")
+    plan = index.run_here("index", "add", pictures, "--plan", "--json").json
+
+    count = len(list(pictures.iterdir()))
+    assert "nothing was written" in told.stdout
+    assert f"The model would see {count} pictures" in told.stdout
+    assert plan["new"]["count"] == plan["estimate"]["images"] == count
+    assert images_in(index) == 0
+
+
+def test_prune_closes_what_is_gone_and_says_so(pictures: Path, tmp_path: Path) -> None:
+    index = Index(tmp_path / "home")
+    index.run_here("init")
+    folder = tmp_path / "folder"
+    shutil.copytree(pictures, folder)
+    index.run_here("index", "add", folder)
+    min(folder.iterdir()).unlink()
+
+    pruned = index.run_here("index", "add", folder, "--prune", "--remove-orphans")
+
+    assert "1 sources are gone and were closed" in pruned.stdout
+    done = index.run_here("index", "add", folder, "--remove-orphans", code=2)
+    assert "--prune" in done.stderr
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:

@@ -1,12 +1,12 @@
-"""Adding files to the index, with progress: the body of `index add` and `bank add`."""
+"""Adding sources to the index, with progress: the body of `index add` and `bank add`."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from threading import Thread
 
 import typer
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,46 +17,86 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from indexer.cli.interruption import stop_at_ctrl_c
 from indexer.cli.output import print_json
 from indexer.errors import InputError
-from indexer.ingest import IngestReport, open_ingest
+from indexer.ingest import (
+    IngestOptions,
+    IngestReport,
+    find_or_create_bank,
+    open_ingest,
+)
 from indexer.settings import Settings
-from indexer.sources import walk
+from indexer.sources import Found, count_sources, open_sources
 from indexer.store import Store
-from indexer.types import Bank, BankKind
+from indexer.types import Bank
 
-_SHOWN = 20  # skipped files listed on a terminal; `index quarantine list` has them all
+_SHOWN = 20  # skipped sources listed on a terminal; `index quarantine list` has them all
 
 
 def open_or_create_bank(store: Store, name: str) -> Bank:
     """Return the bank; make it a block bank, and say so, when there is none of this name."""
-    with store.writer() as writer:
-        for bank in writer.banks():
-            if bank.name == name:
-                return bank
+    bank, is_new = find_or_create_bank(store, name)
+    if is_new:
         typer.echo(f"Creating block bank {name}.", err=True)
-        return writer.create_bank(name, BankKind.BLOCK)
+    return bank
 
 
 def add_sources(
-    store: Store, settings: Settings, paths: Sequence[str], bank: Bank | None, *, as_json: bool
+    store: Store,
+    settings: Settings,
+    sources: Sequence[str],
+    bank: Bank | None,
+    options: IngestOptions | None = None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Index files and folders, print the report, and exit with 2 when some were skipped."""
-    roots = [Path(path) for path in paths]
+    """Index sources, print the report, and exit with 2 when some were skipped."""
+    found = open_sources(sources, settings)  # first: a wrong name is told before the model loads
+    add_found(
+        store,
+        settings,
+        found,
+        bank,
+        options,
+        count=lambda: count_sources(sources, settings),
+        as_json=as_json,
+    )
+
+
+def add_found(  # noqa: PLR0913 -- what `add_sources` is given, and what it makes of that
+    store: Store,
+    settings: Settings,
+    found: Iterable[Found],
+    bank: Bank | None,
+    options: IngestOptions | None = None,
+    *,
+    count: Callable[[], int | None],
+    as_json: bool,
+) -> None:
+    """Index what sources gave; `count` says how many there are, and is called in a thread."""
     ingest = open_ingest(store, settings)
-    with _progress(roots) as on_progress:
-        report = ingest.run(walk(roots), bank_id=bank.id if bank else None, on_progress=on_progress)
+    with _progress(count) as on_progress, stop_at_ctrl_c() as stop:
+        report = ingest.run(
+            found,
+            options or IngestOptions(),
+            bank_id=bank.id if bank else None,
+            on_progress=on_progress,
+            stop=stop,
+        )
     if as_json:
         print_json(report)
     else:
         _print_report(report, bank)
-    if report.skipped:
+    if report.interrupted:
+        raise KeyboardInterrupt
+    if report.skipped_count:
         raise typer.Exit(InputError.exit_code)
 
 
 @contextmanager
-def _progress(roots: Sequence[Path]) -> Iterator[Callable[[IngestReport], None]]:
-    """Show files done, rate and time left on a terminal's stderr."""
+def _progress(count: Callable[[], int | None]) -> Iterator[Callable[[IngestReport], None]]:
+    """Show sources done, rate and time left on a terminal's stderr."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -69,14 +109,17 @@ def _progress(roots: Sequence[Path]) -> Iterator[Callable[[IngestReport], None]]
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("indexing", total=None)
 
-        def count() -> None:
-            progress.update(task, total=sum(1 for _ in walk(roots)))
+        def show_total() -> None:
+            with suppress(InputError):  # the run itself says what is wrong
+                progress.update(task, total=count())
 
         if not progress.disable:
             # counted beside the work, so that indexing starts at once
-            Thread(target=count, name="count", daemon=True).start()
+            Thread(target=show_total, name="count", daemon=True).start()
         yield lambda report: progress.update(
-            task, completed=report.done, description=f"indexing ({report.added} new)"
+            task,
+            completed=report.done,
+            description=f"indexing ({report.added} new, {report.skipped_count} in quarantine)",
         )
 
 
@@ -84,12 +127,36 @@ def _print_report(report: IngestReport, bank: Bank | None) -> None:
     """Say what was done, and what was not and why."""
     typer.echo(
         f"{report.added} images added, {report.duplicates} further sources of known images, "
-        f"{report.unchanged} unchanged, {len(report.skipped)} skipped."
+        f"{report.unchanged} unchanged, {report.skipped_count} skipped."
     )
-    if bank:
-        typer.echo(f"{report.entries} new entries in {bank.kind} bank {bank.name}.")
+    for line in _further_lines(report, bank):
+        typer.echo(line)
     for item in report.skipped[:_SHOWN]:
         typer.echo(f"skipped {item.uri}: {item.message} ({item.code})", err=True)
-    if len(report.skipped) > _SHOWN:
-        more = len(report.skipped) - _SHOWN
+    if report.skipped_count > _SHOWN:
+        more = report.skipped_count - _SHOWN
         typer.echo(f"... and {more} more: `lookalike index quarantine list` shows them.", err=True)
+
+
+def _further_lines(report: IngestReport, bank: Bank | None) -> Iterator[str]:
+    """Yield what is worth a line of its own in this run."""
+    if report.changed:
+        yield f"{report.changed} sources held another image before."
+    if report.parts:
+        completed = f"; {report.completed} known images gained some" if report.completed else ""
+        yield f"{report.parts} frames and tiles are matched on their own{completed}."
+    if bank:
+        yield f"{report.entries} new entries in {bank.kind} bank {bank.name}."
+    elif report.entries:
+        yield f"{report.entries} new entries in the banks that the sources name."
+    if report.pruned:
+        orphans = f"{report.removed} of them removed" if report.removed else "kept in the index"
+        yield (
+            f"{report.pruned} sources are gone and were closed; {report.orphaned} images have none "
+            f"left, {orphans}."
+        )
+    if report.encoded:
+        yield (
+            f"{decimal(report.bytes)} in {report.seconds:.1f} s, "
+            f"{report.images_per_second:.1f} images a second."
+        )

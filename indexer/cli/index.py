@@ -1,11 +1,12 @@
 """`index`: what the gallery holds."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from indexer.cli import quarantine
-from indexer.cli.options import AsJson, ModelReference, RowLimit, load
+from indexer.cli import quarantine, views
+from indexer.cli.options import AsJson, ModelReference, RowLimit, RuntimeChoice, load
 from indexer.cli.output import print_json, print_table, shorten_path
 
 app = typer.Typer(no_args_is_help=True, help="Build and look after the index.")
@@ -14,16 +15,40 @@ app.add_typer(quarantine.app, name="quarantine")
 
 
 @app.command()
-def add(
+def add(  # noqa: PLR0913 -- one for each option
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE...", help="Files and folders of pictures.")
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Files, folders, globs, tar archives, manifests, URLs; - for a list on stdin.",
+        ),
     ],
     bank: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Make every image an entry of this bank as well."),
+        typer.Option(
+            metavar="NAME", help="Make every image whose source names no bank an entry of this one."
+        ),
+    ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(min=0, help="Most frames of an animation that are matched besides the first."),
     ] = None,
     model: ModelReference = None,
+    runtime: RuntimeChoice = None,
     *,
+    tiles: Annotated[
+        bool, typer.Option("--tiles", help="Match tiles of large and long pictures as well.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what would be done, and what it would cost.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Close the known sources that are there no more.")
+    ] = False,
+    remove_orphans: Annotated[
+        bool,
+        typer.Option("--remove-orphans", help="With --prune: remove images left without a source."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Add pictures to the index; what is there already and has not changed is skipped.
@@ -38,21 +63,51 @@ def add(
         add_sources,
         open_or_create_bank,
     )
+    from indexer.cli.planning import print_plan  # noqa: PLC0415
+    from indexer.ingest import IngestOptions  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
 
-    settings = load(model)
+    if remove_orphans and not prune:
+        raise typer.BadParameter("--remove-orphans is of no use without --prune.")
+    settings = load(model, runtime)
+    if frames is not None:
+        settings = settings.model_copy(update={"frames": frames})
     with open_store(settings.resolved_database_url) as store:
+        if plan:
+            print_plan(store, settings, sources, tiled=tiles, as_json=as_json)
+            return
         chosen = open_or_create_bank(store, bank) if bank else None
-        add_sources(store, settings, sources, chosen, as_json=as_json)
+        options = IngestOptions(tiled=tiles, prune=prune, remove_orphans=remove_orphans)
+        add_sources(store, settings, sources, chosen, options, as_json=as_json)
 
 
 @app.command()
-def remove(
+def remove(  # noqa: PLR0913 -- one for each option
     targets: Annotated[
-        list[str],
-        typer.Argument(metavar="IMAGE...", help="Ids, file paths, or SHA-256 in hexadecimal."),
-    ],
+        list[str] | None,
+        typer.Argument(metavar="[IMAGE]...", help="Ids, file paths, or SHA-256 in hexadecimal."),
+    ] = None,
+    bank: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only entries of this bank.")
+    ] = None,
+    before: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+            metavar="DATE",
+            help="Only images indexed before this moment, in local time.",
+        ),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Only images that a manifest gave this label.")
+    ] = None,
+    source_prefix: Annotated[
+        str | None, typer.Option(metavar="PATH|URL", help="Only images found at what begins so.")
+    ] = None,
     *,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Erase them for good, as for legal deletion.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be removed.")
     ] = False,
@@ -60,23 +115,29 @@ def remove(
 ) -> None:
     """Remove images, with their sources and bank entries; they no longer match from then on.
 
+    Options narrow the images named, or the whole gallery when none is named. What was removed comes
+    back when it is added again; with --purge it is erased, images that were removed before
+    included, and only a tombstone stays. The files themselves are left alone.
+
     Example: lookalike index remove 42 uploads/mistake.jpg --dry-run
     """
-    from indexer.cli.targets import find_images  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.cli.removing import remove_images  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.targets import find_images  # noqa: PLC0415
+    from indexer.store import RemovalQuery, open_store  # noqa: PLC0415
 
     settings = load()
     with open_store(settings.resolved_database_url) as store:
         with store.reader() as catalog:
-            ids = find_images(catalog, targets)
-        if not dry_run:
-            with store.writer() as writer:
-                writer.remove_images(ids)
-    if as_json:
-        print_json({"removed": ids, "dry_run": dry_run})
-    else:
-        verb = "would be removed" if dry_run else "removed"
-        typer.echo(f"{len(ids)} images {verb}: {', '.join(map(str, ids)) or 'none'}")
+            ids = find_images(catalog, targets or (), removed=purge)
+        query = RemovalQuery(
+            ids=tuple(ids),
+            bank=bank,
+            before=before.astimezone() if before else None,
+            label=label,
+            source_prefix=source_prefix,
+            removed=purge,
+        )
+        remove_images(store, settings, query, purged=purge, dry_run=dry_run, as_json=as_json)
 
 
 @app.command("list")
@@ -117,3 +178,7 @@ def list_images(
             for record in records
         ],
     )
+
+
+app.command("rebuild")(views.rebuild)
+app.command("snapshot")(views.snapshot)

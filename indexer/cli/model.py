@@ -18,12 +18,37 @@ def show(model: ModelReference = None, *, as_json: AsJson = False) -> None:
     """
     from dataclasses import asdict  # noqa: PLC0415 -- keeps --help quick
 
-    from indexer.model import load_encoder  # noqa: PLC0415
-    from indexer.spaces import find_model  # noqa: PLC0415
+    from indexer.spaces import find_model, open_encoder  # noqa: PLC0415
 
     settings = load(model)
-    card = load_encoder(find_model(settings), settings.device).card
+    card = open_encoder(find_model(settings), settings).card
     if as_json:
         print_json(card)
         return
     print_table("Model", ["what", "value"], list(asdict(card).items()))
+
+
+@app.command()
+def export(model: ModelReference = None, *, as_json: AsJson = False) -> None:
+    """Export a model for ONNX Runtime and compare its answers with torch's.
+
+    Other commands do so by themselves when they first need it; what is there already is not made
+    again. The folder may be deleted at any time.
+
+    Example: lookalike model export --json
+    """
+    from indexer.model import export_model  # noqa: PLC0415 -- keeps --help quick
+    from indexer.spaces import find_model  # noqa: PLC0415
+
+    settings = load(model)
+    folder, exported = export_model(find_model(settings), settings.resolved_model_cache)
+    facts = {
+        "folder": folder.absolute(),
+        "bytes": len(exported.graph),
+        "fingerprint": exported.card.fingerprint,
+        "parity": exported.parity,
+    }
+    if as_json:
+        print_json(facts)
+        return
+    print_table("Export", ["what", "value"], list(facts.items()))

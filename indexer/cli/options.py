@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.settings import Settings
+from indexer.settings import Runtime, Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 ModelReference = Annotated[
@@ -16,6 +16,10 @@ ModelReference = Annotated[
         help="Model to load; by default the one that the index was built with.",
     ),
 ]
+RuntimeChoice = Annotated[
+    Runtime | None,
+    typer.Option("--runtime", help="What runs the model; by default onnx on a CPU, else torch."),
+]
 Banks = Annotated[
     list[str] | None,
     typer.Option("--bank", metavar="NAME", help="Only entries of this bank; may be repeated."),
@@ -25,11 +29,11 @@ Images = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Picture 
 RowLimit = Annotated[int, typer.Option("--limit", min=1, help="Most rows shown.")]
 
 
-def load(model: str | None = None) -> Settings:
+def load(model: str | None = None, runtime: Runtime | None = None) -> Settings:
     """Read the settings, let options win, and set up logging."""
     from indexer.log import configure_logging  # noqa: PLC0415 -- keeps --help quick
     from indexer.settings import load_settings  # noqa: PLC0415
 
-    settings = load_settings(model=model)
+    settings = load_settings(model=model, runtime=runtime)
     configure_logging(settings.log_level, settings.log_format)
     return settings

@@ -1,17 +1,28 @@
 """`index quarantine`: files that could not be indexed."""
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from indexer.cli.options import AsJson, RowLimit, load
+from indexer.cli.options import AsJson, ModelReference, RowLimit, load
 from indexer.cli.output import print_json, print_table
+from indexer.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Look at files that could not be indexed.")
+
+Files = Annotated[
+    list[str] | None, typer.Argument(metavar="[FILE]...", help="Paths or URLs as listed.")
+]
+Code = Annotated[
+    str | None, typer.Option("--code", metavar="CODE", help="Only files with this code.")
+]
 
 
 @app.command("list")
 def list_items(
+    code: Code = None,
     limit: RowLimit = 100,
     after: Annotated[str, typer.Option(help="Start behind this file.")] = "",
     *,
@@ -25,9 +36,88 @@ def list_items(
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        items = catalog.quarantined(after_uri=after, limit=limit)
+        items = catalog.quarantined(code=code, after_uri=after, limit=limit)
     if as_json:
         print_json(items)
     else:
         rows = [(item.uri, item.code, item.reason, item.first_seen_at) for item in items]
         print_table("Quarantine", ["file", "code", "reason", "first seen"], rows)
+
+
+@app.command()
+def retry(
+    files: Files = None,
+    code: Code = None,
+    bank: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Make every image an entry of this bank as well."),
+    ] = None,
+    model: ModelReference = None,
+    *,
+    tiles: Annotated[
+        bool, typer.Option("--tiles", help="Match tiles of large and long pictures as well.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Try to index files again that could not be: all, those named, or those with a code.
+
+    What is indexed leaves the quarantine; what is not stays, with its reason as it is now.
+
+    Example: lookalike index quarantine retry --code no_embedding
+    """
+    from indexer.cli.adding import (  # noqa: PLC0415 -- keeps --help quick
+        add_found,
+        open_or_create_bank,
+    )
+    from indexer.ingest import IngestOptions  # noqa: PLC0415
+    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.upkeep.requeue import open_again, quarantined_uris  # noqa: PLC0415
+
+    settings = load(model)
+    with open_store(settings.resolved_database_url) as store:
+        uris = quarantined_uris(store, code=code, among=_names_of(files or ()))
+        chosen = open_or_create_bank(store, bank) if bank else None
+        add_found(
+            store,
+            settings,
+            open_again(uris, settings),
+            chosen,
+            IngestOptions(tiled=tiles),
+            count=lambda: len(uris),
+            as_json=as_json,
+        )
+
+
+@app.command()
+def clear(
+    files: Files = None,
+    code: Code = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Forget all of them.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Forget files that could not be indexed; those that still cannot are listed again when added.
+
+    Name files, a code, or --all.
+
+    Example: lookalike index quarantine clear --code dangling_link
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    if [bool(files), code is not None, every].count(True) != 1:
+        raise InputError("Name files, or --code, or --all: one of the three.")
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.writer() as writer:
+        if files:
+            forgotten = writer.release(_names_of(files))
+        else:
+            forgotten = writer.clear_quarantine(code=code)
+    if as_json:
+        print_json({"cleared": forgotten})
+    else:
+        typer.echo(f"{forgotten} files forgotten.")
+
+
+def _names_of(files: Iterable[str]) -> set[str]:
+    """Return what files that the user names may be called in the quarantine."""
+    return {name for file in files for name in (file, str(Path(file).absolute()))}

@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 import indexer
-from indexer.cli import bank, db, index, model, search, setup
+from indexer.cli import bank, db, index, model, search, setup, upkeep
 from indexer.errors import LookalikeError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -61,6 +61,9 @@ def root(
 
 app.command("init")(setup.init)
 app.command("status")(setup.status)
+app.command("verify")(upkeep.verify)
+app.command("repair")(upkeep.repair)
+app.command("doctor")(upkeep.doctor)
 app.command("search")(search.search)
 app.command("classify")(search.classify)
 app.add_typer(index.app, name="index")

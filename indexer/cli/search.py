@@ -10,12 +10,12 @@ from indexer.cli.options import AsJson, Banks, Images, ModelReference, load
 from indexer.cli.output import print_json, print_table, shorten_path
 from indexer.errors import InputError
 from indexer.settings import Settings
-from indexer.types import Match, Verdict
+from indexer.types import Match, Part, Verdict
 
 AnswerT = TypeVar("AnswerT")
 
 
-def search(
+def search(  # noqa: PLR0913 -- one for each option
     images: Images,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Most matches shown.")] = 10,
     bank: Banks = None,
@@ -25,6 +25,10 @@ def search(
     ] = None,
     model: ModelReference = None,
     *,
+    tiles: Annotated[
+        bool,
+        typer.Option("--tiles", help="Cut large pictures into tiles; more false matches."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say whether pictures are copies or lookalikes of what the index holds, with the evidence.
@@ -44,7 +48,7 @@ def search(
             images,
             settings,
             lambda data, name: matcher.match(
-                data, name, k=k, banks=bank or (), threshold=threshold
+                data, name, k=k, banks=bank or (), threshold=threshold, tiles=tiles
             ),
         )
     if as_json:
@@ -109,7 +113,7 @@ def _print_verdict(verdict: Verdict) -> None:
         return
     print_table(
         None,
-        ["tier", "bank", "cosine", "PDQ", "decided by", "image", "source"],
+        ["tier", "bank", "cosine", "PDQ", "decided by", "part", "image", "source"],
         [
             (
                 match.tier + (" (suppressed)" if match.suppressed_by else ""),
@@ -117,6 +121,7 @@ def _print_verdict(verdict: Verdict) -> None:
                 f"{match.similarity:.3f}",
                 match.pdq_distance,
                 _reason(match),
+                _pair(match),
                 match.image_id,
                 shorten_path(match.source),
             )
@@ -131,3 +136,20 @@ def _reason(match: Match) -> str:
         return f"{match.decided_by}: same bytes"
     relation = "≤" if match.decided_by == "pdq" else "≥"
     return f"{match.decided_by} {relation} {match.threshold:g}"
+
+
+def _pair(match: Match) -> str:
+    """Say which piece of the query matched which of the image; nothing when both are whole."""
+    if match.query_part is None and match.part is None:
+        return ""
+    return f"{_piece(match.query_part)} ~ {_piece(match.part)}"
+
+
+def _piece(part: Part | None) -> str:
+    """Name a frame by its number, a tile by width x height + left + top."""
+    if part is None:
+        return "whole"
+    if part.box is None:
+        return f"{part.kind} {part.number}"
+    left, top, width, height = part.box
+    return f"{part.kind} {width}x{height}+{left}+{top}"

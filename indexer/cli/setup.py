@@ -1,11 +1,14 @@
 """`init` and `status`: make an index, see what it holds."""
 
-from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_json, print_table
+
+if TYPE_CHECKING:  # it loads the views' libraries
+    from indexer.upkeep.status import Status
 
 
 def init(model: ModelReference = None) -> None:
@@ -29,34 +32,56 @@ def init(model: ModelReference = None) -> None:
 
 
 def status(*, as_json: AsJson = False) -> None:
-    """Show what the index holds.
+    """Show what the index holds, how far its views are, and what it takes on the disk.
 
     Example: lookalike status --json
     """
     from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+    from indexer.upkeep.status import read_status  # noqa: PLC0415
 
     settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        space = catalog.active_space()
-        counts = catalog.counts()
-        banks = catalog.banks()
-        database = store.location
+    with open_store(settings.resolved_database_url) as store:
+        status = read_status(store, settings)
     if as_json:
-        print_json(
-            {
-                "home": settings.home.absolute(),
-                "database": database,
-                "space": space,
-                "counts": counts,
-                "banks": banks,
-            }
-        )
-        return
-    rows = [("home", settings.home.absolute()), ("database", database)]
-    if space:
-        rows += [("model", space.model), ("space", space.fingerprint)]
-    rows += [(name.replace("_", " "), value) for name, value in asdict(counts).items()]
+        print_json(status)
+    else:
+        _print_status(status)
+
+
+def _print_status(status: "Status") -> None:
+    from rich.filesize import decimal  # noqa: PLC0415 -- keeps --help quick
+
+    rows: list[tuple[str, object]] = [("home", status.home), ("database", status.database)]
+    if status.space:
+        rows += [("model", status.space.model), ("space", status.space.fingerprint)]
+    counts = status.counts
+    rows += [
+        ("images", counts.images),
+        ("parts", counts.parts),
+        ("sources", counts.sources),
+        ("embeddings", counts.embeddings),
+        *((f"vectors of space {key[:12]}", n) for key, n in counts.embeddings_by_space.items()),
+        ("bank entries", counts.entries),
+        ("purged", counts.purged),
+        ("quarantined", counts.quarantined),
+        *((f"quarantined: {code}", n) for code, n in counts.quarantined_by_code.items()),
+        ("changes", counts.changes),
+        ("database on disk", decimal(status.database_bytes)),
+        ("views on disk", decimal(status.views_bytes)),
+    ]
     print_table("Index", ["what", "value"], rows)
-    print_table(
-        "Banks", ["bank", "kind", "entries"], [(b.name, b.kind, b.entry_count) for b in banks]
-    )
+    banks = [(bank.name, bank.kind, bank.entry_count) for bank in status.banks]
+    print_table("Banks", ["bank", "kind", "entries"], banks)
+    views = [
+        (
+            v.name,
+            v.watermark,
+            v.lag,
+            v.vectors,
+            decimal(v.byte_size),
+            v.written_at or "never",
+        )
+        for v in status.views
+    ]
+    columns = ["view", "watermark", "behind", "vectors", "on disk", "newest snapshot"]
+    print_table("Views", columns, views)

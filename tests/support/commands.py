@@ -53,7 +53,11 @@ class Index:
 
     @property
     def environment(self) -> dict[str, str]:
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("LOOKALIKE_")}
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("LOOKALIKE_") or name == "LOOKALIKE_MODEL_CACHE"
+        }
         url = {"LOOKALIKE_DATABASE_URL": self.database_url} if self.database_url else {}
         return {**inherited, "LOOKALIKE_HOME": str(self.home), **url, **self.extra}
 
@@ -84,7 +88,6 @@ class Index:
         with (
             patch("indexer.log.configure_logging"),
             patch("indexer.spaces.load_encoder", _load_encoder),
-            patch("indexer.matching.classifier.load_encoder", _load_encoder),
         ):
             result = CliRunner().invoke(app, [*map(str, arguments)], env=ours | self.environment)
         if result.exception and not isinstance(result.exception, SystemExit):

@@ -6,14 +6,17 @@ process of its own, shares no connection with the test, and can be ended like an
 
 import multiprocessing
 import os
+import resource
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar
 from uuid import uuid4
 
 from support.commands import Index
@@ -35,11 +38,55 @@ _CONTEXT.set_forkserver_preload(
 )
 KILLED = -signal.SIGKILL
 _PATIENCE = 240  # seconds; far more than any command here takes
+ResultT = TypeVar("ResultT")
+P = ParamSpec("P")
 
 
 def make_gate(parties: int) -> Barrier:
     """Make a gate at which that many commands wait for each other before they begin."""
     return _CONTEXT.Barrier(parties)
+
+
+@dataclass(frozen=True)
+class Measured(Generic[ResultT]):
+    """What a call in a process of its own gave, and what it cost."""
+
+    result: ResultT
+    seconds: float
+    peak: int  # bytes of memory, beyond what the process had before
+
+
+def measure(call: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs) -> Measured[ResultT]:
+    """Call a function of a module in a process of its own."""
+    receiving, sending = _CONTEXT.Pipe(duplex=False)
+    process = _CONTEXT.Process(target=_measure, args=(sending, call, args, kwargs), daemon=True)
+    process.start()
+    sending.close()
+    try:
+        assert receiving.poll(_PATIENCE), "it hangs"
+        measured: Measured[ResultT] = receiving.recv()
+    except EOFError:
+        process.join()
+        raise AssertionError(f"it died, with exit code {process.exitcode}") from None
+    finally:
+        process.kill()
+        process.join()
+    return measured
+
+
+def _measure(
+    sending: Connection,
+    call: Callable[..., Any],
+    arguments: Sequence[Any],
+    options: dict[str, Any],
+) -> None:
+    before, begun = _most_memory(), time.monotonic()
+    result = call(*arguments, **options)
+    sending.send(Measured(result, time.monotonic() - begun, _most_memory() - before))
+
+
+def _most_memory() -> int:
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 @dataclass(frozen=True)

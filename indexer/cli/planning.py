@@ -1,0 +1,75 @@
+"""The body of `index add --plan`: what a run would do, in a table."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+
+from indexer.cli.output import print_json, print_table, shorten_path
+from indexer.ingest import Estimate, Plan, PlannedSource, PlannedSources, Planner
+from indexer.settings import Settings
+from indexer.sources import open_sources
+from indexer.store import Store
+
+_MEANING = {
+    "new": "to add",
+    "changed": "held another image before",
+    "incomplete": "indexed, but without the tiles asked for",
+    "duplicates": "new places of known bytes",
+    "unchanged": "indexed; nothing to do",
+    "unreadable": "to quarantine",
+    "gone": "known, but there no more; --prune closes them",
+}
+
+
+def print_plan(
+    store: Store, settings: Settings, sources: Sequence[str], *, tiled: bool, as_json: bool
+) -> None:
+    """Find out what adding would do, and say it."""
+    found = open_sources(sources, settings)
+    console = Console(stderr=True)
+    with console.status("planning") as status:
+        plan = Planner(store, settings, tiled=tiled).plan(
+            found, on_progress=lambda done: status.update(f"planning ({done} sources)")
+        )
+    if as_json:
+        print_json(plan)
+        return
+    print_table("Plan", ["what", "sources", "meaning", "example"], _rows(plan))
+    typer.echo(
+        f"{decimal(plan.bytes_read)} were read and hashed for this; the model saw no picture, and "
+        "nothing was written."
+    )
+    typer.echo(_cost(plan.estimate, plan.bytes))
+
+
+def _rows(plan: Plan) -> Iterator[Sequence[object]]:
+    """Yield a row for each kind of source, and one for each further example."""
+    for name, meaning in _MEANING.items():
+        planned: PlannedSources = getattr(plan, name)
+        examples = [_describe(example) for example in planned.examples]
+        yield name, planned.count, meaning, examples[0] if examples else None
+        for example in examples[1:]:
+            yield None, None, None, example
+
+
+def _describe(example: PlannedSource) -> str:
+    detail = f": {example.detail}" if example.detail else ""
+    return f"{shorten_path(example.uri)}{detail}"
+
+
+def _cost(estimate: Estimate, size: int) -> str:
+    """Say what it would cost, in a sentence."""
+    if estimate.seconds is None:
+        return "There is nothing to run the model over."
+    basis = "the last run" if estimate.basis == "last_run" else "a short measurement"
+    parts = estimate.vectors - estimate.images
+    return (
+        f"The model would see {estimate.images} pictures ({decimal(size)})"
+        + (f" and about {parts} frames and tiles of them" if parts else "")
+        + f": about {timedelta(seconds=round(estimate.seconds))} by {basis}, "
+        f"{decimal(estimate.database_bytes)} in the database and {decimal(estimate.view_bytes)} in "
+        "the views."
+    )

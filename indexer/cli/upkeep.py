@@ -1,0 +1,103 @@
+"""`verify`, `repair` and `doctor`: whether the index is sound, and what to do when it is not."""
+
+from typing import Annotated
+
+import typer
+
+from indexer.cli.options import AsJson, ModelReference, load
+from indexer.cli.output import print_json, print_table
+from indexer.errors import MismatchError
+
+Every = Annotated[
+    bool, typer.Option("--all", help="Compare every vector, not only those of 1000 images.")
+]
+
+
+def verify(*, every: Every = False, as_json: AsJson = False) -> None:
+    """Prove that database, views and snapshots agree; each problem is told, and the exit code is 3.
+
+    Tables are compared with each other and with the log, views with the log, snapshots with their
+    checksums. Nothing is changed.
+
+    Example: lookalike verify --json
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+    from indexer.upkeep.verification import SAMPLE  # noqa: PLC0415
+    from indexer.upkeep.verification import verify as verify_index  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        report = verify_index(store, settings, sample=None if every else SAMPLE)
+    if as_json:
+        print_json(report)
+    elif not report.problems:
+        typer.echo(
+            f"All is well: {report.images} images, {report.changes} changes, {len(report.views)} "
+            f"views; vectors of {report.compared} images compared."
+        )
+    else:
+        for problem in report.problems:
+            typer.echo(problem)
+        typer.echo("`lookalike repair` mends what can be mended.", err=True)
+    if report.problems:
+        raise typer.Exit(MismatchError.exit_code)
+
+
+def repair(
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be mended.")
+    ] = False,
+    every: Every = False,
+    as_json: AsJson = False,
+) -> None:
+    """Mend what can be mended from the log; what cannot is named, and the exit code is 3 then.
+
+    Views and snapshots that are bad or missing are made anew, what dead programs and other models
+    left is removed, and images whose embedding is lost are put into quarantine, from which
+    `lookalike index quarantine retry` encodes them again. Nothing is deleted that the log cannot
+    give back.
+
+    Example: lookalike repair --dry-run
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+    from indexer.upkeep.repair import repair as repair_index  # noqa: PLC0415
+    from indexer.upkeep.verification import SAMPLE  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        report = repair_index(store, settings, dry_run=dry_run, sample=None if every else SAMPLE)
+    if as_json:
+        print_json(report)
+    else:
+        for sentence in report.mended:
+            typer.echo(f"{'would mend' if dry_run else 'mended'}: {sentence}")
+        for sentence in report.left:
+            typer.echo(f"{'now' if dry_run else 'left'}: {sentence}")
+        for sentence in report.advice:
+            typer.echo(sentence)
+        if not report.mended and not report.left:
+            typer.echo("There is nothing to mend.")
+    if report.left:
+        raise typer.Exit(MismatchError.exit_code)
+
+
+def doctor(model: ModelReference = None, *, as_json: AsJson = False) -> None:
+    """Check machine, database, model and views, and say what to do about each that is not well.
+
+    The exit code is 0 where nothing is a problem, warnings or not; else that of the first problem.
+
+    Example: lookalike doctor
+    """
+    from indexer.upkeep.doctor import examine  # noqa: PLC0415 -- keeps --help quick
+
+    findings = list(examine(load(model)))
+    if as_json:
+        print_json(findings)
+    else:
+        rows = [
+            (f.what, f.state, f"{f.found}. {f.advice}" if f.advice else f.found) for f in findings
+        ]
+        print_table(None, ["what", "state", "found"], rows)
+    if code := next((finding.exit_code for finding in findings if finding.exit_code), 0):
+        raise typer.Exit(code)

@@ -1,0 +1,53 @@
+"""`index rebuild` and `index snapshot`: the views on disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from indexer.cli.options import AsJson, load
+from indexer.cli.output import print_json
+
+
+def rebuild(*, as_json: AsJson = False) -> None:
+    """Make the views anew from the log; the old snapshots stay until the new ones are whole.
+
+    Programs that run meanwhile go on with what they have in memory. Needed only when `lookalike
+    verify` finds that a view differs from the log.
+
+    Example: lookalike index rebuild
+    """
+    from indexer.spaces import bound_space  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.views import rebuild_views  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        written = rebuild_views(store, bound_space(store), settings)
+    _print_written(written, as_json=as_json)
+
+
+def snapshot(*, as_json: AsJson = False) -> None:
+    """Write the views to disk now, so that the next program to open them has less to read.
+
+    They are written by themselves, too, after LOOKALIKE_SNAPSHOT_EVERY changes or
+    LOOKALIKE_SNAPSHOT_SECONDS.
+
+    Example: lookalike index snapshot
+    """
+    from indexer.spaces import bound_space  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.views import write_snapshots  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        written = write_snapshots(store, bound_space(store), settings)
+    _print_written(written, as_json=as_json)
+
+
+def _print_written(snapshots: Sequence[Path], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"snapshots": snapshots})
+    else:
+        for path in snapshots:
+            typer.echo(path)
