@@ -29,7 +29,9 @@ def render_item(kind: str, item: Any, _context: object) -> str | Literal[False]:
 url = context.config.attributes["database_url"]
 sqlite = url.get_backend_name() == "sqlite"
 # isolation_level None stops pysqlite from opening (and closing) transactions of its own
-connect_args = {"timeout": 30, "isolation_level": None} if sqlite else {}
+connect_args: dict[str, Any] = {"isolation_level": None} if sqlite else {}
+if sqlite and "timeout" not in url.query:  # the URL's own would be overridden
+    connect_args["timeout"] = 30
 engine = create_engine(url, poolclass=pool.NullPool, connect_args=connect_args)
 event.listen(engine, "begin", lock)
 

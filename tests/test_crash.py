@@ -4,7 +4,6 @@ import json
 import random
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -12,24 +11,44 @@ from pathlib import Path
 import httpx
 import pytest
 
-from indexer.matching import Matcher, open_matcher
-from indexer.settings import Settings
-from indexer.store import Store, open_store
+from indexer.store import open_store
 from indexer.types import Tier
+from indexer.upkeep.repair import repair
 from support.commands import Index
-from support.consistency import Content, assert_views_hold, examine
+from support.consistency import assert_views_hold, examine
+from support.deaths import Death, Moment
+from support.feeding import (
+    BANK,
+    BATCH,
+    SKIPPED_SOME,
+    SNAPSHOT_EVERY,
+    assert_complete,
+    assert_kept,
+    assert_sound,
+    make_index,
+    open_views,
+    start_adding,
+    wait_for_images,
+)
 from support.forked import KILLED, Forked, start
 from support.mixed import Mixed, make_mixed
 from support.models import make_tiny
 
-SKIPPED_SOME = 2
 INTERRUPTED = 130
 FILES = 120
-BATCH = 8
-SNAPSHOT_EVERY = 16
-KILLS = 20  # for each database
-ROUNDS = 5  # indexes that these kills are dealt out to
+KILLS = 6  # from outside, for each database
+ROUNDS = 2  # indexes that these kills are dealt out to
+CHAINS = 4  # indexes for each database whose writers die once at each kind of moment
 SEED = 20261123
+# The latest of each kind that a command is sure to come to, however much is done already.
+LATEST_OF_ADD = {
+    Moment.DECODE: 2 * BATCH,
+    Moment.FORWARD: 2 * BATCH,
+    Moment.WRITTEN: 16,
+    Moment.COMMIT: 2,
+    Moment.COMMITTED: 2,
+}
+LATEST_OF_REBUILD = {Moment.FSYNC: 6, Moment.RENAME: 2}
 
 pytestmark = pytest.mark.slow
 
@@ -72,54 +91,37 @@ def pace(tmp_path_factory: pytest.TempPathFactory, model: Path, mixed: Mixed) ->
     return Pace(start=first - begun, batch=(last - first) / (FILES / BATCH))
 
 
-def make_index(home: Path, model: Path, database_url: str | None = None) -> Index:
-    environment = {
-        "LOOKALIKE_BATCH_SIZE": str(BATCH),
-        "LOOKALIKE_SNAPSHOT_EVERY": str(SNAPSHOT_EVERY),
-    }
-    index = Index(home, database_url, environment)
-    start(index, "init", "--model", model).finish()
-    return index
+@pytest.mark.parametrize("number", range(CHAINS))
+def test_an_index_whose_writers_die_one_after_the_other_can_be_finished(
+    index: Index, database_url: str, mixed: Mixed, number: int
+) -> None:
+    chance = random.Random(SEED + number)  # noqa: S311 -- moments, not secrets
+    latest = LATEST_OF_ADD | LATEST_OF_REBUILD
+    with open_store(database_url) as store:
+        before = examine(store)
+        for moment in chance.sample(list(latest), len(latest)):
+            death = Death(moment, chance.randint(1, latest[moment]))
+            if moment in LATEST_OF_ADD:
+                start_adding(index, mixed, death).die(death)
+            else:
+                start(index, "index", "rebuild", death=death).die(death)
 
+            content = assert_kept(index, store, before)
+            if moment is Moment.COMMITTED:
+                assert content != before
+            if death in {Death(Moment.WRITTEN, 1), Death(Moment.COMMIT, 1)}:
+                assert content == before
+            before = content
 
-def start_adding(index: Index, mixed: Mixed) -> Forked:
-    return start(index, "index", "add", mixed.folder, "--bank", "known", "--json")
+        report = json.loads(start_adding(index, mixed).finish(SKIPPED_SOME))
 
-
-def wait_for_images(store: Store, running: Callable[[], bool], wanted: int) -> None:
-    """Wait until that many images are committed."""
-    while True:
-        still_running = running()
-        with store.reader() as catalog:
-            committed = catalog.counts().images
-        if committed >= wanted:
-            return
-        assert still_running, f"it ended with {committed} of {wanted} images"
-        time.sleep(0.005)
-
-
-def open_views(index: Index, store: Store) -> Matcher:
-    return open_matcher(store, Settings(home=index.home, snapshot_every=SNAPSHOT_EVERY))
-
-
-def assert_complete(index: Index, store: Store, mixed: Mixed) -> Content:
-    """Check that nothing is lost, nothing is there twice, and search finds every file."""
-    content = examine(store)
-    assert set(content.images.values()) == mixed.images
-    assert content.digests == mixed.good
-    assert content.entries == set(content.images)
-    assert content.quarantined == mixed.bad
-    matcher = open_views(index, store)
-    assert_views_hold(matcher, content)
-    for uri in mixed.good:
-        verdict = matcher.match(Path(uri).read_bytes(), uri, k=1)
-        assert (verdict.tier, verdict.banks) == (Tier.EXACT, ("known",))
-        assert verdict.matches[0].image_id == content.sources[uri]
-    return content
+        content = assert_complete(index, store, mixed)
+        assert content.keeps(before)
+        assert report["added"] == len(content.images) - len(before.images) > 0
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
-def test_a_run_that_is_killed_again_and_again_can_be_finished(
+def test_a_run_that_is_killed_from_outside_again_and_again_can_be_finished(
     index: Index, database_url: str, mixed: Mixed, pace: Pace, number: int
 ) -> None:
     # The kills of all rounds together are spread evenly over a run, each at a random moment of
@@ -136,11 +138,11 @@ def test_a_run_that_is_killed_again_and_again_can_be_finished(
             else:
                 wait_for_images(store, command.running, committed)
                 gap = pace.batch
-            time.sleep(chance.random() * gap)
+            # at the next commit at the latest: this time it may be quicker than it was
+            wait_for_images(store, command.running, committed + 1, chance.random() * gap)
             command.kill()
 
-            content = examine(store)
-            assert content.keeps(before)
+            content = assert_kept(index, store, before)
             assert len(content.images) >= committed
             before = content
 
@@ -154,7 +156,7 @@ def test_a_run_that_is_killed_again_and_again_can_be_finished(
 
 def test_the_plain_command_can_be_killed(index: Index, database_url: str, mixed: Mixed) -> None:
     with open_store(database_url) as store:
-        with index.start("index", "add", mixed.folder, "--bank", "known") as command:
+        with index.start("index", "add", mixed.folder, "--bank", BANK) as command:
             wait_for_images(store, lambda: command.poll() is None, BATCH)
             command.kill()
             command.communicate()
@@ -162,7 +164,7 @@ def test_the_plain_command_can_be_killed(index: Index, database_url: str, mixed:
         before = examine(store)
         assert BATCH <= len(before.images) < len(mixed.images)
 
-        index.run("index", "add", mixed.folder, "--bank", "known", code=SKIPPED_SOME)
+        index.run("index", "add", mixed.folder, "--bank", BANK, code=SKIPPED_SOME)
 
         assert assert_complete(index, store, mixed).keeps(before)
 
@@ -182,33 +184,75 @@ def test_ctrl_c_keeps_what_was_committed(index: Index, database_url: str, mixed:
         assert assert_complete(index, store, mixed).keeps(before)
 
 
-def test_a_search_that_is_killed_while_it_writes_snapshots_spoils_nothing(
-    tmp_path: Path, model: Path, mixed: Mixed
+@pytest.mark.parametrize(
+    ("command", "moment"), [("index snapshot", Moment.FSYNC), ("search", Moment.RENAME)]
+)
+def test_a_command_that_dies_while_it_writes_snapshots_spoils_nothing(
+    tmp_path: Path, model: Path, mixed: Mixed, command: str, moment: Moment
 ) -> None:
     index = make_index(tmp_path / "home", model)
     views, kept = index.home / "views", tmp_path / "views"
     files = sorted(mixed.good)
-    question = ("search", files[0], "--json")
+    arguments = ("search", files[0]) if command == "search" else ("index", "snapshot")
     # Snapshots of an earlier state are there, and there is reason to write others.
     start(index, "index", "add", *files[: 3 * SNAPSHOT_EVERY]).finish()
-    start(index, *question).finish()
+    start(index, "index", "snapshot").finish()
     start(index, "index", "add", *files[3 * SNAPSHOT_EVERY :]).finish()
     views.rename(kept)
 
     with open_store(index.settings.resolved_database_url) as store:
         content = examine(store)
-        for write in count(1):
+        for number in count(1):
             shutil.rmtree(views, ignore_errors=True)
             shutil.copytree(kept, views)
-            command = start(index, *question, deadly_write=write)
-            if command.wait() != KILLED:
+            death = Death(moment, number)
+            dying = start(index, *arguments, "--json", death=death)
+            if dying.wait() != KILLED:
                 break
+            dying.die(death)
+            assert_sound(index, store)
             assert_views_hold(open_views(index, store), content)
 
-        # that was every moment: in the end it has written both views and answered
-        assert json.loads(command.finish())["tier"] == Tier.EXACT
-        assert write > 2 * 3  # two views, each with a file, a manifest and a rename at least
+        # that was every moment: in the end it has written each view and answered
+        answer = json.loads(dying.finish())
+        if command == "search":
+            assert answer["tier"] == Tier.EXACT
+        written = list(views.iterdir())
+        assert number > len(written) * (3 if moment is Moment.FSYNC else 1)
+        assert all(len(list(view.glob("snapshot-*"))) == 2 for view in written)
         assert_views_hold(open_views(index, store), content)
+
+
+def test_a_purge_that_dies_again_and_again_is_finished_by_repair(
+    index: Index, database_url: str, mixed: Mixed
+) -> None:
+    deaths = [
+        Death(Moment.WRITTEN, 3),
+        Death(Moment.COMMIT, 1),
+        Death(Moment.COMMITTED, 1),
+        Death(Moment.FSYNC, 2),
+        Death(Moment.RENAME, 1),
+        Death(Moment.RENAME, 3),
+    ]
+    start(index, "index", "add", *sorted(mixed.good)[: 2 * BATCH]).finish()
+    start(index, "index", "snapshot").finish()
+    with open_store(database_url) as store:
+        active = len(examine(store).images)
+        for image_id, death in enumerate(deaths, 1):
+            purge = ("index", "remove", image_id, "--purge")
+            start(index, *purge, death=death).die(death)
+
+            assert repair(store, index.settings, sample=None).left == ()
+            assert_sound(index, store)
+            with store.reader() as catalog:
+                purged = catalog.counts().purged
+            committed = death.moment not in {Moment.WRITTEN, Moment.COMMIT}
+            assert purged == image_id - (not committed)
+
+            start(index, *purge).finish(0 if not committed else 4)
+            assert_sound(index, store)
+        with store.reader() as catalog:
+            assert catalog.counts().images == active - len(deaths)
 
 
 def test_a_server_that_is_killed_leaves_nothing_that_misleads_the_next(

@@ -103,6 +103,30 @@ def test_a_changed_file_is_a_new_image_and_its_old_source_is_closed(
         assert catalog.image(old).sources == ()
 
 
+def test_a_file_that_no_longer_holds_a_picture_goes_to_quarantine_and_its_source_is_closed(
+    ingest: Ingest, store: Store, folder: Path
+) -> None:
+    ingest.run(walk([folder]))
+    path = folder / "bee.jpg"
+    with store.reader() as catalog:
+        old = catalog.known_sources([str(path)])[str(path)].image_id
+    original = path.read_bytes()
+    rewrite(path, original[:500])
+
+    report = ingest.run(walk([folder]))
+
+    assert (report.unchanged, [skipped.uri for skipped in report.skipped]) == (5, [str(path)])
+    with store.reader() as catalog:
+        assert catalog.known_sources([str(path)]) == {}
+        assert catalog.image(old).sources == ()  # it was seen, and can still be matched
+
+    rewrite(path, original)
+    ingest.run(walk([folder]))
+    with store.reader() as catalog:
+        assert catalog.image(old).sources == (str(path),)
+        assert catalog.quarantined() == []
+
+
 def test_the_same_bytes_under_two_names_are_one_image_with_two_sources(
     ingest: Ingest, store: Store, folder: Path
 ) -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from indexer.matching import open_matcher
 from indexer.settings import Settings
 from indexer.store import open_store
+from indexer.upkeep.verification import verify
 from support.commands import Index
 from support.consistency import assert_views_hold, examine
 from support.forked import make_gate, start
@@ -16,6 +18,11 @@ from support.mixed import Mixed, make_mixed
 from support.models import make_tiny
 
 SKIPPED_SOME = 2
+PARTS = 6  # commands that the removal is dealt out to
+ACTIVE = "SELECT sha256 FROM images WHERE removed_at IS NULL"
+SOURCES = (
+    "SELECT uri, sha256 FROM sources JOIN images ON images.id = image_id WHERE closed_at IS NULL"
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +102,50 @@ def test_two_processes_index_a_folder_at_once(
     assert sum(report["entries"] for report in reports) == len(mixed.images)
     if order == "another":
         assert min(report["added"] for report in reports) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["--purge"]], ids=["removed", "purged"])
+def test_a_process_removes_images_while_another_adds_others(
+    index: Index, mixed: Mixed, database_url: str, options: list[str]
+) -> None:
+    files = sorted(mixed.good)
+    old, new = files[:60], files[60:]
+    start(index, "index", "add", *old, "--bank", "old").finish()
+    with open_store(database_url) as store:
+        ids = sorted(examine(store).images)
+        settings = Settings(home=index.home, snapshot_every=50)
+        follower = open_matcher(store, settings)  # sees every commit, one by one
+
+        adding = start(index, "index", "add", *new, "--bank", "new", "--json")
+        for part in range(PARTS):
+            removing = start(index, "index", "remove", *ids[part::PARTS], *options)
+            while removing.running():
+                follower.catch_up()
+                time.sleep(0.02)
+            removing.finish()
+        added = json.loads(adding.finish())
+
+        assert added["skipped"] == []
+        with store.reader() as catalog:
+
+            def rows(statement: str) -> list[Any]:
+                return [tuple(row) for row in catalog.connection.execute(text(statement))]
+
+            active = {bytes(digest) for (digest,) in rows(ACTIVE)}
+            sources = {uri: bytes(digest) for uri, digest in rows(SOURCES)}
+            log = rows("SELECT number, operation FROM changes ORDER BY number")
+            banks = {bank.name: bank.entry_count for bank in catalog.banks()}
+        # an image of both halves is there or not, as the last of its two writers had it
+        shared = {mixed.good[uri] for uri in old} & {mixed.good[uri] for uri in new}
+        assert active - shared == {mixed.good[uri] for uri in new} - shared
+        assert set(sources.values()) == active
+        assert sources.items() <= {uri: mixed.good[uri] for uri in new}.items()
+        assert banks == {"old": 0, "new": len(active)}
+        assert [number for number, _ in log] == list(range(1, len(log) + 1))
+        operations = [operation for _, operation in log]
+        assert "added" in operations[operations.index("removed") :]  # they did work at once
+        assert verify(store, settings, sample=None).problems == ()
+        follower.catch_up()
+        for view in follower.views:
+            assert view.verify() == []

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from indexer.ingest.items import Encoded, Known, Outcome, Unchanged
+from indexer.ingest.items import Encoded, Known, Outcome, Spoiled, Unchanged
 from indexer.ingest.report import IngestReport
 from indexer.sources import SkippedSource
 from indexer.store import AddOutcome, Store, Walk
@@ -16,6 +16,7 @@ class Batch:
     encoded: list[Encoded] = field(default_factory=list)
     known: list[Known] = field(default_factory=list)
     skipped: list[SkippedSource] = field(default_factory=list)
+    spoiled: list[str] = field(default_factory=list)  # URIs of skipped ones that held an image
     unchanged: list[str] = field(default_factory=list)  # URIs
 
     def __len__(self) -> int:
@@ -33,6 +34,9 @@ class Batch:
                 self.unchanged += outcome.uris
             case SkippedSource():
                 self.skipped.append(outcome)
+            case Spoiled():
+                self.skipped.append(outcome.source)
+                self.spoiled.append(outcome.source.uri)
 
     def commit(self, store: Store, space: Space, walk: Walk | None, report: IngestReport) -> None:
         """Write all in one transaction, then count it.
@@ -63,6 +67,7 @@ class Batch:
                     [(item.image_id, item.wanted.arrival) for item in self.known]
                 )
                 writer.quarantine(self.skipped)
+                writer.close_sources_at(self.spoiled)
                 writer.release(met)
                 if walk:
                     met += [item.uri for item in self.skipped]

@@ -5,7 +5,7 @@ from typing import Final
 from indexer.errors import InputError, UnusableOutput
 from indexer.ingest.channels import Channel
 from indexer.ingest.flow import Flow
-from indexer.ingest.items import Encoded, Loaded, Outcome, skip
+from indexer.ingest.items import Encoded, Loaded, Outcome, refuse
 from indexer.ingest.prepare import Picture, Preparer
 from indexer.types import NewImage
 
@@ -55,7 +55,7 @@ class EncodeStages:
             try:
                 picture = self._preparer.prepare(loaded.data, loaded.sha256)
             except InputError as error:
-                self._outcomes.put(skip(loaded.wanted.uri, error))
+                self._outcomes.put(refuse(loaded, error))
             else:
                 prepared.append((loaded, picture))
         return prepared
@@ -68,5 +68,5 @@ class EncodeStages:
 
 def _outcome(loaded: Loaded, image: NewImage | UnusableOutput) -> Outcome:
     if isinstance(image, UnusableOutput):
-        return skip(loaded.wanted.uri, image)
+        return refuse(loaded, image)
     return Encoded(loaded.wanted, image, is_changed=loaded.wanted.replaces(loaded.image_id))

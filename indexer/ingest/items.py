@@ -66,10 +66,23 @@ class Encoded:
     is_changed: bool  # its URI held another image before
 
 
-Outcome = Unchanged | Known | Encoded | SkippedSource
+@dataclass(frozen=True, slots=True)
+class Spoiled:
+    """A source that held an image and now holds bytes that are none."""
+
+    source: SkippedSource
+
+
+Outcome = Unchanged | Known | Encoded | SkippedSource | Spoiled
 """How the run ends for a source."""
 
 
 def skip(uri: str, error: InputError) -> SkippedSource:
     """Put a source aside, with the reason."""
     return SkippedSource(uri, error.code, str(error))
+
+
+def refuse(loaded: Loaded, error: InputError) -> SkippedSource | Spoiled:
+    """Put a source aside whose bytes were read and are of no use."""
+    skipped = skip(loaded.wanted.uri, error)
+    return Spoiled(skipped) if loaded.wanted.replaces(loaded.image_id) else skipped

@@ -13,6 +13,7 @@ from indexer.parts import parts
 from indexer.settings import Settings
 from indexer.spaces import decode_size
 from indexer.types import DecodedImage, Encoding, NewImage, NewPart, Part, PartKind, Pdq
+from indexer.verification import make_thumbnail
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ class Picture:
     byte_size: int
     pixels: Prepared
     parts: tuple[_PreparedPart, ...]
+    thumbnail: bytes | None  # JPEG
 
     @property
     def nbytes(self) -> int:
@@ -93,6 +95,7 @@ class Preparer:
             byte_size=len(data),
             pixels=self._encoder.prepare(picture.rgb),
             parts=tuple(self._parts(data, picture, pdq)),
+            thumbnail=make_thumbnail(picture.rgb) if self._settings.keep_thumbnails else None,
         )
 
     def encode(self, pictures: Sequence[Picture]) -> list[NewImage | UnusableOutput]:
@@ -161,4 +164,5 @@ def _new_image(
             for part, answer in prepared
             if isinstance(answer, Encoding)
         ),
+        thumbnail=picture.thumbnail,
     )

@@ -6,7 +6,7 @@ last number until its commit: BEGIN IMMEDIATE in SQLite, an advisory lock in Pos
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from sqlite3 import SQLITE_BUSY
+from sqlite3 import SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_NOTADB
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteError
 from time import monotonic, sleep
@@ -28,6 +28,8 @@ LOCK_WAIT = 30
 """Seconds that a writer waits for the ones before it, and a connection for its server."""
 _LOG_LOCK = 7_204_319  # arbitrary, next to the key that migrations/env.py takes
 _MODE = "lookalike_begin"  # execution option: how _begin_sqlite begins
+_DAMAGED = {SQLITE_CORRUPT, SQLITE_NOTADB}
+_PRIMARY = 0xFF  # what of SQLite's code tells the kind of error; the rest tells more of it
 
 
 def make_engine(url: URL) -> Engine:
@@ -109,11 +111,21 @@ def unavailable_when_failing(url: URL) -> Iterator[None]:
         # sqlite3 reports a damaged file, or one that is no database, as a bare DatabaseError
         if not failed and type(error) is not DatabaseError:
             raise
-        reason = str(getattr(error, "orig", None) or error).strip()
+        cause = getattr(error, "orig", None) or error
+        reason = " ".join(str(cause).split()).removesuffix(".")  # libpq's have several lines
         raise DatabaseUnavailable(
-            f"The database {location(url)} cannot be used now: {reason}. Check that it is running "
-            "and that no other program keeps it locked, then try again."
+            f"The database {location(url)} cannot be used now ({reason}). {_advice(cause)}"
         ) from error
+
+
+def _advice(cause: BaseException) -> str:
+    """Say what to do about a failure of the database."""
+    if getattr(cause, "sqlite_errorcode", 0) & _PRIMARY in _DAMAGED:
+        return "Its file is damaged or no database: restore it from a backup."
+    return (
+        "Check that it is running, that its disk is not full and that no other program keeps it "
+        "locked, then try again."
+    )
 
 
 def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
@@ -126,7 +138,8 @@ def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
 
 def _switch_to_wal(connection: SqliteConnection) -> None:
     """Set the journal's mode, which the file keeps; SQLite does not wait for the lock by itself."""
-    give_up = monotonic() + LOCK_WAIT
+    wait_ms: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]  # the URL's or ours
+    give_up = monotonic() + wait_ms / 1000
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")

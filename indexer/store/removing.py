@@ -5,25 +5,28 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import delete, exists, or_, select, update
 
 from indexer.store.edits import Edits
+from indexer.store.entry_conditions import ACTIVE
 from indexer.store.models import (
     ClassificationRow,
+    DecisionRow,
     EmbeddingRow,
     EntryRow,
     ImageRow,
     PartRow,
     QuarantineRow,
     SourceRow,
+    ThumbnailRow,
 )
 from indexer.store.parameters import chunks, possible_ids, uri_digest
 from indexer.store.rows import ERASED
-from indexer.store.values import CloseOutcome, Walk
+from indexer.store.values import CloseOutcome, RemovedBy, Walk
 
 
 class Removing(Edits):
     """What takes from the gallery; `Writer` has the rest."""
 
     def remove_images(self, ids: Iterable[int]) -> int:
-        """Remove images, their sources and their entries; return how many were active.
+        """Remove images, their sources, entries and thumbnails; return how many were active.
 
         Ids that no active image has are passed over.
         """
@@ -35,24 +38,24 @@ class Removing(Edits):
             sources = self._ids_where(
                 SourceRow, SourceRow.image_id.in_(active), SourceRow.closed_at.is_(None)
             )
-            entries = self._ids_where(
-                EntryRow, EntryRow.image_id.in_(active), EntryRow.removed_at.is_(None)
-            )
+            entries = self._ids_where(EntryRow, EntryRow.image_id.in_(active), ACTIVE)
             self._set(ImageRow, active, removed_at=self._now)
             self._set(SourceRow, sources, closed_at=self._now)
-            self._set(EntryRow, entries, removed_at=self._now)
             self._log("image", "removed", active)
-            self._log("entry", "removed", entries)
+            self._remove_entries(entries, RemovedBy.USER)
+            # Pixels, unlike fingerprints, are not kept of what is out of sight.
+            self._connection.execute(delete(ThumbnailRow).where(ThumbnailRow.image_id.in_(active)))
             removed += len(active)
         return removed
 
     def purge_images(self, ids: Iterable[int]) -> int:
         """Erase images, removed ones too, as the law may ask; return how many were erased.
 
-        Embeddings, class probabilities, parts, fingerprints, sizes, sources with all that manifests
-        said of them, and those sources in quarantine: all are deleted. Id, SHA-256 and the moments
-        of adding, removing and purging stay as the proof; so do the log and the entries removed
-        from banks. What is purged already is passed over.
+        Embeddings, class probabilities, parts, thumbnails, fingerprints, sizes, sources with all
+        that manifests said of them, and those sources in quarantine: all are deleted, as is the PDQ
+        that decisions on the same bytes remember. Id, SHA-256 and the moments of adding, removing
+        and purging stay as the proof; so do the log and the entries removed from banks. What is
+        purged already is passed over.
 
         `Store.scrub` afterwards clears the database's own files of it. Snapshots of views keep the
         vectors until they are written anew.
@@ -66,7 +69,8 @@ class Removing(Edits):
             self.remove_images(doomed)
             self._log("image", "removed", hidden)  # so that views, too, erase what they only hid
             self._forget_sources(doomed)
-            for table in (EmbeddingRow, ClassificationRow, PartRow):
+            self._forget_queries(doomed)
+            for table in (EmbeddingRow, ClassificationRow, PartRow, ThumbnailRow):
                 self._connection.execute(delete(table).where(table.image_id.in_(doomed)))
             self._set(ImageRow, doomed, **ERASED, purged_at=self._now)
             erased += len(doomed)
@@ -94,6 +98,15 @@ class Removing(Edits):
         removed = self.remove_images(orphans) if remove_orphans else 0
         return CloseOutcome(closed=closed, orphaned=len(orphans), removed=removed)
 
+    def close_sources_at(self, uris: Iterable[str]) -> None:
+        """Close the open sources of these URIs; their images stay in the gallery."""
+        for digests in chunks(map(uri_digest, uris)):
+            self.close_sources(
+                self._ids_where(
+                    SourceRow, SourceRow.uri_sha256.in_(digests), SourceRow.closed_at.is_(None)
+                )
+            )
+
     def mark_walked(self, walk: Walk, uris: Iterable[str]) -> None:
         """Note that a walk met these sources, whether they could be read or not."""
         for digests in chunks(map(uri_digest, uris)):
@@ -118,3 +131,10 @@ class Removing(Edits):
         digests = select(SourceRow.uri_sha256).where(of_images)
         self._connection.execute(delete(QuarantineRow).where(QuarantineRow.uri_sha256.in_(digests)))
         self._connection.execute(delete(SourceRow).where(of_images))
+
+    def _forget_queries(self, image_ids: Sequence[int]) -> None:
+        """Erase the PDQ that decisions on queries of these very bytes remember."""
+        digests = select(ImageRow.sha256).where(ImageRow.id.in_(image_ids))
+        self._connection.execute(
+            update(DecisionRow).where(DecisionRow.query_sha256.in_(digests)).values(query_pdq=None)
+        )

@@ -39,6 +39,13 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Ended(Done):
+    """How a command ended, whichever way that is."""
+
+    code: int
+
+
+@dataclass(frozen=True)
 class Index:
     """An index of its own: a home folder and, unless it is SQLite's, a database URL."""
 
@@ -80,6 +87,12 @@ class Index:
         )
 
     def run_here(self, *arguments: object, code: int = 0) -> Done:
+        """Run a command within this process and hold it to an exit code."""
+        ended = self.end_here(*arguments)
+        assert ended.code == code, f"exit {ended.code}\n{ended.stdout}\n{ended.stderr}"
+        return Done(ended.stdout, ended.stderr)
+
+    def end_here(self, *arguments: object) -> Ended:
         """Run a command within this process, where libraries and models are loaded only once.
 
         Logging stays as the test run has it: it belongs to the whole process.
@@ -92,8 +105,7 @@ class Index:
             result = CliRunner().invoke(app, [*map(str, arguments)], env=ours | self.environment)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
-        assert result.exit_code == code, f"exit {result.exit_code}\n{result.output}"
-        return Done(result.stdout, result.stderr)
+        return Ended(result.stdout, result.stderr, result.exit_code)
 
     @contextmanager
     def serve(self) -> Iterator[httpx.Client]:

@@ -20,6 +20,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from uuid import uuid4
 
 from support.commands import Index
+from support.deaths import Death
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
@@ -114,6 +115,11 @@ class Forked:
         code = self.wait()
         assert code == KILLED, f"it had ended before, with exit code {code}\n{self.stderr}"
 
+    def die(self, death: Death) -> None:
+        """Wait until it has died as it was to: anything else fails."""
+        code = self.wait()
+        assert (code, self.stderr.strip().rpartition("\n")[2]) == (KILLED, str(death)), self.stderr
+
     def interrupt(self) -> None:
         """Press Ctrl-C."""
         assert self.process.pid is not None
@@ -134,7 +140,7 @@ class Forked:
 
 
 def start(
-    index: Index, *arguments: object, gate: Barrier | None = None, deadly_write: int = 0
+    index: Index, *arguments: object, gate: Barrier | None = None, death: Death | None = None
 ) -> Forked:
     """Start a command.
 
@@ -145,9 +151,8 @@ def start(
         The command's.
     gate : Barrier, optional
         Where to wait for others before beginning.
-    deadly_write : int
-        Which call of fsync or rename the process is killed at, instead of making it: the first is
-        1; 0 is none. SQLite's own, made in C, do not count.
+    death : Death, optional
+        When it kills itself; if that moment never comes, it ends as ever.
     """
     folder = index.home.parent / "output"
     folder.mkdir(exist_ok=True)
@@ -160,7 +165,7 @@ def start(
             [str(argument) for argument in arguments],
             (output, errors),
             gate,
-            deadly_write,
+            death,
         ),
         daemon=True,
     )
@@ -175,7 +180,7 @@ def _run(
     arguments: Sequence[str],
     streams: tuple[Path, Path],
     gate: Barrier | None,
-    deadly_write: int,
+    death: Death | None,
 ) -> None:
     """Be the command."""
     os.environ.clear()
@@ -185,24 +190,11 @@ def _run(
         os.dup2(opened, stream.fileno())
         os.close(opened)
     os.nice(5)  # so that the test which watches it, and ends it in time, comes first
-    if deadly_write:
-        countdown = iter(range(deadly_write - 1, -1, -1))
-        os.fsync = _deadly(os.fsync, countdown)
-        os.rename = _deadly(os.rename, countdown)
+    if death is not None:
+        death.arm()
     if gate is not None:
         gate.wait()
 
     from search_api.cli import app  # noqa: PLC0415 -- the environment has to be set before
 
     app(list(arguments), prog_name="lookalike")
-
-
-def _deadly(call: Callable[..., Any], countdown: Any) -> Callable[..., Any]:
-    """Kill the process when the countdown ends, as `kill -9` from outside does."""
-
-    def counted(*arguments: Any, **options: Any) -> Any:
-        if next(countdown) == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*arguments, **options)
-
-    return counted

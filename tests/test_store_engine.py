@@ -1,0 +1,75 @@
+"""How long databases are waited for, and how their failures are told."""
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from indexer.errors import DatabaseUnavailable
+from indexer.store import open_store, upgrade
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_timeout_of_a_sqlite_url_wins_over_ours(database_url: str) -> None:
+    with open_store(database_url) as store, store.writer():
+        begun = time.monotonic()
+        with (
+            open_store(f"{database_url}?timeout=0.2") as hasty,
+            pytest.raises(DatabaseUnavailable, match=r"\(database is locked\)"),
+            hasty.writer(),
+        ):
+            pass
+        assert 0.2 <= time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_timeout_of_a_sqlite_url_holds_for_the_switch_to_wal_and_for_migrations(
+    database_url: str,
+) -> None:
+    file = database_url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        begun = time.monotonic()
+        with pytest.raises(DatabaseUnavailable, match="locked"):
+            open_store(f"{database_url}?timeout=0.2")
+        other.rollback()
+        upgrade(database_url)  # so that there is nothing to do but to wait for the lock
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseUnavailable, match="locked"):
+            upgrade(f"{database_url}?timeout=0.2")
+        assert time.monotonic() - begun < 10
+
+
+def test_what_libpq_says_in_several_lines_is_told_in_one(tmp_path: Path) -> None:
+    nowhere = f"postgresql://postgres@/lookalike?host={tmp_path}"
+    with pytest.raises(psycopg.OperationalError) as several, psycopg.connect(nowhere):
+        pass
+    assert "\n" in str(several.value).strip()
+
+    with pytest.raises(
+        DatabaseUnavailable, match=r"cannot be used now \(conn.*\?\)\. Check"
+    ) as told:
+        open_store(nowhere)
+
+    assert "\n" not in str(told.value)
+    assert " ".join(str(several.value).split()) in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"no database at all " * 500, "not a database"), (None, "malformed")],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_damaged_sqlite_is_to_be_restored_rather_than_tried_again(
+    database_url: str, content: bytes | None, reason: str
+) -> None:
+    file = Path(database_url.removeprefix("sqlite:///"))
+    whole = file.read_bytes()
+    file.write_bytes(content or whole[:4096] + bytes(len(whole) - 4096))
+    with pytest.raises(DatabaseUnavailable, match=reason) as told:
+        open_store(database_url)
+    assert str(told.value).endswith("restore it from a backup.")
