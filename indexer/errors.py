@@ -8,6 +8,8 @@
     - UnreadableImage       the bytes are not an image that we can decode
     - ImageTooLarge         more bytes, pixels or frames than the settings allow
     - InvalidName           a bank's name is not one we accept
+    - InvalidFingerprint    the text is no fingerprint of the kind it should be
+      * EmptyFingerprint    a fingerprint of no content at all, which matches by accident
     - InvalidModel          a model reference or directory that cannot be used
     - UnexportableModel     a model that ONNX Runtime cannot run as torch does
     - UnusableOutput        the model gave no finite probabilities or embedding for an image
@@ -17,6 +19,7 @@
     - BankMismatch          the bank exists with another kind
     - SchemaMismatch        the database's schema is not this version's
     - SnapshotMismatch      a snapshot does not fit its manifest or its log
+    - CardMismatch          a threshold card was calibrated for another embedding space
   x NotFoundError           no such image, bank or model
     - IndexNotInitialised   the database holds no tables yet
   x UnavailableError        nothing is wrong with the request; try again later
@@ -24,6 +27,7 @@
     - ViewNotReady          the vector view has not caught up yet
     - SnapshotNotWritten    a view could not be written to disk
     - ExportNotWritten      an exported model could not be written to disk
+    - ListNotWritten        a list of fingerprints could not be written to disk
 """
 
 
@@ -75,6 +79,18 @@ class InvalidName(InputError):
     """A bank's name is not one we accept."""
 
     code = "invalid_name"
+
+
+class InvalidFingerprint(InputError):
+    """The text is no fingerprint of the kind it should be."""
+
+    code = "invalid_fingerprint"
+
+
+class EmptyFingerprint(InvalidFingerprint):
+    """A fingerprint of no content at all, which matches by accident."""
+
+    code = "empty_fingerprint"
 
 
 class InvalidModel(InputError):
@@ -158,6 +174,21 @@ class SnapshotMismatch(MismatchError):
     code = "snapshot_mismatch"
 
 
+class CardMismatch(MismatchError):
+    """A threshold card was calibrated for another embedding space."""
+
+    code = "card_mismatch"
+
+    def __init__(self, *, card_id: int, expected: int | None, got: int) -> None:
+        super().__init__(
+            f"Threshold card {card_id} was calibrated for embedding space {got}, similarities are "
+            f"measured in space {expected}. Run `lookalike threshold calibrate` in this space."
+        )
+        self.card_id = card_id
+        self.expected = expected
+        self.got = got
+
+
 class NotFoundError(LookalikeError):
     """No such image, bank or model."""
 
@@ -200,3 +231,9 @@ class ExportNotWritten(UnavailableError):
     """An exported model could not be written to disk."""
 
     code = "export_not_written"
+
+
+class ListNotWritten(UnavailableError):
+    """A list of fingerprints could not be written to disk; what is there already is untouched."""
+
+    code = "list_not_written"

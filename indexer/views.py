@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from indexer.settings import Settings
-from indexer.store import EmbeddingFeed, PdqFeed, Store
+from indexer.store import EmbeddingFeed, EntryPdqFeed, PdqFeed, Store
 from indexer.types import Space
 from indexer.vectors import SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
@@ -13,14 +13,16 @@ from indexer.vectors.faiss_index import FloatIndex
 from indexer.vectors.inventory import ViewFiles, read_inventory
 from indexer.vectors.snapshots import remove_view
 
-_NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?")  # "pdq" alone by earlier versions
+_NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?|entries")
+"""What a view may be called; "pdq" alone was, by earlier versions."""
 
 
 class Views(NamedTuple):
     """The views that nominate candidates."""
 
-    embeddings: VectorView
-    pdqs: VectorView
+    embeddings: VectorView  # of images
+    pdqs: VectorView  # of images
+    entries: VectorView  # of bank entries that are bare PDQ hashes; its keys are their ids
 
 
 def open_views(store: Store, space: Space, settings: Settings, *, from_log: bool = False) -> Views:
@@ -35,7 +37,7 @@ def open_views(store: Store, space: Space, settings: Settings, *, from_log: bool
     from_log : bool
         Whether to start with nothing, passing over all snapshots.
     """
-    embeddings, pdqs = view_names(space, settings)
+    embeddings, pdqs, entries = view_names(space, settings)
     policy = SnapshotPolicy(settings.snapshot_every, settings.snapshot_seconds)
     return Views(
         VectorView.open(
@@ -52,12 +54,19 @@ def open_views(store: Store, space: Space, settings: Settings, *, from_log: bool
             policy,
             from_log=from_log,
         ),
+        VectorView.open(
+            settings.views_folder / entries,
+            EntryPdqFeed(store),
+            BinaryIndex,
+            policy,
+            from_log=from_log,
+        ),
     )
 
 
-def view_names(space: Space, settings: Settings) -> tuple[str, str]:
-    """Name the views of a space: embeddings, PDQ. What decides on their content is in the name."""
-    return f"embedding-{space.fingerprint[:16]}", f"pdq-{settings.pdq_min_quality}"
+def view_names(space: Space, settings: Settings) -> tuple[str, str, str]:
+    """Name the views: embeddings, PDQ, entries. What decides on their content is in the name."""
+    return f"embedding-{space.fingerprint[:16]}", f"pdq-{settings.pdq_min_quality}", "entries"
 
 
 def rebuild_views(store: Store, space: Space, settings: Settings) -> list[Path]:

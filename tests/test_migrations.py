@@ -17,8 +17,8 @@ from indexer.errors import (
 from indexer.store import Arrival, check, current, open_store, upgrade
 from indexer.store.migrate import configuration
 from indexer.store.models import REVISION
-from indexer.types import KnownSource, Pdq, SourceStamp
-from support.catalog import add, bind
+from indexer.types import BankKind, KnownSource, Pdq, SourceStamp
+from support.catalog import add, bare_pdq, bind
 
 
 def execute(url: str, statement: str) -> None:
@@ -78,7 +78,13 @@ def test_upgrading_keeps_what_the_catalog_holds(empty_database_url: str) -> None
         "sources VALUES (1, 7, '/a.png', {blob}, 5, 1234567890, {moment}, NULL)",
         "embeddings VALUES (7, 1, {blob})",
         "classifications VALUES (7, 1, 'photo', '{{\"photo\": 1.0}}')",
+        "banks VALUES (3, 'unsafe', 'block', {moment})",
+        "entries VALUES (4, 3, 7, {moment}, {moment})",
+        "entries VALUES (5, 3, 7, {moment}, NULL)",
         "changes VALUES (1, 'image', 7, 'added', {moment})",
+        "changes VALUES (2, 'bank', 3, 'added', {moment})",
+        "changes VALUES (3, 'entry', 4, 'removed', {moment})",
+        "changes VALUES (4, 'entry', 5, 'added', {moment})",
     ):
         execute(url, "INSERT INTO " + row.format(**values))
     for _ in range(2):
@@ -92,6 +98,11 @@ def test_upgrading_keeps_what_the_catalog_holds(empty_database_url: str) -> None
             assert (record.pdq, record.sources) == (Pdq(bytes(32), 99), ("/a.png",))
             [source] = catalog.connection.execute(text("SELECT size, version FROM sources"))
             assert tuple(source) == (5, "1234567890")
+            assert [entry.id for entry in record.entries] == [5]
+            bank = catalog.bank("unsafe")
+            assert (bank.kind, bank.entry_count, bank.enabled) == (BankKind.BLOCK, 1, True)
+            assert catalog.entry(5).image_id == 7
+            assert catalog.integrity(sample=0) == []
         command.downgrade(configuration(url), "202611230001")
 
 
@@ -109,6 +120,54 @@ def test_the_database_itself_refuses_half_an_image(database_url: str, statement:
         add(store, bind(store), 1)
     with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError), match="ck_images"):
         execute(database_url, statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE entries SET image_id = NULL",
+        "UPDATE entries SET fingerprint_kind = 'pdq'",
+        "UPDATE entries SET image_id = NULL, fingerprint_kind = 'sha1', fingerprint = {whole}",
+        "UPDATE entries SET image_id = NULL, fingerprint_kind = 'pdq', fingerprint = {half}",
+        "UPDATE entries SET image_id = NULL, fingerprint_kind = 'md5', fingerprint = {whole}",
+        "UPDATE entries SET image_id = NULL, fingerprint = {whole}",
+        "UPDATE entries SET removed_at = created_at",
+        "UPDATE entries SET removed_by = 'user'",
+        "UPDATE entries SET removed_at = created_at, removed_by = 'nobody'",
+        "UPDATE entries SET disabled_reason = 'boredom'",
+        "UPDATE banks SET severity = 'dire'",
+        "UPDATE banks SET kind = 'grey'",
+        "UPDATE changes SET operation = 'lost'",
+    ],
+)
+def test_the_database_itself_refuses_a_malformed_entry(database_url: str, statement: str) -> None:
+    with open_store(database_url) as store:
+        with store.writer() as writer:
+            bank = writer.create_bank("unsafe", BankKind.BLOCK)
+        add(store, bind(store), 1, bank_id=bank.id)
+    blob = r"'\x{}'" if database_url.startswith("postgres") else "x'{}'"
+    statement = statement.format(whole=blob.format("ab" * 32), half=blob.format("ab" * 16))
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError), match=r"ck_\w+"):
+        execute(database_url, statement)
+
+
+def test_going_back_keeps_images_in_banks_and_loses_bare_fingerprints(database_url: str) -> None:
+    with open_store(database_url) as store:
+        with store.writer() as writer:
+            kept, gone = (writer.create_bank(n, BankKind.BLOCK) for n in ("kept", "gone"))
+            writer.add_fingerprint(kept.id, bare_pdq(1))
+        [image_id] = add(store, bind(store), 1, bank_id=kept.id)
+        with store.writer() as writer:
+            writer.add_entries(gone.id, [image_id])
+            writer.edit_bank("kept", enabled=False)
+            writer.remove_bank("gone")
+    command.downgrade(configuration(database_url), "202611240001")
+    upgrade(database_url)
+    with open_store(database_url) as store, store.reader() as catalog:
+        [bank] = catalog.banks()
+        [entry] = catalog.image(image_id).entries
+        assert (bank.name, bank.entry_count, bank.enabled) == ("kept", 1, True)
+        assert (entry.bank, entry.image_id) == ("kept", image_id)
 
 
 def test_going_back_keeps_the_images_without_parts_and_purged_ones(database_url: str) -> None:

@@ -161,7 +161,7 @@ def test_a_further_source_and_entry_join_a_known_image(
     assert outcome == AddOutcome(duplicates=1, sources=1, entries=1)
     with store.reader() as catalog:
         assert catalog.image(image_id).sources == ("/pictures/1.jpg", "/pictures/copy.jpg")
-        assert catalog.entry_image_ids().tolist() == [image_id]
+        assert catalog.entry_image_ids(None, datetime.now(UTC)).tolist() == [image_id]
 
 
 def test_a_source_of_no_image_is_refused(store: Store) -> None:
@@ -246,7 +246,7 @@ def test_a_removed_image_is_gone_with_its_sources_and_entries(
         assert [record.id for record in catalog.list_images()] == [kept]
         assert catalog.ids_by_sha256([new_image(2).sha256]) == {}
         assert catalog.known_sources(["/pictures/2.jpg"]) == {}
-        assert catalog.entry_image_ids().tolist() == [kept]
+        assert catalog.entry_image_ids(None, datetime.now(UTC)).tolist() == [kept]
         assert catalog.bank("unsafe").entry_count == 1
         with pytest.raises(NotFoundError, match=f"No image {removed} "):
             catalog.image(removed)
@@ -303,7 +303,7 @@ def test_a_mistyped_bank_is_answered_with_the_nearest_name(store: Store, bank: B
             with pytest.raises(NotFoundError, match=f"Did you mean {bank.name}"):
                 catalog.bank(name)
         with pytest.raises(NotFoundError, match="lookalike bank list"):
-            catalog.entry_image_ids(["unsafe", "other"])
+            catalog.entry_image_ids(["unsafe", "other"], datetime.now(UTC))
 
 
 def test_entries_are_made_once(store: Store, space: Space, bank: Bank) -> None:
@@ -341,7 +341,7 @@ def test_entries_can_be_read_by_bank(store: Store, space: Space, bank: Bank) -> 
             (["fine", "unsafe"], [first, second]),
             ([], []),
         ]:
-            found = catalog.entry_image_ids(names)
+            found = catalog.entry_image_ids(names, datetime.now(UTC))
             assert found.tolist() == expected
             assert found.dtype == np.int64
         assert [record.id for record in catalog.list_images(bank="fine")] == [second]

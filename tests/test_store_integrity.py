@@ -55,7 +55,12 @@ def test_an_empty_catalog_has_no_problems(store: Store) -> None:
         ("UPDATE embeddings SET part = 5 WHERE part = 1", "embeddings belong to no part"),
         ("UPDATE embeddings SET vector = images.sha256 || vector FROM images", "not 32 bytes"),
         ("UPDATE embeddings SET vector = images.sha256 FROM images", "not of unit length"),
-        ("UPDATE entries SET removed_at = NULL", "entries are active although"),
+        ("UPDATE entries SET removed_at = NULL, removed_by = NULL", "entries are active although"),
+        ("UPDATE banks SET removed_at = created_at", "entries are active although their bank"),
+        (
+            "UPDATE entries SET removed_at = created_at, removed_by = 'user' WHERE id = 1",
+            "1 entries are not what the log says of them; the first is entry 1",
+        ),
         ("UPDATE sources SET closed_at = NULL", "1 sources are open although .* image 2"),
         ("UPDATE sources SET image_id = 3", "purged images are not erased wholly; .* image 3"),
         ("UPDATE images SET width = 7 WHERE id = 3", "purged images are not erased"),

@@ -17,10 +17,11 @@ from indexer.upkeep.repair import NO_EMBEDDING, Repair, repair
 from indexer.upkeep.status import read_status
 from indexer.upkeep.verification import verify
 from indexer.views import open_views, rebuild_views, write_snapshots
-from support.catalog import FINGERPRINT, add, bind, new_image
+from support.catalog import FINGERPRINT, add, bare_pdq, bind, new_image
 
 IMAGES = 40
-OLDER = 1 + 2 * IMAGES  # changes in the older snapshot: the bank, images, entries
+HASHES = 5
+OLDER = 1 + HASHES + 2 * IMAGES  # changes in the older snapshot: the bank, hashes, images, entries
 
 
 @pytest.fixture
@@ -38,10 +39,13 @@ def ids(store: Store, space: Space, settings: Settings) -> list[int]:
     """Fill an index, take some images out again, and write two snapshots of each view."""
     with store.writer() as writer:
         bank = writer.create_bank("unsafe", BankKind.BLOCK)
+        for seed in range(HASHES):
+            writer.add_fingerprint(bank.id, bare_pdq(seed))
     ids = add(store, space, *range(IMAGES), bank_id=bank.id, frames=1)
     write_snapshots(store, space, settings)
     with store.writer() as writer:
         writer.remove_images(ids[:2])
+        writer.remove_entries([1])  # a hash
     write_snapshots(store, space, settings)
     return ids
 
@@ -80,7 +84,11 @@ def test_a_sound_index_has_no_problems_and_nothing_to_mend(
     report = verify(store, settings)
     assert report.problems == ()
     assert (report.images, report.compared) == (IMAGES - 2, IMAGES - 2)
-    assert [view.vectors for view in report.views] == [2 * (IMAGES - 2), 2 * (IMAGES - 2)]
+    assert [view.vectors for view in report.views] == [
+        2 * (IMAGES - 2),
+        2 * (IMAGES - 2),
+        HASHES - 1,
+    ]
     assert {view.watermark for view in report.views} == {report.changes}
     assert mend(store, settings) == Repair(dry_run=False, mended=(), left=(), advice=())
     assert view_files(settings) == before
@@ -124,6 +132,7 @@ def flip_a_bit(path: Path) -> None:
         (flip_a_bit, "pdq-*/snapshot-*", "manifest.json"),
         (flip_a_bit, f"embedding-*/snapshot-{OLDER:020d}", "*.faiss"),
         (Path.unlink, "pdq-*/snapshot-*", "*.keys.npy"),
+        (flip_a_bit, "entries/snapshot-*", "*.faiss"),
     ],
 )
 def test_a_damaged_snapshot_is_named_and_replaced(
@@ -147,8 +156,8 @@ def test_deleted_views_are_no_problem_and_repair_writes_them(
 ) -> None:
     shutil.rmtree(settings.views_folder)
     assert problems(store, settings) == ()
-    assert len(mend(store, settings).mended) == 2
-    assert len(list(settings.views_folder.glob("*/snapshot-*"))) == 2
+    assert len(mend(store, settings).mended) == 3
+    assert len(list(settings.views_folder.glob("*/snapshot-*"))) == 3
     assert mend(store, settings).mended == ()
 
 
@@ -169,9 +178,9 @@ def test_snapshots_of_another_log_are_named_and_replaced(
     add(other_store, other_space, *range(500, 505))
     write_snapshots(other_store, other_space, settings)
     found = problems(store, settings)
-    assert len(found) == 2
+    assert len(found) == 3
     assert all("log_id" in problem for problem in found)
-    assert len(mend(store, settings).mended) == 2
+    assert len(mend(store, settings).mended) == 3
     assert problems(store, settings) == ()
 
 
@@ -287,6 +296,22 @@ def test_images_that_the_log_forgot_are_told_to_it_again(
     assert ids[0] in open_and_catch_up(store, space, settings)
 
 
+def test_entries_that_the_log_forgot_are_told_to_it_again(
+    store: Store, space: Space, settings: Settings, ids: list[int]
+) -> None:
+    assert ids
+    execute(store, "UPDATE entries SET removed_at = NULL, removed_by = NULL WHERE id = 1")
+    found = problems(store, settings)
+    assert any("1 entries are not what the log says" in problem for problem in found)
+    assert any("The view entries lacks 1 entries, the first is 1" in problem for problem in found)
+    report = mend(store, settings)
+    assert any("1 entries are not what the log says" in sentence for sentence in report.mended)
+    assert problems(store, settings) == ()
+    view = open_views(store, space, settings).entries
+    view.catch_up()
+    assert view.index.keys().tolist() == [*range(1, HASHES + 1)]
+
+
 def open_and_catch_up(store: Store, space: Space, settings: Settings) -> list[int]:
     view = open_views(store, space, settings).embeddings
     view.catch_up()
@@ -326,10 +351,11 @@ def test_status_tells_how_far_views_are_and_what_all_takes(
 ) -> None:
     add(store, space, 1000)
     status = read_status(store, settings)
-    embeddings, pdqs = status.views
+    embeddings, pdqs, entries = status.views
     assert embeddings.name == f"embedding-{FINGERPRINT[:16]}"
     assert (embeddings.lag, embeddings.vectors) == (1, 2 * (IMAGES - 2))
     assert (pdqs.watermark, pdqs.snapshots) == (status.counts.changes - 1, 2)
+    assert (entries.name, entries.lag, entries.vectors) == ("entries", 1, HASHES - 1)
     on_disk = {path.stat().st_ino: path.stat().st_size for path in view_files(settings)}
     assert status.views_bytes == sum(on_disk.values())
     assert status.database_bytes > 10_000

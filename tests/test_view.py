@@ -33,8 +33,11 @@ POLICY = SnapshotPolicy(NEVER, NEVER)
 class MemoryFeed:
     """A log in memory: change i + 1 says which key changed, the state says what it has now."""
 
+    subject = "image"
+
     def __init__(self, log_id: str = "log-1") -> None:
         self.log_id = log_id
+        self.era = "first"
         self.changes: list[int] = []
         self.state: dict[int, NDArray[Any]] = {}
         self.purged: set[int] = set()
@@ -60,6 +63,11 @@ class MemoryFeed:
 
     def head(self) -> int:
         return len(self.changes)
+
+    def mark(self, number: int) -> str | None:
+        if number > self.head():
+            return None
+        return f"{self.era} {self.changes[number - 1]}" if number else ""
 
     def read(self, after: int, limit: int) -> VectorChanges:
         self.reads += 1
@@ -194,6 +202,9 @@ def test_a_binary_view_survives_a_round_trip(tmp_path: Path) -> None:
     class BitFeed(MemoryFeed):
         def head(self) -> int:
             return 50
+
+        def mark(self, number: int) -> str | None:
+            return str(number) if number else ""
 
         def read(self, after: int, limit: int) -> VectorChanges:
             keys = np.arange(after, min(50, after + limit))
@@ -383,6 +394,17 @@ def test_a_snapshot_ahead_of_the_log_is_refused_and_replaced(
     assert_opens_quietly(tmp_path, older, at=20)
 
 
+def test_a_snapshot_of_a_database_that_was_restored_and_written_to_again_is_refused(
+    tmp_path: Path, feed: MemoryFeed
+) -> None:
+    snapshot_of(tmp_path, feed)
+    feed.era = "after the restore"
+    feed.put(5000)
+    view = assert_rebuilds_with_a_warning(tmp_path, feed, "went back to an older state")
+    view.snapshot()
+    assert_opens_quietly(tmp_path, feed, at=feed.head())
+
+
 def test_a_snapshot_under_another_ones_name_is_refused(tmp_path: Path, feed: MemoryFeed) -> None:
     path = snapshot_of(tmp_path, feed)
     path.rename(path.with_name(f"snapshot-{5:020d}"))
@@ -400,6 +422,16 @@ def test_a_log_that_went_back_is_an_error(tmp_path: Path, feed: MemoryFeed) -> N
     view = open_view(tmp_path, feed)
     view.catch_up()
     del feed.changes[-1]
+    with pytest.raises(SnapshotMismatch, match="older state"):
+        view.catch_up()
+
+
+def test_a_log_that_went_back_and_on_again_is_an_error(tmp_path: Path, feed: MemoryFeed) -> None:
+    view = open_view(tmp_path, feed)
+    view.catch_up()
+    feed.era = "after the restore"
+    assert view.catch_up() == 0  # as long as before: nothing to apply, nothing to compare
+    feed.put(5000)
     with pytest.raises(SnapshotMismatch, match="older state"):
         view.catch_up()
 

@@ -4,37 +4,71 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.options import AsJson, ModelReference, load
+from indexer.cli import entries, exchange, withdrawing
+from indexer.cli.entries import BankName
+from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json, print_table
-from indexer.types import BankKind
+from indexer.types import Bank, BankKind, Severity
 
-app = typer.Typer(no_args_is_help=True, help="Make banks of reference images.")
+app = typer.Typer(no_args_is_help=True, help="Make banks of reference images and fingerprints.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The bank's name.")]
+Category = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="What it is about, such as csam or spam.")
+]
+Gravity = Annotated[
+    Severity | None, typer.Option("--severity", help="How grave it is to match the bank.")
+]
+Notes = Annotated[str | None, typer.Option(metavar="TEXT", help="Anything worth knowing.")]
+Owner = Annotated[str | None, typer.Option(metavar="TEXT", help="Who answers for it.")]
 
 
 @app.command()
-def create(
-    name: Name,
+def create(  # noqa: PLR0913 -- one for each option
+    name: BankName,
     kind: Annotated[
         BankKind, typer.Option(help="block: known unsafe; allow: known benign, excuses a match.")
     ] = BankKind.BLOCK,
+    category: Category = None,
+    severity: Gravity = None,
+    notes: Notes = None,
+    owner: Owner = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Create a bank; one that exists with the same kind is left as it is.
 
-    Example: lookalike bank create known-unsafe
+    Example: lookalike bank create known-unsafe --category spam --severity high
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import BankDetails, open_store  # noqa: PLC0415 -- keeps --help quick
 
+    details = BankDetails(category, severity, notes, owner)
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.writer() as writer:
-        bank = writer.create_bank(name, kind)
-    if as_json:
-        print_json(bank)
-    else:
-        typer.echo(f"Bank {bank.name} ({bank.kind}) has {bank.entry_count} entries.")
+        bank = writer.create_bank(name, kind, details)
+    _print_bank(bank, as_json=as_json)
+
+
+@app.command()
+def edit(
+    name: BankName,
+    category: Category = None,
+    severity: Gravity = None,
+    notes: Notes = None,
+    owner: Owner = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is said of a bank; an empty text takes it back.
+
+    Example: lookalike bank edit known-unsafe --owner Ana --notes ""
+    """
+    from indexer.store import BankDetails, open_store  # noqa: PLC0415 -- keeps --help quick
+
+    details = BankDetails(category, severity, notes, owner)
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.writer() as writer:
+        bank = writer.edit_bank(name, details=details)
+    _print_bank(bank, as_json=as_json)
 
 
 @app.command("list")
@@ -50,42 +84,34 @@ def list_banks(*, as_json: AsJson = False) -> None:
         banks = catalog.banks()
     if as_json:
         print_json(banks)
+        return
+    columns = ["bank", "kind", "entries", "state", "severity", "category", "owner"]
+    rows = [
+        (
+            bank.name,
+            bank.kind,
+            bank.entry_count,
+            "enabled" if bank.enabled else "disabled",
+            bank.severity,
+            bank.category,
+            bank.owner,
+        )
+        for bank in banks
+    ]
+    print_table("Banks", columns, rows)
+
+
+app.command("show")(entries.show)
+app.command("add")(entries.add)
+app.command("disable")(withdrawing.disable)
+app.command("enable")(withdrawing.enable)
+app.command("remove")(withdrawing.remove)
+app.command("import")(exchange.import_lists)
+app.command("export")(exchange.export)
+
+
+def _print_bank(bank: Bank, *, as_json: bool) -> None:
+    if as_json:
+        print_json(bank)
     else:
-        rows = [(bank.name, bank.kind, bank.entry_count) for bank in banks]
-        print_table("Banks", ["bank", "kind", "entries"], rows)
-
-
-@app.command()
-def add(
-    name: Name,
-    what: Annotated[
-        list[str],
-        typer.Argument(metavar="IMAGE...", help="Files, folders, or ids of stored images."),
-    ],
-    model: ModelReference = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Make images entries of a bank; files that the index does not hold yet are added to it.
-
-    Adding an entry twice changes nothing.
-
-    Example: lookalike bank add known-unsafe evidence/ 42
-    """
-    from indexer.cli.adding import add_sources  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
-
-    settings = load(model)
-    ids = [int(item) for item in what if item.isdecimal()]
-    paths = [item for item in what if not item.isdecimal()]
-    with open_store(settings.resolved_database_url) as store:
-        with store.writer() as writer:
-            bank = writer.bank(name)
-            entries = writer.add_entries(bank.id, ids)
-        if paths:
-            add_sources(store, settings, paths, bank, as_json=as_json)
-    if not paths:
-        if as_json:
-            print_json({"bank": bank.name, "entries": entries})
-        else:
-            typer.echo(f"{entries} new entries in bank {bank.name}.")
+        typer.echo(entries.describe(bank))

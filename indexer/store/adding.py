@@ -13,6 +13,7 @@ from indexer.store.models import (
     ImageRow,
     PartRow,
     SourceRow,
+    ThumbnailRow,
 )
 from indexer.store.parameters import chunks, uri_digest
 from indexer.store.records import stored_part
@@ -69,6 +70,7 @@ class Adding(Edits):
         restored = self._restore({ids[digest]: images[digest] for digest in held})
         by_id = {ids[digest]: image for digest, image in images.items()}
         gained = self._add_parts(by_id, held.values(), space)
+        self._add_thumbnails(by_id, held.values())
         reactivated = self._reactivate(held.values())
         self._log("image", "added", sorted({*gained, *reactivated}))
         added = len(new) + len(reactivated)
@@ -172,6 +174,19 @@ class Adding(Edits):
         self._insert(EmbeddingRow, embedding_rows(unembedded, space))
         self._insert(ClassificationRow, classification_rows(unclassified, space))
         return {part.image_id for part in (*unembedded, *unclassified)}
+
+    def _add_thumbnails(self, images: Mapping[int, NewImage], held: Iterable[int]) -> None:
+        """Keep the thumbnails that came with images; only `held` may have any already."""
+        kept: set[int] = set()
+        for chunk in chunks(held):
+            statement = select(ThumbnailRow.image_id).where(ThumbnailRow.image_id.in_(chunk))
+            kept.update(self._connection.scalars(statement))
+        rows = [
+            {"image_id": image_id, "jpeg": image.thumbnail}
+            for image_id, image in images.items()
+            if image.thumbnail is not None and image_id not in kept
+        ]
+        self._insert(ThumbnailRow, rows)
 
     def _known_parts(self, image_ids: Iterable[int]) -> defaultdict[int, dict[Part, int]]:
         """Return the numbers of the stored parts, by image."""

@@ -1,16 +1,17 @@
-"""Reading the banks: what they are called and what they hold."""
+"""Reading the banks: what they are called, and how many entries they hold."""
 
 import difflib
-from collections.abc import Sequence
+from typing import Any, NoReturn
 
-import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from indexer.errors import NotFoundError
+from indexer.store.entry_conditions import ACTIVE
 from indexer.store.models import OF_BANKS, BankRow, ChangeRow, EntryRow
 from indexer.store.queries import Queries
-from indexer.types import Bank, BankKind
+from indexer.types import Bank, BankKind, Severity
+
+_THERE = BankRow.removed_at.is_(None)
 
 
 class BankQueries(Queries):
@@ -18,72 +19,72 @@ class BankQueries(Queries):
 
     def banks(self) -> list[Bank]:
         """Return all banks by name, with the number of their active entries."""
-        entries = (
-            select(func.count())
-            .select_from(EntryRow)
-            .where(EntryRow.bank_id == BankRow.id, EntryRow.removed_at.is_(None))
-            .scalar_subquery()
-        )
-        statement = select(
-            BankRow.id, BankRow.name, BankRow.kind, BankRow.created_at, entries
-        ).order_by(BankRow.name)
-        return [
-            Bank(bank_id, name, BankKind(kind), created_at, entry_count)
-            for bank_id, name, kind, created_at, entry_count in self._connection.execute(statement)
-        ]
+        return self._banks(_select_banks().order_by(BankRow.name))
 
     def bank(self, name: str) -> Bank:
-        """Return a bank by name.
+        """Return a bank by name, with the number of its active entries, which are counted.
 
         Raises
         ------
         NotFoundError
             There is no such bank; the error names those with a similar name.
         """
-        banks = {bank.name: bank for bank in self.banks()}
-        if name not in banks:
-            near = difflib.get_close_matches(name, banks, n=3)
-            hint = f"Did you mean {' or '.join(near)}? " if near else ""
-            raise NotFoundError(
-                f"There is no bank {name!r}. {hint}`lookalike bank list` shows the banks, "
-                "`lookalike bank create` makes one."
-            )
-        return banks[name]
+        found = self._banks(_select_banks().where(BankRow.name == name))
+        return found[0] if found else self._lack_bank(name)
 
-    def entry_image_ids(self, bank_names: Sequence[str] | None = None) -> NDArray[np.int64]:
-        """Return the ids of the images that are active entries of these banks.
-
-        Parameters
-        ----------
-        bank_names : sequence of str, optional
-            All banks when None.
-
-        Returns
-        -------
-        ndarray of shape (n,), int64
-            Sorted, each once.
+    def bank_id(self, name: str) -> int:
+        """Return the id of a bank, without counting what it holds.
 
         Raises
         ------
         NotFoundError
-            There is no bank of one of the names.
+            There is no such bank; the error names those with a similar name.
         """
-        statement = (
-            select(EntryRow.image_id)
-            .where(EntryRow.removed_at.is_(None))
-            .distinct()
-            .order_by(EntryRow.image_id)
-        )
-        if bank_names is not None:
-            bank_ids = [self.bank(name).id for name in bank_names]
-            statement = statement.where(EntryRow.bank_id.in_(bank_ids))
-        return np.fromiter(self._connection.scalars(statement), np.int64)
+        found = self._connection.scalar(select(BankRow.id).where(BankRow.name == name, _THERE))
+        return self._lack_bank(name) if found is None else found
 
     def last_bank_change(self) -> int:
         """Return the number of the last change of a bank or an entry; 0 when there was none.
 
-        While it stays the same, what the banks hold stays the same.
+        While it stays the same, what the banks hold stays the same; which of it counts is a matter
+        of time as well: `next_entry_moment` says when that changes.
         """
         statement = select(func.max(ChangeRow.number)).where(OF_BANKS)
         number: int | None = self._connection.scalar(statement)
         return number or 0
+
+    def _banks(self, statement: Select[Any]) -> list[Bank]:
+        return [
+            Bank(
+                id=row.id,
+                name=row.name,
+                kind=BankKind(row.kind),
+                created_at=row.created_at,
+                entry_count=row.entry_count,
+                enabled=row.enabled,
+                category=row.category,
+                severity=Severity(row.severity) if row.severity else None,
+                notes=row.notes,
+                owner=row.owner,
+            )
+            for row in self._connection.execute(statement)
+        ]
+
+    def _lack_bank(self, name: str) -> NoReturn:
+        names = self._connection.scalars(select(BankRow.name).where(_THERE)).all()
+        near = difflib.get_close_matches(name, names, n=3)
+        hint = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise NotFoundError(
+            f"There is no bank {name!r}. {hint}`lookalike bank list` shows the banks, "
+            "`lookalike bank create` makes one."
+        )
+
+
+def _select_banks() -> Select[Any]:
+    entries = (
+        select(func.count())
+        .select_from(EntryRow)
+        .where(EntryRow.bank_id == BankRow.id, ACTIVE)
+        .scalar_subquery()
+    )
+    return select(BankRow.__table__, entries.label("entry_count")).where(_THERE)

@@ -2,12 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, func, select
 
 from indexer.errors import NotFoundError
-from indexer.store.bank_queries import BankQueries
+from indexer.store.card_queries import CardQueries
+from indexer.store.decision_queries import DecisionQueries
+from indexer.store.entry_conditions import ACTIVE
+from indexer.store.entry_queries import EntryQueries
+from indexer.store.fingerprint_queries import FingerprintQueries
+from indexer.store.hit_queries import HitQueries
 from indexer.store.integrity import find_problems
+from indexer.store.list_queries import ListQueries
 from indexer.store.mending_queries import MendingQueries
 from indexer.store.models import (
     BankRow,
@@ -22,13 +29,29 @@ from indexer.store.models import (
 from indexer.store.parameters import MAX_ID, chunks, possible_ids
 from indexer.store.quarantine_queries import QuarantineQueries
 from indexer.store.records import read_records
+from indexer.store.retro_queries import RetroQueries
+from indexer.store.sample_queries import SampleQueries
 from indexer.store.selection import select_images
 from indexer.store.source_queries import SourceQueries
+from indexer.store.thumbnail_queries import ThumbnailQueries
 from indexer.store.values import Counts, RemovalQuery, Tombstone
 from indexer.types import ImageRecord, PartKind, Space
 
 
-class Catalog(BankQueries, SourceQueries, QuarantineQueries, MendingQueries):
+class Catalog(
+    EntryQueries,
+    SourceQueries,
+    QuarantineQueries,
+    MendingQueries,
+    DecisionQueries,
+    RetroQueries,
+    HitQueries,
+    CardQueries,
+    SampleQueries,
+    ListQueries,
+    FingerprintQueries,
+    ThumbnailQueries,
+):
     """The catalog within one transaction; `Store.reader` gives it."""
 
     def active_space(self) -> Space | None:
@@ -59,6 +82,13 @@ class Catalog(BankQueries, SourceQueries, QuarantineQueries, MendingQueries):
         """Return the number of the last change; 0 for an empty log."""
         number: int | None = self._connection.scalar(select(func.max(ChangeRow.number)))
         return number or 0
+
+    def change_mark(self, number: int) -> str | None:
+        """Return what changed, how and when, in one line; None for a number not used yet."""
+        change = ChangeRow
+        columns = (change.subject, change.subject_id, change.operation, change.created_at)
+        row = self._connection.execute(select(*columns).where(change.number == number)).first()
+        return f"{row[0]} {row[1]} {row[2]} {row[3].isoformat()}" if row else None
 
     def ids_by_sha256(self, digests: Iterable[bytes]) -> dict[bytes, int]:
         """Return the ids of the active images among these SHA-256 digests (32 bytes each)."""
@@ -92,7 +122,12 @@ class Catalog(BankQueries, SourceQueries, QuarantineQueries, MendingQueries):
         return found[image_id]
 
     def images(
-        self, ids: Iterable[int], space_id: int | None = None, *, with_embedding: bool = False
+        self,
+        ids: Iterable[int],
+        space_id: int | None = None,
+        *,
+        with_embedding: bool = False,
+        at: datetime | None = None,
     ) -> dict[int, ImageRecord]:
         """Return the active images among `ids`, by id, ascending.
 
@@ -104,11 +139,17 @@ class Catalog(BankQueries, SourceQueries, QuarantineQueries, MendingQueries):
             Space of the probabilities and the embedding; the active one by default.
         with_embedding : bool
             Whether the records carry their vectors.
+        at : datetime, optional
+            The moment at which the entries of a record must count; now by default.
         """
         if space_id is None and (space := self.active_space()):
             space_id = space.id
         return read_records(
-            self._connection, possible_ids(ids), space_id, with_embedding=with_embedding
+            self._connection,
+            possible_ids(ids),
+            space_id,
+            with_embedding=with_embedding,
+            at=at or datetime.now(UTC),
         )
 
     def list_images(
@@ -145,7 +186,7 @@ class Catalog(BankQueries, SourceQueries, QuarantineQueries, MendingQueries):
         )
         if bank is not None:
             entries = select(EntryRow.image_id).where(
-                EntryRow.bank_id == self.bank(bank).id, EntryRow.removed_at.is_(None)
+                EntryRow.bank_id == self.bank_id(bank), EntryRow.image_id.is_not(None), ACTIVE
             )
             statement = statement.where(ImageRow.id.in_(entries))
         ids = self._connection.scalars(statement).all()
@@ -169,7 +210,7 @@ class Catalog(BankQueries, SourceQueries, QuarantineQueries, MendingQueries):
         NotFoundError
             There is no such bank.
         """
-        bank_id = None if query.bank is None else self.bank(query.bank).id
+        bank_id = None if query.bank is None else self.bank_id(query.bank)
         return select_images(self._connection, query, bank_id, after_id, limit)
 
     def part_kinds(self, ids: Iterable[int]) -> dict[int, set[PartKind]]:
@@ -218,8 +259,8 @@ class Catalog(BankQueries, SourceQueries, QuarantineQueries, MendingQueries):
                 EmbeddingRow.image_id.in_(active),
             ),
             embeddings_by_space=self._embeddings_by_space(),
-            banks=self._count(BankRow),
-            entries=self._count(EntryRow, EntryRow.removed_at.is_(None)),
+            banks=self._count(BankRow, BankRow.removed_at.is_(None)),
+            entries=self._count(EntryRow, ACTIVE),
             purged=self._count(ImageRow, ImageRow.purged_at.is_not(None)),
             quarantined=sum(by_code.values()),
             quarantined_by_code=by_code,

@@ -1,11 +1,12 @@
 """The log as a view reads it: what the images that it names hold now.
 
-A feed tells states, not events: a change says only which image to look at. Reading a stretch twice,
-or together with later changes of the same images, therefore gives the same view in the end.
+A feed tells states, not events: a change says only what to look at. Reading a stretch twice, or
+together with later changes of the same things, therefore gives the same view in the end.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Executable, Row, Select, func, literal, select
@@ -16,14 +17,17 @@ from indexer.store.models import ChangeRow, EmbeddingRow, ImageRow, PartRow
 from indexer.store.parameters import chunks
 from indexer.store.rows import WHOLE
 from indexer.store.store import Store
-from indexer.types import Keys, VectorCensus, VectorChanges, Vectors
+from indexer.types import Keys, PdqBits, VectorCensus, VectorChanges, Vectors
 
-_Ids = Select[int] | Sequence[int]
-_PURGED = select(ImageRow.id).where(ImageRow.purged_at.is_not(None))
+Ids = Select[int] | Sequence[int]
+"""Ids, or a statement that selects them."""
 
 
-class _Feed:
-    """What both feeds share; satisfies `types.ChangeFeed`."""
+class Feed(ABC):
+    """What all feeds share; satisfies `types.ChangeFeed`."""
+
+    subject: ClassVar[str] = "image"
+    """What a key of the feed is the id of: an image or an entry."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -44,12 +48,32 @@ class _Feed:
         with self._store.reader() as catalog:
             return catalog.head()
 
+    def mark(self, number: int) -> str | None:
+        """Return what tells a change from any other that ever had its number.
+
+        A database that was restored from a backup and written to again has other changes under the
+        numbers that it had used before.
+
+        Returns
+        -------
+        str or None
+            What changed, how and when; empty for 0, None where the log has no such change.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            The database cannot be reached.
+        """
+        if number == 0:
+            return ""
+        with self._store.reader() as catalog:
+            return catalog.change_mark(number)
+
     def read(self, after: int, limit: int) -> VectorChanges:
         """Return the effect of up to `limit` changes numbered above `after`.
 
         Fewer are read where images have many parts: only a single image's can exceed `limit`
-        vectors. Changes that touch no image (of banks and their entries) count too: they only move
-        the watermark.
+        vectors. Changes of other subjects count too: they only move the watermark.
 
         Raises
         ------
@@ -59,15 +83,15 @@ class _Feed:
         with self._store.reader() as catalog:
             # numbers have no gaps, so where the stretch ends is known without reading it
             watermark = max(after, min(after + limit, catalog.head()))
-            watermark = _shorten(catalog.connection, after, watermark, limit)
-            touched = _touched(after, watermark)
+            watermark = self._shorten(catalog.connection, after, watermark, limit)
+            touched = self._touched(after, watermark)
             rows = catalog.connection.execute(self._present(touched)).all()
             ids = catalog.connection.scalars(touched).all()
-            purged = catalog.connection.scalars(_PURGED.where(ImageRow.id.in_(touched))).all()
+            purged = self._purged(catalog.connection, touched)
         return self._changes(watermark, rows, ids, purged)
 
     def look_up(self, keys: Keys) -> VectorChanges:
-        """Return the vectors that these images have now; the watermark is the log's head.
+        """Return the vectors that these keys have now; the watermark is the log's head.
 
         Raises
         ------
@@ -82,7 +106,7 @@ class _Feed:
         return self._changes(watermark, rows, keys.tolist(), ())
 
     def census(self) -> VectorCensus:
-        """Return which images have vectors now, without reading the vectors.
+        """Return which keys have vectors now, without reading the vectors.
 
         Raises
         ------
@@ -92,8 +116,24 @@ class _Feed:
         with self._store.reader() as catalog:
             watermark = catalog.head()
             keys = np.fromiter(catalog.connection.scalars(self._holders()), np.int64)
-            purged = np.fromiter(catalog.connection.scalars(_PURGED), np.int64)
+            purged = np.array(self._purged(catalog.connection), np.int64)
         return VectorCensus(watermark, np.sort(keys), np.sort(purged))
+
+    def _touched(self, after: int, watermark: int) -> Select[int]:
+        """Select the ids that a stretch of the log names."""
+        return select(ChangeRow.subject_id).where(
+            ChangeRow.number > after,
+            ChangeRow.number <= watermark,
+            ChangeRow.subject == self.subject,
+        )
+
+    def _shorten(self, connection: Connection, after: int, watermark: int, limit: int) -> int:  # noqa: ARG002 -- feeds of several vectors a key need them
+        """Return where a stretch of the log must end to hold no more than `limit` vectors."""
+        return watermark
+
+    def _purged(self, connection: Connection, touched: Select[int] | None = None) -> Sequence[int]:  # noqa: ARG002 -- likewise
+        """Return of which of the ids, or of all, nothing may keep a vector."""
+        return ()
 
     def _changes(
         self, watermark: int, rows: Sequence[Row[Any]], ids: Sequence[int], purged: Sequence[int]
@@ -107,20 +147,48 @@ class _Feed:
             purged=np.array(purged, np.int64),
         )
 
-    def _present(self, ids: _Ids) -> Executable:
-        """Select id, part and vector of the active images among some, in that order."""
-        raise NotImplementedError
+    @abstractmethod
+    def _present(self, ids: Ids) -> Executable:
+        """Select id and vector, the last column, of what is active among some ids, by id."""
 
+    @abstractmethod
     def _holders(self) -> Executable:
-        """Select the id of every active image, once for each of its vectors."""
-        raise NotImplementedError
+        """Select the id of everything that is active, once for each of its vectors."""
 
+    @abstractmethod
     def _stack(self, values: Sequence[Any]) -> Vectors:
         """Put column values into rows; the shape is right when there are none, too."""
-        raise NotImplementedError
 
 
-class EmbeddingFeed(_Feed):
+class _ImageFeed(Feed):
+    """What the feeds of images share: an image has a vector for each of its parts."""
+
+    def _shorten(self, connection: Connection, after: int, watermark: int, limit: int) -> int:
+        touched = self._touched(after, watermark)
+        statement = (
+            select(PartRow.image_id, func.count())
+            .where(PartRow.image_id.in_(touched))
+            .group_by(PartRow.image_id)
+        )
+        parts = dict(connection.execute(statement).all())
+        if not parts:
+            return watermark
+        vectors = 0
+        in_order = touched.with_only_columns(ChangeRow.subject_id, ChangeRow.number)
+        for image_id, number in connection.execute(in_order.order_by(ChangeRow.number)):
+            vectors += 1 + parts.pop(image_id, 0)  # an image that is named twice is read once
+            if vectors > limit:
+                return max(number - 1, after + 1)  # one change at least, or there is no progress
+        return watermark
+
+    def _purged(self, connection: Connection, touched: Select[int] | None = None) -> Sequence[int]:
+        purged = select(ImageRow.id).where(ImageRow.purged_at.is_not(None))
+        if touched is not None:
+            purged = purged.where(ImageRow.id.in_(touched))
+        return connection.scalars(purged).all()
+
+
+class EmbeddingFeed(_ImageFeed):
     """The log for a view of one space's embeddings: vectors of shape (n, d) float32.
 
     The key of an image comes once for the whole first frame and once for each of its parts.
@@ -138,7 +206,7 @@ class EmbeddingFeed(_Feed):
         with store.reader() as catalog:
             self._space = catalog.space_by_id(space_id)
 
-    def _present(self, ids: _Ids) -> Executable:
+    def _present(self, ids: Ids) -> Executable:
         return (
             self._select(EmbeddingRow.image_id, EmbeddingRow.part, EmbeddingRow.vector)
             .where(EmbeddingRow.image_id.in_(ids))
@@ -162,7 +230,7 @@ class EmbeddingFeed(_Feed):
         return np.array(values, np.float32).reshape(len(values), dimension)
 
 
-class PdqFeed(_Feed):
+class PdqFeed(_ImageFeed):
     """The log for a view of PDQ fingerprints: vectors of shape (n, 32) uint8.
 
     The key of an image comes once for each of its pictures that can be hashed: the whole first
@@ -174,7 +242,7 @@ class PdqFeed(_Feed):
         super().__init__(store)
         self._min_quality = min_quality
 
-    def _present(self, ids: _Ids) -> Executable:
+    def _present(self, ids: Ids) -> Executable:
         whole = self._of_whole(ImageRow.id, literal(WHOLE).label("part"), ImageRow.pdq)
         parts = self._of_parts(PartRow.image_id, PartRow.part, PartRow.pdq)
         return (
@@ -199,31 +267,9 @@ class PdqFeed(_Feed):
         )
 
     def _stack(self, values: Sequence[Any]) -> Vectors:
-        return np.frombuffer(bytearray().join(values), np.uint8).reshape(len(values), 32)
+        return stack_bits(values)
 
 
-def _touched(after: int, watermark: int) -> Select[int]:
-    """Select the ids of the images that a stretch of the log names."""
-    return select(ChangeRow.subject_id).where(
-        ChangeRow.number > after, ChangeRow.number <= watermark, ChangeRow.subject == "image"
-    )
-
-
-def _shorten(connection: Connection, after: int, watermark: int, limit: int) -> int:
-    """Return where a stretch of the log must end to hold no more than `limit` vectors."""
-    touched = _touched(after, watermark)
-    statement = (
-        select(PartRow.image_id, func.count())
-        .where(PartRow.image_id.in_(touched))
-        .group_by(PartRow.image_id)
-    )
-    parts = dict(connection.execute(statement).all())
-    if not parts:
-        return watermark
-    vectors = 0
-    in_order = touched.with_only_columns(ChangeRow.subject_id, ChangeRow.number)
-    for image_id, number in connection.execute(in_order.order_by(ChangeRow.number)):
-        vectors += 1 + parts.pop(image_id, 0)  # an image that is named twice is read once
-        if vectors > limit:
-            return max(number - 1, after + 1)  # one change at least, or there is no progress
-    return watermark
+def stack_bits(values: Sequence[bytes]) -> PdqBits:
+    """Put PDQ hashes into rows, (n, 32) uint8, that their owner may write to."""
+    return np.frombuffer(bytearray().join(values), np.uint8).reshape(len(values), 32)

@@ -1,7 +1,7 @@
 """Whether the tables agree with each other and with the log."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sqlalchemy import (
@@ -10,7 +10,6 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     and_,
-    case,
     exists,
     func,
     literal,
@@ -19,7 +18,9 @@ from sqlalchemy import (
     text,
 )
 
+from indexer.store.entry_conditions import ACTIVE
 from indexer.store.models import (
+    BankRow,
     ChangeRow,
     ClassificationRow,
     EmbeddingRow,
@@ -27,12 +28,17 @@ from indexer.store.models import (
     ImageRow,
     PartRow,
     SourceRow,
+    ThumbnailRow,
 )
 from indexer.store.parameters import chunks
 from indexer.types import Space
 
 _UNIT = 1e-3  # how far an embedding's length may be from 1
 _ACTIVE = ImageRow.removed_at.is_(None)
+_LOGGED: tuple[tuple[type[ImageRow] | type[EntryRow], Literal["image", "entry"], str], ...] = (
+    (ImageRow, "image", "images"),
+    (EntryRow, "entry", "entries"),
+)
 _VectorTable = type[EmbeddingRow] | type[ClassificationRow]
 _VECTOR_TABLES: tuple[tuple[str, _VectorTable], ...] = (
     ("embedding", EmbeddingRow),
@@ -52,7 +58,7 @@ def find_problems(connection: Connection, space: Space | None, sample: int, seed
     seed : int
         Which images those are.
     """
-    found = [*_of_log(connection), *_of_references(connection)]
+    found = [*_of_log(connection), *_of_references(connection), *_of_banks(connection)]
     for what, ids in [*_of_images(), *(_of_space(space) if space else [])]:
         count, first = connection.execute(select(func.count(), func.min(ids.subquery().c[0]))).one()
         if count:
@@ -70,17 +76,25 @@ def _of_log(connection: Connection) -> Iterator[str]:
     count, first, last = connection.execute(statement).one()
     if count and (first, last) != (1, count):
         yield f"The log has gaps: {count} changes are numbered from {first} to {last}."
-    disagreeing = not_as_logged().with_only_columns(func.count(), func.min(ImageRow.id))
-    count, first = connection.execute(disagreeing).one()
-    if count:
-        yield f"{count} images are not what the log says of them; the first is image {first}."
+    for table, subject, plural in _LOGGED:
+        disagreeing = not_as_logged(table, subject).with_only_columns(
+            func.count(), func.min(table.id)
+        )
+        count, first = connection.execute(disagreeing).one()
+        if count:
+            yield (
+                f"{count} {plural} are not what the log says of them; the first is {subject} "
+                f"{first}."
+            )
 
 
-def not_as_logged() -> Select[Any]:
-    """Select the ids of images of which the last change does not say what they are."""
+def not_as_logged(
+    table: type[ImageRow] | type[EntryRow], subject: Literal["image", "entry"]
+) -> Select[Any]:
+    """Select the ids of a table of which the last change does not say whether they are there."""
     newest = (
         select(func.max(ChangeRow.number).label("number"))
-        .where(ChangeRow.subject == "image")
+        .where(ChangeRow.subject == subject)
         .group_by(ChangeRow.subject_id)
         .subquery()
     )
@@ -89,11 +103,11 @@ def not_as_logged() -> Select[Any]:
         .join(newest, newest.c.number == ChangeRow.number)
         .subquery()
     )
-    expected = case((_ACTIVE, "added"), else_="removed")
+    said, is_so = change.c.operation == "removed", table.removed_at.is_not(None)
     return (
-        select(ImageRow.id)
-        .outerjoin(change, change.c.subject_id == ImageRow.id)
-        .where(change.c.operation.is_distinct_from(expected))
+        select(table.id)
+        .outerjoin(change, change.c.subject_id == table.id)
+        .where(said.is_distinct_from(is_so))
     )
 
 
@@ -106,12 +120,24 @@ def _of_references(connection: Connection) -> Iterator[str]:
             yield f"{count} rows of the table {table} belong to something that does not exist."
 
 
+def _of_banks(connection: Connection) -> Iterator[str]:
+    """Make sure that removed banks hold nothing."""
+    kept = (
+        select(func.count(), func.min(EntryRow.id))
+        .join(BankRow, BankRow.id == EntryRow.bank_id)
+        .where(ACTIVE, BankRow.removed_at.is_not(None))
+    )
+    count, first = connection.execute(kept).one()
+    if count:
+        yield f"{count} entries are active although their bank is removed; the first is {first}."
+
+
 def _of_images() -> Iterator[tuple[str, Select[Any]]]:
     """Yield what must not be, whatever the model, with the ids of the images where it is."""
     gone = ImageRow.removed_at.is_not(None)
     yield (
         "bank entries are active although their image is removed",
-        select(EntryRow.image_id).join(ImageRow).where(EntryRow.removed_at.is_(None), gone),
+        select(EntryRow.image_id).join(ImageRow).where(ACTIVE, gone),
     )
     yield (
         "sources are open although their image is removed",
@@ -120,7 +146,7 @@ def _of_images() -> Iterator[tuple[str, Select[Any]]]:
     erased = (ImageRow.md5, ImageRow.pdq, ImageRow.width, ImageRow.byte_size)
     held = [
         exists().where(table.image_id == ImageRow.id)
-        for table in (SourceRow, PartRow, EmbeddingRow, ClassificationRow)
+        for table in (SourceRow, PartRow, EmbeddingRow, ClassificationRow, ThumbnailRow)
     ]
     yield (
         "purged images are not erased wholly",

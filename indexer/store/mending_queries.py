@@ -5,7 +5,13 @@ from collections.abc import Iterable
 from sqlalchemy import func, select
 
 from indexer.store.integrity import lacking, not_as_logged
-from indexer.store.models import ClassificationRow, EmbeddingRow, ImageRow, SpaceRow
+from indexer.store.models import (
+    ClassificationRow,
+    EmbeddingRow,
+    EntryRow,
+    ImageRow,
+    SpaceRow,
+)
 from indexer.store.parameters import chunks, possible_ids
 from indexer.store.queries import Queries
 
@@ -37,4 +43,8 @@ class MendingQueries(Queries):
 
     def unannounced_images(self) -> list[int]:
         """Return the images of which the log does not say what they are, ascending."""
-        return sorted(self._connection.scalars(not_as_logged()))
+        return sorted(self._connection.scalars(not_as_logged(ImageRow, "image")))
+
+    def unannounced_entries(self) -> list[int]:
+        """Return the entries of which the log does not say whether they are there, ascending."""
+        return sorted(self._connection.scalars(not_as_logged(EntryRow, "entry")))

@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, null, select
 
+from indexer.store.entry_conditions import in_force
 from indexer.store.models import (
     BankRow,
     ClassificationRow,
@@ -20,9 +22,14 @@ from indexer.types import BankKind, Entry, ImageRecord, Part, PartKind, Pdq, Sto
 
 
 def read_records(
-    connection: Connection, ids: Sequence[int], space_id: int | None, *, with_embedding: bool
+    connection: Connection,
+    ids: Sequence[int],
+    space_id: int | None,
+    *,
+    with_embedding: bool,
+    at: datetime,
 ) -> dict[int, ImageRecord]:
-    """Return the active images among `ids` with their open sources and active entries.
+    """Return the active images among `ids` with their open sources and the entries that count.
 
     Parameters
     ----------
@@ -31,6 +38,8 @@ def read_records(
         Space of the probabilities and the embedding; None gives neither.
     with_embedding : bool
         Whether to read the vectors, by far the largest share of a record, and the parts.
+    at : datetime
+        The moment at which the entries must count.
 
     Returns
     -------
@@ -41,7 +50,7 @@ def read_records(
     for chunk in chunks(ids):
         found = {row.id: row for row in _images(connection, chunk, space_id, with_embedding)}
         sources = _sources(connection, chunk)
-        entries = _entries(connection, chunk)
+        entries = _entries(connection, chunk, at)
         parts = _parts(connection, chunk, space_id) if with_embedding else {}
         for image_id in chunk:
             if row := found.get(image_id):
@@ -157,15 +166,17 @@ def _sources(connection: Connection, ids: Sequence[int]) -> defaultdict[int, lis
     return found
 
 
-def _entries(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[Entry]]:
-    """Return the active entries by image, oldest first."""
+def _entries(
+    connection: Connection, ids: Sequence[int], at: datetime
+) -> defaultdict[int, list[Entry]]:
+    """Return the entries that count at a moment by image, oldest first."""
     found: defaultdict[int, list[Entry]] = defaultdict(list)
     statement = (
         select(EntryRow.id, EntryRow.image_id, BankRow.name, BankRow.kind)
         .join(BankRow, BankRow.id == EntryRow.bank_id)
-        .where(EntryRow.image_id.in_(ids), EntryRow.removed_at.is_(None))
+        .where(EntryRow.image_id.in_(ids), in_force(at))
         .order_by(EntryRow.id)
     )
-    for entry_id, image_id, bank, kind in connection.execute(statement):
-        found[image_id].append(Entry(entry_id, bank, BankKind(kind), image_id))
+    for row in connection.execute(statement):
+        found[row.image_id].append(Entry(row.id, row.name, BankKind(row.kind), row.image_id))
     return found

@@ -1,9 +1,14 @@
 """What the store is asked with and what it answers; no other layer makes these."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
-from indexer.types import SourceDetails, SourceStamp
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.types import Embeddings, Keys, Pdq, PdqBits, Severity, SourceDetails, SourceStamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,28 @@ class Arrival:
     """What a manifest says of it; empty details leave what an earlier one said."""
     bank_id: int | None = None
     """The bank that the image becomes an entry of."""
+
+
+@dataclass(frozen=True, slots=True)
+class BankDetails:
+    """What is said of a bank; None says nothing, an empty text takes back what was said."""
+
+    category: str | None = None
+    severity: Severity | None = None
+    notes: str | None = None
+    owner: str | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """Return what is said, by column; None for what is taken back."""
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: str(value) or None for name, value in said.items() if value is not None}
+
+
+class RemovedBy(StrEnum):
+    """Who removed an entry; a list may only bring back what it removed itself."""
+
+    USER = "user"
+    SOURCE = "source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +139,17 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageFingerprints:
+    """The fingerprints of one active image."""
+
+    sha256: bytes
+    """32 bytes."""
+    md5: bytes
+    """16 bytes."""
+    pdq: Pdq
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseFacts:
     """What a database says of itself."""
 
@@ -157,3 +195,17 @@ class AddOutcome:
     """Sources that were not known, or whose file had changed."""
     entries: int = 0
     """New entries of the banks."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureVectors:
+    """What the whole first frames of n images are compared by."""
+
+    ids: Keys
+    """(n,) int64, ascending."""
+    embeddings: Embeddings
+    """(n, d) in one space."""
+    pdq: PdqBits
+    """(n, 32)."""
+    pdq_quality: NDArray[np.int16]
+    """(n,) 0 to 100."""

@@ -1,23 +1,30 @@
 """Writing to the catalog, each visible change with its row in the log."""
 
-import re
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
 
-from indexer.errors import BankMismatch, InvalidName, ModelMismatch
+from indexer.errors import ModelMismatch
 from indexer.sources import SkippedSource
 from indexer.store.adding import Adding
-from indexer.store.models import BankRow, ImageRow, QuarantineRow, SpaceRow
+from indexer.store.bank_edits import BankEdits
+from indexer.store.card_edits import CardEdits
+from indexer.store.deciding import Deciding
+from indexer.store.entry_edits import EntryEdits
+from indexer.store.flooding import Flooding
+from indexer.store.list_upsert import ListUpsert
+from indexer.store.models import EntryRow, ImageRow, QuarantineRow, SpaceRow
 from indexer.store.parameters import chunks, possible_ids, uri_digest
 from indexer.store.removing import Removing
-from indexer.types import Bank, BankKind, Space
+from indexer.store.scanning import Scanning
+from indexer.types import Space
 
-_BANK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
-
-class Writer(Adding, Removing):
+class Writer(
+    Adding, Removing, BankEdits, EntryEdits, Deciding, Scanning, Flooding, CardEdits, ListUpsert
+):
     """The catalog within one transaction that holds the log's lock; `Store.writer` gives it.
 
     No other writer commits meanwhile, so what it has read stays true until it commits.
@@ -70,59 +77,26 @@ class Writer(Adding, Removing):
         space_id, *_ = self._ids_where(SpaceRow, SpaceRow.fingerprint == fingerprint)
         return self.space_by_id(space_id)
 
-    def create_bank(self, name: str, kind: BankKind) -> Bank:
-        """Return the bank of this name; make it when there is none.
-
-        Parameters
-        ----------
-        name : str
-            Letters, digits, `_`, `.` and `-`, at most 64, not starting with `.` or `-`.
-        kind : BankKind
-
-        Raises
-        ------
-        InvalidName
-            The name is not of that form.
-        BankMismatch
-            The bank exists with the other kind.
-        """
-        if not _BANK_NAME.fullmatch(name):
-            raise InvalidName(
-                f"{name!r} cannot be a bank's name. Use 1 to 64 letters (a-z, A-Z), digits, '_', "
-                "'.' and '-', starting with a letter, a digit or '_'."
-            )
-        known = {bank.name: bank for bank in self.banks()}.get(name)
-        if known is None:
-            self._insert(BankRow, [{"name": name, "kind": kind.value, "created_at": self._now}])
-            self._log("bank", "added", self._ids_where(BankRow, BankRow.name == name))
-            return self.bank(name)
-        if known.kind != kind:
-            raise BankMismatch(
-                f"Bank {name} exists and is of kind {known.kind}, not {kind}. Choose another name, "
-                f"or leave the kind at {known.kind}."
-            )
-        return known
-
-    def add_entries(self, bank_id: int, image_ids: Iterable[int]) -> int:
-        """Make images entries of a bank; return how many were not before.
-
-        Raises
-        ------
-        NotFoundError
-            There is no such bank, or no active image of one of the ids.
-        """
-        ids = set(image_ids)
-        self._require_images(ids, ImageRow.removed_at.is_(None))
-        return self._add_entries(bank_id, ids)
-
     def announce(self, image_ids: Iterable[int]) -> None:
         """Log images once more as what they are now, so that every view looks at them again."""
-        for chunk in chunks(possible_ids(image_ids)):
-            of_chunk = ImageRow.id.in_(chunk)
-            gone = self._ids_where(ImageRow, of_chunk, ImageRow.removed_at.is_not(None))
-            there = self._ids_where(ImageRow, of_chunk, ImageRow.removed_at.is_(None))
-            self._log("image", "removed", gone)
-            self._log("image", "added", there)
+        self._announce(ImageRow, "image", image_ids)
+
+    def announce_entries(self, entry_ids: Iterable[int]) -> None:
+        """Log entries once more as what they are now, so that the view looks at them again."""
+        self._announce(EntryRow, "entry", entry_ids)
+
+    def _announce(
+        self,
+        table: type[ImageRow] | type[EntryRow],
+        subject: Literal["image", "entry"],
+        ids: Iterable[int],
+    ) -> None:
+        for chunk in chunks(possible_ids(ids)):
+            of_chunk = table.id.in_(chunk)
+            gone = self._ids_where(table, of_chunk, table.removed_at.is_not(None))
+            there = self._ids_where(table, of_chunk, table.removed_at.is_(None))
+            self._log(subject, "removed", gone)
+            self._log(subject, "added", there)
 
     def quarantine(self, items: Iterable[SkippedSource]) -> None:
         """Remember files that could not be indexed; a file known as bad gets its new reason."""

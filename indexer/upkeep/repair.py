@@ -95,15 +95,19 @@ def _find(
 
 def _announcements(store: Store) -> Iterator[_Mending]:
     with store.reader() as catalog:
-        ids = catalog.unannounced_images()
+        images, entries = catalog.unannounced_images(), catalog.unannounced_entries()
 
     def announce() -> None:
         with store.writer() as writer:
-            writer.announce(ids)
+            writer.announce(images)
+            writer.announce_entries(entries)
 
-    if ids:
+    found = [
+        f"{len(ids)} {what}" for ids, what in ((images, "images"), (entries, "entries")) if ids
+    ]
+    if found:
         yield _Mending(
-            f"{len(ids)} images are not what the log says of them: logged as what they are.",
+            f"{' and '.join(found)} are not what the log says of them: logged as what they are.",
             announce,
         )
 

@@ -5,46 +5,50 @@ from typing import Final
 
 from indexer.errors import NotFoundError, UnreadableSource
 from indexer.settings import Settings
-from indexer.sources import Found, SkippedSource, container_of, open_sources
-from indexer.store import Store
+from indexer.sources import Found, SkippedSource, container_of, is_row, open_sources
+from indexer.store import QuarantinedFile, Store
 
 _PAGE: Final = 1000
 
 
-def quarantined_uris(
+def quarantined_files(
     store: Store, *, code: str | None = None, among: Collection[str] = ()
-) -> list[str]:
-    """Return the URIs in quarantine, sorted: all, or those with a code, or only some of `among`.
+) -> list[QuarantinedFile]:
+    """Return what is in quarantine, by URI: all, or with a code, or only the URIs of `among`.
 
     Raises
     ------
     NotFoundError
         None of `among` is there.
     """
-    uris: list[str] = []
+    files: list[QuarantinedFile] = []
     after = ""
     while True:
         with store.reader() as catalog:
             page = catalog.quarantined(code=code, after_uri=after, limit=_PAGE)
         if not page:
             break
-        uris += [file.uri for file in page if not among or file.uri in among]
+        files += [file for file in page if not among or file.uri in among]
         after = page[-1].uri
-    if among and not uris:
+    if among and not files:
         raise NotFoundError(
             "None of these files is in quarantine. `lookalike index quarantine list` shows what is."
         )
-    return uris
+    return files
 
 
-def open_again(uris: Iterable[str], settings: Settings) -> Iterator[Found]:
+def open_again(files: Iterable[QuarantinedFile], settings: Settings) -> Iterator[Found]:
     """Find quarantined files for `Ingest.run`; what is gone comes with that as its reason.
 
-    An archive is read once for all its members that are wanted.
+    An archive is read once for all its members that are wanted. A manifest's row is no file, and
+    comes with the reason that it has, which says to add the manifest again.
     """
     places: dict[str, set[str]] = {}
-    for uri in uris:
-        places.setdefault(container_of(uri), set()).add(uri)
+    for file in files:
+        if is_row(file.uri):
+            yield SkippedSource(file.uri, file.code, file.reason)
+        else:
+            places.setdefault(container_of(file.uri), set()).add(file.uri)
     for place, wanted in places.items():
         missing = set(wanted)
         try:

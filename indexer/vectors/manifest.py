@@ -9,7 +9,7 @@ from typing import Any
 from indexer.errors import SnapshotMismatch
 from indexer.vectors.base import SegmentRecord
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 
 
@@ -32,14 +32,30 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """How far a view has followed the log."""
+
+    watermark: int  # number of the last change that it has applied
+    mark: str  # what the log said of that change
+
+
+START = Position(0, "")
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """Everything that a snapshot says of itself."""
 
     identity: Identity
-    watermark: int
+    position: Position
     vectors: int  # live ones
     segments: tuple[SegmentRecord, ...]
     files: dict[str, FileRecord]
+
+    @property
+    def watermark(self) -> int:
+        """The last change that the snapshot covers."""
+        return self.position.watermark
 
     def to_json(self) -> str:
         """Write the manifest with a checksum over itself."""
@@ -94,7 +110,7 @@ class Manifest:
                 raise SnapshotMismatch(f"{path} does not have the checksum that it says.")
             return cls(
                 identity=Identity(**body["identity"]),
-                watermark=body["watermark"],
+                position=Position(**body["position"]),
                 vectors=body["vectors"],
                 segments=tuple(SegmentRecord(**segment) for segment in body["segments"]),
                 files={name: FileRecord(**record) for name, record in body["files"].items()},

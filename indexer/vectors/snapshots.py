@@ -12,9 +12,10 @@ from uuid import uuid4
 import structlog
 
 from indexer.errors import SnapshotMismatch, SnapshotNotWritten
+from indexer.types import ChangeFeed
 from indexer.vectors.base import LocalIndex
 from indexer.vectors.files import SnapshotFiles, sync_folder
-from indexer.vectors.manifest import MANIFEST, Identity, Manifest
+from indexer.vectors.manifest import MANIFEST, Identity, Manifest, Position
 
 PREFIX = "snapshot-"
 UNFINISHED = "unfinished-"
@@ -64,15 +65,15 @@ class SnapshotFolder:
             )
             return []
 
-    def verified(self, path: Path, head: int) -> Manifest:
+    def verified(self, path: Path, feed: ChangeFeed) -> Manifest:
         """Return a snapshot's manifest if all of it is as written and it fits the log.
 
         Parameters
         ----------
         path : Path
             One that `newest_first` lists.
-        head : int
-            The log's last change.
+        feed : ChangeFeed
+            The log.
 
         Raises
         ------
@@ -84,10 +85,17 @@ class SnapshotFolder:
         manifest = Manifest.read(path, self._identity)
         if manifest.watermark != _watermark_of(path):
             raise SnapshotMismatch(f"{path} holds the state at change {manifest.watermark}.")
-        if manifest.watermark > head:
+        mark = feed.mark(manifest.watermark)
+        if mark is None:
             raise SnapshotMismatch(
-                f"{path} is ahead of the log, which ends at change {head}: another log's, or the "
-                "database went back to an older state."
+                f"{path} is ahead of the log, which ends at change {feed.head()}: another log's, "
+                "or the database went back to an older state."
+            )
+        if mark != manifest.position.mark:
+            raise SnapshotMismatch(
+                f"{path} covers a change {manifest.watermark} that was "
+                f"{manifest.position.mark!r} and is {mark!r} now: the database went back to an "
+                "older state, and on from there."
             )
         manifest.verify_files(path)
         return manifest
@@ -107,15 +115,15 @@ class SnapshotFolder:
         """Remember that the view in memory grew from this snapshot."""
         self._base = (path, manifest)
 
-    def write(self, index: LocalIndex, watermark: int, *, alone: bool = False) -> Path:
+    def write(self, index: LocalIndex, position: Position, *, alone: bool = False) -> Path:
         """Write a snapshot, unless there is one as new, and remove old ones.
 
         Parameters
         ----------
         index : LocalIndex
             One that does not change meanwhile.
-        watermark : int
-            The last change that it has applied.
+        position : Position
+            How far it has followed the log.
         alone : bool
             Whether to remove all others, even newer ones.
 
@@ -129,15 +137,15 @@ class SnapshotFolder:
         SnapshotNotWritten
             The disk is full, or the folder cannot be written. Earlier snapshots are untouched.
         """
-        target = self._folder / f"{PREFIX}{watermark:020d}"
+        target = self._folder / f"{PREFIX}{position.watermark:020d}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with _turn(self._folder):
                 self._discard_unfinished()
                 if not alone:
-                    target = self._newest_sound(watermark) or target
+                    target = self._newest_sound(position.watermark) or target
                 if not self._is_sound(target):
-                    self._write(index, watermark, target)
+                    self._write(index, position, target)
                 self._prune(target, kept=1 if alone else self._kept)
         except OSError as error:
             raise SnapshotNotWritten(
@@ -146,13 +154,13 @@ class SnapshotFolder:
             ) from error
         return target
 
-    def _write(self, index: LocalIndex, watermark: int, target: Path) -> None:
+    def _write(self, index: LocalIndex, position: Position, target: Path) -> None:
         unfinished = self._folder / f"{UNFINISHED}{uuid4().hex}"
         unfinished.mkdir()
         try:
             files = SnapshotFiles(unfinished, self._base if self._has_base() else None)
             segments = tuple(index.save(files))
-            manifest = Manifest(self._identity, watermark, len(index), segments, files.records)
+            manifest = Manifest(self._identity, position, len(index), segments, files.records)
             with (unfinished / MANIFEST).open("x") as file:
                 file.write(manifest.to_json())
                 file.flush()

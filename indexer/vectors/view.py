@@ -11,8 +11,8 @@ import structlog
 from indexer.errors import SnapshotMismatch, SnapshotNotWritten
 from indexer.types import ChangeFeed, Keys
 from indexer.vectors.base import LocalIndex
-from indexer.vectors.comparison import count_by_key, differing_keys, key_problems
-from indexer.vectors.manifest import Identity
+from indexer.vectors.comparison import PLURAL, count_by_key, differing_keys, key_problems
+from indexer.vectors.manifest import START, Identity, Position
 from indexer.vectors.restoring import load_newest
 from indexer.vectors.schedule import Schedule, SnapshotPolicy
 from indexer.vectors.snapshots import SnapshotFolder
@@ -37,14 +37,14 @@ class VectorView:
         name: str,
         feed: ChangeFeed,
         index: LocalIndex,
-        watermark: int,
+        position: Position,
         snapshots: SnapshotFolder,
         schedule: Schedule,
     ) -> None:
         self.name = name
         self.index = index
         self._feed = feed
-        self._watermark = watermark
+        self._position = position
         self._snapshots = snapshots
         self._schedule = schedule
         self._applying = threading.Lock()
@@ -79,30 +79,35 @@ class VectorView:
             Whether to start with nothing: the snapshots that exist are not loaded, and give way to
             the first that is written.
         """
-        index, watermark = new_index(), 0
+        index, position = new_index(), START
         identity = Identity(folder.name, feed.log_id, index.metric, index.dimension)
         snapshots = SnapshotFolder(folder, identity, policy.kept)
         if from_log:
             snapshots.refuse_all()
         else:
-            index, watermark = load_newest(snapshots, feed, new_index)
+            index, position = load_newest(snapshots, feed, new_index)
         return cls(
             name=folder.name,
             feed=feed,
             index=index,
-            watermark=watermark,
+            position=position,
             snapshots=snapshots,
-            schedule=Schedule(policy, watermark),
+            schedule=Schedule(policy, position.watermark),
         )
+
+    @property
+    def feed(self) -> ChangeFeed:
+        """The log that it follows."""
+        return self._feed
 
     @property
     def watermark(self) -> int:
         """The number of the last change that can be found by searching."""
-        return self._watermark
+        return self._position.watermark
 
     def lag(self) -> int:
         """Count the committed changes that are not applied yet."""
-        return max(0, self._feed.head() - self._watermark)
+        return max(0, self._feed.head() - self.watermark)
 
     def catch_up(self) -> int:
         """Apply what was committed until now, then write a snapshot if one is due.
@@ -169,7 +174,7 @@ class VectorView:
         return problems
 
     def check_index(self, *, sample: int | None = None, seed: int = 0) -> list[str]:
-        """Compare the index with the log: which images it holds, and their vectors bit by bit.
+        """Compare the index with the log: which keys it holds, and their vectors bit by bit.
 
         What is wrong is put right by opening the view from the log.
 
@@ -192,27 +197,28 @@ class VectorView:
         return [*self.check_snapshots(), *self.check_index()]
 
     def _apply(self, until: int) -> int:
-        before = self._watermark
-        if until < before:
+        before = self.watermark
+        if until < before or (until > before and self._feed.mark(before) != self._position.mark):
             raise SnapshotMismatch(
-                f"The view {self.name} has applied change {before}, but the log ends at {until}: "
-                "the database went back to an older state. Restart the program; the view is "
-                "rebuilt from the log then."
+                f"The view {self.name} has applied a change {before} that the log, which ends at "
+                f"{until}, does not have: the database went back to an older state. Restart the "
+                "program; the view is rebuilt from the log then."
             )
-        while self._watermark < until:
-            changes = self._feed.read(self._watermark, CHUNK)
-            if changes.watermark == self._watermark:
+        while self.watermark < until:
+            changes = self._feed.read(self.watermark, CHUNK)
+            if changes.watermark == self.watermark:
                 break
+            mark = self._feed.mark(changes.watermark) or ""
             self.index.remove(changes.removed)
             if len(changes.purged):
                 self.index.erase(changes.purged)
             if len(changes.keys):
                 self.index.add(changes.keys, changes.vectors)
-            self._watermark = changes.watermark
-        return self._watermark - before
+            self._position = Position(changes.watermark, mark)
+        return self.watermark - before
 
     def _write_snapshot_if_due(self) -> None:
-        if not self._schedule.is_due(self._watermark):
+        if not self._schedule.is_due(self.watermark):
             return
         if not self._snapshotting.acquire(blocking=False):
             return  # another thread is writing one
@@ -225,13 +231,13 @@ class VectorView:
 
     def _write_snapshot(self, *, alone: bool = False) -> Path:
         with self._applying:
-            frozen, watermark = self.index.freeze(), self._watermark
-        self._schedule.note(watermark)
-        return self._snapshots.write(frozen, watermark, alone=alone)
+            frozen, position = self.index.freeze(), self._position
+        self._schedule.note(position.watermark)
+        return self._snapshots.write(frozen, position, alone=alone)
 
     def _snapshot_problem(self, path: Path, purged: Keys) -> str | None:
         try:
-            manifest = self._snapshots.verified(path, self._feed.head())
+            manifest = self._snapshots.verified(path, self._feed)
             stored = self.index.stored_keys(path, manifest.segments)
         except (SnapshotMismatch, OSError) as error:
             return str(error)
@@ -247,10 +253,10 @@ class VectorView:
                 self._apply(until=self._feed.head())
                 changes = self._feed.read(after, CHUNK)
                 # Nothing was committed meanwhile, so both have seen the same log.
-                done = changes.watermark == after == self._watermark
+                done = changes.watermark == after == self.watermark
                 held = self.index.keys() if done else None
             if held is not None:
-                return key_problems(self.name, expected, held)
+                return key_problems(self.name, self._feed.subject, expected, held)
             for key in changes.removed.tolist():
                 expected.pop(key, None)
             expected.update(count_by_key(changes.keys))
@@ -267,7 +273,7 @@ class VectorView:
             return []
         problem = (
             f"The view {self.name} holds other vectors than the log for {len(differing)} of "
-            f"{len(keys)} compared images, the first is {differing[0]}."
+            f"{len(keys)} compared {PLURAL[self._feed.subject]}, the first is {differing[0]}."
         )
         return [problem]
 
@@ -276,6 +282,6 @@ class VectorView:
             with self._applying:
                 self._apply(until=self._feed.head())
                 said = self._feed.look_up(keys)
-                if said.watermark == self._watermark:  # both have seen the same log
+                if said.watermark == self.watermark:  # both have seen the same log
                     held = self.index.reconstruct(keys)
                     return differing_keys((said.keys, said.vectors), held)

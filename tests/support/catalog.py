@@ -7,6 +7,8 @@ import numpy as np
 from indexer.store import Arrival, Store, open_store
 from indexer.types import (
     BankKind,
+    Fingerprint,
+    FingerprintKind,
     NewImage,
     NewPart,
     Part,
@@ -62,6 +64,11 @@ def _part(seed: int, part: Part) -> NewPart:
     whole = new_image(1_000_000 + 1000 * seed + 10 * part.number + (part.box is None))
     pdq = Pdq(whole.pdq.bits, 100 if part.number % 2 else 40)
     return NewPart(part, pdq, whole.embedding, whole.probabilities)
+
+
+def bare_pdq(seed: int) -> Fingerprint:
+    """Make the fingerprint of a picture that is not at hand."""
+    return Fingerprint(FingerprintKind.PDQ, np.random.default_rng(seed).bytes(32))
 
 
 def arrival(

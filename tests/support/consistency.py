@@ -88,9 +88,9 @@ def examine(store: Store) -> Content:
 
 
 def assert_views_hold(matcher: Matcher, content: Content) -> None:
-    """Check both views against the images, and against the whole log with their own means."""
+    """Check the views against the images, and against the whole log with their own means."""
     matcher.catch_up()
-    embeddings, pdqs = matcher.views
+    embeddings, pdqs, _ = matcher.views
     every = sorted(content.images)
     hashable = sorted(content.images.keys() - content.flat)
     assert np.unique(embeddings.index.keys()).tolist() == every

@@ -72,3 +72,26 @@ def edit_config(folder: Path, *, pretrained: dict[str, Any] | None = None, **cha
     config = json.loads(path.read_text(encoding="utf-8")) | changes
     config["pretrained_cfg"] |= pretrained or {}
     path.write_text(json.dumps(config), encoding="utf-8")
+
+
+def add_descriptor(folder: Path, **changes: Any) -> Path:
+    """Give the model of `make_tiny` a head with random weights; `changes` go into its JSON."""
+    stated = {
+        "format": 1,
+        "name": "random",
+        "version": "1",
+        "taps": [{"module": "blocks.3", "power": 3}, {"module": "blocks.5", "power": 1}],
+        "dimension": 16,
+        **changes,
+    }
+    network = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+    channels: list[int] = []
+    for tap in stated["taps"]:
+        part = network.get_submodule(tap["module"])
+        part.register_forward_hook(lambda _part, _in, out: channels.append(out.shape[1]))
+    network(torch.zeros(1, *network.pretrained_cfg["input_size"]))
+    projection = torch.nn.Linear(sum(channels), stated["dimension"])
+    tensors = {f"projection.{name}": value for name, value in projection.state_dict().items()}
+    save_file(tensors, folder / "descriptor.safetensors")
+    (folder / "descriptor.json").write_text(json.dumps(stated), encoding="utf-8")
+    return folder

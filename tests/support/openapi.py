@@ -4,10 +4,13 @@ from typing import Any, cast
 
 from indexer.matching import Matcher
 from indexer.settings import Settings
+from indexer.store import Store
 from search_api.app import create_app
 from search_api.settings import ServeSettings
 
-DOCUMENT: dict[str, Any] = create_app(cast("Matcher", None), Settings(), ServeSettings()).openapi()
+DOCUMENT: dict[str, Any] = create_app(
+    cast("Store", None), cast("Matcher", None), Settings(), ServeSettings()
+).openapi()
 OPERATIONS: dict[str, dict[str, Any]] = {
     f"{method.upper()} {path}": operation
     for path, operations in DOCUMENT["paths"].items()

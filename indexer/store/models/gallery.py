@@ -1,8 +1,4 @@
-"""The tables of the metadata database, the only source of truth.
-
-Everything but the change log can be read from the log's point of view: a row that a view or a
-running server must notice is written in the same transaction as its row of `changes`.
-"""
+"""The tables of the gallery: images, where they were found, what the models said of them."""
 
 from datetime import datetime
 from typing import Any
@@ -14,52 +10,16 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     ForeignKey,
-    Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     String,
-    literal_column,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from indexer.store.columns import AnyJson, AnyText, Embedding32, UtcDateTime
-
-REVISION = "202611240001"
-"""Revision of the newest migration: the schema that these models describe."""
-
-Id = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts by itself in SQLite
-Digest = LargeBinary(32)
-
-
-class Base(DeclarativeBase):
-    """What every table shares."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 -- SQLAlchemy's form
-        datetime: UtcDateTime(),
-        str: AnyText(),
-    }
-
-
-class CatalogInfo(Base):
-    """One row, written by the first migration: which log this is."""
-
-    __tablename__ = "catalog_info"
-    __table_args__ = (CheckConstraint("id = 1", "one_row"),)
-
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    log_id: Mapped[str] = mapped_column(String(36))
+from indexer.store.columns import AnyJson, Embedding32
+from indexer.store.models.base import Base, Digest, Id, index_while
 
 
 class SpaceRow(Base):
@@ -173,46 +133,6 @@ class ClassificationRow(Base):
     probabilities: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
-class BankRow(Base):
-    """A named set of reference entries."""
-
-    __tablename__ = "banks"
-    __table_args__ = (CheckConstraint("kind IN ('block', 'allow')", "kind"),)
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    kind: Mapped[str] = mapped_column(String(8))
-    created_at: Mapped[datetime]
-
-
-class EntryRow(Base):
-    """One member of a bank; a removed one keeps its row."""
-
-    __tablename__ = "entries"
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    bank_id: Mapped[int] = mapped_column(ForeignKey("banks.id"))
-    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), index=True)
-    created_at: Mapped[datetime]
-    removed_at: Mapped[datetime | None]
-
-
-class ChangeRow(Base):
-    """One row of the log; numbers run 1, 2, 3 in the order of the commits, without gaps."""
-
-    __tablename__ = "changes"
-    __table_args__ = (
-        CheckConstraint("subject IN ('image', 'entry', 'bank')", "subject"),
-        CheckConstraint("operation IN ('added', 'removed')", "operation"),
-    )
-
-    number: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
-    subject: Mapped[str] = mapped_column(String(8))
-    subject_id: Mapped[int] = mapped_column(Id)
-    operation: Mapped[str] = mapped_column(String(8))
-    created_at: Mapped[datetime]
-
-
 class QuarantineRow(Base):
     """A file that could not be indexed, and why."""
 
@@ -227,16 +147,13 @@ class QuarantineRow(Base):
     last_seen_at: Mapped[datetime]
 
 
-def _unique_while(name: str, condition: str, *columns: Any) -> Index:
-    """Make a unique index over the rows that satisfy the condition, on both databases."""
-    where = text(condition)
-    return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
+class ThumbnailRow(Base):
+    """A small copy of an image, kept only where the settings allow it."""
+
+    __tablename__ = "thumbnails"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
+    jpeg: Mapped[bytes]
 
 
-_unique_while("uq_sources_open_uri", "closed_at IS NULL", SourceRow.uri_sha256)
-_unique_while("uq_entries_active", "removed_at IS NULL", EntryRow.bank_id, EntryRow.image_id)
-
-OF_BANKS = ChangeRow.subject != literal_column("'image'")
-"""Changes of banks and their entries; literal, so that the planner can prove its index fits."""
-
-Index("ix_changes_of_banks", ChangeRow.number, sqlite_where=OF_BANKS, postgresql_where=OF_BANKS)
+index_while("uq_sources_open_uri", "closed_at IS NULL", SourceRow.uri_sha256, unique=True)

@@ -1,0 +1,131 @@
+"""`bank disable`, `enable` and `remove`: taking banks and entries out of verdicts."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from indexer.cli.entries import BankName
+from indexer.cli.options import AsJson, load
+from indexer.cli.output import print_json
+from indexer.errors import InputError
+from indexer.types import EntryRecord
+
+_Entries = Annotated[
+    list[int] | None,
+    typer.Argument(metavar="[ENTRY]...", help="Ids of entries; the whole bank without any."),
+]
+
+
+def disable(
+    name: BankName,
+    entry: _Entries = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE|DURATION",
+            help="Enable the entries again by then: ISO 8601, or such as 90m, 36h, 7d, 2w.",
+        ),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let a bank, or some of its entries, match nothing from the next query on.
+
+    They stay in the bank. Without --until they stay disabled until they are enabled again.
+
+    Example: lookalike bank disable known-unsafe 7 8 --until 2w
+    """
+    from indexer.cli.moments import parse_later  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import FOR_GOOD, open_store  # noqa: PLC0415
+
+    if until and not entry:
+        raise InputError("A bank is disabled as a whole until it is enabled: name entries.")
+    moment = parse_later(until, datetime.now(UTC)) if until else FOR_GOOD
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.writer() as writer:
+        if entry:
+            writer.disable_entries(_ids_of(writer.entries_of(name, entry)), moment)
+        else:
+            writer.edit_bank(name, enabled=False)
+    _print_change(name, entry, "disabled", as_json=as_json)
+
+
+def enable(name: BankName, entry: _Entries = None, *, as_json: AsJson = False) -> None:
+    """Let a disabled bank, or some disabled entries of it, match again.
+
+    Entries that are disabled by themselves stay so when their bank is enabled.
+
+    Example: lookalike bank enable known-unsafe
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.writer() as writer:
+        if entry:
+            writer.enable_entries(_ids_of(writer.entries_of(name, entry)))
+        else:
+            writer.edit_bank(name, enabled=True)
+    _print_change(name, entry, "enabled", as_json=as_json)
+
+
+def remove(
+    name: BankName,
+    entry: _Entries = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove a whole bank without asking.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be removed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove entries from a bank, or the whole bank; the images stay in the index.
+
+    What a list gave the bank is remembered as removed: importing the list again does not bring it
+    back. With the bank that is forgotten, too.
+
+    Example: lookalike bank remove known-unsafe 7 8 --dry-run
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        with store.reader() as catalog:
+            bank = catalog.bank(name)
+            ids = _ids_of(catalog.entries_of(name, entry or ()))
+        if not entry and not yes and not dry_run:
+            _confirm(f"Remove bank {name} with {bank.entry_count} entries?")
+        if not dry_run:
+            with store.writer() as writer:
+                count = writer.remove_entries(ids) if entry else writer.remove_bank(name)
+        else:
+            count = len(ids) if entry else bank.entry_count
+    if as_json:
+        whole = {"bank": name, "whole_bank": not entry, "entries": count, "dry_run": dry_run}
+        print_json(whole)
+        return
+    would = "would be " if dry_run else ""
+    of_bank = f"{count} entries of bank {name}"
+    typer.echo(f"{of_bank} {would}removed." if entry else f"Bank {name} {would}removed, {of_bank}.")
+
+
+def _confirm(question: str) -> None:
+    """Ask, where somebody can answer."""
+    if not sys.stdin.isatty():
+        raise InputError(f"{question} Nobody is there to answer: say --yes, or try --dry-run.")
+    typer.confirm(question, abort=True)
+
+
+def _ids_of(entries: Sequence[EntryRecord]) -> list[int]:
+    return [entry.id for entry in entries]
+
+
+def _print_change(name: str, ids: Sequence[int] | None, state: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"bank": name, "whole_bank": not ids, "entries": ids or [], "state": state})
+    elif ids:
+        typer.echo(f"{len(ids)} entries of bank {name} are {state}.")
+    else:
+        typer.echo(f"Bank {name} is {state}.")

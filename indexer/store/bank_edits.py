@@ -1,0 +1,100 @@
+"""Making, describing, disabling and removing banks."""
+
+import re
+
+from sqlalchemy import update
+
+from indexer.errors import BankMismatch, InvalidName
+from indexer.store.edits import Edits
+from indexer.store.entry_conditions import ACTIVE
+from indexer.store.models import BankRow, EntryRow
+from indexer.store.values import BankDetails, RemovedBy
+from indexer.types import Bank, BankKind
+
+_BANK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_UNSAID = BankDetails()
+
+
+class BankEdits(Edits):
+    """What edits banks; `Writer` has the rest."""
+
+    def create_bank(self, name: str, kind: BankKind, details: BankDetails = _UNSAID) -> Bank:
+        """Return the bank of this name as it is; make it when there is none.
+
+        Parameters
+        ----------
+        name : str
+            Letters, digits, `_`, `.` and `-`, at most 64, not starting with `.` or `-`.
+        kind : BankKind
+        details : BankDetails
+            Of a new bank.
+
+        Raises
+        ------
+        InvalidName
+            The name is not of that form.
+        BankMismatch
+            The bank exists with the other kind.
+        """
+        if not _BANK_NAME.fullmatch(name):
+            raise InvalidName(
+                f"{name!r} cannot be a bank's name. Use 1 to 64 letters (a-z, A-Z), digits, '_', "
+                "'.' and '-', starting with a letter, a digit or '_'."
+            )
+        known = {bank.name: bank for bank in self.banks()}.get(name)
+        if known is None:
+            row = {"name": name, "kind": kind.value, "created_at": self._now}
+            self._insert(BankRow, [row | details.columns()])
+            self._log("bank", "added", [self.bank_id(name)])
+            return self.bank(name)
+        if known.kind != kind:
+            raise BankMismatch(
+                f"Bank {name} exists and is of kind {known.kind}, not {kind}. Choose another name, "
+                f"or leave the kind at {known.kind}."
+            )
+        return known
+
+    def edit_bank(
+        self, name: str, *, enabled: bool | None = None, details: BankDetails = _UNSAID
+    ) -> Bank:
+        """Change what is said of a bank; what is not said stays as it is.
+
+        Parameters
+        ----------
+        name : str
+        enabled : bool, optional
+            Whether its entries count, from the next query on.
+        details : BankDetails
+
+        Raises
+        ------
+        NotFoundError
+            There is no such bank.
+        """
+        before = self.bank(name)
+        columns = details.columns()
+        if enabled is not None:
+            columns["enabled"] = enabled
+        if any(getattr(before, key) != value for key, value in columns.items()):
+            self._set(BankRow, [before.id], **columns)
+            self._log("bank", "changed", [before.id])
+        return self.bank(name)
+
+    def remove_bank(self, name: str) -> int:
+        """Remove a bank with all its entries; return how many it had. Its images stay.
+
+        The name is free again: a new bank of that name knows nothing of this one.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such bank.
+        """
+        bank_id = self.bank_id(name)
+        there = (EntryRow.bank_id == bank_id, ACTIVE)
+        removed = self._log_where("entry", "removed", *there)
+        gone = {"removed_at": self._now, "removed_by": RemovedBy.USER.value}
+        self._connection.execute(update(EntryRow).where(*there).values(gone))
+        self._set(BankRow, [bank_id], removed_at=self._now)
+        self._log("bank", "removed", [bank_id])
+        return removed

@@ -1,0 +1,103 @@
+"""Reading threshold cards."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, or_, select
+
+from indexer.errors import NotFoundError
+from indexer.store.models import BankRow, SpaceRow, ThresholdCardRow
+from indexer.store.parameters import MAX_ID
+from indexer.store.queries import Queries
+from indexer.types import CardBound, Histogram, RateUnit, Signal, ThresholdCard, Tier
+
+_OF_LIVING_BANK = or_(ThresholdCardRow.bank_id.is_(None), BankRow.removed_at.is_(None))
+IN_FORCE = ThresholdCardRow.retired_at.is_(None)
+
+
+class CardQueries(Queries):
+    """The threshold cards within one transaction; `Catalog` has the rest."""
+
+    def card_bounds(self, space_id: int | None) -> list[CardBound]:
+        """Return the bounds in force: those of a space, and those of PDQ, which belongs to none.
+
+        Parameters
+        ----------
+        space_id : int or None
+            None gives those of PDQ alone.
+        """
+        table = ThresholdCardRow
+        statement = (
+            select(table.id, table.signal, table.tier, table.space_id, BankRow.name, table.value)
+            .outerjoin(BankRow, BankRow.id == table.bank_id)
+            .where(IN_FORCE, _OF_LIVING_BANK)
+            .where(or_(table.space_id.is_(None), table.space_id == space_id))
+            .order_by(table.id)
+        )
+        return [
+            CardBound(card_id, Signal(signal), Tier(tier), of_space, bank, value)
+            for card_id, signal, tier, of_space, bank, value in self._connection.execute(statement)
+        ]
+
+    def cards(self, *, retired: bool = False) -> list[ThresholdCard]:
+        """Return the cards of every space, newest first; with `retired`, earlier ones as well."""
+        conditions = () if retired else (and_(IN_FORCE, _OF_LIVING_BANK),)
+        return self._cards_where(*conditions)
+
+    def card(self, card_id: int) -> ThresholdCard:
+        """Return a card, in force or not.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such card.
+        """
+        cards = self._cards_where(ThresholdCardRow.id == min(card_id, MAX_ID))
+        if not cards:
+            raise NotFoundError(
+                f"There is no threshold card {card_id}. `lookalike threshold list` shows them."
+            )
+        return cards[0]
+
+    def _cards_where(self, *conditions: ColumnElement[bool]) -> list[ThresholdCard]:
+        """Return the cards that satisfy all conditions, newest first."""
+        statement = (
+            select(
+                ThresholdCardRow.__table__,
+                BankRow.name.label("bank"),
+                SpaceRow.fingerprint.label("space"),
+            )
+            .outerjoin(BankRow, BankRow.id == ThresholdCardRow.bank_id)
+            .outerjoin(SpaceRow, SpaceRow.id == ThresholdCardRow.space_id)
+            .where(*conditions)
+            .order_by(ThresholdCardRow.id.desc())
+        )
+        return [_card(row) for row in self._connection.execute(statement)]
+
+
+def _card(row: Row[Any]) -> ThresholdCard:
+    return ThresholdCard(
+        id=row.id,
+        signal=Signal(row.signal),
+        tier=Tier(row.tier),
+        bank=row.bank,
+        space_id=row.space_id,
+        space=row.space,
+        value=row.value,
+        unit=RateUnit(row.unit),
+        target_rate=row.target_rate,
+        false_positives=row.false_positives,
+        comparisons=row.comparisons,
+        rate_low=row.rate_low,
+        rate_high=row.rate_high,
+        background=row.background,
+        background_images=row.background_images,
+        reference_count=row.reference_count,
+        histogram=Histogram(
+            low=row.histogram["low"],
+            width=row.histogram["width"],
+            comparisons=tuple(row.histogram["comparisons"]),
+            uploads=tuple(row.histogram["uploads"]),
+        ),
+        created_at=row.created_at,
+        retired_at=row.retired_at,
+    )

@@ -1,0 +1,25 @@
+"""When an entry counts: a matter of the moment that is asked about, never of a stored state."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_, select
+
+from indexer.store.models import BankRow, EntryRow
+
+ACTIVE = EntryRow.removed_at.is_(None)
+"""Entries that are there, disabled ones too."""
+
+
+def in_force(at: datetime) -> ColumnElement[bool]:
+    """Make the condition that an entry counts at a moment: it is there, and nobody disabled it."""
+    enabled = or_(EntryRow.disabled_until.is_(None), EntryRow.disabled_until <= at)
+    return and_(ACTIVE, enabled, EntryRow.bank_id.in_(select(BankRow.id).where(BankRow.enabled)))
+
+
+def idle(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Make the conditions of which an entry that is there but does not count satisfies one.
+
+    Two conditions rather than one, because each of them has an index of its own.
+    """
+    of_disabled_bank = EntryRow.bank_id.in_(select(BankRow.id).where(~BankRow.enabled))
+    return and_(ACTIVE, EntryRow.disabled_until > at), and_(ACTIVE, of_disabled_bank)

@@ -1,0 +1,248 @@
+"""Reading the entries of the banks: images, and bare fingerprints."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Row, Select, func, select
+
+from indexer.errors import NotFoundError
+from indexer.store.bank_queries import BankQueries
+from indexer.store.entry_conditions import ACTIVE, idle, in_force
+from indexer.store.models import BankRow, EntryRow
+from indexer.store.parameters import MAX_ID, chunks, possible_ids
+from indexer.types import (
+    BankKind,
+    DisabledReason,
+    Entry,
+    EntryRecord,
+    Fingerprint,
+    FingerprintKind,
+    Keys,
+)
+
+_BARE_PDQ = EntryRow.fingerprint_kind == FingerprintKind.PDQ.value
+
+
+class EntryQueries(BankQueries):
+    """The entries within one transaction; `Catalog` has the rest.
+
+    Which entries count is asked of a moment: `at` is the query's.
+    """
+
+    def entries(self, bank_name: str, *, after_id: int = 0, limit: int = 100) -> list[EntryRecord]:
+        """Return a page of the active entries of a bank, disabled ones too, ordered by id.
+
+        Parameters
+        ----------
+        bank_name : str
+        after_id : int
+            Last id of the page before.
+        limit : int
+            Most entries of a page.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such bank.
+        """
+        statement = (
+            _select_records()
+            .where(EntryRow.bank_id == self.bank_id(bank_name), ACTIVE)
+            .where(EntryRow.id > min(after_id, MAX_ID))
+            .order_by(EntryRow.id)
+            .limit(limit)
+        )
+        return [_record(row) for row in self._connection.execute(statement)]
+
+    def entry(self, entry_id: int) -> EntryRecord:
+        """Return one active entry, even if it is disabled.
+
+        Raises
+        ------
+        NotFoundError
+            No active entry has this id.
+        """
+        for record in self._records([entry_id]):
+            return record
+        raise NotFoundError(
+            f"No bank has an entry {entry_id}. `lookalike bank show` lists the entries of a bank."
+        )
+
+    def entries_of(self, bank_name: str, ids: Collection[int]) -> list[EntryRecord]:
+        """Return active entries of a bank, disabled ones too, ordered by id.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such bank, or one of the ids is no active entry of it.
+        """
+        bank_id = self.bank_id(bank_name)
+        found = list(self._records(ids, EntryRow.bank_id == bank_id))
+        if missing := sorted(set(ids) - {record.id for record in found}):
+            raise NotFoundError(
+                f"Bank {bank_name} has no entry {', '.join(map(str, missing))}. `lookalike bank "
+                f"show {bank_name}` lists its entries."
+            )
+        return found
+
+    def entries_by_ids(self, ids: Iterable[int], at: datetime) -> dict[int, Entry]:
+        """Return those entries that count at a moment, by id, ascending."""
+        return {
+            entry.id: entry
+            for chunk in chunks(possible_ids(ids))
+            for entry in self._entries_in_force(at, EntryRow.id.in_(chunk))
+        }
+
+    def entries_by_fingerprint(
+        self, fingerprints: Iterable[Fingerprint], at: datetime
+    ) -> list[Entry]:
+        """Return the bare entries that are one of these fingerprints and count at a moment."""
+        wanted: defaultdict[FingerprintKind, set[bytes]] = defaultdict(set)
+        for fingerprint in fingerprints:
+            wanted[fingerprint.kind].add(fingerprint.value)
+        return [
+            entry
+            for kind, values in wanted.items()
+            for chunk in chunks(sorted(values))
+            for entry in self._entries_in_force(
+                at, EntryRow.fingerprint_kind == kind.value, EntryRow.fingerprint.in_(chunk)
+            )
+        ]
+
+    def entry_image_ids(self, bank_names: Sequence[str] | None, at: datetime) -> Keys:
+        """Return the ids of the images that are entries of these banks and count at a moment.
+
+        Parameters
+        ----------
+        bank_names : sequence of str or None
+            All banks when None.
+        at : datetime
+
+        Returns
+        -------
+        ndarray of shape (n,), int64
+            Ascending, each once.
+
+        Raises
+        ------
+        NotFoundError
+            There is no bank of one of the names.
+        """
+        statement = (
+            select(EntryRow.image_id)
+            .where(EntryRow.image_id.is_not(None), in_force(at), *self._of_banks(bank_names))
+            .distinct()
+            .order_by(EntryRow.image_id)
+        )
+        return np.fromiter(self._connection.scalars(statement), np.int64)
+
+    def entry_fingerprint_ids(self, bank_names: Sequence[str] | None, at: datetime) -> Keys:
+        """Return the ids of the bare PDQ entries of these banks that count at a moment.
+
+        A million of them take about a second: `fingerprints_all_count` may save it.
+
+        Parameters
+        ----------
+        bank_names : sequence of str or None
+            All banks when None.
+        at : datetime
+
+        Returns
+        -------
+        ndarray of shape (n,), int64
+            Ascending.
+
+        Raises
+        ------
+        NotFoundError
+            There is no bank of one of the names.
+        """
+        statement = (
+            select(EntryRow.id)
+            .where(_BARE_PDQ, in_force(at), *self._of_banks(bank_names))
+            .order_by(EntryRow.id)
+        )
+        return np.fromiter(self._connection.scalars(statement), np.int64)
+
+    def fingerprints_all_count(self, at: datetime) -> bool:
+        """Tell whether every bare PDQ entry that is there counts at a moment."""
+        return not any(
+            self._connection.scalar(select(EntryRow.id).where(_BARE_PDQ, condition).limit(1))
+            for condition in idle(at)
+        )
+
+    def next_entry_moment(self, after: datetime) -> datetime | None:
+        """Return when an entry begins to count once more though nothing changes; None if never."""
+        statement = select(func.min(EntryRow.disabled_until)).where(
+            ACTIVE, EntryRow.disabled_until > after
+        )
+        moment: datetime | None = self._connection.scalar(statement)
+        return moment
+
+    def _records(
+        self, ids: Iterable[int], *conditions: ColumnElement[bool]
+    ) -> Iterator[EntryRecord]:
+        """Yield the active entries among some ids, ordered by id."""
+        for chunk in chunks(possible_ids(ids)):
+            statement = _select_records().where(EntryRow.id.in_(chunk), ACTIVE, *conditions)
+            yield from map(_record, self._connection.execute(statement.order_by(EntryRow.id)))
+
+    def _of_banks(self, bank_names: Sequence[str] | None) -> list[ColumnElement[bool]]:
+        if bank_names is None:
+            return []
+        return [EntryRow.bank_id.in_([self.bank_id(name) for name in bank_names])]
+
+    def _entries_in_force(self, at: datetime, *conditions: ColumnElement[bool]) -> list[Entry]:
+        statement = (
+            select(
+                EntryRow.id,
+                BankRow.name,
+                BankRow.kind,
+                EntryRow.image_id,
+                EntryRow.fingerprint_kind,
+                EntryRow.fingerprint,
+            )
+            .join(BankRow, BankRow.id == EntryRow.bank_id)
+            .where(in_force(at), *conditions)
+            .order_by(EntryRow.id)
+        )
+        return [
+            Entry(
+                row.id,
+                row.name,
+                BankKind(row.kind),
+                row.image_id,
+                _fingerprint(row.fingerprint_kind, row.fingerprint),
+            )
+            for row in self._connection.execute(statement)
+        ]
+
+
+def _select_records() -> Select[Any]:
+    return select(
+        EntryRow.__table__, BankRow.name.label("bank"), BankRow.kind.label("bank_kind")
+    ).join(BankRow, BankRow.id == EntryRow.bank_id)
+
+
+def _record(row: Row[Any]) -> EntryRecord:
+    return EntryRecord(
+        id=row.id,
+        bank=row.bank,
+        kind=BankKind(row.bank_kind),
+        image_id=row.image_id,
+        fingerprint=_fingerprint(row.fingerprint_kind, row.fingerprint),
+        source=row.source,
+        external_id=row.external_id,
+        notes=row.notes,
+        labels=tuple(row.labels or ()),
+        disabled_until=row.disabled_until,
+        disabled_reason=DisabledReason(row.disabled_reason) if row.disabled_reason else None,
+        created_at=row.created_at,
+    )
+
+
+def _fingerprint(kind: str | None, value: bytes | None) -> Fingerprint | None:
+    return None if kind is None or value is None else Fingerprint(FingerprintKind(kind), value)

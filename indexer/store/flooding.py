@@ -1,0 +1,66 @@
+"""Counting how often entries match, and flagging those that match far too often."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import delete, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from indexer.store.edits import Edits
+from indexer.store.models import EntryHitsRow, FloodFlagRow
+from indexer.types import Flood, FloodState
+
+
+class Flooding(Edits):
+    """What counts hits and writes flood flags; `Writer` has the rest."""
+
+    def add_hits(self, hits: Mapping[tuple[int, datetime], int]) -> None:
+        """Add to what is counted already: hits by entry id and the beginning of the hour."""
+        postgres = self._connection.dialect.name == "postgresql"
+        statement = postgresql.insert(EntryHitsRow) if postgres else sqlite.insert(EntryHitsRow)
+        statement = statement.on_conflict_do_update(
+            index_elements=[EntryHitsRow.entry_id, EntryHitsRow.hour],
+            set_={"hits": EntryHitsRow.hits + statement.excluded.hits},
+        )
+        rows = [
+            {"entry_id": entry_id, "hour": hour, "hits": count}
+            for (entry_id, hour), count in sorted(hits.items())
+        ]
+        if rows:
+            self._connection.execute(statement, rows)
+
+    def forget_hits(self, before: datetime) -> int:
+        """Delete the counts of earlier hours; return how many there were."""
+        statement = delete(EntryHitsRow).where(EntryHitsRow.hour < before)
+        return self._connection.execute(statement).rowcount
+
+    def flag_flood(
+        self, entry_id: int, window_start: datetime, hits: int, expected: float
+    ) -> Flood:
+        """Flag an entry for one hour's hits."""
+        row = {
+            "entry_id": entry_id,
+            "flagged_at": self._now,
+            "window_start": window_start,
+            "hits": hits,
+            "expected": expected,
+            "state": FloodState.OPEN.value,
+        }
+        return self.flood(self._insert_one(FloodFlagRow, row))
+
+    def resolve_flood(self, flood_id: int, state: FloodState) -> Flood:
+        """Say what became of a flag; saying it again changes nothing.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such flag.
+        """
+        flood = self.flood(flood_id)
+        if flood.state is not state:
+            self._connection.execute(
+                update(FloodFlagRow)
+                .where(FloodFlagRow.id == flood.id)
+                .values(state=state.value, resolved_at=self._now)
+            )
+        return self.flood(flood_id)

@@ -1,0 +1,52 @@
+"""The tables of the metadata database, the only source of truth.
+
+Everything but the change log can be read from the log's point of view: a row that a view or a
+running server must notice is written in the same transaction as its row of `changes`.
+"""
+
+from indexer.store.models.banks import BankRow, EntryHitsRow, EntryRow, FloodFlagRow
+from indexer.store.models.base import Base
+from indexer.store.models.gallery import (
+    ClassificationRow,
+    EmbeddingRow,
+    ImageRow,
+    PartRow,
+    QuarantineRow,
+    SourceRow,
+    SpaceRow,
+    ThumbnailRow,
+)
+from indexer.store.models.log import OF_BANKS, CatalogInfo, ChangeRow
+from indexer.store.models.verdicts import (
+    DecisionRow,
+    RetroMatchRow,
+    RetroScanRow,
+    ThresholdCardRow,
+)
+
+REVISION = "202611250001"
+"""Revision of the newest migration: the schema that these models describe."""
+
+__all__ = [
+    "OF_BANKS",
+    "REVISION",
+    "BankRow",
+    "Base",
+    "CatalogInfo",
+    "ChangeRow",
+    "ClassificationRow",
+    "DecisionRow",
+    "EmbeddingRow",
+    "EntryHitsRow",
+    "EntryRow",
+    "FloodFlagRow",
+    "ImageRow",
+    "PartRow",
+    "QuarantineRow",
+    "RetroMatchRow",
+    "RetroScanRow",
+    "SourceRow",
+    "SpaceRow",
+    "ThresholdCardRow",
+    "ThumbnailRow",
+]

@@ -1,0 +1,104 @@
+"""One picture: its pixels, its parts, its PDQ and what the model says of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from indexer.types.arrays import Embeddings, Probabilities, Rgb
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedImage:
+    """One picture, decoded once."""
+
+    rgb: Rgb  # the whole picture, or a JPEG at half its size where the caller asked for less
+    width: int  # pixels of the whole picture, upright
+    height: int
+    format: str  # Pillow's name, such as JPEG
+    frame_count: int  # 1 for a still picture; `rgb` is the first frame
+
+
+@dataclass(frozen=True, slots=True)
+class Pdq:
+    """A PDQ fingerprint (Meta, ThreatExchange): 256 bits and how much to trust them."""
+
+    bits: bytes  # 32 bytes, in the order of PDQ's hex notation
+    quality: int  # 0 to 100; below about 50 the picture is too flat to hash
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What one forward pass gives for n images."""
+
+    probabilities: Probabilities
+    embeddings: Embeddings
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """An embedding space that the catalog knows: the model that makes its vectors."""
+
+    id: int
+    fingerprint: str  # 64 hex digits
+    model: str  # the reference that loads it: a directory or hf-hub:owner/name
+    dimension: int
+    labels: tuple[str, ...]
+
+
+class PartKind(StrEnum):
+    """What a part of an image is."""
+
+    FRAME = "frame"
+    TILE = "tile"
+    CROP = "crop"  # of a query alone: what is left without a border, and the like
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of an image that is matched on its own: a later frame, a tile, a crop."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    kind: PartKind
+    """frame, tile or, of a query alone, crop."""
+    number: int
+    """The frame's index in the file, 0 for the first; or the number of the tile or crop."""
+    box: tuple[int, int, int, int] | None
+    """Left, top, width, height in pixels of the upright picture; null for a whole frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPart:
+    """A part ready to be written: its fingerprint and what the model said."""
+
+    part: Part
+    pdq: Pdq
+    embedding: Embeddings  # (d,) float32, unit length
+    probabilities: Probabilities  # (classes,) float32
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """What the catalog holds of one part."""
+
+    part: Part
+    pdq: Pdq
+    embedding: Embeddings | None  # (d,) float32 in the space asked for
+    probabilities: dict[str, float]  # by label, in the space asked for
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    """An image ready to be written: identity, fingerprints and what the model said."""
+
+    sha256: bytes
+    md5: bytes
+    pdq: Pdq
+    width: int
+    height: int
+    format: str
+    frame_count: int
+    byte_size: int
+    embedding: Embeddings  # (d,) float32, unit length
+    probabilities: Probabilities  # (classes,) float32
+    parts: tuple[NewPart, ...] = ()  # beyond the whole first frame, whose values stand above
+    thumbnail: bytes | None = None  # JPEG; None where none is to be kept

@@ -1,0 +1,159 @@
+"""How closely a query is matched, and by what evidence."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from indexer.types.banks import BankKind
+from indexer.types.pictures import Part
+
+
+class Tier(StrEnum):
+    """How close a match is, strongest first."""
+
+    EXACT = "exact"
+    NEAR_DUPLICATE = "near_duplicate"
+    LOOKALIKE = "lookalike"
+    NONE = "none"
+
+
+class Signal(StrEnum):
+    """What decided a match."""
+
+    SHA256 = "sha256"
+    MD5 = "md5"
+    PDQ = "pdq"
+    EMBEDDING = "embedding"
+    FUSED = "fused"
+    GEOMETRY = "geometry"
+
+
+class SuppressionKind(StrEnum):
+    """What takes a match back."""
+
+    ALLOW_ENTRY = "allow_entry"
+    DECISION = "decision"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How a stored image, or a bare fingerprint, compares with a query, signal by signal."""
+
+    same_bytes: bool  # by SHA-256
+    pdq_distance: int | None  # bits, least over the query's orientations; None when either is flat
+    similarity: float | None  # cosine; None for a bare fingerprint, which has no embedding
+    same_md5: bool = False  # of a bare MD5 only: where the bytes are known, SHA-256 tells better
+    fused: float | None = None  # see `matching.fusion`; None without a similarity
+    inliers: int | None = None  # details in the same arrangement; None where none were looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The tier that evidence reaches, and what decided it."""
+
+    tier: Tier
+    decided_by: Signal
+    threshold: float | None  # bits for pdq, cosine for embedding, None for sha256 and md5
+    threshold_source: str | None
+    threshold_card: int | None = None  # id of the threshold card that it comes from
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """What takes a match back: an allow entry, or an analyst's decision on the very same bytes."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    kind: SuppressionKind
+    """allow_entry or decision."""
+    bank: str | None
+    """The allow bank, or the bank whose entry the decision is about; null for a stored image."""
+    entry_id: int | None
+    """The allow entry, or the entry that the decision is about; null for a stored image."""
+    decision_id: int | None
+    """The decision; null for an allow entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One stored image (or bank entry) that the query resembles, with the evidence."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    tier: Tier
+    """How close it is."""
+    decided_by: Signal
+    """The signal that decided the tier."""
+    threshold: float | None
+    """The bound of that signal: bits for pdq, else a similarity; null for sha256 and md5."""
+    threshold_source: str | None
+    """Where the bound came from: request, a card, settings or model; null without a bound."""
+    threshold_card: int | None
+    """The threshold card that the bound comes from, if it comes from one."""
+    similarity: float | None
+    """Cosine similarity of the embeddings, -1 to 1, higher is closer; null for a fingerprint."""
+    pdq_distance: int | None
+    """Hamming distance in bits, 0 to 256, least over 8 orientations; null if not measured."""
+    fused_score: float | None
+    """Similarity and PDQ in one number, at most about 2, higher is closer; orders a tier."""
+    bank: str | None
+    """The bank whose entry this is; null for an image of the gallery that is in no bank."""
+    bank_kind: BankKind | None
+    """block accuses, allow excuses."""
+    entry_id: int | None
+    """The bank's entry."""
+    image_id: int | None
+    """The stored image; null for an entry that is a bare fingerprint from a list."""
+    source: str | None
+    """Where the stored image was first found; null when no source of it is left."""
+    suppressed_by: Suppression | None
+    """The allow entry or the decision that takes this match back."""
+    part: Part | None = None
+    """The part of the stored image that decided; null for the whole first frame."""
+    query_part: Part | None = None
+    """The part of the query that matched; null for the whole first frame."""
+    inliers: int | None = None
+    """Details that both have in the same arrangement; null where the pixels were not compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to one query: the strongest tier reached, and everything that led to it."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    query: str
+    """The name of the file that was asked about."""
+    tier: Tier
+    """The strongest tier of the matches that are neither suppressed nor from an allow bank."""
+    banks: tuple[str, ...]
+    """The block banks hit by those matches, strongest first."""
+    hits: tuple[int, ...]
+    """The entries of block banks behind those matches, strongest first, however many there are."""
+    matches: tuple[Match, ...]
+    """Strongest first."""
+    probabilities: dict[str, float]
+    """The model's class probabilities by label."""
+    model: str
+    """Fingerprint of the embedding space that the similarities were measured in."""
+    sha256: str
+    """SHA-256 of the query's bytes, hexadecimal."""
+    pdq: str
+    """PDQ of the query, hexadecimal."""
+    pdq_quality: int
+    """0 to 100; a picture below the threshold of the settings is not compared by PDQ."""
+    watermark: int
+    """The last change of the log that the search had seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What the model says of one picture."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    query: str
+    """The name of the file that was asked about."""
+    probabilities: dict[str, float]
+    """The model's class probabilities by label."""
+    model: str
+    """Fingerprint of the model's embedding space."""

@@ -1,0 +1,48 @@
+"""Made-up pictures to calibrate with: nothing but vectors and bits."""
+
+from functools import partial
+
+import numpy as np
+
+from indexer.matching.fusion import pdq_term, query_bias
+from indexer.thresholds import Fusion
+from indexer.thresholds.aims import Aim
+from indexer.thresholds.calibration import Calibration, Sample, calibrate
+from indexer.thresholds.comparison import CopyRule
+from indexer.thresholds.pictures import Pictures
+from indexer.types import RateUnit, Signal, Tier
+
+FUSION = Fusion(pdq_term, partial(query_bias, background=None))
+COPIES = CopyRule(bits=31, cosine=0.93)
+TIERS = {
+    Signal.PDQ: Tier.NEAR_DUPLICATE,
+    Signal.EMBEDDING: Tier.LOOKALIKE,
+    Signal.FUSED: Tier.LOOKALIKE,
+}
+
+
+def strangers(count: int, seed: int, *, dimension: int = 8, first_id: int = 1) -> Pictures:
+    """Make pictures that have nothing to do with each other."""
+    random = np.random.default_rng(seed)
+    embeddings = random.standard_normal((count, dimension)).astype(np.float32)
+    return Pictures(
+        ids=np.arange(first_id, first_id + count),
+        names=[f"picture {number}" for number in range(first_id, first_id + count)],
+        embeddings=embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True),
+        pdq=random.integers(0, 256, (count, 1, 32), dtype=np.uint8),
+        hashable=np.ones(count, np.bool_),
+    )
+
+
+def aim(
+    signal: Signal = Signal.EMBEDDING, target: float = 1e-3, unit: RateUnit | None = None
+) -> Aim:
+    return Aim(signal, TIERS[signal], None, 1, target, unit)
+
+
+def calibrated(
+    wanted: Aim, queries: Pictures, references: Pictures | None = None, *, most_bits: int = 256
+) -> Calibration:
+    """Calibrate with pictures against others, or each other."""
+    sample = Sample(queries, queries if references is None else references, "test", None)
+    return calibrate(wanted, sample, FUSION, pdq_max_distance=most_bits)

@@ -1,0 +1,74 @@
+"""An index on a shelf: pictures from memory, two banks, and a matcher."""
+
+from indexer import fingerprints
+from indexer.images import decode
+from indexer.matching import Matcher
+from indexer.model import Encoder
+from indexer.parts import parts
+from indexer.settings import Settings
+from indexer.store import Arrival, Store
+from indexer.types import BankKind, Match, NewImage, NewPart, Part, Rgb, SourceStamp
+
+
+class Shelf:
+    """An index that takes pictures from memory, with a matcher on it."""
+
+    def __init__(self, store: Store, encoder: Encoder, settings: Settings) -> None:
+        self.store, self.encoder, self.settings = store, encoder, settings
+        card = encoder.card
+        with store.writer() as writer:
+            self.space = writer.register_space(
+                fingerprint=card.fingerprint,
+                model=card.reference,
+                architecture=card.architecture,
+                dimension=card.dimension,
+                labels=card.labels,
+            )
+            self.banks = {
+                "known": writer.create_bank("known", BankKind.BLOCK).id,
+                "press": writer.create_bank("press", BankKind.ALLOW).id,
+            }
+        self.matcher = Matcher(store, encoder, self.space, settings)
+
+    def add(self, data: bytes, *, bank: str | None = None, tiled: bool = False) -> int:
+        """Index a picture with its parts; return its id."""
+        image = self._new_image(data, tiled=tiled)
+        stamp = SourceStamp(f"/made/{image.sha256.hex()}", len(data), "1")
+        with self.store.writer() as writer:
+            arrival = Arrival(stamp, bank_id=self.banks[bank] if bank else None)
+            writer.add_images([(image, arrival)], self.space.id)
+            image_id = writer.ids_by_sha256([image.sha256])[image.sha256]
+        self.matcher.catch_up()
+        return image_id
+
+    def find(self, data: bytes, *, tiles: bool = False) -> list[Match]:
+        """Return the matches that count against a picture, strongest first."""
+        matches = self.matcher.match(data, "query", tiles=tiles).matches
+        return [match for match in matches if match.suppressed_by is None]
+
+    def _new_image(self, data: bytes, *, tiled: bool) -> NewImage:
+        picture = decode(data, self.settings.image_limits)
+        encoding = self.encoder.encode([picture.rgb])
+        height, width, _ = picture.rgb.shape
+        return NewImage(
+            sha256=fingerprints.sha256(data),
+            md5=fingerprints.md5(data),
+            pdq=fingerprints.pdq(picture.rgb),
+            width=width,
+            height=height,
+            format=picture.format,
+            frame_count=picture.frame_count,
+            byte_size=len(data),
+            embedding=encoding.embeddings[0],
+            probabilities=encoding.probabilities[0],
+            parts=tuple(
+                self._new_part(part, rgb)
+                for part, rgb in parts(data, picture, self.settings, tiled=tiled)
+            ),
+        )
+
+    def _new_part(self, part: Part, rgb: Rgb) -> NewPart:
+        encoding = self.encoder.encode([rgb])
+        return NewPart(
+            part, fingerprints.pdq(rgb), encoding.embeddings[0], encoding.probabilities[0]
+        )
