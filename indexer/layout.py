@@ -11,7 +11,7 @@ from indexer.types import Rgb
 
 _LEAST_SIDE: Final = 96
 """Pixels: what is smaller holds too little to compare, and lines of text are smaller."""
-_PLAIN: Final = 24
+PLAIN: Final = 24
 """Grey levels by which a plain line may vary: JPEG leaves its traces around every edge."""
 _LEAST_GUTTER: Final = 4  # plain lines side by side that part two panels
 _DEEPEST: Final = 6  # cuts within cuts; a page has few, a crafted picture could have many
@@ -30,6 +30,23 @@ class Box(NamedTuple):
     def area(self) -> int:
         """Pixels in it."""
         return self.width * self.height
+
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """Its rows and columns in an array of pixels."""
+        return (
+            slice(self.top, self.top + self.height),
+            slice(self.left, self.left + self.width),
+        )
+
+    def scaled(self, x: float, y: float) -> "Box":
+        """Return it in pixels of a picture that is x times as wide and y times as high."""
+        return Box(
+            round(self.left * x),
+            round(self.top * y),
+            max(1, round(self.width * x)),
+            max(1, round(self.height * y)),
+        )
 
 
 def overlap(one: Box, other: Box) -> float:
@@ -93,7 +110,7 @@ def panels(rgb: Rgb) -> list[Box]:
     background = _background(grey)
     if background is None:
         return []
-    content = np.abs(grey.astype(np.int16) - background) > _PLAIN
+    content = np.abs(grey.astype(np.int16) - background) > PLAIN
     height, width = grey.shape
     whole = Box(0, 0, width, height)
     found = [box for box in _cut(content, whole, _DEEPEST) if box.area < _NEARLY_WHOLE * whole.area]
@@ -110,7 +127,7 @@ def _background(grey: NDArray[np.uint8]) -> int | None:
     levels = []
     for axis in (0, 1):
         low, high = grey.min(axis=axis), grey.max(axis=axis)
-        plain = high - low <= _PLAIN
+        plain = high - low <= PLAIN
         levels.append((low[plain].astype(np.int64) + high[plain]) // 2)
     found = np.concatenate(levels)
     return int(np.bincount(found).argmax()) if len(found) else None
@@ -119,20 +136,15 @@ def _background(grey: NDArray[np.uint8]) -> int | None:
 def _cut(content: NDArray[np.bool_], box: Box, deepest: int) -> Iterator[Box]:
     """Yield the panels within a box; `content`, (height, width), is true off the background."""
     pieces = []
-    for top, height in _runs(np.flatnonzero(content[_within(box)].any(axis=1))):
+    for top, height in _runs(np.flatnonzero(content[box.inside].any(axis=1))):
         band = box._replace(top=box.top + top, height=height)
-        for left, width in _runs(np.flatnonzero(content[_within(band)].any(axis=0))):
+        for left, width in _runs(np.flatnonzero(content[band.inside].any(axis=0))):
             pieces.append(band._replace(left=box.left + left, width=width))
     if pieces == [box] or not deepest:
         yield from pieces
         return
     for piece in pieces:
         yield from _cut(content, piece, deepest - 1)
-
-
-def _within(box: Box) -> tuple[slice, slice]:
-    """Return the rows and columns of a box."""
-    return slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
 
 
 def _runs(busy: NDArray[np.int64]) -> Iterator[tuple[int, int]]:

@@ -87,7 +87,8 @@ def test_answers_equal_plain_timm_code(encoder: Encoder, folder: Path) -> None:
     encoding = encoder.encode([np.asarray(photo)])
 
     assert np.abs(encoding.probabilities - probabilities.numpy()).max() < 1e-5
-    assert np.abs(encoding.embeddings - embedding.numpy()).max() < 1e-5
+    if encoder.card.descriptor is None:  # a head makes its own, see test_model_descriptor.py
+        assert np.abs(encoding.embeddings - embedding.numpy()).max() < 1e-5
 
 
 def test_a_batch_gives_what_single_images_give(encoder: Encoder) -> None:
@@ -171,7 +172,8 @@ def test_the_shipped_card_states_what_is_known(shipped: Encoder) -> None:
     assert card.reference == "shipped"
     assert card.architecture == "mobilenetv2_140"
     assert card.labels == ("Drawing", "Hentai", "Neutral", "Porn", "Sexy")
-    assert card.dimension == 1792
+    assert card.dimension == 512
+    assert card.descriptor is not None
     assert card.input_size == (3, 224, 224)
     assert (card.interpolation, card.crop_pct, card.crop_mode) == ("bilinear", 1.0, "squash")
     assert card.mean == card.std == (0.5, 0.5, 0.5)

@@ -4,8 +4,9 @@ import typer
 
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_json, print_table
+from indexer.cli.training import train_descriptor
 
-app = typer.Typer(no_args_is_help=True, help="Look at the model.")
+app = typer.Typer(no_args_is_help=True, help="Look at the model, or train it.")
 
 
 @app.command()
@@ -52,3 +53,6 @@ def export(model: ModelReference = None, *, as_json: AsJson = False) -> None:
         print_json(facts)
         return
     print_table("Export", ["what", "value"], list(facts.items()))
+
+
+app.command("train-descriptor")(train_descriptor)

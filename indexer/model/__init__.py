@@ -3,13 +3,25 @@
 from pathlib import Path
 
 from indexer.model import runtimes
+from indexer.model.background import read_background
 from indexer.model.card import ModelCard
+from indexer.model.descriptor import read_descriptor
 from indexer.model.encoder import Encoder, Prepared
 from indexer.model.exports import Export
 from indexer.model.references import resolve
 from indexer.settings import Runtime
+from indexer.types import COMMON_BOUNDS, Embeddings, SpaceTraits
 
-__all__ = ["Encoder", "Export", "ModelCard", "Prepared", "export_model", "load_encoder"]
+__all__ = [
+    "Encoder",
+    "Export",
+    "ModelCard",
+    "Prepared",
+    "export_model",
+    "load_background",
+    "load_encoder",
+    "load_traits",
+]
 
 
 def load_encoder(
@@ -62,3 +74,26 @@ def export_model(reference: str, cache: Path) -> tuple[Path, Export]:
     path, export = runtimes.find_or_export(resolve(reference), cache)
     runtimes.check_usable(export)
     return path, export
+
+
+def load_background(reference: str) -> Embeddings | None:
+    """Load the embeddings of pictures of no interest that come with a model; None without any.
+
+    Returns
+    -------
+    ndarray of shape (m, d), float32, unit rows
+        In the model's own space.
+
+    Raises
+    ------
+    NotFoundError, InvalidModel, UnavailableError
+        As for `load_encoder`; also for a background that is damaged or of another head.
+    """
+    return read_background(resolve(reference))
+
+
+def load_traits(reference: str) -> SpaceTraits:
+    """Load what comes with a model to measure similarities by; errors are `load_background`'s."""
+    folder = resolve(reference)
+    stated = read_descriptor(folder.descriptor).bounds if folder.descriptor else None
+    return SpaceTraits(stated or COMMON_BOUNDS, read_background(folder))

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict
 
+from indexer.model.descriptor import Descriptor
+
 EMBEDDING_RECIPE: Final = "timm: forward_features, forward_head(pre_logits=True), L2"
 """How an embedding is pooled and normalised; changing the recipe changes every fingerprint."""
+DESCRIPTOR_RECIPE: Final = "taps, generalised means, linear projection, L2"
+"""The same for a model with a descriptor head."""
 
 
 class Preprocessing(TypedDict):
@@ -38,6 +42,7 @@ class ModelCard:
     licence: str | None  # as the model's config states it
     weights_sha256: str  # of model.safetensors, 64 hex digits
     fingerprint: str  # of the embedding space, 64 hex digits
+    descriptor: str | None = None  # name and version of the head; None embeds as timm pools
 
 
 def space_fingerprint(
@@ -46,6 +51,7 @@ def space_fingerprint(
     architecture: str,
     model_args: Mapping[str, Any],
     preprocessing: Preprocessing,
+    descriptor: tuple[Descriptor, str] | None = None,
 ) -> str:
     """Name the embedding space that a model makes.
 
@@ -54,17 +60,34 @@ def space_fingerprint(
     it is built with, the preprocessing, and `EMBEDDING_RECIPE`. Labels, licence and location are
     left out: renaming a class or moving the folder moves no vector.
 
+    Parameters
+    ----------
+    weights_sha256, architecture, model_args, preprocessing
+        Of the network.
+    descriptor : tuple of Descriptor and str, optional
+        The head, and the SHA-256 of its weights in hex: the fingerprint covers what it computes
+        and its version, not how it was trained.
+
     Returns
     -------
     str
         64 hex digits.
     """
-    facts = {
+    facts: dict[str, Any] = {
         "architecture": architecture,
         "embedding": EMBEDDING_RECIPE,
         "model_args": model_args,
         "preprocessing": preprocessing,
         "weights_sha256": weights_sha256,
     }
+    if descriptor is not None:
+        head, head_sha256 = descriptor
+        facts["embedding"] = DESCRIPTOR_RECIPE
+        facts["descriptor"] = {
+            "dimension": head.dimension,
+            "taps": [[tap.module, tap.power] for tap in head.taps],
+            "version": head.version,
+            "weights_sha256": head_sha256,
+        }
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()

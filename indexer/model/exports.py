@@ -21,7 +21,7 @@ from indexer.model.card import ModelCard
 from indexer.model.parity import Parity
 from indexer.model.references import ModelFolder
 
-RECIPE: Final = 1
+RECIPE: Final = 2
 """How a graph is made from a model; counted up when that changes, so that none is kept."""
 GRAPH: Final = "model.onnx"
 MANIFEST: Final = "manifest.json"
@@ -43,7 +43,7 @@ class Export:
 class KeptExport:
     """Where the export of one model is kept.
 
-    The folder is named by all that an export depends on: the model's two files, our recipe, ONNX
+    The folder is named by all that an export depends on: the model's files, our recipe, ONNX
     Runtime and the kind of machine. So it is found without timm, which alone can tell a model's
     fingerprint, and whatever changes makes another folder. That an export failed is kept as well:
     trying takes long. A folder is written under another name and renamed when it is whole.
@@ -53,7 +53,7 @@ class KeptExport:
         self._cache = cache
         self._model = model
         facts = [
-            *(_sha256_of(path) for path in (model.config, model.weights)),
+            *(_sha256_of(path) for path in model.files),
             RECIPE,
             version("onnxruntime"),
             platform.machine(),

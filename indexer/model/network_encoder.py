@@ -25,7 +25,7 @@ class Network(Protocol):
         """Pictures to give one pass: more bring nothing."""
 
     def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the logits (n, classes) and what the classifier made them from, (n, d).
+        """Return the logits (n, classes) and the embeddings (n, d), not yet of unit length.
 
         The batch is of shape (n, 3, h, w). Safe to call from several threads.
         """
@@ -95,10 +95,10 @@ class NetworkEncoder:
                 f"The model takes arrays of shape {self._card.input_size}, got "
                 f"{batch.shape[1:]}. Pass what this encoder's prepare() returned."
             )
-        logits, pooled = self._network.run(batch)
+        logits, raw = self._network.run(batch)
         with np.errstate(all="ignore"):  # what overflows or is 0 / 0 is refused below
             probabilities = _probabilities(logits, classes)
-            embeddings = _unit_rows(pooled)
+            embeddings = _unit_rows(raw)
         usable = np.isfinite(embeddings).all(axis=1) & np.isfinite(probabilities).all(axis=1)
         if not usable.all():
             rows = tuple(np.flatnonzero(~usable).tolist())
@@ -120,8 +120,8 @@ def _probabilities(logits: NDArray[np.float32], classes: int) -> Probabilities:
     return shares
 
 
-def _unit_rows(pooled: NDArray[np.float32]) -> Embeddings:
+def _unit_rows(raw: NDArray[np.float32]) -> Embeddings:
     """Divide each row by its length, in float64, so that no finite row over- or underflows."""
-    vectors = pooled.astype(np.float64)
+    vectors = raw.astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors.astype(np.float32)

@@ -3,7 +3,7 @@
 
 import textwrap
 import warnings
-from typing import Any, Final
+from typing import Final
 
 import torch
 
@@ -14,7 +14,7 @@ from indexer.model.onnx_network import INPUT, OUTPUTS, OnnxNetwork
 from indexer.model.parity import MAX_PROBABILITY_DIFFERENCE, MIN_COSINE, Parity, compare
 from indexer.model.references import ModelFolder
 from indexer.model.torch_encoder import TorchNetwork
-from indexer.model.torch_loading import LoadedModel, load_model, one_pass
+from indexer.model.torch_loading import LoadedModel, load_model
 
 _CPU: Final = torch.device("cpu")
 _LONGEST_REASON: Final = 300  # characters; the exporter adds a report of many lines
@@ -24,12 +24,14 @@ _SAMPLES: Final = 2  # torch.export takes a batch of one for a constant
 class _OnePass(torch.nn.Module):
     """The module that is exported: one pass, two outputs."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, model: LoadedModel) -> None:
         super().__init__()
-        self.module = module
+        self.network = model.network  # registers the weights
+        self.head = model.head.module if model.head else None
+        self._model = model
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return one_pass(self.module, pixels)
+        return self._model.one_pass(pixels)
 
 
 def export_model(folder: ModelFolder) -> Export:
@@ -67,7 +69,7 @@ def _to_onnx(model: LoadedModel) -> bytes:
     with warnings.catch_warnings():  # they are for the exporter's developers
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            _OnePass(model.module).eval(),
+            _OnePass(model).eval(),
             (sample,),
             dynamo=True,
             dynamic_shapes=({0: torch.export.Dim("pictures")},),

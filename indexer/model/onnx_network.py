@@ -8,7 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 INPUT: Final = "pixels"
-OUTPUTS: Final = ("logits", "pooled")
+OUTPUTS: Final = ("logits", "embeddings")
 
 
 class OnnxNetwork:
@@ -31,6 +31,6 @@ class OnnxNetwork:
         )
 
     def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return logits and pooled features; safe to call from several threads."""
-        logits, pooled = self._session.run(OUTPUTS, {INPUT: batch})
-        return logits, pooled
+        """Return logits and raw embeddings; safe to call from several threads."""
+        logits, embeddings = self._session.run(OUTPUTS, {INPUT: batch})
+        return logits, embeddings

@@ -10,6 +10,8 @@ from indexer.settings import SHIPPED_MODEL
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"
+DESCRIPTOR: Final = "descriptor.json"
+DESCRIPTOR_WEIGHTS: Final = "descriptor.safetensors"
 _HUB_PREFIX: Final = "hf-hub:"
 _HUB_ID: Final = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 _SHIPPED: Final = Path(__file__).with_name("weights") / "nsfw-mobilenetv2-140-224"
@@ -17,7 +19,7 @@ _SHIPPED: Final = Path(__file__).with_name("weights") / "nsfw-mobilenetv2-140-22
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A folder in timm's format; both of its files exist."""
+    """A folder in timm's format; both of its files exist, and a descriptor's or none of them."""
 
     reference: str  # what leads here again, from any working directory
     path: Path
@@ -31,6 +33,23 @@ class ModelFolder:
     def weights(self) -> Path:
         """The tensors."""
         return self.path / WEIGHTS
+
+    @property
+    def descriptor(self) -> Path | None:
+        """What the head for embeddings is; None where timm's pooling makes them."""
+        path = self.path / DESCRIPTOR
+        return path if path.is_file() else None
+
+    @property
+    def descriptor_weights(self) -> Path:
+        """The head's tensors, where there is one."""
+        return self.path / DESCRIPTOR_WEIGHTS
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that the model's answers depend on."""
+        own = (self.config, self.weights)
+        return own if self.descriptor is None else (*own, self.descriptor, self.descriptor_weights)
 
 
 def resolve(reference: str) -> ModelFolder:
@@ -80,6 +99,14 @@ def _checked(folder: ModelFolder) -> ModelFolder:
         )
     if not folder.config.is_file():
         raise _no_config(str(folder.path))
+    if (folder.descriptor is None) == folder.descriptor_weights.is_file():
+        there, missing = DESCRIPTOR, DESCRIPTOR_WEIGHTS
+        if folder.descriptor is None:
+            there, missing = missing, there
+        raise InvalidModel(
+            f"{folder.path} has {there} without {missing}. Fetch the model again, or delete the "
+            "one to embed with the features that timm pools."
+        )
     return folder
 
 

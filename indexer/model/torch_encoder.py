@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from indexer.errors import SettingsError
 from indexer.model.network_encoder import NetworkEncoder
 from indexer.model.references import ModelFolder
-from indexer.model.torch_loading import LoadedModel, load_model, one_pass
+from indexer.model.torch_loading import LoadedModel, load_model
 
 _GPU_BATCH: Final = 32
 
@@ -21,7 +21,7 @@ class TorchNetwork:
     runtime = "torch"
 
     def __init__(self, model: LoadedModel, device: torch.device) -> None:
-        self._module = model.module
+        self._model = model
         self._device = device
 
     @property
@@ -30,10 +30,10 @@ class TorchNetwork:
         return 1 if self._device.type == "cpu" else _GPU_BATCH
 
     def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return logits and pooled features; safe to call from several threads."""
+        """Return logits and raw embeddings; safe to call from several threads."""
         with torch.inference_mode():
-            logits, pooled = one_pass(self._module, torch.from_numpy(batch).to(self._device))
-            return logits.cpu().numpy(), pooled.cpu().numpy()
+            logits, embeddings = self._model.one_pass(torch.from_numpy(batch).to(self._device))
+            return logits.cpu().numpy(), embeddings.cpu().numpy()
 
 
 def load_encoder(folder: ModelFolder, device: str) -> NetworkEncoder:

@@ -17,6 +17,7 @@ from timm.data.transforms_factory import create_transform
 from indexer.errors import InvalidModel
 from indexer.model.card import ModelCard, Preprocessing, space_fingerprint
 from indexer.model.config import read_config, read_labels
+from indexer.model.descriptor_head import AttachedHead, attach_head
 from indexer.model.references import ModelFolder
 
 _LONGEST_REASON: Final = 300  # characters; torch lists every tensor that does not fit
@@ -26,10 +27,16 @@ _PROBE_TOLERANCE: Final = 1e-4  # float32 sums in another order differ by about 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A timm model in evaluation mode on its device, with all that is needed to use it."""
+    """A model in evaluation mode on its device, with all that is needed to use it."""
 
-    module: Any  # timm's methods are in no type that torch knows
+    network: Any  # timm's methods are in no type that torch knows
     card: ModelCard
+    head: AttachedHead | None  # None embeds as timm pools
+
+    def one_pass(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the logits (n, classes) and the raw embeddings (n, d) of a batch of pixels."""
+        logits, pooled = _split_pass(self.network, batch)
+        return logits, pooled if self.head is None else self.head.embed()
 
 
 def load_model(folder: ModelFolder, device: torch.device) -> LoadedModel:
@@ -42,36 +49,41 @@ def load_model(folder: ModelFolder, device: torch.device) -> LoadedModel:
         classes and an embedding in one pass.
     """
     config = read_config(folder.config)
-    module = _build(folder).to(device)
-    preprocessing = _preprocessing(module, folder)
-    dimension = _probe(module, preprocessing["input_size"], device, folder)
+    network = _build(folder).to(device)
+    preprocessing = _preprocessing(network, folder)
+    dimension = _probe(network, preprocessing["input_size"], device, folder)
+    head = attach_head(folder, network, device)
+    if head is not None:
+        dimension = _probe_head(head, network, preprocessing["input_size"], folder)
     with folder.weights.open("rb") as file:
         weights_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     card = ModelCard(
         reference=folder.reference,
         architecture=config.architecture,
         labels=read_labels(
-            module.pretrained_cfg.get("label_names"), module.num_classes, folder.config
+            network.pretrained_cfg.get("label_names"), network.num_classes, folder.config
         ),
         dimension=dimension,
         **preprocessing,
-        licence=module.pretrained_cfg.get("license"),
+        licence=network.pretrained_cfg.get("license"),
         weights_sha256=weights_sha256,
         fingerprint=space_fingerprint(
             weights_sha256=weights_sha256,
             architecture=config.architecture,
             model_args=config.model_args,
             preprocessing=preprocessing,
+            descriptor=None if head is None else (head.descriptor, head.weights_sha256),
         ),
+        descriptor=None if head is None else f"{head.descriptor.name} {head.descriptor.version}",
     )
-    return LoadedModel(module, card)
+    return LoadedModel(network, card, head)
 
 
-def one_pass(module: Any, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _split_pass(network: Any, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the logits (n, classes) and what the classifier made them from, (n, d)."""
-    features = module.forward_features(batch)
-    pooled = module.forward_head(features, pre_logits=True)
-    logits = module.get_classifier()(pooled) if module.num_classes else pooled
+    features = network.forward_features(batch)
+    pooled = network.forward_head(features, pre_logits=True)
+    logits = network.get_classifier()(pooled) if network.num_classes else pooled
     return logits.float(), pooled.float()
 
 
@@ -148,12 +160,11 @@ def _probe(
 
     Some architectures, such as distilled ones with two heads, do not split this way.
     """
-    noise = np.random.default_rng(0).standard_normal((_PROBE_IMAGES, *input_size), np.float32)
     try:
         with torch.inference_mode():
-            batch = torch.from_numpy(noise).to(device)
+            batch = _noise(input_size, device)
             expected = module(batch)
-            logits, pooled = one_pass(module, batch)
+            logits, pooled = _split_pass(module, batch)
             finite = bool(torch.isfinite(logits).all() and torch.isfinite(pooled).all())
             same = pooled.ndim == 2 and torch.allclose(  # noqa: PLR2004 -- (n, d)
                 logits, expected, rtol=_PROBE_TOLERANCE, atol=_PROBE_TOLERANCE
@@ -168,6 +179,35 @@ def _probe(
     if not same:
         raise _does_not_split(folder, "its features and classifier do not give its own logits")
     return int(pooled.shape[1])
+
+
+def _probe_head(
+    head: AttachedHead, network: Any, input_size: tuple[int, int, int], folder: ModelFolder
+) -> int:
+    """Check on noise that the head reads what the network gives; return the embedding's length."""
+    device = next(network.parameters()).device
+    try:
+        with torch.inference_mode():
+            _split_pass(network, _noise(input_size, device))
+            embeddings = head.embed()
+    except Exception as error:  # a tap may be any part of any network
+        raise InvalidModel(
+            f"The head of {folder.descriptor} cannot read the network of {folder.config} "
+            f"({textwrap.shorten(repr(error), _LONGEST_REASON)}). Fetch the model again."
+        ) from error
+    if not torch.isfinite(embeddings).all():
+        raise InvalidModel(
+            f"The head of {folder.descriptor_weights} does not give finite numbers. Its weights "
+            "are damaged: fetch them again."
+        )
+    return int(embeddings.shape[1])
+
+
+def _noise(input_size: tuple[int, int, int], device: torch.device) -> torch.Tensor:
+    random = np.random.default_rng(0)
+    return torch.from_numpy(random.standard_normal((_PROBE_IMAGES, *input_size), np.float32)).to(
+        device
+    )
 
 
 def _does_not_split(folder: ModelFolder, reason: str) -> InvalidModel:

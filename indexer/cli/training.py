@@ -1,0 +1,85 @@
+"""`model train-descriptor`: options of the training, progress and result."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.cli.options import AsJson, ModelReference, load
+from indexer.cli.output import print_json, print_table
+
+
+def train_descriptor(  # noqa: PLR0913, PLR0917 -- one parameter an option
+    photos: Annotated[Path, typer.Argument(metavar="FOLDER", help="Pictures to learn from.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Model folder to make.")],
+    model: ModelReference = None,
+    taps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tap",
+            metavar="MODULE",
+            help="Part of the network to take features from; may be repeated.",
+        ),
+    ] = None,
+    dimension: Annotated[int, typer.Option(min=2, help="Length of an embedding.")] = 512,
+    views: Annotated[
+        int, typer.Option(min=2, help="Views of each picture: itself and edited copies.")
+    ] = 12,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pictures.")] = 40,
+    seed: Annotated[int, typer.Option(help="Another seed makes another descriptor.")] = 0,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model's descriptor: what its embeddings are made of, so that copies lie together.
+
+    The network stays as it is. Each picture is edited at random, as copies are (cropped, framed,
+    written on ...), and a small head learns which belong together. The result is a new model
+    folder, and its embeddings are a new space: name it when making a new index.
+
+    Example: lookalike model train-descriptor photos/ --out my-model --epochs 10
+    """
+    from indexer.model.training import Recipe, train_descriptor  # noqa: PLC0415 -- torch
+    from indexer.spaces import find_model  # noqa: PLC0415
+
+    settings = load(model)
+    recipe = Recipe(dimension=dimension, views=views, epochs=epochs, seed=seed)
+    with _progress() as on_progress:
+        trained = train_descriptor(
+            find_model(settings),
+            photos,
+            out,
+            name=out.name,
+            recipe=recipe,
+            limits=settings.image_limits,
+            taps=taps or (),
+            on_progress=on_progress,
+        )
+    if as_json:
+        print_json(trained)
+        return
+    facts = {
+        "folder": trained.folder,
+        "descriptor": f"{trained.descriptor.name} {trained.descriptor.version}",
+        "pictures": trained.pictures,
+        "loss, first and last": f"{trained.first_loss:.3f}, {trained.last_loss:.3f}",
+    }
+    print_table("Trained", ["what", "value"], list(facts.items()))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Draw a bar for each thing that is done; nothing where no one looks."""
+    from rich.console import Console  # noqa: PLC0415 -- keeps --help quick
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bars = {}
+
+        def advance(what: str, done: int, whole: int) -> None:
+            if what not in bars:
+                bars[what] = progress.add_task(what, total=whole)
+            progress.update(bars[what], completed=done)
+
+        yield advance

@@ -1,0 +1,127 @@
+"""What a model folder's descriptor.json states: how embeddings are made of the network's features.
+
+A folder without one embeds as timm pools. With one, feature maps are taken on the way through the
+network and a small head, trained to tell copies apart, makes the embedding of them; the classes
+still come from the same forward pass.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from indexer.errors import InvalidModel
+from indexer.types import Bounds
+
+FORMAT: Final = 1
+_HIGHEST_POWER: Final = 32.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """One place in the network, and how its output becomes a vector."""
+
+    module: str  # timm's name of the submodule, such as blocks.4
+    power: float  # of the generalised mean (GeM): 1 is the average, large is nearly the maximum
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A head for embeddings: what it reads, what it is and where it comes from."""
+
+    name: str
+    version: str
+    taps: tuple[Tap, ...]
+    dimension: int  # length of the embeddings it makes
+    training: Mapping[str, Any]  # how it was made; told, never used
+    bounds: Bounds | None = None  # from which similarity pictures match in its space, if measured
+
+
+def read_descriptor(path: Path) -> Descriptor:
+    """Read descriptor.json.
+
+    Raises
+    ------
+    InvalidModel
+        The file cannot be read, is of a later format, or a value is missing or out of bounds.
+    """
+    try:
+        stated = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidModel(
+            f"{path} cannot be read as JSON: {error}. Fetch the model again, or delete both "
+            "descriptor files to embed with the features that timm pools."
+        ) from error
+    match stated:
+        case {
+            "format": 1,
+            "name": str(name),
+            "version": str(version),
+            "taps": [_, *_] as taps,
+            "dimension": int(dimension),
+            **rest,
+        } if dimension > 0:
+            pass
+        case _:
+            raise InvalidModel(
+                f'{path} must state "format" {FORMAT}, "name", "version", "taps" and "dimension". '
+                "Write it with `lookalike model train-descriptor`, or use a newer version of this "
+                "program."
+            )
+    training = rest.get("training", {})
+    if not isinstance(training, dict):
+        raise InvalidModel(f'"training" in {path} must be an object, got {training!r}.')
+    return Descriptor(
+        name=name,
+        version=version,
+        taps=tuple(_tap(tap, path) for tap in taps),
+        dimension=dimension,
+        training=training,
+        bounds=_bounds(rest.get("bounds"), path),
+    )
+
+
+def write_descriptor(descriptor: Descriptor, path: Path) -> None:
+    """Write descriptor.json as `read_descriptor` takes it."""
+    stated = {
+        "format": FORMAT,
+        "name": descriptor.name,
+        "version": descriptor.version,
+        "taps": [{"module": tap.module, "power": tap.power} for tap in descriptor.taps],
+        "dimension": descriptor.dimension,
+        "training": descriptor.training,
+    }
+    if descriptor.bounds is not None:
+        stated["bounds"] = asdict(descriptor.bounds)
+    path.write_text(json.dumps(stated, indent=2) + "\n", encoding="utf-8")
+
+
+def _bounds(stated: Any, path: Path) -> Bounds | None:
+    match stated:
+        case None:
+            return None
+        case {
+            "near_duplicate": float() as near_duplicate,
+            "lookalike": float() as lookalike,
+            "fused": float() as fused,
+        } if -1 <= lookalike <= near_duplicate <= 1 and -1 <= fused <= 2:  # noqa: PLR2004 -- a cosine and a share
+            return Bounds(near_duplicate, lookalike, fused)
+        case _:
+            raise InvalidModel(
+                f'"bounds" in {path} must state "near_duplicate" and "lookalike", cosines of which '
+                f'the first is not the lower, and "fused", a score from -1 to 2; got {stated!r}.'
+            )
+
+
+def _tap(stated: Any, path: Path) -> Tap:
+    match stated:
+        case {"module": str(module), "power": float() | int() as power} if (
+            module and 1 <= power <= _HIGHEST_POWER
+        ):
+            return Tap(module, float(power))
+        case _:
+            raise InvalidModel(
+                f'A tap in {path} must state "module", a name, and "power", a number from 1 to '
+                f"{_HIGHEST_POWER:g}, got {stated!r}."
+            )
