@@ -1,64 +1,71 @@
-"""Which cosine similarity separates copies from strangers? Chooses the default thresholds.
+"""Which score separates copies from strangers? Chooses the default thresholds.
 
-Every query of the DEV benchmark is compared with every reference. For each bound the pairs above it
-are counted: precision is the share of true copies among them, recall the share of all copies.
+Every query of the DEV benchmark is compared with every reference, by the embedding and by the fused
+score, as calibration compares them. For each bound the pairs above it are counted: precision is the
+share of true copies among them, recall the share of all copies.
 The defaults are the lowest bounds, rounded up to two digits, at which precision reaches 0.99
-(near duplicate) and 0.90 (lookalike).
+(near duplicate, by the embedding) and 0.90 (lookalike, by either).
 
 Example: python benchmarks/thresholds.py ../shared/bench/dev
 """
 
 import argparse
-import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from math import ceil
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dev_set import DEFAULT, load_dev_set
-from indexer.images import decode
-from indexer.model import load_encoder
+from dev_set import DEFAULT, DevSet, load_dev_set
+from indexer.matching.fusion import pdq_term, query_bias
+from indexer.model import Encoder, load_background, load_encoder
 from indexer.parallelism import limit_library_threads
 from indexer.settings import SHIPPED_MODEL, Settings
-from indexer.types import Embeddings
+from indexer.thresholds import Fusion
+from indexer.thresholds.comparison import Measure
+from indexer.thresholds.folder import as_pictures, measure_files
+from indexer.thresholds.pictures import NO_ID, Pictures
+from indexer.types import Signal
 
 PRECISIONS = (0.999, 0.99, 0.95, 0.90, 0.80)
+FUSION = Fusion(pdq_term, partial(query_bias, background=load_background(SHIPPED_MODEL)))
 
 
-def embed(paths: list[Path]) -> Embeddings:
-    """Return (n, d) unit embeddings of the pictures."""
-    encoder = load_encoder(SHIPPED_MODEL)
-    limits = Settings().image_limits
+def load(paths: Sequence[Path], encoder: Encoder) -> Pictures:
+    """Hash and embed pictures, a row each.
 
-    def encode(path: Path) -> Embeddings:
-        return encoder.encode([decode(path.read_bytes(), limits).rgb]).embeddings
+    Raises
+    ------
+    SystemExit
+        A picture cannot be read: the rows would not be those of the ground truth.
+    """
+    settings = Settings()
+    measured = measure_files(paths, encoder, settings)
+    if len(measured) < len(paths):
+        raise SystemExit("Some pictures of the benchmark cannot be read; see the log above.")
+    return as_pictures(measured, [NO_ID] * len(measured), encoder.card.dimension, settings)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return np.concatenate(list(pool.map(encode, paths)))
 
-
-def main() -> None:
-    """Print the bound for each precision."""
-    limit_library_threads()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT)
-    dev = load_dev_set(parser.parse_args().folder)
-    references = list(dev.references)
-    column = {path: index for index, path in enumerate(references)}
-
-    similarity = embed([case.query for case in dev.cases]) @ embed(references).T
-    copy = np.zeros(similarity.shape, bool)
+def true_copies(dev: DevSet) -> NDArray[np.bool_]:
+    """Return which reference each query is a copy of, (queries, references)."""
+    column = {path: index for index, path in enumerate(dev.references)}
+    copy = np.zeros((len(dev.cases), len(dev.references)), bool)
     for row, case in enumerate(dev.cases):
         if case.reference is not None:
             copy[row, column[case.reference]] = True
+    return copy
 
-    order = np.argsort(-similarity, axis=None)
-    bounds = similarity.ravel()[order]
+
+def print_bounds(signal: Signal, scores: NDArray[np.float32], copy: NDArray[np.bool_]) -> None:
+    """Print the bound for each precision."""
+    order = np.argsort(-scores, axis=None)
+    bounds = scores.ravel()[order]
     found = np.cumsum(copy.ravel()[order])
     precision = found / np.arange(1, len(found) + 1)
-    print(f"{len(dev.cases)} queries, {len(references)} references, {copy.sum()} copies")
-    print("| precision | cosine at least | default | recall |")
+    print(f"\n| precision | {signal} at least | rounded up | recall |")
     print("|---|---|---|---|")
     for wanted in PRECISIONS:
         last = np.flatnonzero(precision >= wanted).max()
@@ -67,6 +74,24 @@ def main() -> None:
             f"| {wanted} | {bound:.4f} | {ceil(bound * 100) / 100:.2f} "
             f"| {found[last] / copy.sum():.3f} |"
         )
+
+
+def main() -> None:
+    """Print a table for each signal."""
+    limit_library_threads()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT)
+    dev = load_dev_set(parser.parse_args().folder)
+    encoder = load_encoder(SHIPPED_MODEL)
+    queries = load([case.query for case in dev.cases], encoder)
+    references = load(dev.references, encoder)
+    # Stored pictures are hashed in one orientation, queries in eight.
+    references = replace(references, pdq=references.pdq[:, :1])
+    copy = true_copies(dev)
+    print(f"{len(dev.cases)} queries, {len(references)} references, {copy.sum()} copies")
+    for signal in (Signal.EMBEDDING, Signal.FUSED):
+        closeness, _ = Measure(signal, FUSION).compare(queries, references)
+        print_bounds(signal, closeness, copy)
 
 
 if __name__ == "__main__":

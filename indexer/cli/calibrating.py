@@ -1,0 +1,94 @@
+"""Calibrating thresholds, with progress: the body of `threshold calibrate`."""
+
+from dataclasses import replace
+from functools import cache
+
+import typer
+
+from indexer.cli.cards import bound_of, measured_of, uploads_of
+from indexer.cli.output import print_json, print_table
+from indexer.cli.progress import show_progress
+from indexer.matching.fusion import pdq_term, query_bias
+from indexer.model import load_background, load_traits
+from indexer.settings import Settings
+from indexer.spaces import bound_space, load_bound_encoder, model_reference
+from indexer.store import Store
+from indexer.thresholds import Calibration, CalibrationRun, Fusion, Request, put_in_force
+from indexer.types import Embeddings, RateUnit
+
+_SHOWN_PAIRS = 3  # on a terminal; --json has all
+
+
+def open_fusion(store: Store, settings: Settings) -> Fusion:
+    """Return how similarity and PDQ become one score; the model's background is read when used."""
+    reference = model_reference(store, settings)
+
+    @cache
+    def background() -> Embeddings | None:
+        return load_background(reference)
+
+    return Fusion(pdq_term, lambda embeddings: query_bias(embeddings, background()))
+
+
+def calibrate_thresholds(
+    store: Store, settings: Settings, request: Request, *, dry_run: bool, as_json: bool
+) -> None:
+    """Calibrate, put the cards in force unless it is a dry run, and print them."""
+    space = bound_space(store)
+    request = replace(request, copy_similarity=_near_duplicate(store, settings))
+    with show_progress() as on_progress:
+        run = CalibrationRun(
+            store,
+            space,
+            settings,
+            open_fusion(store, settings),
+            lambda: load_bound_encoder(store, settings)[0],
+            on_progress,
+        )
+        calibrations = run.run(request)
+    cards = [c.card for c in calibrations] if dry_run else put_in_force(store, calibrations)
+    if as_json:
+        print_json(
+            [
+                {"card": card, "closest": calibration.closest}
+                for card, calibration in zip(cards, calibrations, strict=True)
+            ]
+        )
+        return
+    for calibration in calibrations:
+        _print_calibration(calibration, request)
+    if dry_run:
+        typer.echo("Nothing was changed: this was a dry run.")
+    else:
+        typer.echo("In force from the next query on. `lookalike threshold list` shows the cards.")
+
+
+def _near_duplicate(store: Store, settings: Settings) -> float:
+    if settings.near_duplicate_similarity is not None:
+        return settings.near_duplicate_similarity
+    return load_traits(model_reference(store, settings)).bounds.near_duplicate
+
+
+def _print_calibration(calibration: Calibration, request: Request) -> None:
+    card = calibration.card
+    where = f"bank {card.bank}" if card.bank else "every bank and the gallery"
+    typer.echo(f"{card.signal}, {card.tier}, {where}: {bound_of(card)}")
+    typer.echo(f"  {measured_of(card)}")
+    typer.echo(f"  {uploads_of(card)}")
+    if request.unit is None and card.unit is RateUnit.COMPARISON:
+        typer.echo(
+            f"  {card.background_images} innocent pictures are too few to measure a share of "
+            f"{card.target_rate:g} of uploads, so it is one of comparisons: an upload that is "
+            "compared with N references meets up to N times as many. --per upload is stricter."
+        )
+    if card.rate_high > card.target_rate:
+        typer.echo(
+            "  The pictures do not prove the target: the rate may be as high as "
+            f"{card.rate_high:.2g}. More innocent pictures would tell."
+        )
+    pairs = [
+        (f"{pair.value:g}", pair.query, pair.reference)
+        for pair in calibration.closest[:_SHOWN_PAIRS]
+    ]
+    typer.echo("  The closest pairs, taken for strangers; copies among them make it too strict:")
+    print_table(None, [card.signal, "innocent picture", "reference"], pairs)

@@ -1,0 +1,180 @@
+"""`threshold`: calibrate when two pictures match, and see what that rests on."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.cli.options import AsJson, ModelReference, load
+from indexer.cli.output import print_json, print_table
+from indexer.types import RateUnit, Signal, ThresholdCard, Tier
+
+_GALLERY = "gallery"
+
+app = typer.Typer(no_args_is_help=True, help="Calibrate thresholds and look at their cards.")
+
+
+class SignalName(StrEnum):
+    """The signals that have a threshold."""
+
+    PDQ = Signal.PDQ.value
+    EMBEDDING = Signal.EMBEDDING.value
+    FUSED = Signal.FUSED.value
+
+
+class Signals(StrEnum):
+    """Which signals to calibrate."""
+
+    ALL = "all"
+    PDQ = Signal.PDQ.value
+    EMBEDDING = Signal.EMBEDDING.value
+    FUSED = Signal.FUSED.value
+
+
+class TierName(StrEnum):
+    """The tiers that a threshold decides."""
+
+    NEAR_DUPLICATE = Tier.NEAR_DUPLICATE.value
+    LOOKALIKE = Tier.LOOKALIKE.value
+
+
+OfBank = Annotated[
+    str | None,
+    typer.Option("--bank", metavar="NAME", help="For this bank; else for all and the gallery."),
+]
+OfTier = Annotated[
+    TierName | None,
+    typer.Option("--tier", help="By default near_duplicate for pdq, lookalike for the others."),
+]
+
+
+@app.command()
+def calibrate(  # noqa: PLR0913 -- one for each option
+    signal: Annotated[Signals, typer.Option(help="What to calibrate.")] = Signals.ALL,
+    tier: OfTier = None,
+    bank: OfBank = None,
+    *,
+    target: Annotated[
+        float, typer.Option(help="Share of innocent pictures that may match: 1e-4 is 1 in 10,000.")
+    ] = 1e-4,
+    per: Annotated[
+        RateUnit | None,
+        typer.Option(help="What the share is of; by default upload, if there are enough pictures."),
+    ] = None,
+    background: Annotated[
+        str,
+        typer.Option(metavar="FOLDER|gallery", help="The innocent pictures."),
+    ] = _GALLERY,
+    sample: Annotated[
+        int, typer.Option(min=2, help="Most innocent pictures, and most references, compared.")
+    ] = 10_000,
+    model: ModelReference = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what the cards would be.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Choose thresholds by how often innocent pictures would match, and put them in force.
+
+    Each threshold becomes a card that answers cite. It takes the place of the settings' and of the
+    card before it, from the next query on.
+
+    Example: lookalike threshold calibrate --bank known-unsafe --target 1e-4
+    """
+    from indexer.cli.calibrating import calibrate_thresholds  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.thresholds import Request  # noqa: PLC0415
+
+    settings = load(model)
+    request = Request(
+        signal=None if signal is Signals.ALL else Signal(signal.value),
+        tier=Tier(tier.value) if tier else None,
+        bank=bank,
+        target=target,
+        unit=per,
+        background=None if background == _GALLERY else Path(background),
+        most=sample,
+    )
+    with open_store(settings.resolved_database_url) as store:
+        calibrate_thresholds(store, settings, request, dry_run=dry_run, as_json=as_json)
+
+
+@app.command("list")
+def list_cards(
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Retired cards as well.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the threshold cards in force, newest first; where there is none the settings hold.
+
+    Example: lookalike threshold list --json
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+        cards = catalog.cards(retired=every)
+    if as_json:
+        print_json(cards)
+        return
+    print_table(
+        "Threshold cards",
+        ["card", "signal", "tier", "bank", "bound", "target", "measured", "space", "state"],
+        [_row(card) for card in cards],
+    )
+
+
+@app.command()
+def show(
+    card: Annotated[int | None, typer.Argument(metavar="[CARD]", help="The card's number.")] = None,
+    signal: Annotated[
+        SignalName, typer.Option(help="Without a number: the card in force of this signal.")
+    ] = SignalName.EMBEDDING,
+    tier: OfTier = None,
+    bank: OfBank = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a threshold rests on, how innocent pictures score, and what moving it would do.
+
+    Pairs that analysts confirmed as copies are scored as well, where the index holds both pictures.
+
+    Example: lookalike threshold show --signal embedding --tier lookalike
+    """
+    from indexer.cli.calibrating import open_fusion  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.cards import print_card  # noqa: PLC0415
+    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.thresholds import copy_scores, find_card, positions  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        fusion = open_fusion(store, settings)
+        with store.reader() as catalog:
+            shown = (
+                catalog.card(card)
+                if card is not None
+                else find_card(
+                    catalog, Signal(signal.value), Tier(tier.value) if tier else None, bank
+                )
+            )
+            copies = copy_scores(catalog, shown, settings, fusion)
+    near = positions(shown, copies)
+    if as_json:
+        print_json({"card": shown, "copies": len(copies), "positions": near})
+    else:
+        print_card(shown, near, len(copies))
+
+
+def _row(card: ThresholdCard) -> tuple[object, ...]:
+    return (
+        card.id,
+        card.signal,
+        card.tier,
+        card.bank,
+        f"{card.value:g}",
+        f"{card.target_rate:g} of {card.unit}s",
+        f"{card.rate:.2g} ({card.rate_low:.2g} to {card.rate_high:.2g})",
+        card.space[:12] if card.space else None,
+        "retired" if card.retired_at else "in force",
+    )

@@ -1,0 +1,192 @@
+"""Calibrating a threshold: the lowest bound that lets no more innocent pictures through than asked.
+
+Nothing is extrapolated: where the pictures are too few to show the target rate, the bound lies
+just above the closest pair, and the interval of the card says what that proves.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import floor
+from typing import Final
+
+from indexer.errors import InputError
+from indexer.thresholds.aims import EPSILON, Aim
+from indexer.thresholds.certainty import count_false_positives, rate_interval, scores, trials
+from indexer.thresholds.comparison import CopyRule, Fusion, Measure
+from indexer.thresholds.pictures import Pictures
+from indexer.thresholds.tally import Tally, tally
+from indexer.types import Histogram, NewCard, RateUnit, Signal
+
+LEAST_PICTURES: Final = 2
+_SHOWN_PAIRS: Final = 10
+_NAMED_PAIRS: Final = 3  # in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a calibration looks at."""
+
+    queries: Pictures  # innocent
+    references: Pictures  # the same object where each picture is compared with the others
+    background: str  # what the queries are, in words
+    copies: CopyRule | None  # what is left out as no stranger; None: nothing but itself
+
+    def check(self) -> None:
+        """Make sure that there is something to compare.
+
+        Raises
+        ------
+        InputError
+            There are too few pictures.
+        """
+        if len(self.queries) < LEAST_PICTURES:
+            raise InputError(
+                f"There are too few innocent pictures to calibrate with: {len(self.queries)} "
+                f"({self.background}). Thousands make a card worth having; {LEAST_PICTURES} are "
+                "the least."
+            )
+        if not len(self.references):
+            raise InputError(
+                "There is no reference to compare with: no entry of the bank counts that this "
+                "signal can see. `lookalike bank show` lists the entries of a bank."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePair:
+    """Two pictures that are taken for strangers and are much alike."""
+
+    query: str
+    reference: str
+    value: float  # bits for pdq, cosine or fused score for the others
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A card, and what to look at before it is trusted."""
+
+    card: NewCard
+    closest: tuple[ClosePair, ...]  # closest first; copies among them make the bound too strict
+
+
+def calibrate(
+    aim: Aim,
+    sample: Sample,
+    fusion: Fusion,
+    *,
+    pdq_max_distance: float,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Calibration:
+    """Choose the lowest bound that no more than the target rate of innocents reaches.
+
+    Parameters
+    ----------
+    aim : Aim
+    sample : Sample
+    fusion : Fusion
+    pdq_max_distance : float
+        Bits that a PDQ bound never exceeds. Strangers are so far apart that a rate alone would
+        allow about 90, where PDQ has no power to tell copies any more.
+    on_progress : callable
+        Told the queries done, and all there are.
+
+    Raises
+    ------
+    InputError
+        The aim is impossible, there are too few pictures, or so many are identical that no bound
+        reaches the target.
+    """
+    aim.check()
+    sample.check()
+    counted = tally(
+        Measure(aim.signal, fusion, sample.copies),
+        sample.queries,
+        sample.references,
+        highest_rate=aim.target,
+        on_progress=on_progress,
+    )
+    if not counted.comparisons:
+        raise InputError(
+            "There is nothing to compare: the innocent pictures and the references are the same "
+            "pictures, or copies of each other. Give other innocent pictures."
+        )
+    unit = aim.unit_for(counted.queries)
+    bound = _choose_bound(counted, unit, aim.target, sample)
+    if aim.signal is Signal.PDQ:
+        bound = max(bound, -pdq_max_distance)
+    return Calibration(_card(aim, sample, counted, unit, bound), tuple(_closest(sample, counted)))
+
+
+def _choose_bound(counted: Tally, unit: RateUnit, target: float, sample: Sample) -> float:
+    """Return the least closeness that no more than the target rate reaches.
+
+    Raises
+    ------
+    InputError
+        Even the greatest closeness there is is reached more often.
+    """
+    allowed = floor(target * trials(counted, unit) + EPSILON)
+    first_left_out = float(scores(counted, unit)[allowed])
+    bound = counted.scale.bound_above(max(first_left_out, counted.scale.low))
+    if bound > counted.scale.strictest:
+        worst = "; ".join(
+            f"{pair.query} and {pair.reference}"
+            for pair in _closest(sample, counted)[:_NAMED_PAIRS]
+        )
+        raise InputError(
+            f"No bound is strict enough for a rate of {target:g}: too many of the pictures taken "
+            f"for innocent are as like a reference as can be. Remove copies from them ({worst})."
+        )
+    return bound
+
+
+def _card(aim: Aim, sample: Sample, counted: Tally, unit: RateUnit, bound: float) -> NewCard:
+    interval = rate_interval(counted, unit, bound)
+    return NewCard(
+        signal=aim.signal,
+        tier=aim.tier,
+        bank=aim.bank,
+        space_id=None if aim.signal is Signal.PDQ else aim.space_id,
+        value=counted.scale.as_value(bound),
+        unit=unit,
+        target_rate=aim.target,
+        false_positives=count_false_positives(counted, unit, bound),
+        comparisons=counted.comparisons,
+        rate_low=interval.low,
+        rate_high=interval.high,
+        background=sample.background,
+        background_images=counted.queries,
+        reference_count=counted.references,
+        histogram=_histogram(counted),
+    )
+
+
+def _histogram(counted: Tally) -> Histogram:
+    """Return the counts from the lowest score on, which for PDQ is the closest."""
+    scale, turn = counted.scale, -1 if counted.scale.signal is Signal.PDQ else 1
+    return Histogram(
+        low=min(scale.as_value(scale.low), scale.as_value(scale.high)),
+        width=scale.bin_width,
+        comparisons=tuple(counted.histogram[::turn].tolist()),
+        uploads=tuple(counted.uploads[::turn].tolist()),
+    )
+
+
+def _closest(sample: Sample, counted: Tally) -> list[ClosePair]:
+    """Return the closest pairs, each once where the pictures are compared with each other."""
+    chosen: dict[tuple[int, int], float] = {}
+    pairs = zip(
+        counted.tail.tolist(),
+        counted.tail_queries.tolist(),
+        counted.tail_references.tolist(),
+        strict=True,
+    )
+    for closeness, query, reference in pairs:
+        if len(chosen) == _SHOWN_PAIRS:
+            break
+        if not (counted.is_square and (reference, query) in chosen):
+            chosen[query, reference] = counted.scale.as_value(closeness)
+    return [
+        ClosePair(sample.queries.names[query], sample.references.names[reference], value)
+        for (query, reference), value in chosen.items()
+    ]

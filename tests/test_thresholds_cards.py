@@ -1,0 +1,224 @@
+"""Cards in the store: written, read back, retired, chosen."""
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from indexer.errors import NotFoundError
+from indexer.settings import Settings
+from indexer.store import Store
+from indexer.thresholds import choose_thresholds, find_card
+from indexer.types import (
+    BankKind,
+    Histogram,
+    NewCard,
+    NewDecision,
+    Outcome,
+    RateUnit,
+    Signal,
+    Tier,
+)
+from support.calibration import aim, calibrated, strangers
+from support.catalog import LABELS, add, bind, new_image
+
+
+def a_card(space_id: int | None, **changes: object) -> NewCard:
+    card = calibrated(aim(), strangers(50, 0)).card
+    return replace(card, space_id=space_id, **changes)  # type: ignore[arg-type]
+
+
+def add_card(store: Store, card: NewCard) -> int:
+    with store.writer() as writer:
+        return writer.add_card(card).id
+
+
+@pytest.fixture
+def space_id(store: Store) -> int:
+    return bind(store).id
+
+
+def test_a_card_reads_back_as_it_was_written(store: Store, space_id: int) -> None:
+    with store.writer() as writer:
+        writer.create_bank("unsafe", BankKind.BLOCK)
+    new = a_card(space_id, bank="unsafe", value=0.1 + 0.2, comparisons=10**12)
+
+    card_id = add_card(store, new)
+
+    with store.reader() as catalog:
+        card = catalog.card(card_id)
+    assert {name: getattr(card, name) for name in asdict(new)} == {
+        name: getattr(new, name) for name in asdict(new)
+    }
+    assert isinstance(card.histogram, Histogram)
+    assert card.space == "ab" * 32
+    assert card.retired_at is None
+    assert (card.trials, card.rate) == (new.trials, new.rate)
+
+
+def test_a_new_card_retires_the_one_whose_place_it_takes(store: Store, space_id: int) -> None:
+    with store.writer() as writer:
+        writer.create_bank("unsafe", BankKind.BLOCK)
+    first = add_card(store, a_card(space_id))
+    others = [
+        add_card(store, a_card(space_id, bank="unsafe")),
+        add_card(store, a_card(space_id, tier=Tier.NEAR_DUPLICATE)),
+        add_card(store, a_card(space_id, signal=Signal.FUSED)),
+        add_card(store, a_card(None, signal=Signal.PDQ, tier=Tier.NEAR_DUPLICATE)),
+    ]
+
+    second = add_card(store, a_card(space_id, value=0.5))
+
+    with store.reader() as catalog:
+        assert {card.id for card in catalog.cards()} == {second, *others}
+        assert [card.id for card in catalog.cards(retired=True)] == [second, *others[::-1], first]
+        assert catalog.card(first).retired_at == catalog.card(second).created_at
+        assert {bound.card_id for bound in catalog.card_bounds(space_id)} == {second, *others}
+
+
+def test_a_card_of_pdq_retires_the_one_before_it_in_any_space(store: Store, space_id: int) -> None:
+    assert space_id
+    pdq = a_card(None, signal=Signal.PDQ, tier=Tier.NEAR_DUPLICATE)
+
+    first, second = add_card(store, pdq), add_card(store, replace(pdq, value=20))
+
+    with store.reader() as catalog:
+        assert [bound.card_id for bound in catalog.card_bounds(None)] == [second]
+        assert catalog.card(first).retired_at is not None
+
+
+def test_a_card_of_another_space_is_never_chosen(store: Store, space_id: int) -> None:
+    other = _other_space(store)
+    add_card(store, a_card(other, value=0.2))
+
+    with store.reader() as catalog:
+        cards = catalog.card_bounds(space_id)
+        with pytest.raises(NotFoundError, match="settings hold"):
+            find_card(catalog, Signal.EMBEDDING, None, None)
+
+    assert cards == []
+    chosen = choose_thresholds(Settings(), cards, space_id=space_id).for_bank(None)
+    assert chosen.lookalike.source == "model"
+
+
+def test_the_card_of_a_removed_bank_is_in_force_no_more(store: Store, space_id: int) -> None:
+    with store.writer() as writer:
+        writer.create_bank("unsafe", BankKind.BLOCK)
+    card_id = add_card(store, a_card(space_id, bank="unsafe"))
+
+    with store.writer() as writer:
+        writer.remove_bank("unsafe")
+        writer.create_bank("unsafe", BankKind.BLOCK)
+
+    with store.reader() as catalog:
+        assert catalog.card_bounds(space_id) == []
+        assert catalog.cards() == []
+        assert [card.id for card in catalog.cards(retired=True)] == [card_id]
+
+
+def test_a_card_is_found_by_what_it_decides(store: Store, space_id: int) -> None:
+    lookalike = add_card(store, a_card(space_id))
+    near = add_card(store, a_card(space_id, tier=Tier.NEAR_DUPLICATE))
+
+    with store.reader() as catalog:
+        assert find_card(catalog, Signal.EMBEDDING, None, None).id == lookalike
+        assert find_card(catalog, Signal.EMBEDDING, Tier.NEAR_DUPLICATE, None).id == near
+        with pytest.raises(NotFoundError, match="No card for embedding, lookalike, bank x"):
+            find_card(catalog, Signal.EMBEDDING, None, "x")
+
+
+@pytest.mark.parametrize("card_id", [1, 0, -1, 2**70])
+def test_a_card_that_does_not_exist_is_not_found(store: Store, card_id: int) -> None:
+    with store.reader() as catalog, pytest.raises(NotFoundError, match="threshold list"):
+        catalog.card(card_id)
+
+
+def test_a_card_for_a_bank_or_space_that_does_not_exist_is_refused(
+    store: Store, space_id: int
+) -> None:
+    for card in (a_card(space_id, bank="nobody"), a_card(space_id + 1)):
+        with pytest.raises(NotFoundError), store.writer() as writer:
+            writer.add_card(card)
+
+
+@pytest.mark.parametrize("unit", RateUnit)
+def test_the_trials_of_a_card_are_of_its_unit(unit: RateUnit) -> None:
+    card = replace(a_card(None), unit=unit, background_images=50, comparisons=2450)
+
+    assert card.trials == (50 if unit is RateUnit.UPLOAD else 2450)
+
+
+# --- what calibration reads ----------------------------------------------------------------------
+
+
+def test_innocent_is_what_no_block_bank_holds(store: Store) -> None:
+    space = bind(store)
+    one, two, three, four = add(store, space, 1, 2, 3, 4)
+    with store.writer() as writer:
+        block = writer.create_bank("unsafe", BankKind.BLOCK)
+        allow = writer.create_bank("fine", BankKind.ALLOW)
+        writer.add_entries(block.id, [two])
+        writer.add_entries(allow.id, [three])
+        writer.remove_images([four])
+
+    with store.reader() as catalog:
+        assert catalog.innocent_ids().tolist() == [one, three]
+        assert catalog.gallery_ids().tolist() == [one, two, three]
+
+
+def test_the_vectors_of_pictures_are_those_of_their_whole_first_frames(store: Store) -> None:
+    space = bind(store)
+    ids = add(store, space, 1, 2, frames=2)
+
+    with store.reader() as catalog:
+        vectors = catalog.picture_vectors([*reversed(ids), 999], space)
+        nothing = catalog.picture_vectors([], space)
+
+    assert vectors.ids.tolist() == sorted(ids)
+    for row, seed in enumerate((1, 2)):
+        image = new_image(seed)
+        assert (vectors.embeddings[row] == image.embedding).all()
+        assert vectors.pdq[row].tobytes() == image.pdq.bits
+        assert vectors.pdq_quality[row] == image.pdq.quality
+    assert (len(nothing.ids), len(nothing.embeddings), nothing.pdq.shape) == (0, 0, (0, 32))
+
+
+def test_confirmed_pairs_are_those_of_which_the_index_holds_both(store: Store) -> None:
+    space = bind(store)
+    entry_image, copy, gallery = add(store, space, 1, 2, 3)
+    with store.writer() as writer:
+        bank = writer.create_bank("unsafe", BankKind.BLOCK)
+        writer.add_entries(bank.id, [entry_image])
+        entry = writer.entries("unsafe")[0].id
+
+        def decide(seed: int, outcome: Outcome, **target: int) -> None:
+            writer.decide(
+                NewDecision(query_sha256=new_image(seed).sha256, outcome=outcome, **target)
+            )
+
+        decide(2, Outcome.CONFIRMED, entry_id=entry)
+        decide(3, Outcome.REJECTED, entry_id=entry)
+        decide(3, Outcome.CONFIRMED, image_id=copy)
+        decide(1, Outcome.CONFIRMED, entry_id=entry)  # the entry itself
+        decide(77, Outcome.CONFIRMED, entry_id=entry)  # a query that was not indexed
+
+    with store.reader() as catalog:
+        assert catalog.confirmed_pairs() == [(copy, entry_image), (gallery, copy)]
+
+
+def _other_space(store: Store) -> int:
+    """Register a second space, as re-embedding will."""
+    from indexer.store.models import SpaceRow  # noqa: PLC0415 -- no command makes one yet
+
+    with store.writer() as writer:
+        row = {
+            "fingerprint": "cd" * 32,
+            "model": "another",
+            "architecture": "vit_tiny",
+            "dimension": 8,
+            "labels": list(LABELS),
+            "created_at": writer._now,  # noqa: SLF001
+        }
+        writer._insert(SpaceRow, [row])  # noqa: SLF001
+        found = writer.space("cd" * 32)
+    assert found is not None
+    return found.id
