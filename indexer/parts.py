@@ -123,8 +123,8 @@ def tiles(
     scale_x, scale_y = full_width / width, full_height / height
     return [
         (
-            Part(PartKind.TILE, number, _scaled(box, scale_x, scale_y)),
-            rgb[box.top : box.top + box.height, box.left : box.left + box.width],
+            Part(PartKind.TILE, number, box.scaled(scale_x, scale_y)),
+            rgb[box.inside],
         )
         for number, box in enumerate(_boxes(rgb, rules.most))
     ]
@@ -165,15 +165,6 @@ def _boxes(rgb: Rgb, most: int) -> list[Box]:
         if all(overlap(box, panel) < _SAME_PLACE for panel in boxes):
             boxes.append(box)
     return boxes
-
-
-def _scaled(box: Box, x: float, y: float) -> tuple[int, int, int, int]:
-    return (
-        round(box.left * x),
-        round(box.top * y),
-        max(1, round(box.width * x)),
-        max(1, round(box.height * y)),
-    )
 
 
 def _digest(rgb: Rgb) -> bytes:

@@ -16,6 +16,7 @@ SERVE_PREFIX = "LOOKALIKE_SERVE_"  # search_api's settings
 SHIPPED_MODEL = "shipped"  # reference of the model that comes with the package
 
 Runtime = Literal["auto", "torch", "onnx"]
+QueryViews = Literal["none", "trim", "crops"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,10 @@ class Settings(BaseSettings):
         description="Longer side over shorter side from which a picture is cut likewise.",
     )
     max_tiles: int = Field(default=16, gt=0, description="Most tiles of a picture.")
+    query_views: QueryViews = Field(
+        default="trim",
+        description="What else of a query is matched: none; trim: what is left without a border, if it has one; crops: its middle and corners, too.",  # noqa: E501
+    )
     allowed_protocols: str | None = Field(
         default=None,
         description="Kinds of URL that sources may be fetched by, with commas, such as s3,gs,https; none when unset.",  # noqa: E501
@@ -128,17 +133,54 @@ class Settings(BaseSettings):
         le=100,
         description="Below this PDQ quality a picture is too flat to hash; its PDQ is not compared.",  # noqa: E501
     )
-    near_duplicate_similarity: float = Field(
-        default=0.93,
+    near_duplicate_similarity: float | None = Field(
+        default=None,
         ge=-1,
         le=1,
-        description="Cosine similarity from which a match is a near duplicate.",
+        description="Cosine similarity from which a match is a near duplicate; the model's own bound when empty.",  # noqa: E501
     )
-    lookalike_similarity: float = Field(
-        default=0.88,
+    lookalike_similarity: float | None = Field(
+        default=None,
         ge=-1,
         le=1,
-        description="Cosine similarity from which a match is a lookalike.",
+        description="Cosine similarity from which a match is a lookalike; the model's own bound when empty.",  # noqa: E501
+    )
+    lookalike_fused_score: float | None = Field(
+        default=None,
+        ge=-1,
+        le=2,
+        description="Fused score of embedding and PDQ from which a match is a lookalike, too; the model's own bound when empty.",  # noqa: E501
+    )
+    keep_thumbnails: bool = Field(
+        default=False,
+        description="Whether a small copy of each image is kept, to verify candidates by their details.",  # noqa: E501
+    )
+    verify_candidates: int = Field(
+        default=10,
+        ge=0,
+        description="Most candidates of a query that are verified by their thumbnails.",
+    )
+    lookalike_inliers: int = Field(
+        default=12,
+        ge=4,
+        description="Details in the same arrangement from which a verified match is a lookalike.",
+    )
+    flood_min_hits: int = Field(
+        default=100,
+        gt=0,
+        description="Matches in an hour below which an entry is not flagged, whatever its history.",
+    )
+    flood_p_value: float = Field(
+        default=1e-6,
+        gt=0,
+        lt=1,
+        description="Probability, by its history, below which an entry's matches in an hour flag it.",  # noqa: E501
+    )
+    flood_history_hours: int = Field(
+        default=168, gt=0, description="Hours of an entry's history that are looked at."
+    )
+    flood_quarantine: bool = Field(
+        default=False, description="Whether an entry that is flagged is disabled at once."
     )
 
     @property
@@ -161,6 +203,11 @@ class Settings(BaseSettings):
     def resolved_model_cache(self) -> Path:
         """Where exported models are kept: the folder set, or one inside the home folder."""
         return self.model_cache or self.home / "models"
+
+    @property
+    def verifies(self) -> bool:
+        """Whether candidates are verified by their thumbnails."""
+        return self.keep_thumbnails and self.verify_candidates > 0
 
     @property
     def image_limits(self) -> ImageLimits:

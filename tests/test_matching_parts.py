@@ -14,33 +14,26 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from indexer import fingerprints
-from indexer.images import decode
-from indexer.matching import Matcher
 from indexer.matching.comparison import Pieces, Query, compare
+from indexer.matching.query import examine
 from indexer.model import Encoder, load_encoder
-from indexer.parts import parts
 from indexer.settings import Settings
-from indexer.store import Arrival, Store
+from indexer.store import Store
 from indexer.types import (
-    BankKind,
     Encoding,
     ImageRecord,
-    Match,
-    NewImage,
-    NewPart,
     Part,
     PartKind,
     Pdq,
     Rgb,
     Signal,
-    SourceStamp,
     StoredPart,
     Tier,
 )
 from support.commands import Index
 from support.layouts import PANEL, animation, collage, page
 from support.pictures import encode
+from support.shelf import Shelf
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 UNSAFE = "hedgehog.jpg"
@@ -59,70 +52,6 @@ def photo_bytes(name: str) -> bytes:
 
 def jpeg(image: Image.Image) -> bytes:
     return encode(image, "JPEG", quality=85)
-
-
-class Shelf:
-    """An index that takes pictures from memory, with a matcher on it."""
-
-    def __init__(self, store: Store, encoder: Encoder, settings: Settings) -> None:
-        self.store, self.encoder, self.settings = store, encoder, settings
-        card = encoder.card
-        with store.writer() as writer:
-            self.space = writer.register_space(
-                fingerprint=card.fingerprint,
-                model=card.reference,
-                architecture=card.architecture,
-                dimension=card.dimension,
-                labels=card.labels,
-            )
-            self.banks = {
-                "known": writer.create_bank("known", BankKind.BLOCK).id,
-                "press": writer.create_bank("press", BankKind.ALLOW).id,
-            }
-        self.matcher = Matcher(store, encoder, self.space, settings)
-
-    def add(self, data: bytes, *, bank: str | None = None, tiled: bool = False) -> int:
-        """Index a picture with its parts; return its id."""
-        image = self._new_image(data, tiled=tiled)
-        stamp = SourceStamp(f"/made/{image.sha256.hex()}", len(data), "1")
-        with self.store.writer() as writer:
-            arrival = Arrival(stamp, bank_id=self.banks[bank] if bank else None)
-            writer.add_images([(image, arrival)], self.space.id)
-            image_id = writer.ids_by_sha256([image.sha256])[image.sha256]
-        self.matcher.catch_up()
-        return image_id
-
-    def find(self, data: bytes, *, tiles: bool = False) -> list[Match]:
-        """Return the matches that count against a picture, strongest first."""
-        matches = self.matcher.match(data, "query", tiles=tiles).matches
-        return [match for match in matches if match.suppressed_by is None]
-
-    def _new_image(self, data: bytes, *, tiled: bool) -> NewImage:
-        picture = decode(data, self.settings.image_limits)
-        encoding = self.encoder.encode([picture.rgb])
-        height, width, _ = picture.rgb.shape
-        return NewImage(
-            sha256=fingerprints.sha256(data),
-            md5=fingerprints.md5(data),
-            pdq=fingerprints.pdq(picture.rgb),
-            width=width,
-            height=height,
-            format=picture.format,
-            frame_count=picture.frame_count,
-            byte_size=len(data),
-            embedding=encoding.embeddings[0],
-            probabilities=encoding.probabilities[0],
-            parts=tuple(
-                self._new_part(part, rgb)
-                for part, rgb in parts(data, picture, self.settings, tiled=tiled)
-            ),
-        )
-
-    def _new_part(self, part: Part, rgb: Rgb) -> NewPart:
-        encoding = self.encoder.encode([rgb])
-        return NewPart(
-            part, fingerprints.pdq(rgb), encoding.embeddings[0], encoding.probabilities[0]
-        )
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +134,34 @@ def test_each_image_is_reported_once_however_many_tiles_match(shelf: Shelf) -> N
 
     assert len(found) >= 2
     assert len(found) == len({match.image_id for match in found})
+
+
+# --- crops ---------------------------------------------------------------------------------------
+
+
+def test_a_copy_in_a_frame_is_found_by_what_is_inside(shelf: Shelf) -> None:
+    unsafe = shelf.add(photo_bytes(UNSAFE), bank="known")
+    query = jpeg(ImageOps.expand(photo(UNSAFE), (150, 90), "white"))
+
+    best = shelf.find(query)[0]
+
+    width, height = photo(UNSAFE).size
+    assert (best.image_id, best.tier) == (unsafe, Tier.NEAR_DUPLICATE)
+    assert best.query_part is not None
+    assert best.query_part.kind is PartKind.CROP
+    assert best.query_part.box is not None
+    assert np.abs(np.subtract(best.query_part.box, (150, 90, width, height))).max() <= 6
+
+
+def test_what_a_tile_shows_is_not_cut_out_again(encoder: Encoder, tmp_path: Path) -> None:
+    framed = ImageOps.expand(photo(UNSAFE).resize((1200, 900)), (200, 150), "white")
+
+    def kinds(*, tiled: bool) -> list[PartKind]:
+        pieces = examine(jpeg(framed), encoder, Settings(home=tmp_path), tiled=tiled).pieces
+        return [part.kind for part in pieces.parts if part]
+
+    assert kinds(tiled=False) == [PartKind.CROP]
+    assert set(kinds(tiled=True)) == {PartKind.TILE}
 
 
 # --- frames --------------------------------------------------------------------------------------
@@ -313,10 +270,11 @@ def test_the_very_bytes_of_an_allow_entry_excuse_every_frame(shelf: Shelf) -> No
     [
         (lambda: photo_bytes(UNSAFE), False, 1),
         (lambda: photo_bytes(UNSAFE), True, 1),
-        (lambda: jpeg(page(photo(UNSAFE))), False, 1),
+        (lambda: jpeg(photo(UNSAFE).resize((1600, 1200))), False, 1),
+        (lambda: jpeg(ImageOps.expand(photo(UNSAFE), 60, "black")), False, 2),
         (lambda: animation([photo(name) for name in OTHERS[:3]]), False, 3),
     ],
-    ids=["small", "small, tiles asked for", "large", "three frames"],
+    ids=["small", "small, tiles asked for", "large", "with a border", "three frames"],
 )
 def test_a_query_costs_a_forward_pass_for_each_part_and_no_more(
     shelf: Shelf,
@@ -395,7 +353,7 @@ def test_each_piece_of_a_query_is_compared_with_each_of_the_image(
         for n, quality in enumerate(asked)
     ]
 
-    comparisons = compare(Query(b"other", Pieces.of(pieces)), record, MIN_QUALITY)
+    comparisons = compare(Query.of(b"other", b"", Pieces.of(pieces)), record, MIN_QUALITY)
 
     whole = StoredPart(tile(0), record.pdq, record.embedding, {})
     for (part, bits, embedding), comparison in zip(pieces, comparisons, strict=True):
@@ -420,7 +378,8 @@ def test_each_piece_of_a_query_is_compared_with_each_of_the_image(
 
 def test_an_image_without_an_embedding_in_the_space_is_not_compared() -> None:
     record = replace(record_of(np.random.default_rng(0), [100, 100]), embedding=None)
-    query = Query(b"", Pieces.of([(None, np.zeros((0, 32), np.uint8), np.ones(4, np.float32))]))
+    pieces = Pieces.of([(None, np.zeros((0, 32), np.uint8), np.ones(4, np.float32))])
+    query = Query.of(b"", b"", pieces)
 
     assert compare(query, record, MIN_QUALITY) == []
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from indexer.cli.options import AsJson, Banks, Images, ModelReference, load
 from indexer.cli.output import print_json, print_table, shorten_path
-from indexer.errors import InputError
+from indexer.errors import InputError, UnavailableError
 from indexer.settings import Settings
-from indexer.types import Match, Part, Verdict
+from indexer.types import Match, Part, Suppression, Verdict
+
+if TYPE_CHECKING:  # it loads SQLAlchemy
+    from indexer.store import Store
 
 AnswerT = TypeVar("AnswerT")
 
@@ -51,6 +54,7 @@ def search(  # noqa: PLR0913 -- one for each option
                 data, name, k=k, banks=bank or (), threshold=threshold, tiles=tiles
             ),
         )
+        _count_hits(store, settings, verdicts)
     if as_json:
         _print_answers(verdicts, asked=len(images))
     else:
@@ -95,6 +99,19 @@ def _ask(
     return answers, len(images) - len(answers)
 
 
+def _count_hits(store: "Store", settings: Settings, verdicts: list[Verdict]) -> None:
+    """Count the hits for the flood watch; a database that cannot be written spoils no answer."""
+    from indexer.flood import FloodWatch  # noqa: PLC0415 -- keeps --help quick
+
+    watch = FloodWatch(store, settings)
+    for verdict in verdicts:
+        watch.record(verdict)
+    try:
+        watch.flush()
+    except UnavailableError as error:
+        typer.echo(f"The hits were not counted: {error}", err=True)
+
+
 def _print_answers(answers: list[AnswerT], *, asked: int) -> None:
     """Print an array, or the one answer that was asked for."""
     if asked > 1:
@@ -113,16 +130,17 @@ def _print_verdict(verdict: Verdict) -> None:
         return
     print_table(
         None,
-        ["tier", "bank", "cosine", "PDQ", "decided by", "part", "image", "source"],
+        ["tier", "bank", "cosine", "PDQ", "score", "decided by", "part", "image", "source"],
         [
             (
-                match.tier + (" (suppressed)" if match.suppressed_by else ""),
+                match.tier + _excuse(match.suppressed_by),
                 match.bank,
-                f"{match.similarity:.3f}",
+                _rounded(match.similarity),
                 match.pdq_distance,
+                _rounded(match.fused_score),
                 _reason(match),
                 _pair(match),
-                match.image_id,
+                _identity(match),
                 shorten_path(match.source),
             )
             for match in verdict.matches
@@ -131,11 +149,30 @@ def _print_verdict(verdict: Verdict) -> None:
 
 
 def _reason(match: Match) -> str:
-    """Say which signal decided, and the bound it was held to."""
+    """Say which signal decided, and the bound it was held to; its card, if it has one."""
     if match.threshold is None:
         return f"{match.decided_by}: same bytes"
     relation = "≤" if match.decided_by == "pdq" else "≥"
-    return f"{match.decided_by} {relation} {match.threshold:g}"
+    card = "" if match.threshold_card is None else f" ({match.threshold_source})"
+    return f"{match.decided_by} {relation} {match.threshold:g}{card}"
+
+
+def _excuse(by: Suppression | None) -> str:
+    """Say what takes a match back."""
+    if by is None:
+        return ""
+    if by.decision_id is not None:
+        return f" (rejected: decision {by.decision_id})"
+    return f" (suppressed by {by.bank})"
+
+
+def _identity(match: Match) -> str:
+    """Name the stored image, or the entry of a bare fingerprint."""
+    return f"entry {match.entry_id}" if match.image_id is None else str(match.image_id)
+
+
+def _rounded(score: float | None) -> str | None:
+    return None if score is None else f"{score:.3f}"
 
 
 def _pair(match: Match) -> str:
@@ -146,7 +183,7 @@ def _pair(match: Match) -> str:
 
 
 def _piece(part: Part | None) -> str:
-    """Name a frame by its number, a tile by width x height + left + top."""
+    """Name a frame by its number, a tile or crop by width x height + left + top."""
     if part is None:
         return "whole"
     if part.box is None:

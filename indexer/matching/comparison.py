@@ -2,13 +2,26 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.fingerprints import hamming
-from indexer.types import Embeddings, Evidence, ImageRecord, Part, Pdq, PdqBits, Signal
+from indexer.matching.fusion import Terms, pdq_term, query_bias
+from indexer.types import (
+    Embeddings,
+    Evidence,
+    Fingerprint,
+    FingerprintKind,
+    ImageRecord,
+    Part,
+    Pdq,
+    PdqBits,
+    Signal,
+)
+
+_UNMEASURED: Final = 257  # bits, one more than there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +50,16 @@ class Query:
     """What is compared with the index."""
 
     sha256: bytes
+    md5: bytes
     pieces: Pieces
+    bias: Terms  # (pieces,): see `fusion.query_bias`
+
+    @classmethod
+    def of(
+        cls, sha256: bytes, md5: bytes, pieces: Pieces, background: Embeddings | None = None
+    ) -> Self:
+        """Make a query, with its bias towards a background, (m, d) float32 unit rows."""
+        return cls(sha256, md5, pieces, query_bias(pieces.embeddings, background))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +69,7 @@ class Comparison:
     query_part: Part | None
     evidence: Evidence
     nearest: dict[Signal, Part | None]
-    """The piece of the stored image that each signal speaks of."""
+    """The piece of the stored image that each signal speaks of; the whole where it is not named."""
 
 
 def stored_pieces(record: ImageRecord, min_quality: int) -> Pieces | None:
@@ -69,30 +91,71 @@ def stored_pieces(record: ImageRecord, min_quality: int) -> Pieces | None:
 def compare(query: Query, record: ImageRecord, min_quality: int) -> list[Comparison]:
     """Measure a candidate against each piece of the query; empty without an embedding to measure.
 
-    The evidence is the greatest cosine and the least PDQ distance to any piece of the candidate. Of
-    pieces that tie the first counts, so the whole frame comes before a part. The bytes are those of
-    the whole, so they count for the whole first frame only.
+    The evidence is the greatest cosine, the least PDQ distance and the greatest fused score to any
+    piece of the candidate. Of pieces that tie the first counts, so the whole frame comes before a
+    part. The bytes are those of the whole, so they count for the whole first frame only.
     """
     ours, theirs = query.pieces, stored_pieces(record, min_quality)
     if theirs is None:
         return []
     cosines = np.clip(ours.embeddings @ theirs.embeddings.T, -1, 1)
-    distances = hamming(ours.pdq, theirs.pdq)
+    shape = len(ours.parts), len(theirs.parts)
+    bits = _least(hamming(ours.pdq, theirs.pdq), ours.pdq_owner, theirs.pdq_owner, shape)
+    fused = cosines - query.bias[:, np.newaxis]
+    fused += np.where(bits < _UNMEASURED, pdq_term(bits), 0)
     comparisons = []
     for row, part in enumerate(ours.parts):
-        column = int(cosines[row].argmax())
-        nearest = {Signal.SHA256: None, Signal.EMBEDDING: theirs.parts[column]}
-        bits = distances[ours.pdq_owner == row]  # (orientations, pieces that are not flat)
-        if bits.size:
-            closest = int(bits.min(axis=0).argmin())
-            nearest[Signal.PDQ] = theirs.parts[theirs.pdq_owner[closest]]
+        alike, closest, best = cosines[row].argmax(), bits[row].argmin(), fused[row].argmax()
+        distance = int(bits[row, closest])
         evidence = Evidence(
             same_bytes=part is None and record.sha256 == query.sha256,
-            pdq_distance=int(bits.min()) if bits.size else None,
-            similarity=float(cosines[row, column]),
+            pdq_distance=distance if distance < _UNMEASURED else None,
+            similarity=float(cosines[row, alike]),
+            fused=float(fused[row, best]),
         )
+        nearest = {
+            Signal.EMBEDDING: theirs.parts[alike],
+            Signal.PDQ: theirs.parts[closest],
+            Signal.FUSED: theirs.parts[best],
+        }
         comparisons.append(Comparison(part, evidence, nearest))
     return comparisons
+
+
+def compare_fingerprint(query: Query, fingerprint: Fingerprint) -> list[Comparison]:
+    """Measure a bare fingerprint against a query: by its own kind, for there is nothing else.
+
+    A digest is that of a whole file. PDQ is measured against each piece of the query that is not
+    flat.
+    """
+    if fingerprint.kind is FingerprintKind.PDQ:
+        return _compare_pdq(query.pieces, np.frombuffer(fingerprint.value, np.uint8))
+    same_bytes = fingerprint == Fingerprint(FingerprintKind.SHA256, query.sha256)
+    same_md5 = fingerprint == Fingerprint(FingerprintKind.MD5, query.md5)
+    return [Comparison(None, Evidence(same_bytes, None, None, same_md5), {})]
+
+
+def _compare_pdq(pieces: Pieces, bits: PdqBits) -> list[Comparison]:
+    """Measure one PDQ, (32,) uint8, against pieces."""
+    each = hamming(pieces.pdq, bits[np.newaxis])
+    least = _least(each, pieces.pdq_owner, np.zeros(1, np.int64), (len(pieces.parts), 1))
+    return [
+        Comparison(part, Evidence(same_bytes=False, pdq_distance=distance, similarity=None), {})
+        for part, distance in zip(pieces.parts, least[:, 0].tolist(), strict=True)
+        if distance < _UNMEASURED
+    ]
+
+
+def _least(
+    distances: NDArray[np.int64],
+    row_owners: NDArray[np.int64],
+    column_owners: NDArray[np.int64],
+    shape: tuple[int, int],
+) -> NDArray[np.int64]:
+    """Return the least distance between each two pieces, `_UNMEASURED` where one is flat."""
+    least = np.full(shape, _UNMEASURED, np.int64)
+    np.minimum.at(least, (row_owners[:, np.newaxis], column_owners), distances)
+    return least
 
 
 def _usable(pdq: Pdq, min_quality: int) -> PdqBits:

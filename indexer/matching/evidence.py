@@ -1,50 +1,51 @@
-"""From a query and stored images to matches: judge, suppress, rank."""
+"""From a query and its candidates to matches: judge, suppress, rank."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache
 
-from indexer.matching.comparison import Query, compare
+from indexer.matching.candidates import Candidate, Case
+from indexer.matching.comparison import Comparison, Query, compare, compare_fingerprint
+from indexer.matching.fusion import closeness
 from indexer.matching.suppression import (
     RANK,
     Excuses,
     Finding,
     Judged,
+    Rejections,
     find_excuses,
     strongest,
 )
-from indexer.thresholds import Thresholds
-from indexer.types import BankKind, Entry, ImageRecord, Match
+from indexer.matching.verifying import Compared
+from indexer.types import BankKind, Match
 
 
-def judge_all(
-    query: Query,
-    records: Iterable[ImageRecord],
-    thresholds: Thresholds,
-    min_quality: int,
-    banks: Sequence[str],
-) -> list[Match]:
+def compare_all(query: Query, case: Case, min_quality: int) -> list[Compared]:
+    """Compare a query with each of its candidates; what cannot be compared is left out.
+
+    `min_quality` is the PDQ quality, 0 to 100, below which a picture is too flat to be compared
+    by it.
+    """
+    compared = (Compared(each, _compare(query, each, min_quality)) for each in case.candidates)
+    return [each for each in compared if each.comparisons]
+
+
+def judge_all(query: Query, case: Case, compared: Sequence[Compared]) -> list[Match]:
     """Judge each candidate, once for each of its entries, and rank them strongest first.
 
-    With a choice of `banks` only their entries count; without, an image that is in no bank gives
-    one match of its own. Matches of every tier come back, `none` included, each with the piece of
-    the query that reaches the strongest tier.
+    An entry is held to the bounds of its bank. Matches of every tier come back, `none` included,
+    each with the piece of the query that reaches the strongest tier.
+
+    Parameters
+    ----------
+    query : Query
+    case : Case
+        What decides on the candidates.
+    compared : sequence of Compared
+        The candidates, as `compare_all` gives them, verified or not.
     """
-    judged = [
-        Judged(
-            record,
-            [entry for entry in record.entries if not banks or entry.bank in banks],
-            [
-                Finding(comparison, thresholds.judge(comparison.evidence))
-                for comparison in compare(query, record, min_quality)
-            ],
-        )
-        for record in records
-    ]
-    judged = [image for image in judged if image.findings]
-    excuses = find_excuses(judged)
-    matches = [
-        _match(image, entry, excuses) for image in judged for entry in _reported(image, banks)
-    ]
-    return sorted(matches, key=_order)
+    judged = _judge(case, compared)
+    excuses = find_excuses(judged, case.rejections, query.pieces.parts)
+    return sorted((_match(item, excuses, case.rejections) for item in judged), key=_order)
 
 
 def accusing(matches: Sequence[Match]) -> list[Match]:
@@ -53,44 +54,73 @@ def accusing(matches: Sequence[Match]) -> list[Match]:
 
 
 def nearest_first(match: Match) -> tuple[int, float]:
-    """Sort key: by tier, then by similarity."""
-    return (RANK[match.tier], -match.similarity)
+    """Sort key: by tier, then by closeness."""
+    return RANK[match.tier], most_alike_first(match)
 
 
-def _order(match: Match) -> tuple[int, bool, float, int, str]:
-    """Rank by tier, then bank entries before the gallery, then similarity."""
+def most_alike_first(match: Match) -> float:
+    """Sort key: by closeness, whatever the tier."""
+    return -closeness(match.fused_score, match.pdq_distance, match.inliers)
+
+
+def _order(match: Match) -> tuple[int, bool, float, int, str, int]:
+    """Rank by tier, then bank entries before the gallery, then by closeness."""
     return (
         RANK[match.tier],
         match.bank is None,
-        -match.similarity,
-        match.image_id,
+        most_alike_first(match),
+        match.image_id or 0,
         match.bank or "",
+        match.entry_id or 0,
     )
 
 
-def _reported(image: Judged, banks: Sequence[str]) -> Sequence[Entry | None]:
-    """Return the entries that an image is reported for, None for the image itself."""
-    return image.entries if image.entries or banks else [None]
+def _judge(case: Case, compared: Sequence[Compared]) -> list[Judged]:
+    """Hold each candidate to the bounds of each of its banks."""
+    bounds = cache(case.thresholds.for_bank)
+    judged = []
+    for each in compared:
+        for entry in each.candidate.entries:
+            judge = bounds(entry.bank if entry else None).judge
+            findings = [Finding(seen, judge(seen.evidence)) for seen in each.comparisons]
+            judged.append(Judged(each.candidate.record, entry, findings))
+    return judged
 
 
-def _match(image: Judged, entry: Entry | None, excuses: Excuses) -> Match:
-    """Report an image once; an allow entry is never excused itself."""
-    allowing = entry is not None and entry.kind is BankKind.ALLOW
-    finding, suppression = strongest(image.findings, {} if allowing else excuses)
+def _compare(query: Query, candidate: Candidate, min_quality: int) -> list[Comparison]:
+    if candidate.record is not None:
+        return compare(query, candidate.record, min_quality)
+    bare = [entry.fingerprint for entry in candidate.entries if entry and entry.fingerprint]
+    return [each for fingerprint in bare for each in compare_fingerprint(query, fingerprint)]
+
+
+def _match(judged: Judged, excuses: Excuses, rejections: Rejections) -> Match:
+    """Report a candidate; an allow entry is never excused by another."""
+    finding, suppression = strongest(judged.findings, {} if judged.allows else excuses)
     evidence, judgement = finding.comparison.evidence, finding.judgement
+    entry, record = judged.entry, judged.record
     return Match(
         tier=judgement.tier,
         decided_by=judgement.decided_by,
         threshold=judgement.threshold,
         threshold_source=judgement.threshold_source,
+        threshold_card=judgement.threshold_card,
         similarity=evidence.similarity,
         pdq_distance=evidence.pdq_distance,
+        fused_score=evidence.fused,
         bank=entry.bank if entry else None,
         bank_kind=entry.kind if entry else None,
         entry_id=entry.id if entry else None,
-        image_id=image.record.id,
-        source=image.record.sources[0] if image.record.sources else None,
-        suppressed_by=suppression,
-        part=finding.comparison.nearest[judgement.decided_by],
+        image_id=record.id if record else None,
+        source=record.sources[0] if record and record.sources else None,
+        suppressed_by=rejections.of_match(judged) or suppression,
+        part=finding.comparison.nearest.get(judgement.decided_by),
         query_part=finding.part,
+        inliers=_inliers(judged),
     )
+
+
+def _inliers(judged: Judged) -> int | None:
+    """Return what verification found; it looks at the whole of a query, whichever piece decides."""
+    found = (finding.comparison.evidence.inliers for finding in judged.findings)
+    return next((inliers for inliers in found if inliers is not None), None)

@@ -1,43 +1,78 @@
 """The matcher: an index opened for queries, following its log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Final
 
-from indexer.banks import BankMembership
 from indexer.errors import NotFoundError
+from indexer.matching.candidates import Case
 from indexer.matching.classifier import Classifier, by_label
 from indexer.matching.comparison import Query, stored_pieces
-from indexer.matching.evidence import accusing, judge_all, nearest_first
-from indexer.matching.query import examine
-from indexer.model import Encoder
+from indexer.matching.evidence import (
+    accusing,
+    compare_all,
+    judge_all,
+    most_alike_first,
+    nearest_first,
+)
+from indexer.matching.hearing import Hearing
+from indexer.matching.query import Examined, examine
+from indexer.matching.verifying import Verifier
+from indexer.model import Encoder, load_traits
 from indexer.settings import Settings
 from indexer.spaces import load_bound_encoder
 from indexer.store import Catalog, Store
-from indexer.thresholds import choose_thresholds
-from indexer.types import ImageRecord, Match, Space, Tier, Verdict
-from indexer.vectors import KeySet
+from indexer.thresholds import ThresholdBook
+from indexer.types import ImageRecord, Match, Space, SpaceTraits, Tier, Verdict
+from indexer.vectors.binary_index import PDQ_BITS
+from indexer.verification import Grey
 from indexer.views import Views, open_views
+
+_NO_TRAITS: Final = SpaceTraits()
 
 
 class Matcher:
-    """Answers queries from two views of one log; safe to use from several threads.
+    """Answers queries from the views of one log; safe to use from several threads.
 
-    The views only nominate: what an answer says of an image (that it is still there, its
-    fingerprints, embedding, banks) is read from the catalog at query time, so an image that was
-    removed does not match even while a view lags.
+    The views only nominate: what an answer says (that an image is still there, its fingerprints and
+    embedding, which entries count) is read from the catalog at query time, so what was removed or
+    disabled does not match even while a view lags.
+
+    Parameters
+    ----------
+    store : Store
+    encoder : Encoder
+        The model of the space.
+    space : Space
+    settings : Settings
+    traits : SpaceTraits
+        What comes with the model to measure similarities by.
     """
 
-    def __init__(self, store: Store, encoder: Encoder, space: Space, settings: Settings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        encoder: Encoder,
+        space: Space,
+        settings: Settings,
+        traits: SpaceTraits = _NO_TRAITS,
+    ) -> None:
         self._store = store
         self._encoder = encoder
         self._space = space
         self._settings = settings
-        self._membership = BankMembership()
+        self._traits = traits
         self._views = open_views(store, space, settings)
+        self._hearing = Hearing(self._views, space, settings, traits.bounds)
+        self._verifier = Verifier(store, settings)
 
     @property
     def classifier(self) -> Classifier:
         """The model of this index, asked for probabilities alone."""
         return Classifier(self._encoder, self._settings.image_limits)
+
+    def thresholds(self, catalog: Catalog) -> ThresholdBook:
+        """Return the bounds that hold now."""
+        return self._hearing.thresholds(catalog)
 
     @property
     def views(self) -> Views:
@@ -67,7 +102,7 @@ class Matcher:
     ) -> Verdict:
         """Judge one picture: its first frame, later frames if it is animated, tiles if asked for.
 
-        Each stored image is compared piece by piece and reported with the best pair of pieces.
+        Each candidate is compared piece by piece and reported with the best pair of pieces.
 
         Parameters
         ----------
@@ -80,7 +115,7 @@ class Matcher:
         banks : sequence of str
             Search the entries of these banks only; all banks and the gallery when empty.
         threshold : float, optional
-            Cosine similarity that replaces the lookalike threshold of the settings.
+            Cosine similarity that replaces the lookalike bounds of threshold cards and settings.
         tiles : bool
             Whether a large picture is cut into tiles, each compared by itself. That finds what is
             small in it, and makes more comparisons, each with its chance of a false match.
@@ -92,28 +127,51 @@ class Matcher:
         NotFoundError
             There is no such bank.
         """
-        thresholds = choose_thresholds(self._settings, threshold)
-        floor = self._settings.pdq_min_quality
         examined = examine(data, self._encoder, self._settings, tiled=tiles)
-        query, pdq = examined.query, examined.pdq
+        query, pdq = self._query(examined), examined.pdq
         watermark = self.watermark
         with self._store.reader() as catalog:
-            records = self._candidates(catalog, query, k, banks)
-        judged = judge_all(query, records, thresholds, floor, banks)
+            case = self._hearing.search(catalog, query, k, banks, threshold=threshold)
+        judged = self._judge(query, case, examined.grey)
         matches = [match for match in judged if match.tier is not Tier.NONE]
         deciding = accusing(matches)
         return Verdict(
             query=name,
             tier=deciding[0].tier if deciding else Tier.NONE,
             banks=tuple(dict.fromkeys(match.bank for match in deciding if match.bank)),
+            hits=tuple(match.entry_id for match in deciding if match.entry_id is not None),
             matches=tuple(matches[:k]),
             probabilities=by_label(self._space.labels, examined.probabilities),
             model=self._space.fingerprint,
-            sha256=query.sha256.hex(),
+            sha256=examined.sha256.hex(),
             pdq=pdq.bits[0].tobytes().hex(),
             pdq_quality=pdq.quality,
             watermark=watermark,
         )
+
+    def rank(self, data: bytes, k: int = 10) -> list[Match]:
+        """Return what a picture is nearest to, of every tier, most alike first.
+
+        For measuring: nothing is cut off, so a list of the nearest by one signal alone can be had
+        from the answer by sorting it anew.
+
+        Parameters
+        ----------
+        data : bytes
+            The file.
+        k : int
+            Nearest by each signal that are compared, for each piece of the query.
+
+        Raises
+        ------
+        InputError
+            The picture cannot be read or is too large.
+        """
+        examined = examine(data, self._encoder, self._settings, tiled=False)
+        query = self._query(examined)
+        with self._store.reader() as catalog:
+            case = self._hearing.search(catalog, query, k, reach=PDQ_BITS)
+        return sorted(self._judge(query, case, examined.grey), key=most_alike_first)
 
     def image(self, image_id: int) -> ImageRecord:
         """Return what the catalog holds of an image.
@@ -132,43 +190,82 @@ class Matcher:
         Raises
         ------
         NotFoundError
-            No active image has this id, or it has no embedding in the space of this index.
+            No active image has this id, or it has no embedding in the space of this index; or there
+            is no such bank.
         """
-        floor = self._settings.pdq_min_quality
         with self._store.reader() as catalog:
-            record = catalog.images([image_id], self._space.id, with_embedding=True).get(image_id)
-            pieces = stored_pieces(record, floor) if record else None
-            if record is None or pieces is None:
-                raise NotFoundError(
-                    f"No image {image_id} is in the index. `lookalike index list` shows the ids."
-                )
-            query = Query(record.sha256, pieces)
-            records = self._candidates(catalog, query, k + 1, banks)
-        others = [other for other in records if other.id != image_id]
-        judged = judge_all(query, others, choose_thresholds(self._settings), floor, banks)
-        return sorted(judged, key=nearest_first)[:k]
+            _, query = self._stored_query(catalog, image_id)
+            case = self._hearing.search(catalog, query, k + 1, banks)
+        judged = self._judge(query, case)
+        others = [match for match in judged if match.image_id not in (None, image_id)]
+        return sorted(others, key=nearest_first)[:k]
 
-    def _candidates(
-        self, catalog: Catalog, query: Query, k: int, banks: Sequence[str]
-    ) -> list[ImageRecord]:
-        """Return the records worth judging: nominated by a view or equal byte for byte.
+    def match_record(
+        self,
+        image_id: int,
+        *,
+        k: int = 10,
+        banks: Sequence[str] = (),
+        entries: Collection[int] | None = None,
+    ) -> list[Match]:
+        """Judge a stored image as `match` judges a file, by what is stored of it.
 
-        Without a choice of banks the entries of all banks are searched beside the gallery, so
-        that a crowd of like pictures in the gallery cannot push a bank's entry out of the k.
+        Its PDQ is known in one orientation only: where an entry is a bare fingerprint, a mirrored
+        or turned copy of it is not found.
+
+        Parameters
+        ----------
+        image_id : int
+        k : int
+            Most matches returned.
+        banks : sequence of str
+            As for `match`.
+        entries : collection of int, optional
+            Compare with these entries alone, without a search. Of the allow banks only what the
+            image itself is an entry of excuses it then.
+
+        Returns
+        -------
+        list of Match
+            Strongest first; neither the image itself nor what is of tier none.
+
+        Raises
+        ------
+        NotFoundError
+            As for `similar`.
         """
-        entries = self._membership.keys(catalog, banks)
-        scopes: list[KeySet | None] = [entries] if len(entries) else []
-        if not banks:
-            scopes.append(None)
-        nominated = set(catalog.ids_by_sha256([query.sha256]).values())
-        for within in scopes:
-            nearest = self._views.embeddings.index.search(query.pieces.embeddings, k, within)
-            nominated.update(nearest.keys.ravel().tolist())
-            if len(query.pieces.pdq):
-                closest = self._views.pdqs.index.search(query.pieces.pdq, k, within)
-                nominated.update(closest.keys.ravel().tolist())
-        nominated.discard(-1)  # what an index answers where it has fewer than k
-        return list(catalog.images(sorted(nominated), self._space.id, with_embedding=True).values())
+        with self._store.reader() as catalog:
+            record, query = self._stored_query(catalog, image_id)
+            if entries is None:
+                case = self._hearing.search(catalog, query, k, banks)
+            else:
+                case = self._hearing.of_entries(catalog, record, query, entries)
+        matches = [
+            match
+            for match in self._judge(query, case)
+            if match.tier is not Tier.NONE and match.image_id != image_id
+        ]
+        return matches[:k]
+
+    def _query(self, examined: Examined) -> Query:
+        return Query.of(examined.sha256, examined.md5, examined.pieces, self._traits.background)
+
+    def _stored_query(self, catalog: Catalog, image_id: int) -> tuple[ImageRecord, Query]:
+        """Return a stored image, and the query that it makes."""
+        record = catalog.images([image_id], self._space.id, with_embedding=True).get(image_id)
+        pieces = stored_pieces(record, self._settings.pdq_min_quality) if record else None
+        if record is None or pieces is None:
+            raise NotFoundError(
+                f"No image {image_id} is in the index. `lookalike index list` shows the ids."
+            )
+        return record, Query.of(record.sha256, record.md5, pieces, self._traits.background)
+
+    def _judge(self, query: Query, case: Case, grey: Grey | None = None) -> list[Match]:
+        """Compare, verify where the pixels of the query are given, and judge."""
+        compared = compare_all(query, case, self._settings.pdq_min_quality)
+        if grey is not None:
+            compared = self._verifier.verify(grey, compared)
+        return judge_all(query, case, compared)
 
 
 def open_matcher(store: Store, settings: Settings) -> Matcher:
@@ -180,8 +277,10 @@ def open_matcher(store: Store, settings: Settings) -> Matcher:
         The index is not bound to a model yet.
     ModelMismatch
         The settings name another model than the index was built with.
+    InvalidModel
+        What comes with the model is damaged.
     """
     encoder, space = load_bound_encoder(store, settings)
-    matcher = Matcher(store, encoder, space, settings)
+    matcher = Matcher(store, encoder, space, settings, load_traits(encoder.card.reference))
     matcher.catch_up()
     return matcher

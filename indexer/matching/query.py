@@ -9,23 +9,31 @@ from indexer import fingerprints
 from indexer.errors import InputError, UnusableOutput
 from indexer.fingerprints import PdqOrientations
 from indexer.images import decode
-from indexer.matching.comparison import Pieces, Query
+from indexer.layout import Box, overlap
+from indexer.matching.comparison import Pieces
+from indexer.matching.crops import crops
 from indexer.model import Encoder, Prepared
 from indexer.parts import parts
 from indexer.settings import Settings
 from indexer.spaces import decode_size
-from indexer.types import DecodedImage, Embeddings, Part, PdqBits, Probabilities
+from indexer.types import DecodedImage, Embeddings, Part, PdqBits, Probabilities, Rgb
+from indexer.verification import Grey, shrink
 
 log = structlog.get_logger(__name__)
+
+_SAME_PLACE = 0.95  # share of two boxes that they have in common, from which one is enough
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A query, and what an answer says of its whole first frame."""
+    """A picture that is asked about, and what an answer says of its whole first frame."""
 
-    query: Query
+    sha256: bytes
+    md5: bytes
+    pieces: Pieces
     pdq: PdqOrientations
     probabilities: Probabilities  # (classes,) float32
+    grey: Grey | None  # for verification; None where the settings want none
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +48,8 @@ class _Prepared:
 def examine(data: bytes, encoder: Encoder, settings: Settings, *, tiled: bool) -> Examined:
     """Decode a picture, and hash and embed it and its parts.
 
-    A still picture that is not cut into tiles costs a single forward pass. A part that cannot be
-    embedded is left out; the whole first frame must be.
+    A still picture without a border that is not cut into tiles costs a single forward pass. A part
+    that cannot be embedded is left out; the whole first frame must be.
 
     Parameters
     ----------
@@ -64,20 +72,41 @@ def examine(data: bytes, encoder: Encoder, settings: Settings, *, tiled: bool) -
     whole = (None, _usable(pdq, settings), encoding.embeddings[0])
     prepared = list(_prepare(data, picture, encoder, settings, tiled=tiled))
     pieces = Pieces.of([whole, *_embed(prepared, encoder)])
-    return Examined(Query(fingerprints.sha256(data), pieces), pdq, encoding.probabilities[0])
+    return Examined(
+        sha256=fingerprints.sha256(data),
+        md5=fingerprints.md5(data),
+        pieces=pieces,
+        pdq=pdq,
+        probabilities=encoding.probabilities[0],
+        grey=shrink(picture.rgb) if settings.verifies else None,
+    )
 
 
 def _prepare(
     data: bytes, picture: DecodedImage, encoder: Encoder, settings: Settings, *, tiled: bool
 ) -> Iterator[_Prepared]:
     """Hash each part and bring it to the size of the model, so that its pixels can go."""
-    for part, rgb in parts(data, picture, settings, tiled=tiled):
+    for part, rgb in _parts(data, picture, settings, tiled=tiled):
         try:
             pixels = encoder.prepare(rgb)
         except InputError as error:
             log.info("a part of the query is left out", part=part.kind, code=error.code)
             continue
         yield _Prepared(part, _usable(fingerprints.pdq_orientations(rgb), settings), pixels)
+
+
+def _parts(
+    data: bytes, picture: DecodedImage, settings: Settings, *, tiled: bool
+) -> Iterator[tuple[Part, Rgb]]:
+    """Give every part of a picture, then those crops of it that no tile shows already."""
+    shown = []
+    for part, rgb in parts(data, picture, settings, tiled=tiled):
+        if part.box is not None:
+            shown.append(Box(*part.box))
+        yield part, rgb
+    for part, rgb in crops(picture.rgb, settings.query_views, (picture.width, picture.height)):
+        if part.box is None or all(overlap(Box(*part.box), box) < _SAME_PLACE for box in shown):
+            yield part, rgb
 
 
 def _embed(

@@ -1,13 +1,27 @@
-"""What allow entries excuse: each piece of a query by itself.
+"""What takes a match back: allow entries, and what an analyst decided on the very same bytes.
 
-A benign picture beside an unsafe one, in a collage or an animation, must not excuse it.
+An allow entry excuses each piece of a query by itself: a benign picture beside an unsafe one, in a
+collage or an animation, must not excuse it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from indexer.matching.comparison import Comparison
-from indexer.types import BankKind, Entry, ImageRecord, Judgement, Part, Suppression, Tier
+from indexer.matching.fusion import closeness
+from indexer.types import (
+    BankKind,
+    Decision,
+    Entry,
+    ImageRecord,
+    Judgement,
+    Outcome,
+    Part,
+    Suppression,
+    SuppressionKind,
+    Tier,
+)
 
 RANK = {tier: rank for rank, tier in enumerate(Tier)}  # exact 0 ... none 3
 _EXCUSING_TIERS = (Tier.EXACT, Tier.NEAR_DUPLICATE)
@@ -15,7 +29,7 @@ _EXCUSING_TIERS = (Tier.EXACT, Tier.NEAR_DUPLICATE)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How one piece of the query compares with a stored image, judged."""
+    """How one piece of the query compares with a candidate, judged."""
 
     comparison: Comparison
     judgement: Judgement
@@ -27,17 +41,56 @@ class Finding:
 
     @property
     def strength(self) -> tuple[int, float]:
-        """Sort key, strongest first: by tier, then by similarity."""
-        return RANK[self.judgement.tier], -self.comparison.evidence.similarity
+        """Sort key, strongest first: by tier, then by closeness."""
+        evidence = self.comparison.evidence
+        return RANK[self.judgement.tier], -closeness(evidence.fused, evidence.pdq_distance)
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A stored image with the findings of every piece of the query, and the entries that count."""
+    """A candidate, held to the bounds of one bank, with a finding for each piece of the query."""
 
-    record: ImageRecord
-    entries: Sequence[Entry]
+    record: ImageRecord | None  # None for a bare fingerprint
+    entry: Entry | None  # None for an image that is in no bank
     findings: Sequence[Finding]
+
+    @property
+    def allows(self) -> bool:
+        """Whether it excuses, where others accuse."""
+        return self.entry is not None and self.entry.kind is BankKind.ALLOW
+
+
+@dataclass(frozen=True, slots=True)
+class Rejections:
+    """The matches that analysts rejected for the very bytes of the query."""
+
+    by_entry: Mapping[int, Decision]
+    by_image: Mapping[int, Decision]  # of the gallery, where no bank's entry was the match
+
+    @classmethod
+    def of(cls, decisions: Iterable[Decision]) -> Self:
+        """Keep the rejections among the decisions that stand."""
+        rejected = [decision for decision in decisions if decision.outcome is Outcome.REJECTED]
+        return cls(
+            {d.entry_id: d for d in rejected if d.entry_id is not None},
+            {d.image_id: d for d in rejected if d.image_id is not None},
+        )
+
+    def of_match(self, judged: Judged) -> Suppression | None:
+        """Return the decision that takes exactly this match back, whichever piece it is of."""
+        entry, record = judged.entry, judged.record
+        if entry is not None:
+            decision = self.by_entry.get(entry.id)
+        else:
+            decision = self.by_image.get(record.id) if record else None
+        if decision is None:
+            return None
+        return Suppression(
+            SuppressionKind.DECISION,
+            bank=entry.bank if entry else None,
+            entry_id=entry.id if entry else None,
+            decision_id=decision.id,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +109,34 @@ Excuses = Mapping[Part | None, Excuse]
 """By piece of the query."""
 
 
-def find_excuses(judged: Iterable[Judged]) -> Excuses:
+def find_excuses(
+    judged: Iterable[Judged], rejections: Rejections, parts: Sequence[Part | None]
+) -> Excuses:
     """Find the pieces of the query that match an allow entry exactly or as a near duplicate.
 
-    A mere lookalike of something benign excuses nothing. The very bytes of an allow entry excuse
-    every piece.
+    A mere lookalike of something benign excuses nothing, nor does an allow entry whose match an
+    analyst rejected. The very bytes of an allow entry excuse every one of the query's `parts`.
     """
     excusing = [
-        (finding, entry, image.findings)
-        for image in judged
-        for entry in image.entries
-        if entry.kind is BankKind.ALLOW
-        for finding in image.findings
+        (finding, item.entry)
+        for item in judged
+        if item.entry is not None and item.allows and rejections.of_match(item) is None
+        for finding in item.findings
         if finding.judgement.tier in _EXCUSING_TIERS
     ]
     excuses: dict[Part | None, Excuse] = {}
-    for finding, entry, every in sorted(excusing, key=lambda item: item[0].strength):
-        excuse = Excuse(finding.judgement.tier, Suppression(entry.bank, entry.id))
-        for excused in every if excuse.tier is Tier.EXACT else [finding]:
-            excuses.setdefault(excused.part, excuse)
+    for finding, entry in sorted(excusing, key=lambda item: item[0].strength):
+        by = Suppression(
+            SuppressionKind.ALLOW_ENTRY, bank=entry.bank, entry_id=entry.id, decision_id=None
+        )
+        excuse = Excuse(finding.judgement.tier, by)
+        for part in parts if excuse.tier is Tier.EXACT else [finding.part]:
+            excuses.setdefault(part, excuse)
     return excuses
 
 
 def strongest(findings: Sequence[Finding], excuses: Excuses) -> tuple[Finding, Suppression | None]:
-    """Choose the finding that speaks for a stored image, and what excuses it.
+    """Choose the finding that speaks for a candidate, and what excuses it.
 
     A piece that is not excused goes before a stronger one that is.
     """

@@ -1,0 +1,105 @@
+"""Which images and entries are worth comparing with a query: the views nominate them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.banks import BankMembership
+from indexer.matching.comparison import Query
+from indexer.matching.fusion import PDQ_REACH
+from indexer.store import Catalog
+from indexer.thresholds import ThresholdBook
+from indexer.types import Fingerprint, FingerprintKind, Signal
+from indexer.vectors import KeySet, VectorView
+from indexer.vectors.hits import DistanceHits
+from indexer.views import Views
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a query is compared with."""
+
+    k: int  # nearest by each signal, for each piece of the query
+    banks: tuple[str, ...]  # their entries alone; all banks and the gallery when empty
+    reach: int  # bits of PDQ from which nothing is nominated by it any more
+    at: datetime  # the moment that decides which entries are enabled
+
+
+@dataclass(frozen=True, slots=True)
+class Nominees:
+    """What is to be compared, by id; not all of it may still be there."""
+
+    images: frozenset[int]
+    entries: frozenset[int]  # those that are bare fingerprints
+
+
+def reach_of(thresholds: ThresholdBook) -> int:
+    """Return the PDQ distance, in bits, from which a candidate cannot match by PDQ at any bank."""
+    bounds = [card.value for card in thresholds.cards.values() if card.signal is Signal.PDQ]
+    return int(max(PDQ_REACH, thresholds.settings.pdq_max_distance, *bounds))
+
+
+def nominate(
+    catalog: Catalog, views: Views, membership: BankMembership, query: Query, scope: Scope
+) -> Nominees:
+    """Find the nearest images and bare fingerprints, and those of the very bytes.
+
+    Without a choice of banks the entries of all banks are searched beside the gallery, so that a
+    crowd of like pictures in the gallery cannot push a bank's entry out of the k. Entries that do
+    not count at the moment of the query are left out before the search, not after it.
+
+    Raises
+    ------
+    NotFoundError
+        There is no bank of one of the names.
+    """
+    members = membership.images(catalog, scope.banks, scope.at)
+    scopes: list[KeySet | None] = [members] if len(members) else []
+    if not scope.banks:
+        scopes.append(None)
+    images = set(catalog.ids_by_sha256([query.sha256]).values())
+    for within in scopes:
+        nearest = views.embeddings.index.search(query.pieces.embeddings, scope.k, within)
+        images.update(nearest.keys.ravel().tolist())
+        images |= _closest(views.pdqs, query, scope, within)
+    images.discard(-1)  # what an index answers where it has fewer than k
+
+    bare = membership.fingerprints(catalog, scope.banks, scope.at)
+    entries = _of_the_bytes(catalog, query, scope) | _closest(views.entries, query, scope, bare)
+    return Nominees(frozenset(images), frozenset(entries))
+
+
+def _of_the_bytes(catalog: Catalog, query: Query, scope: Scope) -> set[int]:
+    """Return the bare entries that name the query's bytes."""
+    digests = [
+        Fingerprint(FingerprintKind.SHA256, query.sha256),
+        Fingerprint(FingerprintKind.MD5, query.md5),
+    ]
+    return {entry.id for entry in catalog.entries_by_fingerprint(digests, scope.at)}
+
+
+def _closest(view: VectorView, query: Query, scope: Scope, within: KeySet | None) -> set[int]:
+    """Return the k keys within reach that are closest by PDQ, for each piece of the query.
+
+    A view answers for each orientation of a piece; what is read from the catalog afterwards costs
+    more than the search, so of all of them k are kept.
+    """
+    pieces = query.pieces
+    if not len(pieces.pdq):
+        return set()
+    hits = cast("DistanceHits", view.index.search(pieces.pdq, scope.k, within))
+    closest: set[int] = set()
+    for piece in np.unique(pieces.pdq_owner):
+        rows = pieces.pdq_owner == piece
+        closest.update(_nearest_keys(hits.keys[rows], hits.distances[rows], scope))
+    return closest
+
+
+def _nearest_keys(keys: NDArray[np.int64], distances: NDArray[np.int32], scope: Scope) -> list[int]:
+    """Return the k nearest of the keys within reach, each once; both arrays are (n, k)."""
+    near = np.flatnonzero(distances.ravel() <= scope.reach)  # where there is no key it is not
+    order = near[np.argsort(distances.ravel()[near], kind="stable")]
+    return list(dict.fromkeys(keys.ravel()[order].tolist()))[: scope.k]
