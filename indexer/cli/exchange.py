@@ -1,0 +1,105 @@
+"""Commands of `bank` that take lists in and write them out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.cli.entries import BankName
+from indexer.cli.options import AsJson, load
+from indexer.cli.output import print_json
+from indexer.errors import InputError
+from indexer.types import FingerprintKind, ListFormat
+
+_STDIO = "-"
+
+
+def import_lists(  # noqa: PLR0913 -- one for each option
+    name: BankName,
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Lists, plain or gzip; `-` for stdin."),
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Where the lists come from, such as ncmec."),
+    ] = None,
+    list_format: Annotated[
+        ListFormat | None,
+        typer.Option("--format", help="How they are written; by default as their names tell."),
+    ] = None,
+    kind: Annotated[
+        FingerprintKind | None,
+        typer.Option("--type", help="What a fingerprint is where a list does not say so."),
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the rows that cannot be used to this file."),
+    ] = None,
+    *,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="The lists are complete: withdraw what they hold no more."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be changed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take lists of fingerprints into a bank; importing a list again changes nothing.
+
+    Rows that cannot be used are told with their line, the others are taken in, and the exit code is
+    2. What a person removed from the bank stays removed.
+
+    Example: lookalike bank import known-unsafe hashes.csv --source partner --full
+    """
+    from indexer.cli.exchanging import take_in  # noqa: PLC0415 -- keeps --help quick
+    from indexer.exchange import ImportOptions  # noqa: PLC0415
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    options = ImportOptions(
+        settings.pdq_min_quality, list_format, kind, source, full=full, dry_run=dry_run
+    )
+    with open_store(settings.resolved_database_url) as store:
+        take_in(store, name, files, options, rejects, as_json=as_json)
+
+
+def export(
+    name: BankName,
+    file: Annotated[
+        str, typer.Argument(metavar="[FILE]", help="Where to write; `-` for stdout.")
+    ] = _STDIO,
+    list_format: Annotated[
+        ListFormat | None,
+        typer.Option("--format", help="How to write; by default as FILE's name tells, or text."),
+    ] = None,
+    kinds: Annotated[
+        list[FingerprintKind] | None,
+        typer.Option("--type", help="Only fingerprints of this kind; may be repeated."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write a bank as a list of fingerprints, those of its images among them.
+
+    Importing the list gives the same fingerprints back. Disabled entries are left out.
+
+    Example: lookalike bank export known-unsafe hashes.jsonl.gz --type pdq
+    """
+    from indexer.cli.exchanging import print_export  # noqa: PLC0415 -- keeps --help quick
+    from indexer.exchange import export_bank, format_of  # noqa: PLC0415
+    from indexer.store import open_store  # noqa: PLC0415
+
+    if as_json and file == _STDIO:
+        raise InputError("The list itself goes to stdout: name a FILE for it, or leave out --json.")
+    settings = load()
+    chosen = list_format or (ListFormat.TEXT if file == _STDIO else format_of(file))
+    with open_store(settings.resolved_database_url) as store:
+        report = export_bank(
+            store, name, file, chosen, kinds=kinds or (), min_quality=settings.pdq_min_quality
+        )
+    if as_json:
+        print_json(report)
+    else:
+        print_export(report)

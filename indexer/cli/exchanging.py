@@ -1,0 +1,101 @@
+"""Taking lists in, with progress and a report: the body of `bank import`; what exports print."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from indexer.cli.interruption import stop_at_ctrl_c
+from indexer.cli.output import print_json
+from indexer.errors import InputError, ListNotWritten
+from indexer.exchange import (
+    BadRow,
+    ExportReport,
+    ImportOptions,
+    ImportReport,
+    Observer,
+    import_lists,
+)
+from indexer.store import Store
+
+_SHOWN = 20  # refused rows on a terminal; --json has more of them, --rejects has all
+
+
+def take_in(
+    store: Store,
+    bank: str,
+    files: Sequence[str],
+    options: ImportOptions,
+    rejects: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Import lists, print the report, and exit with 2 when rows were refused."""
+    with _noting(rejects) as on_refused, stop_at_ctrl_c() as stop:
+        observer = Observer(on_refused, _show_progress, stop)
+        report = import_lists(store, bank, files, options, observer)
+    if as_json:
+        print_json(report)
+    else:
+        _print_import(report, full=options.full)
+    if report.interrupted:
+        raise KeyboardInterrupt
+    if report.refused_count:
+        raise typer.Exit(InputError.exit_code)
+
+
+@contextmanager
+def _noting(path: Path | None) -> Iterator[Callable[[BadRow], None]]:
+    """Give what notes refused rows: in a file, a line each, if there is to be one."""
+    if path is None:
+        yield lambda _: None
+        return
+    try:
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+            yield lambda row: print(row.where, row.reason, sep="\t", file=file)
+    except OSError as error:
+        raise ListNotWritten(
+            f"The rows that cannot be used cannot be written to {path} ({error.strerror}). Name "
+            "another file."
+        ) from error
+
+
+def _show_progress(report: ImportReport) -> None:
+    """Keep a line on a terminal's stderr up to date."""
+    if sys.stderr.isatty():
+        rate = report.listed / report.seconds if report.seconds else 0.0
+        line = f"{report.listed:,} fingerprints, {rate:,.0f} a second"
+        typer.echo(f"\r{line:<50}\r", err=True, nl=False)  # the next line goes over it
+
+
+def _print_import(report: ImportReport, *, full: bool) -> None:
+    """Say what was done, and what was not and why."""
+    would = "Would be changed" if report.dry_run else "Changed"
+    typer.echo(
+        f"{would} in bank {report.bank}: {report.added} entries added, {report.updated} updated, "
+        f"{report.revived} brought back, {report.removed} removed; {report.unchanged} unchanged, "
+        f"{report.refused_count} rows refused."
+    )
+    if report.kept_removed:
+        typer.echo(f"{report.kept_removed} stay removed, as a person removed them.")
+    if full and report.incomplete:
+        typer.echo("Nothing was withdrawn for not being listed: some rows could not be read.")
+    if report.ignored:
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(report.ignored.items()))
+        typer.echo(f"Not matched by, and passed over: {counts}.")
+    for row in report.refused[:_SHOWN]:
+        typer.echo(f"refused {row.where}: {row.reason}", err=True)
+    if report.refused_count > _SHOWN:
+        typer.echo(f"... and {report.refused_count - _SHOWN} more: see --rejects.", err=True)
+
+
+def print_export(report: ExportReport) -> None:
+    """Say what was written, on stderr: the list itself may be on stdout."""
+    typer.echo(
+        f"{report.fingerprints} fingerprints of {report.entries} entries of bank {report.bank}.",
+        err=True,
+    )
+    if report.disabled:
+        typer.echo(f"{report.disabled} entries are disabled and were left out.", err=True)

@@ -1,0 +1,26 @@
+"""Lists of fingerprints from elsewhere: into banks, and out of them."""
+
+from indexer.exchange.exporting import ExportReport, export_bank
+from indexer.exchange.formats import format_of
+from indexer.exchange.importing import (
+    DEFAULT_SOURCE,
+    ImportOptions,
+    Observer,
+    import_lists,
+)
+from indexer.exchange.items import BadRow
+from indexer.exchange.report import ImportReport
+from indexer.exchange.writers import WRITERS
+
+__all__ = [
+    "DEFAULT_SOURCE",
+    "WRITERS",
+    "BadRow",
+    "ExportReport",
+    "ImportOptions",
+    "ImportReport",
+    "Observer",
+    "export_bank",
+    "format_of",
+    "import_lists",
+]

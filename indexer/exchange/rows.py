@@ -1,0 +1,139 @@
+"""What one row of a list says, once its values are told apart by the names of their columns."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from indexer.errors import EmptyFingerprint, InvalidFingerprint
+from indexer.exchange.cells import (
+    Columns,
+    UnusableRow,
+    flag_in,
+    identifier_in,
+    labels_in,
+    number_in,
+    text_in,
+)
+from indexer.exchange.items import BadRow, Ignored, Item, ReadOptions
+from indexer.exchange.kinds import UnknownKind, kind_named
+from indexer.fingerprints import parse_fingerprint
+from indexer.types import Fingerprint, FingerprintKind, ListedFingerprint, WithdrawnFingerprint
+
+VALUES: Final = ("fingerprint", "hash", "value", "signal_str", "indicator", "hash_value")
+OF_ONE_KIND: Final = ("pdq", "md5", "sha256", "sha1", "sha512", "pdna", "photodna")
+_KINDS: Final = ("type", "kind", "signal_type", "hash_type", "fingerprint_type", "indicator_type")
+_IDS: Final = ("external_id", "id", "entry_id", "indicator_id", "descriptor_id")
+_SOURCES: Final = ("source",)
+_LABELS: Final = ("labels", "label", "tags")
+_NOTES: Final = ("notes", "note", "description", "comment")
+_QUALITIES: Final = ("quality", "pdq_quality")
+_REMOVED: Final = ("removed", "deleted", "withdrawn")
+_MD5_DIGITS: Final = 32
+_QUOTED: Final = 80  # characters of a text that messages repeat
+_UNCLEAR: Final = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def items_of(columns: Columns, where: str, options: ReadOptions) -> Iterator[Item]:
+    """Yield what a row lists: a fingerprint, or one for each column that is named for a kind.
+
+    Parameters
+    ----------
+    columns : mapping of str to any
+        Columns of names that we do not know are passed over.
+    where : str
+        File and line.
+    options : ReadOptions
+    """
+    try:
+        found = list(_fingerprints(columns, where, options))
+        external_id = identifier_in(columns, _IDS)
+        removed = flag_in(columns, _REMOVED)
+        if removed and external_id and not found:
+            yield WithdrawnFingerprint(external_id, _kind(columns), _source(columns, options))
+            return
+        items = [
+            _item(item, external_id or item.hex, columns, options, removed=removed)
+            if isinstance(item, Fingerprint)
+            else item
+            for item in found
+        ]
+    except (UnusableRow, UnknownKind) as error:
+        yield BadRow(where, str(error))
+    else:
+        yield from items or [BadRow(where, "no column holds a fingerprint")]
+
+
+def read_fingerprint(
+    text: str, kind: FingerprintKind | None, where: str, options: ReadOptions
+) -> Fingerprint | BadRow:
+    """Read a fingerprint; one of no kind is of the kind in the options, or what its length tells.
+
+    MD5 is told by its 32 digits. 64 digits are not guessed at: they may be a PDQ or a SHA-256, and
+    a list taken for the other kind would never match anything.
+    """
+    kind = kind or options.kind or (FingerprintKind.MD5 if len(text) == _MD5_DIGITS else None)
+    if kind is None:
+        unclear = "64 digits may be a PDQ or a SHA-256: say which with --type"
+        none = f"{text[:_QUOTED]!r} is no fingerprint"
+        return BadRow(where, unclear if _UNCLEAR.fullmatch(text) else none)
+    try:
+        return parse_fingerprint(kind, text)
+    except EmptyFingerprint as error:
+        return BadRow(where, str(error).removesuffix("."), unread=False)
+    except InvalidFingerprint as error:
+        return BadRow(where, str(error).removesuffix("."))
+
+
+def _fingerprints(
+    columns: Columns, where: str, options: ReadOptions
+) -> Iterator[Fingerprint | BadRow | Ignored]:
+    """Yield the fingerprints of a row, and what is there in place of one."""
+    for name in OF_ONE_KIND:
+        if text := text_in(columns, [name]):
+            yield _read(text, name, columns, where, options)
+    if text := text_in(columns, VALUES):
+        yield _read(text, text_in(columns, _KINDS), columns, where, options)
+
+
+def _read(
+    text: str, name: str | None, columns: Columns, where: str, options: ReadOptions
+) -> Fingerprint | BadRow | Ignored:
+    """Read one fingerprint of the kind that the list calls `name`."""
+    kind = kind_named(name) if name else None
+    if name and kind is None:
+        return Ignored(name.lower())
+    found = read_fingerprint(text, kind, where, options)
+    if isinstance(found, Fingerprint) and found.kind is FingerprintKind.PDQ:
+        quality = number_in(columns, _QUALITIES)
+        if quality is not None and quality < options.min_quality:
+            reason = f"its PDQ quality is {quality:g}, below {options.min_quality}"
+            return BadRow(where, reason, unread=False)
+    return found
+
+
+def _item(
+    fingerprint: Fingerprint,
+    external_id: str,
+    columns: Columns,
+    options: ReadOptions,
+    *,
+    removed: bool,
+) -> ListedFingerprint | WithdrawnFingerprint:
+    if removed:
+        return WithdrawnFingerprint(external_id, fingerprint.kind, _source(columns, options))
+    return ListedFingerprint(
+        fingerprint,
+        external_id,
+        source=_source(columns, options),
+        labels=labels_in(columns, _LABELS),
+        notes=text_in(columns, _NOTES),
+    )
+
+
+def _kind(columns: Columns) -> FingerprintKind | None:
+    name = text_in(columns, _KINDS)
+    return kind_named(name) if name else None
+
+
+def _source(columns: Columns, options: ReadOptions) -> str | None:
+    return options.source or identifier_in(columns, _SOURCES)
