@@ -6,28 +6,35 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 import indexer
+from indexer.flood import FloodWatch
 from indexer.matching import Matcher
+from indexer.retroscan import RetroScanner
 from indexer.settings import Settings
+from indexer.store import Store
 from search_api.body_limit import BodyLimit
 from search_api.dependencies import Service
 from search_api.errors import install_error_handlers
-from search_api.routes import health, images, search
+from search_api.hits import HitWriter
+from search_api.routes import decisions, floods, health, images, retro_scans, search
+from search_api.scans import ScanRunner
 from search_api.settings import ServeSettings
 from search_api.views import LogFollower
 
 DESCRIPTION = "Is this upload a copy or a lookalike of something that we know is unsafe?"
 
 
-def create_app(matcher: Matcher, settings: Settings, serve: ServeSettings) -> FastAPI:
+def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeSettings) -> FastAPI:
     """Return the application over an open index, which it follows while it runs."""
     follower = LogFollower(
         matcher, poll_interval=serve.poll_interval, stale_after=serve.stale_after
     )
+    hits = HitWriter(FloodWatch(store, settings), interval=serve.hits_interval)
+    scans = ScanRunner(RetroScanner(store, matcher, settings))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = Service(matcher, follower, settings)
-        with follower:
+        with follower, hits, scans:
+            app.state.service = Service(store, matcher, follower, hits, scans, settings)
             yield
 
     app = FastAPI(
@@ -38,6 +45,6 @@ def create_app(matcher: Matcher, settings: Settings, serve: ServeSettings) -> Fa
     )
     app.add_middleware(BodyLimit, max_bytes=serve.max_request_bytes)
     install_error_handlers(app)
-    for module in (search, images, health):
+    for module in (search, images, decisions, retro_scans, floods, health):
         app.include_router(module.router)
     return app

@@ -10,6 +10,9 @@ from fastapi import Depends, Query, Request
 
 from indexer.matching import Matcher
 from indexer.settings import Settings
+from indexer.store import Catalog, Store
+from search_api.hits import HitWriter
+from search_api.scans import ScanRunner
 from search_api.views import LogFollower
 
 P = ParamSpec("P")
@@ -20,8 +23,11 @@ ResultT = TypeVar("ResultT")
 class Service:
     """What a running server holds."""
 
+    store: Store
     matcher: Matcher
     follower: LogFollower
+    hits: HitWriter
+    scans: ScanRunner
     settings: Settings
     # decoding and the forward pass are bound by the processor: more threads only add waiting
     limiter: anyio.CapacityLimiter = field(
@@ -36,6 +42,15 @@ class Service:
             lambda: function(*args, **kwargs), limiter=self.limiter
         )
 
+    async def read(self, function: Callable[[Catalog], ResultT]) -> ResultT:
+        """Call a function with the catalog, in one transaction, in the bounded pool."""
+
+        def within_transaction() -> ResultT:
+            with self.store.reader() as catalog:
+                return function(catalog)
+
+        return await self.run(within_transaction)
+
 
 def get_service(request: Request) -> Service:
     """Return what the application holds."""
@@ -45,6 +60,8 @@ def get_service(request: Request) -> Service:
 
 ServiceDependency = Annotated[Service, Depends(get_service)]
 TopK = Annotated[int, Query(ge=1, le=1000, description="Most matches returned.")]
+After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Last id of the page before.")]
+PageLimit = Annotated[int, Query(ge=1, le=1000, description="Most rows returned.")]
 BankNames = Annotated[
     list[str] | None,
     Query(alias="bank", description="Only entries of these banks; may be repeated."),

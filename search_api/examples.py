@@ -17,9 +17,11 @@ MATCH = {
     "tier": "near_duplicate",
     "decided_by": "pdq",
     "threshold": 31.0,
-    "threshold_source": "settings",
+    "threshold_source": "card 7",
+    "threshold_card": 7,
     "similarity": 0.9712,
     "pdq_distance": 8,
+    "fused_score": 1.9660,
     "bank": "known-unsafe",
     "bank_kind": "block",
     "entry_id": 17,
@@ -28,11 +30,13 @@ MATCH = {
     "suppressed_by": None,
     "part": None,
     "query_part": {"kind": "tile", "number": 0, "box": [200, 3030, 480, 343]},
+    "inliers": None,
 }
 VERDICT = {
     "query": "upload.jpg",
     "tier": "near_duplicate",
     "banks": ["known-unsafe"],
+    "hits": [17],
     "matches": [MATCH],
     "probabilities": PROBABILITIES,
     "model": SPACE,
@@ -55,8 +59,68 @@ IMAGE = {
     "byte_size": 48211,
     "created_at": "2026-11-23T09:30:00Z",
     "sources": ["/data/known/0007.jpg"],
-    "entries": [{"id": 17, "bank": "known-unsafe", "kind": "block", "image_id": 4211}],
+    "entries": [
+        {
+            "id": 17,
+            "bank": "known-unsafe",
+            "kind": "block",
+            "image_id": 4211,
+            "fingerprint": None,
+        }
+    ],
     "probabilities": PROBABILITIES,
+}
+
+DECISION = {
+    "id": 12,
+    "query_sha256": SHA256,
+    "query_pdq": PDQ,
+    "entry_id": 17,
+    "image_id": None,
+    "outcome": "rejected",
+    "tier": "near_duplicate",
+    "decided_by": "pdq",
+    "analyst": "jo",
+    "note": "a statue",
+    "created_at": "2026-11-25T09:30:00Z",
+    "superseded_at": None,
+}
+DECIDED = {"decision": DECISION, "bank": "known-benign", "new_entries": 2}
+SCAN = {
+    "id": 7,
+    "bank": "known-unsafe",
+    "first_change": 88001,
+    "last_change": 90210,
+    "cursor": 88256,
+    "state": "running",
+    "scanned": 256,
+    "found": 3,
+    "created_at": "2026-11-25T09:30:00Z",
+    "finished_at": None,
+}
+RETRO_MATCH = {
+    "id": 41,
+    "entry_id": 17,
+    "bank": "known-unsafe",
+    "image_id": 4211,
+    "source": "/data/uploads/0007.jpg",
+    "tier": "near_duplicate",
+    "decided_by": "pdq",
+    "similarity": 0.9712,
+    "pdq_distance": 8,
+    "threshold": 31.0,
+    "created_at": "2026-11-25T09:31:00Z",
+}
+FLOOD = {
+    "id": 3,
+    "entry_id": 17,
+    "bank": "known-unsafe",
+    "flagged_at": "2026-11-25T09:42:10Z",
+    "window_start": "2026-11-25T09:00:00Z",
+    "hits": 412,
+    "expected": 6.25,
+    "state": "open",
+    "resolved_at": None,
 }
 
 

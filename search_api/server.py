@@ -39,7 +39,7 @@ def run(settings: Settings, serve: ServeSettings) -> None:
     # uvicorn raises the signal once more when it has shut down: a stop is no failure
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with _bind(serve) as listener, open_store(settings.resolved_database_url) as store:
-        app = create_app(open_matcher(store, settings), settings, serve)
+        app = create_app(store, open_matcher(store, settings), settings, serve)
         _Server(uvicorn.Config(app, log_config=None, lifespan="on")).run(sockets=[listener])
 
 

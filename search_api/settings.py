@@ -23,6 +23,11 @@ class ServeSettings(BaseSettings):
         gt=0,
         description="Seconds without a successful look at the log before the server is not ready.",
     )
+    hits_interval: float = Field(
+        default=5.0,
+        gt=0,
+        description="Seconds between two writings of which entries were hit, for the flood watch.",
+    )
     max_request_bytes: int = Field(
         default=48 * 2**20, gt=0, description="Largest request body accepted, in bytes."
     )

@@ -48,7 +48,7 @@ async def search(
     tiles: Tiles = False,  # noqa: FBT002 -- FastAPI's way to declare a parameter
 ) -> Verdict:
     """Judge one picture; the same answer as `lookalike search --json`."""
-    return await service.run(
+    verdict = await service.run(
         service.matcher.match,
         upload.data,
         upload.name,
@@ -57,6 +57,8 @@ async def search(
         threshold=threshold,
         tiles=tiles,
     )
+    service.hits.record(verdict)
+    return verdict
 
 
 @router.post(

@@ -1,0 +1,133 @@
+"""`decision`: what analysts say of matches, remembered."""
+
+from typing import Annotated
+
+import typer
+
+from indexer.cli.options import AsJson, ModelReference, RowLimit, load
+from indexer.cli.output import print_json, print_table
+from indexer.types import Outcome
+
+app = typer.Typer(no_args_is_help=True, help="Remember what analysts decide about matches.")
+
+
+@app.command()
+def add(  # noqa: PLR0913 -- one for each option
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help="The picture's file, or SHA-256 in hexadecimal.")
+    ],
+    outcome: Annotated[
+        Outcome,
+        typer.Option(help="confirmed: it is; rejected: it is not; escalated: others decide."),
+    ],
+    entry: Annotated[
+        int | None, typer.Option(min=1, metavar="ID", help="The bank entry that was matched.")
+    ] = None,
+    image: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="ID", help="The stored image, where no entry was matched."),
+    ] = None,
+    *,
+    note: Annotated[str | None, typer.Option(help="Why.")] = None,
+    analyst: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided.")] = None,
+    bank: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Let the query join this bank: a block bank if confirmed, an allow bank if "
+            "rejected.",
+        ),
+    ] = None,
+    model: ModelReference = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remember what was decided about a query and what it matched; the newest decision holds.
+
+    A rejected match is suppressed from then on, for a query of these very bytes. A file that joins
+    a bank is indexed first; decision and entry are then written together. Cut off between, it is in
+    the index and undecided: run it again. Saying the same twice changes nothing.
+
+    Example: lookalike decision add suspect.jpg --entry 17 --outcome rejected --note "a statue"
+    """
+    from indexer.cli.deciding import identify, index_file  # noqa: PLC0415 -- keeps --help quick
+    from indexer.decisions import decide  # noqa: PLC0415
+    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.types import NewDecision  # noqa: PLC0415
+
+    settings = load(model)
+    with open_store(settings.resolved_database_url) as store:
+        asked = identify(store, settings, query)
+        if bank is not None and asked.file is not None:
+            index_file(store, settings, asked.file, bank)
+        decided = decide(
+            store,
+            NewDecision(
+                asked.sha256, outcome, entry_id=entry, image_id=image, analyst=analyst, note=note
+            ),
+            pdq=asked.pdq,
+            min_quality=settings.pdq_min_quality,
+            bank=bank,
+        )
+    if as_json:
+        print_json(decided)
+        return
+    typer.echo(f"Decision {decided.decision.id}: {decided.decision.outcome}.")
+    if decided.bank:
+        typer.echo(f"{decided.new_entries} new entries in bank {decided.bank}.")
+
+
+@app.command("list")
+def list_decisions(  # noqa: PLR0913 -- one for each option
+    query: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|SHA256", help="Only decisions on this very picture."),
+    ] = None,
+    entry: Annotated[
+        int | None, typer.Option(min=1, metavar="ID", help="Only decisions on this entry.")
+    ] = None,
+    outcome: Annotated[Outcome | None, typer.Option(help="Only decisions of this outcome.")] = None,
+    limit: RowLimit = 100,
+    after: Annotated[int, typer.Option(min=0, help="Start behind this decision.")] = 0,
+    *,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show those that were superseded, too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List decisions, oldest first; go on with --after and the last id shown.
+
+    Example: lookalike decision list --outcome confirmed --json
+    """
+    from indexer.cli.deciding import digest_of  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+        decisions = catalog.decisions(
+            after_id=after,
+            limit=limit,
+            query_sha256=digest_of(query, settings) if query is not None else None,
+            entry_id=entry,
+            outcome=outcome,
+            superseded=every,
+        )
+    if as_json:
+        print_json(decisions)
+        return
+    print_table(
+        "Decisions",
+        ["id", "outcome", "entry", "image", "analyst", "decided", "query", "note"],
+        [
+            (
+                decision.id,
+                decision.outcome + (" (superseded)" if decision.superseded_at else ""),
+                decision.entry_id,
+                decision.image_id,
+                decision.analyst,
+                f"{decision.created_at:%Y-%m-%d %H:%M}",
+                f"{decision.query_sha256[:12]}…",
+                decision.note,
+            )
+            for decision in decisions
+        ],
+    )

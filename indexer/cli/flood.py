@@ -1,0 +1,93 @@
+"""`flood`: entries that suddenly match far more than their history."""
+
+from typing import Annotated
+
+import typer
+
+from indexer.cli.options import AsJson, RowLimit, load
+from indexer.cli.output import print_json, print_table
+from indexer.types import Flood, FloodState
+
+app = typer.Typer(
+    no_args_is_help=True, help="Review entries that suddenly match far more than before."
+)
+
+FlagId = Annotated[int, typer.Argument(metavar="ID", help="The flag, as listed.")]
+
+
+@app.command("list")
+def list_floods(
+    state: Annotated[FloodState, typer.Option(help="Only flags in this state.")] = FloodState.OPEN,
+    limit: RowLimit = 100,
+    after: Annotated[int, typer.Option(min=0, help="Start behind this flag.")] = 0,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Flags of every state.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List entries that were flagged, oldest first; go on with --after and the last id shown.
+
+    Example: lookalike flood list --json
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+        floods = catalog.floods(state=None if every else state, after_id=after, limit=limit)
+    if as_json:
+        print_json(floods)
+        return
+    print_table(
+        "Floods",
+        ["id", "state", "entry", "hour", "hits", "expected", "bank"],
+        [
+            (
+                flood.id,
+                flood.state,
+                flood.entry_id,
+                f"{flood.window_start:%Y-%m-%d %H:%M}",
+                flood.hits,
+                f"{flood.expected:.1f}",
+                flood.bank,
+            )
+            for flood in floods
+        ],
+    )
+
+
+@app.command()
+def quarantine(flag: FlagId, *, as_json: AsJson = False) -> None:
+    """Disable the entry of a flag, so that it matches nothing until someone says otherwise.
+
+    `lookalike flood dismiss` enables it again. Doing it twice changes nothing.
+
+    Example: lookalike flood quarantine 3
+    """
+    from indexer import flood  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        _print(flood.quarantine(store, flag), as_json=as_json)
+
+
+@app.command()
+def dismiss(flag: FlagId, *, as_json: AsJson = False) -> None:
+    """Say that a flag meant nothing; an entry that was quarantined for it is enabled again.
+
+    Example: lookalike flood dismiss 3
+    """
+    from indexer import flood  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        _print(flood.dismiss(store, flag), as_json=as_json)
+
+
+def _print(flood: Flood, *, as_json: bool) -> None:
+    if as_json:
+        print_json(flood)
+    else:
+        typer.echo(
+            f"Flag {flood.id}, on entry {flood.entry_id} of bank {flood.bank}, is {flood.state}."
+        )

@@ -1,0 +1,145 @@
+"""`retro-scan`: past images that newer block entries match."""
+
+from typing import Annotated
+
+import typer
+
+from indexer.cli.options import AsJson, ModelReference, RowLimit, load
+from indexer.cli.output import print_json, print_table, shorten_path
+from indexer.types import RetroMatch, RetroScan, ScanState
+
+app = typer.Typer(no_args_is_help=True, help="Find past images that newer block entries match.")
+
+
+@app.command()
+def run(
+    bank: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only entries of this block bank.")
+    ] = None,
+    since: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="CHANGE",
+            help="Scan the entries behind this change of the log; 0 scans all.",
+        ),
+    ] = None,
+    model: ModelReference = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Match the block entries that are new since the last scan against the images stored by then.
+
+    Images of an entry's own bank are known and left out. Safe to interrupt at any moment: running
+    it again goes on where it was and lists each match once. With nothing new it is quickly done, so
+    it can be run from a timer.
+
+    Example: lookalike retro-scan run --bank known-unsafe
+    """
+    from indexer.cli.scanning import run_scan  # noqa: PLC0415 -- keeps --help quick
+    from indexer.matching import open_matcher  # noqa: PLC0415
+    from indexer.retroscan import RetroScanner  # noqa: PLC0415
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load(model)
+    with open_store(settings.resolved_database_url) as store:
+        scanner = RetroScanner(store, open_matcher(store, settings), settings)
+        scan = run_scan(scanner, scanner.begin(bank, since))
+    if as_json:
+        print_json(scan)
+    else:
+        _print_scan(scan)
+    if scan.state is ScanState.RUNNING:
+        raise KeyboardInterrupt
+
+
+@app.command("list")
+def list_scans(
+    limit: RowLimit = 100,
+    after: Annotated[int, typer.Option(min=0, help="Start behind this scan.")] = 0,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List retro-scans, oldest first; go on with --after and the last id shown.
+
+    Example: lookalike retro-scan list --json
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+        scans = catalog.retro_scans(after_id=after, limit=limit)
+    if as_json:
+        print_json(scans)
+        return
+    print_table(
+        "Retro-scans",
+        ["id", "bank", "changes", "state", "entries", "matches", "begun"],
+        [
+            (
+                scan.id,
+                scan.bank or "all",
+                f"{scan.first_change} to {scan.last_change}",
+                scan.state,
+                scan.scanned,
+                scan.found,
+                f"{scan.created_at:%Y-%m-%d %H:%M}",
+            )
+            for scan in scans
+        ],
+    )
+
+
+@app.command()
+def show(
+    scan: Annotated[int, typer.Argument(metavar="ID", help="The scan, as listed.")],
+    limit: RowLimit = 100,
+    after: Annotated[int, typer.Option(min=0, help="Start behind this match.")] = 0,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show a retro-scan and what it found; go on with --after and the last id shown.
+
+    Example: lookalike retro-scan show 7 --json
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+        found = catalog.retro_scan(scan)
+        matches = catalog.retro_matches(scan, after_id=after, limit=limit)
+    if as_json:
+        print_json({"scan": found, "matches": matches})
+    else:
+        _print_scan(found)
+        if matches:
+            _print_matches(matches)
+
+
+def _print_scan(scan: RetroScan) -> None:
+    of = f"bank {scan.bank}" if scan.bank else "all block banks"
+    typer.echo(
+        f"Retro-scan {scan.id} of {of}, changes {scan.first_change} to {scan.last_change}: "
+        f"{scan.state}, {scan.scanned} entries scanned, {scan.found} matches found."
+    )
+
+
+def _print_matches(matches: list[RetroMatch]) -> None:
+    print_table(
+        None,
+        ["id", "tier", "bank", "entry", "decided by", "cosine", "PDQ", "image", "source"],
+        [
+            (
+                match.id,
+                match.tier,
+                match.bank,
+                match.entry_id,
+                match.decided_by,
+                None if match.similarity is None else f"{match.similarity:.3f}",
+                match.pdq_distance,
+                match.image_id,
+                shorten_path(match.source),
+            )
+            for match in matches
+        ],
+    )

@@ -1,0 +1,102 @@
+"""Remembering what analysts decide, and letting what they decided about join a bank."""
+
+from dataclasses import dataclass, replace
+
+from indexer.errors import InputError
+from indexer.store import Store, Writer
+from indexer.types import (
+    Bank,
+    BankKind,
+    Decision,
+    Fingerprint,
+    FingerprintKind,
+    NewDecision,
+    Outcome,
+    Pdq,
+)
+
+_JOINS = {Outcome.CONFIRMED: BankKind.BLOCK, Outcome.REJECTED: BankKind.ALLOW}
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision as it is remembered, and what joined a bank with it."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    decision: Decision
+    """The decision."""
+    bank: str | None
+    """The bank that the query joined; null when none was named."""
+    new_entries: int
+    """Entries that the bank did not have before."""
+
+
+def decide(
+    store: Store,
+    new: NewDecision,
+    *,
+    pdq: Pdq | None = None,
+    min_quality: int,
+    bank: str | None = None,
+) -> Decided:
+    """Remember a decision, and in the same transaction let the query join a bank.
+
+    A query whose picture the index holds joins as that image, another one as bare fingerprints: its
+    SHA-256, and its PDQ if that is known and not of a flat picture. Doing it again changes nothing.
+
+    Parameters
+    ----------
+    store : Store
+    new : NewDecision
+        Its `query_pdq` is set from `pdq`.
+    pdq : Pdq, optional
+        The query's.
+    min_quality : int
+        PDQ quality, 0 to 100, below which a picture is too flat to be compared by it.
+    bank : str, optional
+        A block bank for a query that is confirmed, an allow bank for one that is rejected.
+
+    Raises
+    ------
+    InputError
+        Not exactly one of entry and image is given, or the bank is not of the kind that fits.
+    NotFoundError
+        There is no such entry, image or bank.
+    """
+    usable = pdq.bits if pdq and pdq.quality >= min_quality else None
+    new = replace(new, query_pdq=usable)
+    with store.writer() as writer:
+        joined = _bank_for(writer, bank, new.outcome) if bank is not None else None
+        decision = writer.decide(new)
+        entries = _join(writer, joined, new) if joined else 0
+    return Decided(decision, bank, entries)
+
+
+def _bank_for(writer: Writer, name: str, outcome: Outcome) -> Bank:
+    bank = writer.bank(name)
+    wanted = _JOINS.get(outcome)
+    if wanted is None:
+        raise InputError(
+            f"A query that is {outcome} joins no bank. Leave the bank out, or decide "
+            f"{Outcome.CONFIRMED} or {Outcome.REJECTED}."
+        )
+    if bank.kind is not wanted:
+        raise InputError(
+            f"Bank {name} is of kind {bank.kind}; a query that is {outcome} can join banks of kind "
+            f"{wanted}. `lookalike bank list` shows the banks."
+        )
+    return bank
+
+
+def _join(writer: Writer, bank: Bank, new: NewDecision) -> int:
+    """Make the query an entry of a bank; return how many entries are new."""
+    if held := writer.ids_by_sha256([new.query_sha256]):
+        return writer.add_entries(bank.id, held.values())
+    fingerprints = [Fingerprint(FingerprintKind.SHA256, new.query_sha256)]
+    if new.query_pdq is not None:
+        fingerprints.append(Fingerprint(FingerprintKind.PDQ, new.query_pdq))
+    before = writer.bank(bank.name).entry_count
+    for fingerprint in fingerprints:
+        writer.add_fingerprint(bank.id, fingerprint)
+    return writer.bank(bank.name).entry_count - before

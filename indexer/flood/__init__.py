@@ -1,0 +1,6 @@
+"""Flood watch: entries that suddenly match far more than their history."""
+
+from indexer.flood.review import dismiss, quarantine
+from indexer.flood.watch import FloodWatch
+
+__all__ = ["FloodWatch", "dismiss", "quarantine"]

@@ -1,0 +1,41 @@
+"""What a person, or the setting, does about an entry that was flagged."""
+
+from contextlib import suppress
+
+from indexer.errors import NotFoundError
+from indexer.store import Store, Writer
+from indexer.types import DisabledReason, Flood, FloodState
+
+
+def quarantine(store: Store, flood_id: int) -> Flood:
+    """Disable the entry of a flag until the flag is dismissed or the entry enabled by hand.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such flag.
+    """
+    with store.writer() as writer:
+        return isolate(writer, writer.flood(flood_id))
+
+
+def isolate(writer: Writer, flood: Flood) -> Flood:
+    """Disable the entry of a flag, within a transaction."""
+    writer.disable_entries([flood.entry_id], reason=DisabledReason.FLOOD)
+    return writer.resolve_flood(flood.id, FloodState.QUARANTINED)
+
+
+def dismiss(store: Store, flood_id: int) -> Flood:
+    """Say that a flag meant nothing; an entry that was quarantined for it is enabled again.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such flag.
+    """
+    with store.writer() as writer:
+        flood = writer.flood(flood_id)
+        with suppress(NotFoundError):  # the entry was removed meanwhile
+            if writer.entry(flood.entry_id).disabled_reason is DisabledReason.FLOOD:
+                writer.enable_entries([flood.entry_id])
+        return writer.resolve_flood(flood_id, FloodState.DISMISSED)

@@ -1,0 +1,121 @@
+"""Which stored images lie within reach of entries, as the views have it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.matching.comparison import Pieces
+from indexer.matching.fusion import PDQ_REACH, pdq_term
+from indexer.thresholds import Thresholds
+from indexer.types import Embeddings, Keys, PdqBits
+from indexer.vectors import DistanceRangeHits, RangeHits, VectorIndex
+from indexer.views import Views
+
+_ROUNDING: Final = 1e-4  # by which a cosine may differ from one that is computed otherwise
+
+Pair = tuple[int, int]
+"""A stored image and an entry, by id."""
+
+
+def near_by_embedding(
+    views: Views, bounds: Thresholds, pieces: Mapping[int, Pieces]
+) -> Iterator[Pair]:
+    """Yield what is within the bound of the embedding, or of the fused score where PDQ adds none.
+
+    Parameters
+    ----------
+    views : Views
+    bounds : Thresholds
+    pieces : mapping of int to Pieces
+        The pieces of the entries that are images, by entry id.
+    """
+    if not pieces:
+        return
+    least = min(bounds.lookalike.value, bounds.fused.value - _most_added(PDQ_REACH))
+    queries = np.concatenate([of.embeddings for of in pieces.values()])
+    hits = views.embeddings.index.range_search(queries, max(least - _ROUNDING, -1.0))
+    owners = _owners(hits, {entry_id: len(of.embeddings) for entry_id, of in pieces.items()})
+    yield from zip(hits.keys.tolist(), owners.tolist(), strict=True)
+
+
+def near_by_pdq(
+    views: Views, bounds: Thresholds, fingerprints: Mapping[int, PdqBits]
+) -> Iterator[Pair]:
+    """Yield what is within the bound of PDQ.
+
+    Parameters
+    ----------
+    views : Views
+    bounds : Thresholds
+    fingerprints : mapping of int to ndarray of shape (n, 32), uint8
+        By entry id.
+    """
+    keys, owners, _ = _search_pdq(views, bounds.pdq.value, fingerprints)
+    yield from zip(keys.tolist(), owners.tolist(), strict=True)
+
+
+def near_by_both(views: Views, bounds: Thresholds, pieces: Mapping[int, Pieces]) -> Iterator[Pair]:
+    """Yield what neither signal alone brings up, and both together may: the fused score.
+
+    Many strangers are within PDQ's reach. Their embeddings, too, are at hand in the view, and tell
+    nearly all of them apart before anything is read from the catalog.
+    """
+    keys, owners, distances = _search_pdq(
+        views, PDQ_REACH, {entry_id: of.pdq for entry_id, of in pieces.items()}
+    )
+    beyond = distances > bounds.pdq.value
+    for entry_id in np.unique(owners[beyond]).tolist():
+        of_entry = beyond & (owners == entry_id)
+        images, places = np.unique(keys[of_entry], return_inverse=True)
+        least = np.full(len(images), PDQ_REACH, np.int64)
+        np.minimum.at(least, places, distances[of_entry])
+        cosines = _greatest_cosines(views.embeddings.index, images, pieces[entry_id].embeddings)
+        worth = cosines + pdq_term(least) >= bounds.fused.value - _ROUNDING
+        yield from ((image_id, entry_id) for image_id in images[worth].tolist())
+
+
+def _greatest_cosines(
+    index: VectorIndex, images: Keys, embeddings: Embeddings
+) -> NDArray[np.float32]:
+    """Return the greatest cosine of any piece of each image to any embedding; -1 without one.
+
+    Parameters
+    ----------
+    index : VectorIndex
+        The embeddings.
+    images : ndarray of shape (n,), int64
+        Ascending, each once.
+    embeddings : ndarray of shape (m, d), float32, unit rows
+    """
+    greatest = np.full(len(images), -1, np.float32)
+    keys, vectors = index.reconstruct(images)
+    if len(keys):
+        cosines = (embeddings @ vectors.T).max(axis=0)
+        np.maximum.at(greatest, np.searchsorted(images, keys), cosines)
+    return greatest
+
+
+def _search_pdq(
+    views: Views, most: float, fingerprints: Mapping[int, PdqBits]
+) -> tuple[Keys, NDArray[np.int64], NDArray[np.int64]]:
+    """Return images, entries and distances in bits, (n,) int64 each, of all pairs within `most`."""
+    queries = np.concatenate([np.zeros((0, 32), np.uint8), *fingerprints.values()])
+    if not len(queries):
+        nothing = np.zeros(0, np.int64)
+        return nothing, nothing, nothing
+    hits = cast("DistanceRangeHits", views.pdqs.index.range_search(queries, most))
+    owners = _owners(hits, {entry_id: len(bits) for entry_id, bits in fingerprints.items()})
+    return hits.keys, owners, hits.distances.astype(np.int64)
+
+
+def _owners(hits: RangeHits, rows: Mapping[int, int]) -> NDArray[np.int64]:
+    """Return whose query each hit is of; `rows` counts the queries of each owner, in order."""
+    of_query = np.repeat(np.array([*rows], np.int64), np.array([*rows.values()], np.int64))
+    return np.repeat(of_query, np.diff(hits.offsets))
+
+
+def _most_added(distance: int) -> float:
+    """Return what PDQ adds to a fused score at this distance, in bits, or beyond."""
+    return float(pdq_term(np.array(distance)))

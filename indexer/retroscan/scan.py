@@ -1,0 +1,174 @@
+"""A retro-scan: new entries page by page, each page one transaction with its cursor."""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from operator import attrgetter
+from threading import Event
+from typing import Final
+
+from indexer.errors import InputError, NotFoundError
+from indexer.matching import Matcher
+from indexer.matching.evidence import accusing
+from indexer.retroscan.nomination import nominate
+from indexer.settings import Settings
+from indexer.spaces import bound_space
+from indexer.store import Catalog, NewRetroMatch, Store
+from indexer.types import BankKind, Entry, RetroScan, ScanState, Space
+
+PAGE: Final = 256
+"""Changes of the log a step: what a scan that is cut off repeats at most."""
+
+
+class RetroScanner:
+    """Matches new block entries against the images that were there before them.
+
+    A scan covers a stretch of the log. Each step writes what it found and how far it is at once, so
+    that a scan which was cut off, by whatever, goes on there and lists each match once.
+    """
+
+    def __init__(self, store: Store, matcher: Matcher, settings: Settings) -> None:
+        self._store = store
+        self._matcher = matcher
+        self._settings = settings
+
+    @cached_property
+    def _space(self) -> Space:
+        return bound_space(self._store)
+
+    def begin(self, bank: str | None = None, since: int | None = None) -> RetroScan:
+        """Go on with the scan that was cut off, or begin one of what came since the last.
+
+        When nothing came since then, that one is returned, which is done.
+
+        Parameters
+        ----------
+        bank : str, optional
+            Only entries of this block bank; of all block banks by default.
+        since : int, optional
+            Begin a new scan of the entries that the log names behind this change.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such bank.
+        InputError
+            It is an allow bank, or `since` lies behind the end of the log.
+        """
+        with self._store.writer() as writer:
+            bank_id = None
+            if bank is not None:
+                chosen = writer.bank(bank)
+                if chosen.kind is not BankKind.BLOCK:
+                    raise InputError(f"Bank {bank} is an allow bank: what it matches is benign.")
+                bank_id = chosen.id
+            head = writer.head()
+            if since is None:
+                if unfinished := writer.unfinished_retro_scan(bank_id, self._space.id):
+                    return unfinished
+                last = writer.last_retro_scan(bank_id, self._space.id)
+                if last and last.last_change == head:
+                    return last
+                since = last.last_change if last else 0
+            elif not 0 <= since <= head:
+                raise InputError(f"There is no change {since}: the log's last one is {head}.")
+            return writer.begin_retro_scan(bank_id, self._space.id, since + 1, head)
+
+    def run(
+        self,
+        scan: RetroScan,
+        *,
+        on_progress: Callable[[RetroScan], None] = lambda _scan: None,
+        stop: Event | None = None,
+    ) -> RetroScan:
+        """Take a scan to its end, or to where it is stopped.
+
+        Parameters
+        ----------
+        scan : RetroScan
+        on_progress : callable
+            Called with the scan as it is now after each step.
+        stop : Event, optional
+            Once it is set the step under way is finished and no other is begun.
+
+        Returns
+        -------
+        RetroScan
+            Still running where it was stopped.
+
+        Raises
+        ------
+        UnavailableError
+            Another program runs the same scan, or the database is away.
+        """
+        self._matcher.catch_up()
+        while scan.state is ScanState.RUNNING and not (stop and stop.is_set()):
+            scan = self._step(scan)
+            on_progress(scan)
+        return scan
+
+    def _step(self, scan: RetroScan) -> RetroScan:
+        with self._store.reader() as catalog:
+            changes = catalog.next_accusing_entries(scan, PAGE)
+            entries = catalog.entries_by_ids(
+                {entry_id for _, entry_id in changes}, datetime.now(UTC)
+            )
+            nominees = self._nominate(catalog, list(entries.values()))
+        found = sorted(
+            (
+                match
+                for image_id, entry_ids in nominees.items()
+                for match in self._judge(image_id, entry_ids)
+            ),
+            key=attrgetter("entry_id", "image_id"),
+        )
+        # a page that is not full is the last one
+        cursor = changes[-1][0] if len(changes) == PAGE else scan.last_change
+        with self._store.writer() as writer:
+            return writer.advance_retro_scan(scan, cursor, len(entries), found)
+
+    def _nominate(self, catalog: Catalog, entries: Sequence[Entry]) -> dict[int, set[int]]:
+        """Return which stored images are to be judged against which entries.
+
+        Images of the very bank of an entry are known as what it says, and left out.
+        """
+        records = catalog.images(
+            [entry.image_id for entry in entries if entry.image_id is not None],
+            self._space.id,
+            with_embedding=True,
+        )
+        nominees = nominate(
+            catalog,
+            self._matcher.views,
+            self._matcher.thresholds(catalog),
+            entries,
+            records,
+            self._settings.pdq_min_quality,
+        )
+        bank_of = {entry.id: entry.bank for entry in entries}
+        banks_of = catalog.banks_of_images(nominees)
+        fresh = {
+            image_id: {each for each in entry_ids if bank_of[each] not in banks_of[image_id]}
+            for image_id, entry_ids in nominees.items()
+        }
+        return {image_id: entry_ids for image_id, entry_ids in fresh.items() if entry_ids}
+
+    def _judge(self, image_id: int, entry_ids: Collection[int]) -> list[NewRetroMatch]:
+        """Return what a search for a stored image would say of some entries."""
+        try:
+            matches = self._matcher.match_record(image_id, k=len(entry_ids), entries=entry_ids)
+        except NotFoundError:
+            return []  # removed meanwhile
+        return [
+            NewRetroMatch(
+                entry_id=match.entry_id,
+                image_id=image_id,
+                tier=match.tier,
+                decided_by=match.decided_by,
+                similarity=match.similarity,
+                pdq_distance=match.pdq_distance,
+                threshold=match.threshold,
+            )
+            for match in accusing(matches)
+            if match.entry_id is not None
+        ]

@@ -1,0 +1,124 @@
+"""`/v1/decisions`: what analysts say of matches, remembered."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from indexer.decisions import Decided, decide
+from indexer.fingerprints import parse_fingerprint
+from indexer.types import Decision, FingerprintKind, NewDecision, Outcome, Pdq, Signal, Tier
+from search_api import examples
+from search_api.dependencies import After, PageLimit, ServiceDependency
+from search_api.errors import problems
+
+router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
+MAX_ID = 2**63 - 1  # BIGINT
+Digest = Annotated[str | None, Query(description="Only on the query of this SHA-256.")]
+EntryId = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only on this entry.")]
+OfOutcome = Annotated[Outcome | None, Query(description="Only of this outcome.")]
+Superseded = Annotated[bool, Query(description="Those that were superseded, too.")]
+
+
+class DecisionRequest(BaseModel):
+    """A decision on one match of a verdict; the query is named as the verdict names it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+
+    sha256: str
+    """SHA-256 of the query's bytes, hexadecimal, as in its verdict."""
+    outcome: Outcome
+    """confirmed, rejected or escalated."""
+    entry_id: int | None = Field(default=None, ge=1, le=MAX_ID)
+    """The bank entry that was matched."""
+    image_id: int | None = Field(default=None, ge=1, le=MAX_ID)
+    """The stored image that was matched, where no entry was."""
+    pdq: str | None = None
+    """PDQ of the query, hexadecimal, as in its verdict."""
+    pdq_quality: int = Field(default=0, ge=0, le=100)
+    """Its quality, likewise; that of a flat picture is not kept."""
+    tier: Tier | None = None
+    """The tier of the match, as in the verdict."""
+    decided_by: Signal | None = None
+    """The signal that decided it, likewise."""
+    analyst: str | None = None
+    """Who decided."""
+    note: str | None = None
+    """Why."""
+    bank: str | None = None
+    """Let the query join this bank: a block bank if confirmed, an allow bank if rejected."""
+
+
+@router.post(
+    "",
+    summary="What does an analyst say of a match?",
+    responses={
+        200: examples.answer("As it is remembered.", examples.DECIDED),
+        **problems(
+            HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+        ),
+    },
+)
+async def post_decision(request: DecisionRequest, service: ServiceDependency) -> Decided:
+    """Remember a decision, which takes the place of the earlier one on the same match.
+
+    A query that joins a bank does so in the same transaction: as an image if the index holds these
+    bytes, else as bare fingerprints.
+    """
+    digest = parse_fingerprint(FingerprintKind.SHA256, request.sha256)
+    pdq = (
+        parse_fingerprint(FingerprintKind.PDQ, request.pdq)
+        if request.pdq and request.pdq_quality
+        else None
+    )
+    new = NewDecision(
+        query_sha256=digest.value,
+        outcome=request.outcome,
+        entry_id=request.entry_id,
+        image_id=request.image_id,
+        tier=request.tier,
+        decided_by=request.decided_by,
+        analyst=request.analyst,
+        note=request.note,
+    )
+    return await service.run(
+        decide,
+        service.store,
+        new,
+        pdq=Pdq(pdq.value, request.pdq_quality) if pdq else None,
+        min_quality=service.settings.pdq_min_quality,
+        bank=request.bank,
+    )
+
+
+@router.get(
+    "",
+    summary="What was decided?",
+    responses={
+        200: examples.answer("Oldest first.", [examples.DECISION]),
+        **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    },
+)
+async def list_decisions(  # noqa: PLR0913 -- one for each parameter
+    service: ServiceDependency,
+    *,
+    sha256: Digest = None,
+    entry: EntryId = None,
+    outcome: OfOutcome = None,
+    superseded: Superseded = False,
+    after: After = 0,
+    limit: PageLimit = 100,
+) -> list[Decision]:
+    """Return a page of the decisions that hold."""
+    digest = parse_fingerprint(FingerprintKind.SHA256, sha256).value if sha256 else None
+    return await service.read(
+        lambda catalog: catalog.decisions(
+            after_id=after,
+            limit=limit,
+            query_sha256=digest,
+            entry_id=entry,
+            outcome=outcome,
+            superseded=superseded,
+        )
+    )

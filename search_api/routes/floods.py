@@ -1,0 +1,63 @@
+"""`/v1/floods`: entries that suddenly match far more than their history."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from indexer import flood
+from indexer.types import Flood, FloodState
+from search_api import examples
+from search_api.dependencies import After, PageLimit, ServiceDependency
+from search_api.errors import problems
+
+router = APIRouter(prefix="/v1/floods", tags=["floods"])
+MAX_ID = 2**63 - 1  # BIGINT
+FlagId = Annotated[int, Path(ge=1, le=MAX_ID, description="The flag.")]
+State = Annotated[FloodState | None, Query(description="Only flags in this state.")]
+UNKNOWN = problems(
+    HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+)
+
+
+@router.get(
+    "",
+    summary="Which entries suddenly match far more than before?",
+    responses={
+        200: examples.answer("Oldest first.", [examples.FLOOD]),
+        **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    },
+)
+async def list_floods(
+    service: ServiceDependency, state: State = None, after: After = 0, limit: PageLimit = 100
+) -> list[Flood]:
+    """Return a page of the flags."""
+    return await service.read(
+        lambda catalog: catalog.floods(state=state, after_id=after, limit=limit)
+    )
+
+
+@router.post(
+    "/{flood_id}/quarantine",
+    summary="May the entry of a flag match nothing for now?",
+    responses={
+        200: examples.answer("The flag.", {**examples.FLOOD, "state": "quarantined"}),
+        **UNKNOWN,
+    },
+)
+async def quarantine(flood_id: FlagId, service: ServiceDependency) -> Flood:
+    """Disable the entry of a flag until the flag is dismissed; doing it twice changes nothing."""
+    return await service.run(flood.quarantine, service.store, flood_id)
+
+
+@router.post(
+    "/{flood_id}/dismiss",
+    summary="Did a flag mean nothing?",
+    responses={
+        200: examples.answer("The flag.", {**examples.FLOOD, "state": "dismissed"}),
+        **UNKNOWN,
+    },
+)
+async def dismiss(flood_id: FlagId, service: ServiceDependency) -> Flood:
+    """Dismiss a flag; an entry that was quarantined for it is enabled again."""
+    return await service.run(flood.dismiss, service.store, flood_id)

@@ -1,0 +1,65 @@
+"""`/v1/retro-scans`: past images that newer block entries match."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from indexer.types import RetroMatch, RetroScan
+from search_api import examples
+from search_api.dependencies import After, PageLimit, ServiceDependency
+from search_api.errors import problems
+
+router = APIRouter(prefix="/v1/retro-scans", tags=["retro-scans"])
+MAX_ID = 2**63 - 1  # BIGINT
+ScanId = Annotated[int, Path(ge=1, le=MAX_ID, description="The scan.")]
+PROBLEMS = problems(
+    HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+)
+
+
+class ScanRequest(BaseModel):
+    """Which entries to scan."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+
+    bank: str | None = None
+    """Only entries of this block bank; of all block banks by default."""
+    since: int | None = Field(default=None, ge=0, le=MAX_ID)
+    """Scan the entries behind this change of the log; 0 scans all. By default, those that came
+    since the last scan."""
+
+
+@router.post(
+    "",
+    summary="Which past images do newer entries match?",
+    responses={200: examples.answer("The scan as it begins.", examples.SCAN), **PROBLEMS},
+)
+async def start_scan(request: ScanRequest, service: ServiceDependency) -> RetroScan:
+    """Begin a retro-scan, or go on with the one that was cut off; the server runs one at a time."""
+    return await service.run(service.scans.start, request.bank, request.since)
+
+
+@router.get(
+    "/{scan_id}",
+    summary="How far is a retro-scan?",
+    responses={200: examples.answer("The scan as it is now.", examples.SCAN), **PROBLEMS},
+)
+async def get_scan(scan_id: ScanId, service: ServiceDependency) -> RetroScan:
+    """Return one retro-scan, whichever program runs it."""
+    return await service.read(lambda catalog: catalog.retro_scan(scan_id))
+
+
+@router.get(
+    "/{scan_id}/matches",
+    summary="What did a retro-scan find?",
+    responses={200: examples.answer("In the order found.", [examples.RETRO_MATCH]), **PROBLEMS},
+)
+async def list_matches(
+    scan_id: ScanId, service: ServiceDependency, after: After = 0, limit: PageLimit = 100
+) -> list[RetroMatch]:
+    """Return a page of the past images that match; also while the scan is running."""
+    return await service.read(
+        lambda catalog: catalog.retro_matches(scan_id, after_id=after, limit=limit)
+    )
