@@ -122,7 +122,7 @@ def test_an_index_from_its_making_to_a_removal(
     assert removed == sorted([ids["bee.jpg"], ids["crab.jpg"]])
     status = run("status", "--json").json
     assert status["counts"] | {"images": 1, "entries": 1, "banks": 2} == status["counts"]
-    assert status["space"]["dimension"] == 1792
+    assert status["space"]["dimension"] == 512
 
     # what was removed comes back when it is added again
     assert run("index", "add", blocked, "--json").json["added"] == 1
@@ -331,7 +331,7 @@ def test_the_model_s_card_names_the_space_of_the_index(index: Index) -> None:
     card = index.run_here("model", "show", "--json").json
 
     assert card["fingerprint"] == index.run_here("status", "--json").json["space"]["fingerprint"]
-    assert card["dimension"] == 1792
+    assert card["dimension"] == 512
     assert "Neutral" in index.run_here("model", "show").stdout
 
 

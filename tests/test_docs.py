@@ -14,7 +14,7 @@ from indexer import errors
 from indexer.errors import LookalikeError
 from indexer.settings import PREFIX, SERVE_PREFIX, Settings
 from indexer.sources import SKIP_CODES, SkippedSource, walk
-from indexer.types import Match, Verdict
+from indexer.types import Match, Suppression, Verdict
 from indexer.upkeep.repair import NO_EMBEDDING
 from search_api.errors import status_for
 from search_api.settings import ServeSettings
@@ -100,7 +100,7 @@ def test_no_page_names_a_command_or_setting_that_does_not_exist(page: Path) -> N
     commands = {" ".join(path) for path in leaf_commands()}
     code = re.findall(r"```console\n(.*?)```|`(lookalike [^`]+)`", text, re.DOTALL)
     lines = "\n".join(block or inline for block, inline in code)
-    named = re.findall(r"^lookalike ([a-z ]*[a-z])", lines, re.MULTILINE)
+    named = re.findall(r"^lookalike ([a-z][a-z -]*[a-z])", lines, re.MULTILINE)
 
     assert set(re.findall(r"\bLOOKALIKE_[A-Z_]*", text)) <= known
     for words in named:  # a command, with or without arguments
@@ -130,7 +130,7 @@ def test_a_route_s_section_has_its_summary_parameters_and_statuses(
     assert "```console\ncurl " in section
 
 
-@pytest.mark.parametrize("cls", [Verdict, Match], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", [Verdict, Match, Suppression], ids=lambda cls: cls.__name__)
 def test_the_api_page_lists_the_fields_of_an_answer(cls: type[Any]) -> None:
     table = rows(sections(API)[cls.__name__])
 

@@ -10,10 +10,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from PIL import Image
 
-from indexer.fingerprints import hamming, md5, pdq, pdq_orientations, sha256
+from indexer.errors import EmptyFingerprint, InvalidFingerprint
+from indexer.fingerprints import (
+    hamming,
+    md5,
+    parse_fingerprint,
+    pdq,
+    pdq_orientations,
+    sha256,
+)
 from indexer.images import decode
 from indexer.settings import Settings
-from indexer.types import Pdq, PdqBits, Rgb
+from indexer.types import Fingerprint, FingerprintKind, Pdq, PdqBits, Rgb
 from support import pictures
 
 LIMITS = Settings().image_limits
@@ -101,3 +109,32 @@ def test_hamming_counts_differing_bits(left: PdqBits, right: PdqBits) -> None:
 def test_digests_are_those_of_the_bytes() -> None:
     assert sha256(b"abc") == hashlib.sha256(b"abc").digest()
     assert md5(b"abc").hex() == "900150983cd24fb0d6963f7d28e17f72"  # RFC 1321
+
+
+@given(kind=st.sampled_from(FingerprintKind), value=st.binary(min_size=32, max_size=32).filter(any))
+def test_a_fingerprint_is_read_as_it_is_written(kind: FingerprintKind, value: bytes) -> None:
+    made = Fingerprint(kind, value[:16] if kind is FingerprintKind.MD5 else value)
+
+    assert parse_fingerprint(kind, made.hex) == parse_fingerprint(kind, made.hex.upper()) == made
+
+
+@pytest.mark.parametrize("kind", FingerprintKind)
+@pytest.mark.parametrize(
+    "text", ["", "a" * 31, "a" * 63, "g" * 64, "g" * 32, "a " * 32, " " + "a" * 64, "\udcff" * 64]
+)
+def test_what_is_no_fingerprint_is_refused(kind: FingerprintKind, text: str) -> None:
+    with pytest.raises(InvalidFingerprint, match="hexadecimal digits"):
+        parse_fingerprint(kind, text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (FingerprintKind.MD5, md5(b"").hex()),
+        (FingerprintKind.SHA256, sha256(b"").hex().upper()),
+        (FingerprintKind.PDQ, "0" * 64),
+    ],
+)
+def test_a_fingerprint_of_no_content_is_refused(kind: FingerprintKind, text: str) -> None:
+    with pytest.raises(EmptyFingerprint, match="no content"):
+        parse_fingerprint(kind, text)

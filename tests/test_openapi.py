@@ -7,9 +7,9 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 import indexer
-from indexer.types import ImageSummary, Match, Verdict
+from indexer.types import ImageSummary, Match, Suppression, Verdict
 from search_api.errors import PROBLEM, Problem
-from search_api.routes import health, images, search
+from search_api.routes import decisions, floods, health, images, retro_scans, search
 from support.openapi import DOCUMENT, OPERATIONS
 
 EACH_OPERATION = pytest.mark.parametrize(("name", "operation"), OPERATIONS.items(), ids=OPERATIONS)
@@ -18,7 +18,7 @@ EACH_OPERATION = pytest.mark.parametrize(("name", "operation"), OPERATIONS.items
 def route_of(name: str) -> APIRoute:
     return next(
         route
-        for module in (search, images, health)
+        for module in (search, images, decisions, retro_scans, floods, health)
         for route in module.router.routes
         if isinstance(route, APIRoute)
         and name in {f"{method} {route.path}" for method in route.methods}
@@ -63,7 +63,9 @@ def test_no_route_promises_another_kind_of_error() -> None:
     assert "HTTPValidationError" not in DOCUMENT["components"]["schemas"]
 
 
-@pytest.mark.parametrize("cls", [Verdict, Match, ImageSummary], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize(
+    "cls", [Verdict, Match, Suppression, ImageSummary], ids=lambda cls: cls.__name__
+)
 def test_the_fields_of_an_answer_are_described(cls: type[Any]) -> None:
     properties = DOCUMENT["components"]["schemas"][cls.__name__]["properties"]
 
@@ -75,7 +77,7 @@ def test_a_field_is_described_by_the_string_below_it() -> None:
     properties = DOCUMENT["components"]["schemas"]["Match"]["properties"]
 
     assert properties["similarity"]["description"] == (
-        "Cosine similarity of the embeddings, -1 to 1, higher is closer."
+        "Cosine similarity of the embeddings, -1 to 1, higher is closer; null for a fingerprint."
     )
 
 

@@ -97,8 +97,8 @@ def test_items_of_one_batch_join_banks_of_their_own(store: Store, space: Space) 
         further = writer.add_sources([(1, arrival("copy.jpg", bank_id=fine.id))])
     assert (outcome.entries, further.entries) == (2, 1)
     with store.reader() as catalog:
-        assert catalog.entry_image_ids(["unsafe"]).tolist() == [1]
-        assert catalog.entry_image_ids(["fine"]).tolist() == [1, 2]
+        assert catalog.entry_image_ids(["unsafe"], datetime.now(UTC)).tolist() == [1]
+        assert catalog.entry_image_ids(["fine"], datetime.now(UTC)).tolist() == [1, 2]
 
 
 def add_files(store: Store, space: Space, *uris: str) -> None:

@@ -98,10 +98,33 @@ def test_adding_the_folder_again_mends_a_lost_embedding_too(index: Index, pictur
     assert index.run_here("verify", "--json").json["problems"] == []
 
 
+def test_a_bad_row_of_a_manifest_keeps_its_reason_and_names_the_manifest(
+    index: Index, pictures: Path
+) -> None:
+    manifest = pictures.parent / "list.csv"
+    manifest.write_text("uri,created_at\npictures/bee.jpg,\npictures/crab.jpg,yesterday\n")
+    index.run_here("index", "add", manifest, code=2)
+    [row] = index.run_here("index", "quarantine", "list", "--json").json
+    assert row["uri"] == f"{manifest}:3"
+    for files in [], [row["uri"]]:
+        report = index.run_here("index", "quarantine", "retry", *files, "--json", code=2).json
+
+        [told] = report["skipped"]
+        assert told == {name: row[name] for name in ("uri", "code")} | {"message": row["reason"]}
+        assert told["message"].startswith(f"Row {manifest}:3 cannot be used: created_at is 'yest")
+        assert told["message"].endswith("Correct it and add the manifest again.")
+        [after] = index.run_here("index", "quarantine", "list", "--json").json
+        assert after == row | {"last_seen_at": after["last_seen_at"]}
+
+
 def test_views_are_rebuilt_and_written_on_demand(index: Index) -> None:
     assert list(index.home.glob("views/*/snapshot-*")) == []
     written = index.run_here("index", "snapshot", "--json").json["snapshots"]
-    assert {Path(path).parent.name.partition("-")[0] for path in written} == {"embedding", "pdq"}
+    assert {Path(path).parent.name.partition("-")[0] for path in written} == {
+        "embedding",
+        "pdq",
+        "entries",
+    }
     before = {path: path.stat().st_ino for path in index.home.glob("views/*/snapshot-*")}
 
     rebuilt = index.run_here("index", "rebuild").stdout.split()
@@ -123,7 +146,7 @@ def test_status_counts_and_measures(index: Index) -> None:
     assert status["counts"]["images"] == 4
     assert status["counts"]["purged"] == 1
     assert [bank["entry_count"] for bank in status["banks"]] == [2]
-    assert [view["lag"] for view in status["views"]] == [0, 0]
+    assert [view["lag"] for view in status["views"]] == [0, 0, 0]
     assert status["views_bytes"] > 0
     assert status["database_bytes"] > 0
     shown = index.run_here("status").stdout
@@ -137,7 +160,7 @@ def test_doctor_finds_a_sound_index_sound(index: Index) -> None:
     assert {"program", "torch", "home", "disk", "limits", "clock"} <= findings.keys()
     assert {findings[what]["state"] for what in ("database", "model", "runtime")} == {"ok"}
     assert findings["database"]["found"].startswith(("SQLite 3.", "PostgreSQL 1"))
-    assert sum(what.startswith("view ") for what in findings) == 2
+    assert sum(what.startswith("view ") for what in findings) == 3
     assert "problem" not in index.run_here("doctor").stdout
 
 

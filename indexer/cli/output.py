@@ -13,10 +13,11 @@ _PIPED_WIDTH = 120  # columns; a file or a pipe has no width of its own
 
 
 def print_json(value: Any) -> None:
-    """Print a result (dataclasses, paths, dates and all) as indented JSON."""
+    """Print a result (dataclasses, paths, dates and all) as indented JSON; bytes in hexadecimal."""
     from pydantic_core import to_jsonable_python  # noqa: PLC0415 -- keeps --help quick
 
-    typer.echo(json.dumps(to_jsonable_python(value), indent=2, ensure_ascii=False))
+    plain = to_jsonable_python(value, bytes_mode="hex")
+    typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
 
 
 def shorten_path(path: str | None) -> str | None:

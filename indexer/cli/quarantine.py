@@ -71,19 +71,19 @@ def retry(
     )
     from indexer.ingest import IngestOptions  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
-    from indexer.upkeep.requeue import open_again, quarantined_uris  # noqa: PLC0415
+    from indexer.upkeep.requeue import open_again, quarantined_files  # noqa: PLC0415
 
     settings = load(model)
     with open_store(settings.resolved_database_url) as store:
-        uris = quarantined_uris(store, code=code, among=_names_of(files or ()))
+        quarantined = quarantined_files(store, code=code, among=_names_of(files or ()))
         chosen = open_or_create_bank(store, bank) if bank else None
         add_found(
             store,
             settings,
-            open_again(uris, settings),
+            open_again(quarantined, settings),
             chosen,
             IngestOptions(tiled=tiles),
-            count=lambda: len(uris),
+            count=lambda: len(quarantined),
             as_json=as_json,
         )
 

@@ -6,7 +6,20 @@ import typer
 from typer.core import TyperGroup
 
 import indexer
-from indexer.cli import bank, db, index, model, search, setup, upkeep
+from indexer.cli import (
+    bank,
+    db,
+    decision,
+    evaluate,
+    flood,
+    index,
+    model,
+    retroscan,
+    search,
+    setup,
+    threshold,
+    upkeep,
+)
 from indexer.errors import LookalikeError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -66,7 +79,12 @@ app.command("repair")(upkeep.repair)
 app.command("doctor")(upkeep.doctor)
 app.command("search")(search.search)
 app.command("classify")(search.classify)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(index.app, name="index")
 app.add_typer(bank.app, name="bank")
+app.add_typer(decision.app, name="decision")
+app.add_typer(retroscan.app, name="retro-scan")
+app.add_typer(flood.app, name="flood")
+app.add_typer(threshold.app, name="threshold")
 app.add_typer(model.app, name="model")
 app.add_typer(db.app, name="db")

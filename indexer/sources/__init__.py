@@ -3,6 +3,7 @@
 from indexer.sources.base import SKIP_CODES, Found, SkippedSource, SourceItem
 from indexer.sources.listing import count_sources, open_sources
 from indexer.sources.local import SourceFile, read, walk
+from indexer.sources.manifests import is_row
 from indexer.sources.names import SUFFIXES, container_of, uri_of, would_find
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "SourceItem",
     "container_of",
     "count_sources",
+    "is_row",
     "open_sources",
     "read",
     "uri_of",

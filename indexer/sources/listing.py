@@ -7,14 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePath
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, TypeVar
 
 from indexer.errors import UnreadableSource
 from indexer.settings import Settings
 from indexer.sources.archives import local_shard, remote_shard
 from indexer.sources.base import Found, Reader, SkippedSource
 from indexer.sources.local import Tree, existing, unreadable
-from indexer.sources.manifests import Manifest
+from indexer.sources.manifests import STDIN, Manifest
 from indexer.sources.names import is_archive, may_be_image, protocol_of, quoted, uri_of
 from indexer.sources.patterns import expand_braces, glob_files, has_magic
 from indexer.sources.places import Places, path_of
@@ -22,8 +22,6 @@ from indexer.sources.protocols import Remotes
 from indexer.sources.remote import Prefix, RemoteFile
 from indexer.sources.rows import InvalidRow
 from indexer.sources.tables import NumberedColumns, kind_of, read_list, read_table
-
-STDIN: Final = "-"
 
 _MatchT = TypeVar("_MatchT")
 _Matches = Callable[[], Generator[Reader | SkippedSource, None, None]]

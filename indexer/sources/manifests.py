@@ -11,8 +11,10 @@ from indexer.errors import UnreadableSource
 from indexer.sources.base import INVALID_METADATA, Found, SkippedSource
 from indexer.sources.places import Places
 from indexer.sources.rows import Columns, InvalidRow, Row, row_of
-from indexer.sources.tables import BadRow, NumberedColumns
+from indexer.sources.tables import BadRow, NumberedColumns, kind_of
 
+STDIN: Final = "-"
+"""Name of the list that is read from standard input."""
 _AHEAD: Final = 64  # rows that are looked up before they are asked for
 _LOOKUPS: Final = 16  # servers are asked for so many of them at once
 
@@ -77,8 +79,14 @@ class Manifest:
 
     def _bad(self, number: int, reason: str) -> SkippedSource:
         where = f"{self.uri}:{number}"
-        message = f"Row {where} cannot be used: {reason}. Correct it and run again."
+        message = f"Row {where} cannot be used: {reason}. Correct it and add the manifest again."
         return SkippedSource(where, INVALID_METADATA, message)
+
+
+def is_row(uri: str) -> bool:
+    """Tell whether a skipped source's URI names a manifest's or list's row: `list.csv:17`."""
+    name, _, number = uri.rpartition(":")
+    return number.isdecimal() and (name == STDIN or kind_of(name) is not None)
 
 
 def _itself(found: Found) -> Found:

@@ -1,0 +1,36 @@
+"""Evaluation: what an index finds of a copy-detection benchmark, and of its nearest vectors."""
+
+from indexer.evaluation.exactness import Exactness, measure_exactness
+from indexer.evaluation.gallery import Named, name_references, temporary_index
+from indexer.evaluation.ground_truth import Benchmark, Case, load_benchmark
+from indexer.evaluation.metrics import Metrics, Pair, Score, score
+from indexer.evaluation.picture import check_drawable, draw
+from indexer.evaluation.ranking import SIGNALS, Candidate, candidates, pairs, rank
+from indexer.evaluation.run import Answers, Evaluation, Failure, ask, evaluate
+
+__all__ = [
+    "SIGNALS",
+    "Answers",
+    "Benchmark",
+    "Candidate",
+    "Case",
+    "Evaluation",
+    "Exactness",
+    "Failure",
+    "Metrics",
+    "Named",
+    "Pair",
+    "Score",
+    "ask",
+    "candidates",
+    "check_drawable",
+    "draw",
+    "evaluate",
+    "load_benchmark",
+    "measure_exactness",
+    "name_references",
+    "pairs",
+    "rank",
+    "score",
+    "temporary_index",
+]

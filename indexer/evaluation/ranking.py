@@ -1,0 +1,92 @@
+"""What the matcher ranks, as pairs of a benchmark: by all signals together, and by each alone."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from indexer.evaluation.metrics import Pair
+from indexer.matching import closeness
+from indexer.types import Match, Signal
+
+SIGNALS: Final = (Signal.GEOMETRY, Signal.FUSED, Signal.EMBEDDING, Signal.PDQ)
+"""What pairs are ranked by: all together with verification, all together, and each alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A stored image that a query was compared with."""
+
+    query: str
+    reference: str
+    fused: float | None
+    similarity: float | None  # cosine
+    pdq_distance: int | None  # bits
+    inliers: int | None = None  # None where verification did not look
+
+    def score(self, signal: Signal) -> float | None:
+        """Return how alike the two are by a signal, higher is more; None where it says nothing."""
+        match signal:
+            case Signal.GEOMETRY if self.fused is not None:
+                return closeness(self.fused, self.pdq_distance, self.inliers)
+            case Signal.FUSED:
+                return self.fused
+            case Signal.EMBEDDING:
+                return self.similarity
+            case Signal.PDQ:
+                return None if self.pdq_distance is None else -float(self.pdq_distance)
+            case _:
+                return None
+
+
+def candidates(
+    query: str, matches: Iterable[Match], references: Mapping[int, str]
+) -> list[Candidate]:
+    """Turn matches into candidates: one for each stored image, by its name in the benchmark.
+
+    Parameters
+    ----------
+    query : str
+    matches : iterable of Match
+        An image that is an entry of several banks comes once for each.
+    references : mapping of int to str
+        Names by image id. Other images are named by their ids: they are strangers.
+    """
+    found = {}
+    for match in matches:
+        if match.image_id is None or match.image_id in found:
+            continue
+        name = references.get(match.image_id, f"image {match.image_id}")
+        found[match.image_id] = Candidate(
+            query,
+            name,
+            match.fused_score,
+            match.similarity,
+            match.pdq_distance,
+            match.inliers,
+        )
+    return list(found.values())
+
+
+def rank(candidates: Iterable[Candidate], signal: Signal, k: int) -> list[Candidate]:
+    """Return the k best of a query by a signal, best first; what it says nothing of is left out."""
+    scored = [(score, c) for c in candidates if (score := c.score(signal)) is not None]
+    return [candidate for _, candidate in sorted(scored, key=lambda item: -item[0])[:k]]
+
+
+def pairs(candidates: Sequence[Sequence[Candidate]], signal: Signal, k: int) -> list[Pair]:
+    """Return the k best pairs of each query by a signal.
+
+    Parameters
+    ----------
+    candidates : sequence of sequence of Candidate
+        Of each query.
+    signal : Signal
+        One of `SIGNALS`.
+    k : int
+    """
+    return [
+        Pair(candidate.query, candidate.reference, score)
+        for of_query in candidates
+        for candidate in rank(of_query, signal, k)
+        if (score := candidate.score(signal)) is not None
+    ]

@@ -1,0 +1,122 @@
+"""A run of a benchmark: every query through the matcher, and what the answers are worth."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import perf_counter
+
+from indexer.errors import InputError
+from indexer.evaluation.exactness import Exactness
+from indexer.evaluation.gallery import Named
+from indexer.evaluation.ground_truth import Case
+from indexer.evaluation.metrics import Score, score
+from indexer.evaluation.ranking import SIGNALS, Candidate, candidates, pairs
+from indexer.matching import Matcher
+from indexer.settings import Settings
+from indexer.sources import read
+from indexer.types import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A query that could not be asked; it counts as missed."""
+
+    query: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the matcher said of every query."""
+
+    candidates: list[list[Candidate]]  # of each case; empty where it could not be asked
+    failures: list[Failure]
+    seconds: float  # wall time of all queries
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an index finds of a benchmark."""
+
+    queries: int
+    references: int
+    """Pictures of the benchmark that the index holds."""
+    missing: tuple[str, ...]
+    """References that it does not hold; their copies cannot be found."""
+    k: int
+    """Pairs of each query that count."""
+    scores: dict[Signal, Score]
+    """By what the pairs are ranked, that of searches first: fused and verified (only where
+    thumbnails are kept), fused, or one signal alone."""
+    failures: list[Failure]
+    """Queries that could not be read."""
+    milliseconds_per_query: float
+    """Wall time over the number of queries, with decoding and forward pass, all threads busy."""
+    exactness: tuple[Exactness, ...] = ()
+    """What each view finds of the true nearest keys, where that was asked for."""
+
+
+def ask(
+    named: Named,
+    matcher: Matcher,
+    settings: Settings,
+    *,
+    k: int,
+    on_progress: Callable[[int], None] = lambda _done: None,
+) -> Answers:
+    """Ask the matcher about every query, in as many threads as the settings say.
+
+    Parameters
+    ----------
+    named : Named
+        The benchmark, as the matcher's index sees it.
+    matcher : Matcher
+    settings : Settings
+    k : int
+        Nearest images considered by each signal.
+    on_progress : callable
+        Called with the number of queries done, by the calling thread.
+    """
+
+    def answer(case: Case) -> list[Candidate] | Failure:
+        try:
+            data = read(named.benchmark.path(case.query), settings.max_image_bytes)
+            return candidates(case.query, matcher.rank(data, k), named.references)
+        except InputError as error:
+            return Failure(case.query, error.code, str(error))
+
+    begun = perf_counter()
+    found: list[list[Candidate]] = []
+    failures = []
+    pool = ThreadPoolExecutor(settings.worker_threads)
+    try:
+        for given in pool.map(answer, named.benchmark.cases):
+            if isinstance(given, Failure):
+                failures.append(given)
+                found.append([])
+            else:
+                found.append(given)
+            on_progress(len(found))
+    finally:  # also when Ctrl-C ends it
+        pool.shutdown(cancel_futures=True)
+    return Answers(found, failures, perf_counter() - begun)
+
+
+def evaluate(
+    named: Named, answers: Answers, exactness: tuple[Exactness, ...] = (), *, k: int
+) -> Evaluation:
+    """Measure the answers to every query of a benchmark, ranked by each signal."""
+    cases = named.benchmark.cases
+    verified = any(c.inliers is not None for given in answers.candidates for c in given)
+    signals = [signal for signal in SIGNALS if verified or signal is not Signal.GEOMETRY]
+    return Evaluation(
+        queries=len(cases),
+        references=len(named.references),
+        missing=named.missing,
+        k=k,
+        scores={signal: score(cases, pairs(answers.candidates, signal, k)) for signal in signals},
+        failures=answers.failures,
+        milliseconds_per_query=1000 * answers.seconds / len(cases),
+        exactness=exactness,
+    )

@@ -1,0 +1,126 @@
+"""A geometric check: local features of two pictures that agree on one movement.
+
+An edit that a fingerprint or an embedding of the whole picture does not survive (a screenshot, a
+paste into another picture, a hard crop) leaves its details where they were, relative to each
+other. So details are found (SIFT, Lowe 2004), compared (RootSIFT, Arandjelovic 2012), and those
+pairs counted that one shift, turn and scale explains (RANSAC). Strangers agree by chance on a few
+only.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.verification.thumbnails import Grey
+
+_FEATURES: Final = 400  # of a thumbnail, at most
+_QUERY_FEATURES: Final = 600  # of a query, which may show other things besides
+_CELLS: Final = 8  # by which a picture is divided across and down
+_CONTRAST: Final = 0.02  # SIFT's own 0.04 leaves blurred and dark pictures with few
+_RATIO: Final = 0.85  # Lowe's: the nearest detail must be nearer than the second by this much
+_TOLERANCE: Final = 4.0  # pixels of a thumbnail between where a detail is and where it should be
+_SCALES: Final = (0.1, 10.0)  # beyond them one picture would be a speck of the other
+_LEAST: Final = 4  # pairs of which a movement, which two pairs fix, is worth looking for
+_ROUNDS: Final = 1000  # of RANSAC, at most
+_CONFIDENCE: Final = 0.995  # at which it stops earlier
+
+cv2.setNumThreads(1)  # our threads are many, the libraries' one each: see indexer.parallelism
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Details of one picture."""
+
+    points: NDArray[np.float32]  # (n, 2): x, y in pixels
+    descriptors: NDArray[np.float32]  # (n, 128), unit rows
+
+
+def find_features(grey: Grey) -> Features:
+    """Find the details of a thumbnail; a flat one has none."""
+    return _find(grey, _FEATURES)
+
+
+def find_in_both_hands(grey: Grey) -> tuple[Features, Features]:
+    """Find the details of a query as it is and mirrored: SIFT knows turned copies, no mirrored."""
+    mirrored = np.ascontiguousarray(grey[:, ::-1])
+    return _find(grey, _QUERY_FEATURES), _find(mirrored, _QUERY_FEATURES)
+
+
+def count_inliers(left: Features, right: Features) -> int:
+    """Count the details that two pictures have in the same arrangement.
+
+    Returns
+    -------
+    int
+        Pairs that one similarity (shift, turn, scale) explains, each place counted once; 0 where
+        there is no such movement.
+    """
+    ours, theirs = _alike(left, right)
+    if len(ours) < _LEAST:
+        return 0
+    found: tuple[Any, Any] = cv2.estimateAffinePartial2D(  # both None where there is none
+        ours,
+        theirs,
+        method=cv2.RANSAC,
+        ransacReprojThreshold=_TOLERANCE,
+        maxIters=_ROUNDS,
+        confidence=_CONFIDENCE,
+    )
+    movement, kept = found
+    if movement is None or not _SCALES[0] < np.hypot(*movement[:, 0]) < _SCALES[1]:
+        return 0
+    inside = kept.ravel().astype(bool)
+    return min(_count_places(ours[inside]), _count_places(theirs[inside]))
+
+
+def _find(grey: Grey, most: int) -> Features:
+    finder = cv2.SIFT.create(contrastThreshold=_CONTRAST)
+    spread = _spread(finder.detect(grey, None), grey.shape, most)
+    keypoints, found = finder.compute(grey, spread)
+    if not keypoints:
+        return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
+    points = np.array([keypoint.pt for keypoint in keypoints], np.float32)
+    shares = found / np.maximum(found.sum(axis=1, keepdims=True), 1e-6)
+    return Features(points, np.sqrt(shares).astype(np.float32))
+
+
+def _spread(
+    keypoints: Sequence[cv2.KeyPoint], shape: tuple[int, ...], most: int
+) -> list[cv2.KeyPoint]:
+    """Choose keypoints from all over a picture: the best of each cell, then the second best, ...
+
+    So the sharp letters of a page leave some to the soft photo that it shows.
+    """
+    height, width = shape
+    taken: Counter[tuple[int, int]] = Counter()
+    turns = []
+    for number, keypoint in sorted(enumerate(keypoints), key=lambda item: -item[1].response):
+        x, y = keypoint.pt
+        cell = int(_CELLS * x / width), int(_CELLS * y / height)
+        turns.append((taken[cell], number))
+        taken[cell] += 1
+    return [keypoints[number] for _, number in sorted(turns)[:most]]
+
+
+def _alike(left: Features, right: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the places of details that are clearly most alike, (m, 2) each."""
+    if len(left.points) < _LEAST or len(right.points) < _LEAST:
+        return left.points[:0], right.points[:0]
+    cosines = left.descriptors @ right.descriptors.T
+    nearest = np.argpartition(-cosines, 1, axis=1)[:, :2]
+    best = np.take_along_axis(cosines, nearest, axis=1)
+    distances = np.sqrt(np.maximum(0, 2 - 2 * best))
+    first = distances.argmin(axis=1)
+    rows = np.arange(len(first))
+    clear = distances[rows, first] < _RATIO * distances[rows, 1 - first]
+    return left.points[clear], right.points[nearest[rows, first][clear]]
+
+
+def _count_places(points: NDArray[np.float32]) -> int:
+    """Count points that are not on the same pixel: one place with many details votes once."""
+    return len(np.unique(np.round(points), axis=0))

@@ -1,0 +1,175 @@
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image, ImageOps
+
+from indexer.ingest.prepare import Preparer
+from indexer.model import load_encoder
+from indexer.settings import Settings
+from indexer.store import Store
+from indexer.types import Rgb
+from indexer.verification import make_thumbnail, read_thumbnail, shrink
+from indexer.verification.geometry import count_inliers, find_features, find_in_both_hands
+from indexer.verification.thumbnails import SIDE
+from support.catalog import add, arrival, bind, new_image
+from support.commands import PHOTOS
+
+PHOTO, OTHERS = "hedgehog.jpg", ("bee.jpg", "castle-front.jpg", "koala.jpg", "two-dogs.jpg")
+FEW = 8  # details that strangers may agree on by chance
+
+
+def photo(name: str) -> Image.Image:
+    with Image.open(PHOTOS / name) as image:
+        return image.convert("RGB")
+
+
+def pixels(image: Image.Image) -> Rgb:
+    return np.asarray(image)
+
+
+def pasted(image: Image.Image) -> Image.Image:
+    """Show a picture small, on a page with other things."""
+    page = Image.new("RGB", (900, 1200), "#dde3ea")
+    page.paste("#1d2a3a", (0, 0, 900, 90))
+    page.paste(image.resize((420, 420 * image.height // image.width)), (60, 300))
+    return page
+
+
+def middle(image: Image.Image) -> Image.Image:
+    """Keep the middle quarter of a picture."""
+    width, height = image.size
+    return image.crop((width // 4, height // 4, 3 * width // 4, 3 * height // 4))
+
+
+def inliers(query: Image.Image, stored: Image.Image) -> int:
+    """Count as the matcher does: a query in both hands, a stored image by its thumbnail."""
+    theirs = find_features(read_thumbnail(make_thumbnail(pixels(stored))))
+    return max(count_inliers(hand, theirs) for hand in find_in_both_hands(shrink(pixels(query))))
+
+
+# --- geometry ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda image: image,
+        pasted,
+        middle,
+        ImageOps.mirror,
+        lambda image: ImageOps.mirror(middle(image)),
+        lambda image: image.rotate(17, expand=True),
+        lambda image: image.transpose(Image.Transpose.ROTATE_90),
+        lambda image: pasted(ImageOps.grayscale(image).convert("RGB")),
+    ],
+    ids=["same", "pasted", "cropped", "mirrored", "both", "turned", "on its side", "grey, pasted"],
+)
+def test_the_details_of_a_copy_agree(edit: Callable[[Image.Image], Image.Image]) -> None:
+    assert inliers(edit(photo(PHOTO)), photo(PHOTO)) > 2 * FEW
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_the_details_of_strangers_do_not(other: str) -> None:
+    assert inliers(photo(other), photo(PHOTO)) <= FEW
+    assert inliers(pasted(photo(other)), photo(PHOTO)) <= FEW
+
+
+def test_counting_twice_gives_the_same() -> None:
+    assert len({inliers(middle(photo(PHOTO)), photo(PHOTO)) for _ in range(5)}) == 1
+
+
+def test_a_flat_picture_has_no_details() -> None:
+    flat = Image.new("RGB", (300, 200), "navy")
+
+    assert inliers(flat, photo(PHOTO)) == inliers(photo(PHOTO), flat) == 0
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))))
+def test_any_picture_can_be_checked_against_itself(rgb: Rgb) -> None:
+    image = Image.fromarray(rgb)
+
+    assert inliers(image, image) >= 0
+
+
+# --- thumbnails ----------------------------------------------------------------------------------
+
+
+def test_a_thumbnail_is_a_small_jpeg_of_the_same_shape() -> None:
+    jpeg = make_thumbnail(pixels(photo(PHOTO).resize((1600, 800))))
+
+    with Image.open(BytesIO(jpeg)) as thumbnail:
+        assert (thumbnail.format, thumbnail.size) == ("JPEG", (SIDE, SIDE // 2))
+    assert len(jpeg) < 60_000
+    assert read_thumbnail(jpeg).shape == (SIDE // 2, SIDE)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (SIDE, 3)])
+def test_a_picture_of_any_shape_has_a_thumbnail(size: tuple[int, int]) -> None:
+    grey = read_thumbnail(make_thumbnail(pixels(Image.new("RGB", size))))
+
+    assert max(grey.shape) == min(SIDE, max(size))
+    assert min(grey.shape) >= 1
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_thumbnail_is_made_only_where_the_settings_say_so(*, kept: bool) -> None:
+    preparer = Preparer(load_encoder("shipped"), Settings(keep_thumbnails=kept), tiled=False)
+    data = (PHOTOS / PHOTO).read_bytes()
+
+    picture = preparer.prepare(data, b"\0" * 32)
+
+    assert (picture.thumbnail is not None) is kept
+
+
+# --- in the catalog ------------------------------------------------------------------------------
+
+
+def add_with_thumbnail(store: Store, seed: int, jpeg: bytes) -> int:
+    space = bind(store)
+    image = replace(new_image(seed), thumbnail=jpeg)
+    with store.writer() as writer:
+        writer.add_images([(image, arrival(f"{seed}.jpg"))], space.id)
+        return writer.ids_by_sha256([image.sha256])[image.sha256]
+
+
+def thumbnails(store: Store, *ids: int) -> dict[int, bytes]:
+    with store.reader() as catalog:
+        return catalog.thumbnails(ids)
+
+
+def test_a_thumbnail_is_kept_with_its_image(store: Store) -> None:
+    with_one = add_with_thumbnail(store, 1, b"one")
+    [without] = add(store, bind(store), 2)
+
+    assert thumbnails(store, with_one, without, 99) == {with_one: b"one"}
+
+
+def test_an_image_that_is_known_gains_the_thumbnail_that_it_lacks(store: Store) -> None:
+    [image_id] = add(store, bind(store), 1)
+    add_with_thumbnail(store, 1, b"first")
+    add_with_thumbnail(store, 1, b"second")
+
+    assert thumbnails(store, image_id) == {image_id: b"first"}
+
+
+@pytest.mark.parametrize("purged", [True, False])
+def test_a_thumbnail_goes_with_its_image_and_comes_back_with_it(
+    store: Store, *, purged: bool
+) -> None:
+    image_id = add_with_thumbnail(store, 1, b"first")
+    with store.writer() as writer:
+        if purged:
+            writer.purge_images([image_id])
+        else:
+            writer.remove_images([image_id])
+    assert thumbnails(store, image_id) == {}
+
+    add_with_thumbnail(store, 1, b"again")
+
+    assert thumbnails(store, image_id) == {image_id: b"again"}
