@@ -11,56 +11,23 @@ Example: python benchmarks/incremental.py ../shared/bench/dev/refs --files 10000
 """
 
 import argparse
-import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from commands import COMMAND, run
 from indexer.store import Arrival, open_store
 from indexer.types import NewImage, Pdq, SourceStamp
 
-COMMAND = str(Path(sys.executable).with_name("lookalike"))
 ADDED = 1000
 BATCH = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One command, as the operating system saw it."""
-
-    seconds: float
-    peak_bytes: int
-    report: dict[str, Any]
-
-
-def run(environment: Mapping[str, str], *arguments: str) -> Run:
-    """Run a command with --json in a child of its own and measure it."""
-    script = (
-        "import resource, subprocess, sys, time; start = time.perf_counter();"
-        "done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, check=True);"
-        "usage = resource.getrusage(resource.RUSAGE_CHILDREN);"
-        "print(time.perf_counter() - start, usage.ru_maxrss); print(done.stdout.decode())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, COMMAND, *arguments, "--json"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    first, _, rest = done.stdout.partition("\n")
-    seconds, kilobytes = first.split()
-    return Run(float(seconds), int(kilobytes) * 1024, json.loads(rest))
 
 
 def new_index(home: Path) -> dict[str, str]:

@@ -11,50 +11,17 @@ Example: python benchmarks/list_import.py --lines 1000000
 """
 
 import argparse
-import json
 import os
 import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-COMMAND = str(Path(sys.executable).with_name("lookalike"))
+from commands import COMMAND, Run, run
+
 BANK = "list"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One command, as the operating system saw it."""
-
-    seconds: float
-    peak_bytes: int
-    report: dict[str, Any]
-
-
-def run(environment: Mapping[str, str], *arguments: str) -> Run:
-    """Run a command with --json in a child of its own and measure it."""
-    script = (
-        "import resource, subprocess, sys, time; start = time.perf_counter();"
-        "done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, check=True);"
-        "usage = resource.getrusage(resource.RUSAGE_CHILDREN);"
-        "print(time.perf_counter() - start, usage.ru_maxrss); print(done.stdout.decode())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, COMMAND, *arguments, "--json"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    first, _, rest = done.stdout.partition("\n")
-    seconds, kilobytes = first.split()
-    return Run(float(seconds), int(kilobytes) * 1024, json.loads(rest))
 
 
 def write_list(path: Path, lines: int) -> None:

@@ -232,7 +232,11 @@ def test_a_damaged_header_in_the_middle_is_not_taken_for_the_end(tmp_path: Path)
     assert list(contents(items).values()) == [b"x"]
 
 
-@pytest.mark.parametrize("data", [b"", b"not a tar" * 200, gzip.compress(b"not a tar" * 200)])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"not a tar" * 200, gzip.compress(b"not a tar" * 200)],
+    ids=["empty", "text", "compressed text"],
+)
 def test_what_is_no_archive_is_skipped(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "shard.tar").write_bytes(data)
 

@@ -1,17 +1,16 @@
 """The body of `evaluate`: a benchmark run with progress, and its figures in a table."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from indexer.cli.output import print_json, print_table
+from indexer.cli.progress import OnProgress, show_progress
 from indexer.errors import InputError, UnreadableSource
 from indexer.evaluation import (
     Answers,
@@ -36,9 +35,6 @@ _SAMPLE: Final = 200  # queries by which a view is compared with exact search
 _SHOWN: Final = 20  # failures listed on a terminal; --json has them all
 _FIGURES: Final = ("muAP", "recall@1", "recall at precision 0.9", "its bound")
 _COLUMNS: Final = ("query", "reference", "score", "cosine", "pdq_distance", "inliers")
-
-OnProgress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is, and how much there is to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ def evaluate_benchmark(
     """Run a benchmark, print or write its figures, and exit with 2 when queries were unreadable."""
     outputs.check()
     with (
-        _progress() as on_progress,
+        show_progress() as on_progress,
         _open_index(benchmark, settings, against, on_progress) as (store, inside),
     ):
         named = name_references(store, benchmark, inside)
@@ -115,23 +111,6 @@ def _open_index(
         benchmark, settings, lambda report: on_progress("indexing", report.done, total)
     ) as opened:
         yield opened
-
-
-@contextmanager
-def _progress() -> Iterator[OnProgress]:
-    """Show what is done on a terminal's stderr."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("opening", total=None)
-        yield lambda what, done, total: progress.update(
-            task, description=what, completed=done, total=total
-        )
 
 
 def _compare_views(matcher: Matcher, k: int) -> tuple[Exactness, ...]:

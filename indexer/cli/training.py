@@ -1,7 +1,5 @@
 """`model train-descriptor`: options of the training, progress and result."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -40,12 +38,13 @@ def train_descriptor(  # noqa: PLR0913, PLR0917 -- one parameter an option
 
     Example: lookalike model train-descriptor photos/ --out my-model --epochs 10
     """
+    from indexer.cli.progress import show_progress  # noqa: PLC0415 -- keeps --help quick
     from indexer.model.training import Recipe, train_descriptor  # noqa: PLC0415 -- torch
     from indexer.spaces import find_model  # noqa: PLC0415
 
     settings = load(model)
     recipe = Recipe(dimension=dimension, views=views, epochs=epochs, seed=seed)
-    with _progress() as on_progress:
+    with show_progress() as on_progress:
         trained = train_descriptor(
             find_model(settings),
             photos,
@@ -66,20 +65,3 @@ def train_descriptor(  # noqa: PLR0913, PLR0917 -- one parameter an option
         "loss, first and last": f"{trained.first_loss:.3f}, {trained.last_loss:.3f}",
     }
     print_table("Trained", ["what", "value"], list(facts.items()))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Draw a bar for each thing that is done; nothing where no one looks."""
-    from rich.console import Console  # noqa: PLC0415 -- keeps --help quick
-    from rich.progress import Progress  # noqa: PLC0415
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bars = {}
-
-        def advance(what: str, done: int, whole: int) -> None:
-            if what not in bars:
-                bars[what] = progress.add_task(what, total=whole)
-            progress.update(bars[what], completed=done)
-
-        yield advance
