@@ -12,7 +12,7 @@ demo: .venv/installed  ## index real photos, declare a bank, ask about an altere
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ./demo/run
 
 test: .venv/installed  ## the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/installed  ## style, types and import layers
 	$(BIN)/ruff check .

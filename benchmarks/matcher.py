@@ -53,6 +53,7 @@ from indexer.types import (  # noqa: E402
     SourceStamp,
     Space,
 )
+from indexer.vectors import VectorIndex  # noqa: E402
 
 BANK = "known"
 BATCH = 5_000
@@ -91,47 +92,43 @@ def unit(vectors: Embeddings) -> Embeddings:
     return vectors / lengths
 
 
-def fill(store: Store, space: Space, count: int) -> tuple[Embeddings, PdqBits]:
-    """Write made-up images into a bank; return their vectors and fingerprints."""
+def fill(store: Store, space: Space, count: int) -> None:
+    """Write made-up images into a bank."""
     random = np.random.default_rng(20261123)
-    vectors = np.empty((count, space.dimension), np.float32)
-    bits = random.integers(0, 256, (count, 32), np.uint8)
     probabilities = np.full(len(space.labels), 1 / len(space.labels), np.float32)
     with store.writer() as writer:
         bank = writer.create_bank(BANK, BankKind.BLOCK)
     for start in range(0, count, BATCH):
         size = min(BATCH, count - start)
-        vectors[start : start + size] = unit(
-            random.standard_normal((size, space.dimension), np.float32)
-        )
+        vectors = unit(random.standard_normal((size, space.dimension), np.float32))
         items = [
             (
                 NewImage(
                     sha256=random.bytes(32),
                     md5=random.bytes(16),
-                    pdq=Pdq(bits[row].tobytes(), 100),
+                    pdq=Pdq(random.bytes(32), 100),
                     width=640,
                     height=480,
                     format="JPEG",
                     frame_count=1,
                     byte_size=1,
-                    embedding=vectors[row],
+                    embedding=vector,
                     probabilities=probabilities,
                 ),
                 Arrival(SourceStamp(f"made-up/{row}", 1, "1"), bank_id=bank.id),
             )
-            for row in range(start, start + size)
+            for row, vector in enumerate(vectors, start)
         ]
         with store.writer() as writer:
             writer.add_images(items, space.id)
-    return vectors, bits
 
 
-def queries(vectors: Embeddings, random: np.random.Generator) -> Iterator[tuple[bytes, Embeddings]]:
+def queries(index: VectorIndex, random: np.random.Generator) -> Iterator[tuple[bytes, Embeddings]]:
     """Yield pictures of noise, each with a vector that is near one of the stored ones."""
-    for row in random.integers(0, len(vectors), QUERIES):
-        noise = random.standard_normal(vectors.shape[1]).astype(np.float32)
-        near = vectors[row] + 0.3 * noise / np.linalg.norm(noise)
+    _, vectors = index.reconstruct(random.choice(index.keys(), QUERIES))
+    for vector in vectors:
+        noise = random.standard_normal(len(vector)).astype(np.float32)
+        near = vector + 0.3 * noise / np.linalg.norm(noise)
         buffer = BytesIO()
         small = random.integers(0, 256, (12, 12, 3), np.uint8)
         Image.fromarray(small).resize((SIDE, SIDE)).save(buffer, "PNG")
@@ -148,7 +145,7 @@ def milliseconds(action: Callable[..., object], *arguments: Any, **options: Any)
 @contextmanager
 def new_index(home: Path) -> Iterator[tuple[Store, Space, Settings]]:
     """Make an index for vectors of the shipped model's length."""
-    settings = Settings(home=home, snapshot_every=10**9, snapshot_seconds=10**9)
+    settings = Settings(home=home, snapshot_every=10**9, snapshot_seconds=10**9, query_views="none")
     upgrade(settings.resolved_database_url)
     card = load_encoder(SHIPPED_MODEL, "cpu", "torch").card
     with open_store(settings.resolved_database_url) as store:
@@ -166,11 +163,12 @@ def new_index(home: Path) -> Iterator[tuple[Store, Space, Settings]]:
 class BareFaiss:
     """The searches alone."""
 
-    def __init__(self, vectors: Embeddings, bits: PdqBits) -> None:
-        self._flat = faiss.IndexFlatIP(vectors.shape[1])
-        self._flat.add(vectors)
-        self._binary = faiss.IndexBinaryFlat(256)
-        self._binary.add(bits)
+    def __init__(self, matcher: Matcher) -> None:
+        embeddings, pdqs, _ = (view.index for view in matcher.views)
+        self._flat = faiss.IndexFlatIP(embeddings.dimension)
+        self._flat.add(embeddings.reconstruct(embeddings.keys())[1])
+        self._binary = faiss.IndexBinaryFlat(pdqs.dimension)
+        self._binary.add(pdqs.reconstruct(pdqs.keys())[1])
 
     def search(self, vector: Embeddings, pdq: PdqBits, k: int, times: int) -> None:
         """Search one vector, and PDQ in its orientations, so many times."""
@@ -201,24 +199,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=1_000_000, help="entries of the bank")
     parser.add_argument("-k", type=int, default=10, help="matches asked for")
+    parser.add_argument("--home", type=Path, help="index to fill, or to use as it is when filled")
     parser.add_argument("--profile", action="store_true", help="say where the time goes")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home, new_index(Path(home)) as (store, space, settings):
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        new_index(arguments.home or Path(scratch)) as (store, space, settings),
+    ):
         begun = time.perf_counter()
-        vectors, bits = fill(store, space, arguments.entries)
+        with store.reader() as catalog:
+            is_filled = catalog.head() > 0
+        if not is_filled:
+            fill(store, space, arguments.entries)
         filled = time.perf_counter()
         encoder = GivenVector(space)
         matcher = Matcher(store, encoder, space, settings)
         matcher.catch_up()
+        index = matcher.views.embeddings.index
         print(
-            f"{arguments.entries} made-up entries of {space.dimension} dimensions, "
+            f"{len(index)} made-up entries of {space.dimension} dimensions, "
             f"{os.cpu_count()} cores, FAISS on {faiss.omp_get_max_threads()}, "
             f"{datetime.now(UTC):%Y-%m-%d}; written in {filled - begun:.0f} s, "
-            f"views caught up in {time.perf_counter() - filled:.0f} s"
+            f"views caught up in {time.perf_counter() - filled:.0f} s",
+            flush=True,
         )
-        asked = list(queries(vectors, np.random.default_rng(1)))
-        bare = BareFaiss(vectors, bits)
-        del vectors
+        bare = BareFaiss(matcher)
+        asked = list(queries(index, np.random.default_rng(1)))
         measure(matcher, encoder, bare, asked, arguments.k)
         if arguments.profile:
             with cProfile.Profile() as profile:

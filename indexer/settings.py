@@ -16,7 +16,7 @@ SERVE_PREFIX = "LOOKALIKE_SERVE_"  # search_api's settings
 SHIPPED_MODEL = "shipped"  # reference of the model that comes with the package
 
 Runtime = Literal["auto", "torch", "onnx"]
-QueryViews = Literal["none", "trim", "crops"]
+QueryViews = Literal["none", "trim", "insets", "crops"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ class Settings(BaseSettings):
     )
     max_tiles: int = Field(default=16, gt=0, description="Most tiles of a picture.")
     query_views: QueryViews = Field(
-        default="trim",
-        description="What else of a query is matched: none; trim: what is left without a border, if it has one; crops: its middle and corners, too.",  # noqa: E501
+        default="insets",
+        description="What else of a query is matched: none; trim: what is left without a border; insets: pictures laid into it, too; crops: its middle and corners, too.",  # noqa: E501
     )
     allowed_protocols: str | None = Field(
         default=None,

@@ -121,7 +121,7 @@ def test_boxes_are_in_pixels_of_the_whole_picture() -> None:
     assert np.abs(np.subtract(rgb.shape, (750, 1000, 3))).max() <= CLOSE
 
 
-@pytest.mark.parametrize(("views", "cuts"), [("none", 0), ("trim", 1), ("crops", 6)])
+@pytest.mark.parametrize(("views", "cuts"), [("none", 0), ("trim", 1), ("insets", 2), ("crops", 7)])
 def test_the_setting_says_what_is_cut(views: QueryViews, cuts: int) -> None:
     page = saved(framed(photo(), Box(60, 40, 400, 300), (520, 380), "white"))
 

@@ -62,7 +62,7 @@ def encoder() -> Encoder:
 @pytest.fixture
 def shelf(store: Store, encoder: Encoder, tmp_path: Path) -> Shelf:
     """Index a few harmless photos."""
-    made = Shelf(store, encoder, Settings(home=tmp_path))
+    made = Shelf(store, encoder, Settings(home=tmp_path, query_views="trim"))
     for name in OTHERS:
         made.add(photo_bytes(name))
     return made
@@ -157,7 +157,9 @@ def test_what_a_tile_shows_is_not_cut_out_again(encoder: Encoder, tmp_path: Path
     framed = ImageOps.expand(photo(UNSAFE).resize((1200, 900)), (200, 150), "white")
 
     def kinds(*, tiled: bool) -> list[PartKind]:
-        pieces = examine(jpeg(framed), encoder, Settings(home=tmp_path), tiled=tiled).pieces
+        pieces = examine(
+            jpeg(framed), encoder, Settings(home=tmp_path, query_views="trim"), tiled=tiled
+        ).pieces
         return [part.kind for part in pieces.parts if part]
 
     assert kinds(tiled=False) == [PartKind.CROP]

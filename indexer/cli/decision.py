@@ -47,7 +47,7 @@ def add(  # noqa: PLR0913 -- one for each option
     a bank is indexed first; decision and entry are then written together. Cut off between, it is in
     the index and undecided: run it again. Saying the same twice changes nothing.
 
-    Example: lookalike decision add suspect.jpg --entry 17 --outcome rejected --note "a statue"
+    Example: lookalike decision add suspect.jpg --entry 17 --outcome rejected
     """
     from indexer.cli.deciding import identify, index_file  # noqa: PLC0415 -- keeps --help quick
     from indexer.decisions import decide  # noqa: PLC0415

@@ -20,6 +20,7 @@ _DETAIL: Final = 1024  # pixels of the shorter side in which a border is looked 
 _LEAST_SIDE: Final = 32  # pixels that a border, or a cut, may leave
 _NO_NEWS: Final = 0.98
 """Share of the picture that is as good as all of it: PDQ does not mind a loss that small."""
+_SAME_PLACE: Final = 0.85  # share of two boxes in common from which they are the same cut
 _MAIN: Final = 0.1  # share of a page from which a panel may be the picture that it is about
 _SHARE: Final = 0.6  # side of a further cut, over the picture's
 
@@ -34,8 +35,8 @@ def crops(
     rgb : ndarray of shape (height, width, 3), uint8
         The upright picture, or a reduction of it.
     views : QueryViews
-        `none`; `trim` for what a border leaves, if there is one, and for pictures laid into this
-        one; `crops` for the middle and the corners of the first, or of the whole, as well.
+        `none`; `trim` for what a border leaves, if there is one; `insets` for pictures laid into
+        this one as well; `crops` for the middle and the corners of the first or the whole, too.
     full_size : (int, int), optional
         Width and height of the picture when `rgb` is a reduction.
 
@@ -49,7 +50,9 @@ def crops(
     height, width = rgb.shape[:2]
     full_width, full_height = full_size or (width, height)
     within = contents(rgb)
-    boxes = within + [box for box in insets(rgb) if _is_news(box, within)]
+    boxes = list(within)
+    if views != "trim":
+        boxes += [box for box in insets(rgb) if _is_news(box, within)]
     if views == "crops":
         boxes += _further(within[-1] if within else Box(0, 0, width, height))
     return [
@@ -92,7 +95,7 @@ def contents(rgb: Rgb) -> list[Box]:
 
 
 def _is_news(box: Box, others: Sequence[Box]) -> bool:
-    return all(overlap(box, other) < _NO_NEWS for other in others)
+    return all(overlap(box, other) < _SAME_PLACE for other in others)
 
 
 def _further(box: Box) -> list[Box]:

@@ -81,9 +81,9 @@ def count_inliers(left: Features, right: Features) -> int:
 def _find(grey: Grey, most: int) -> Features:
     finder = cv2.SIFT.create(contrastThreshold=_CONTRAST)
     spread = _spread(finder.detect(grey, None), grey.shape, most)
-    keypoints, found = finder.compute(grey, spread)
-    if not keypoints:
+    if not spread:  # OpenCV fails at describing none in a picture of one or two pixels
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
+    keypoints, found = finder.compute(grey, spread)
     points = np.array([keypoint.pt for keypoint in keypoints], np.float32)
     shares = found / np.maximum(found.sum(axis=1, keepdims=True), 1e-6)
     return Features(points, np.sqrt(shares).astype(np.float32))
