@@ -193,9 +193,12 @@ def main() -> None:
     benchmark = load_benchmark(arguments.folder).select(limit=arguments.limit)
     with temporary_index(benchmark, settings) as (store, inside):
         named = name_references(store, benchmark, inside)
+        verified = ask(named, open_matcher(store, inside), inside, k=K)
+        # Verification chooses which piece of a query speaks, so the others are asked without it.
+        inside = inside.model_copy(update={"keep_thumbnails": False})
         answers = ask(named, open_matcher(store, inside), inside, k=K)
     ours = {
-        VERIFIED: pairs(answers.candidates, Signal.GEOMETRY, K),
+        VERIFIED: pairs(verified.candidates, Signal.GEOMETRY, K),
         FUSED: pairs(answers.candidates, Signal.FUSED, K),
         "ours, embedding only": pairs(answers.candidates, Signal.EMBEDDING, K),
     }
