@@ -195,8 +195,8 @@ def main() -> None:
         named = name_references(store, benchmark, inside)
         verified = ask(named, open_matcher(store, inside), inside, k=K)
         # Verification chooses which piece of a query speaks, so the others are asked without it.
-        inside = inside.model_copy(update={"keep_thumbnails": False})
-        answers = ask(named, open_matcher(store, inside), inside, k=K)
+        plain = inside.model_copy(update={"keep_thumbnails": False})
+        answers = ask(named, open_matcher(store, plain), plain, k=K)
     ours = {
         VERIFIED: pairs(verified.candidates, Signal.GEOMETRY, K),
         FUSED: pairs(answers.candidates, Signal.FUSED, K),
