@@ -51,7 +51,7 @@ def import_lists(  # noqa: PLR0913 -- one for each option
     Rows that cannot be used are told with their line, the others are taken in, and the exit code is
     2. What a person removed from the bank stays removed.
 
-    Example: lookalike bank import known-unsafe hashes.csv --source partner --full
+    Example: lookalike bank import known-unsafe hashes.csv --source partner
     """
     from indexer.cli.exchanging import take_in  # noqa: PLC0415 -- keeps --help quick
     from indexer.exchange import ImportOptions  # noqa: PLC0415
