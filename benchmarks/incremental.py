@@ -20,14 +20,11 @@ from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 
-import numpy as np
-
 from commands import COMMAND, run
-from indexer.store import Arrival, open_store
-from indexer.types import NewImage, Pdq, SourceStamp
+from indexer.store import open_store
+from made_up import add_made_up
 
 ADDED = 1000
-BATCH = 1000
 
 
 def new_index(home: Path) -> dict[str, str]:
@@ -46,36 +43,13 @@ def copy_photos(photos: Sequence[Path], folder: Path, count: int, mark: str) -> 
 
 
 def fill(home: Path, count: int) -> None:
-    """Write made-up images with random unit vectors straight into the store."""
-    random = np.random.default_rng(20261123)
+    """Write made-up images straight into the store."""
     with open_store(f"sqlite:///{home / 'lookalike.db'}") as store:
         with store.reader() as catalog:
             space = catalog.active_space()
         if space is None:
             raise SystemExit("The index is not bound to a model.")
-        for start in range(0, count, BATCH):
-            vectors = random.standard_normal((BATCH, space.dimension), np.float32)
-            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            images = [
-                (
-                    NewImage(
-                        sha256=random.bytes(32),
-                        md5=random.bytes(16),
-                        pdq=Pdq(random.bytes(32), 100),
-                        width=640,
-                        height=480,
-                        format="JPEG",
-                        frame_count=1,
-                        byte_size=1,
-                        embedding=vector,
-                        probabilities=np.full(len(space.labels), 1 / len(space.labels), np.float32),
-                    ),
-                    Arrival(SourceStamp(f"made-up/{start + row}", 1, "1")),
-                )
-                for row, vector in enumerate(vectors)
-            ]
-            with store.writer() as writer:
-                writer.add_images(images, space.id)
+        add_made_up(store, space, count)
 
 
 def main() -> None:

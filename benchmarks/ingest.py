@@ -25,9 +25,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from commands import COMMAND
 from indexer.parallelism import limit_library_threads
 
-COMMAND = str(Path(sys.executable).with_name("lookalike"))
 WARM_UP = 16
 
 

@@ -42,21 +42,18 @@ from indexer import fingerprints  # noqa: E402
 from indexer.matching import Matcher  # noqa: E402
 from indexer.model import load_encoder  # noqa: E402
 from indexer.settings import SHIPPED_MODEL, Settings  # noqa: E402
-from indexer.store import Arrival, Store, open_store, upgrade  # noqa: E402
+from indexer.store import Store, open_store, upgrade  # noqa: E402
 from indexer.types import (  # noqa: E402
     BankKind,
     Embeddings,
     Encoding,
-    NewImage,
-    Pdq,
     PdqBits,
-    SourceStamp,
     Space,
 )
 from indexer.vectors import VectorIndex  # noqa: E402
+from made_up import add_made_up  # noqa: E402
 
 BANK = "known"
-BATCH = 5_000
 QUERIES = 20
 SIDE = 96  # pixels of the query
 
@@ -94,33 +91,9 @@ def unit(vectors: Embeddings) -> Embeddings:
 
 def fill(store: Store, space: Space, count: int) -> None:
     """Write made-up images into a bank."""
-    random = np.random.default_rng(20261123)
-    probabilities = np.full(len(space.labels), 1 / len(space.labels), np.float32)
     with store.writer() as writer:
         bank = writer.create_bank(BANK, BankKind.BLOCK)
-    for start in range(0, count, BATCH):
-        size = min(BATCH, count - start)
-        vectors = unit(random.standard_normal((size, space.dimension), np.float32))
-        items = [
-            (
-                NewImage(
-                    sha256=random.bytes(32),
-                    md5=random.bytes(16),
-                    pdq=Pdq(random.bytes(32), 100),
-                    width=640,
-                    height=480,
-                    format="JPEG",
-                    frame_count=1,
-                    byte_size=1,
-                    embedding=vector,
-                    probabilities=probabilities,
-                ),
-                Arrival(SourceStamp(f"made-up/{row}", 1, "1"), bank_id=bank.id),
-            )
-            for row, vector in enumerate(vectors, start)
-        ]
-        with store.writer() as writer:
-            writer.add_images(items, space.id)
+    add_made_up(store, space, count, bank.id)
 
 
 def queries(index: VectorIndex, random: np.random.Generator) -> Iterator[tuple[bytes, Embeddings]]:

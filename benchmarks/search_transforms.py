@@ -13,7 +13,6 @@ import argparse
 import csv
 import os
 import subprocess
-import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -25,9 +24,9 @@ from typing import Any
 
 import httpx
 
+from commands import COMMAND
 from dev_set import DEFAULT, Case, load_dev_set
 
-COMMAND = str(Path(sys.executable).with_name("lookalike"))
 BANK = "references"
 COLUMNS = (
     "transform",
