@@ -60,8 +60,6 @@ def get_service(request: Request) -> Service:
 
 ServiceDependency = Annotated[Service, Depends(get_service)]
 TopK = Annotated[int, Query(ge=1, le=1000, description="Most matches returned.")]
-After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Last id of the page before.")]
-PageLimit = Annotated[int, Query(ge=1, le=1000, description="Most rows returned.")]
 BankNames = Annotated[
     list[str] | None,
     Query(alias="bank", description="Only entries of these banks; may be repeated."),

@@ -127,3 +127,8 @@ FLOOD = {
 def answer(description: str, example: Any) -> dict[str, Any]:
     """Describe a 200 response with its example."""
     return {"description": description, "content": {"application/json": {"example": example}}}
+
+
+def page(item: Any, next_cursor: str | None = None) -> dict[str, Any]:
+    """Make a page of one item."""
+    return {"items": [item], "next_cursor": next_cursor}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, Field
 
 from indexer.errors import InputError
 
@@ -21,12 +21,11 @@ PageLimit = Annotated[int, Query(ge=1, le=1000, description="Most items of a pag
 class Page(BaseModel, Generic[ItemT]):
     """A part of a list."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    items: list[ItemT]
-    """In the order of the list."""
-    next_cursor: str | None
-    """Ask with this for the page that follows; null when there is none."""
+    # described this way because pydantic cannot read the docstrings of a generic's attributes
+    items: list[ItemT] = Field(description="In the order of the list.")
+    next_cursor: str | None = Field(
+        description="Ask with this for the page that follows; null when there is none."
+    )
 
 
 def id_after(cursor: str | None) -> int:

@@ -154,8 +154,10 @@ def test_the_neighbours_of_an_image_leave_itself_out(client: httpx.Client, index
     images = index.run_here("index", "list", "--json").json
     image_id = images[0]["image_id"]
 
-    neighbours = client.get(f"/v1/images/{image_id}/similar", params={"k": 3}).json()
-    of_bank = client.get(f"/v1/images/{image_id}/similar", params={"bank": "known-unsafe"}).json()
+    neighbours = client.get(f"/v1/images/{image_id}/similar", params={"k": 3}).json()["items"]
+    of_bank = client.get(f"/v1/images/{image_id}/similar", params={"bank": "known-unsafe"}).json()[
+        "items"
+    ]
 
     assert len(neighbours) == 3
     assert image_id not in {match["image_id"] for match in neighbours}

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 import indexer
 from indexer.types import ImageSummary, Match, Suppression, Verdict
 from search_api.errors import PROBLEM, Problem
+from search_api.pages import Page
 from search_api.routes import decisions, floods, health, images, retro_scans, search
 from support.openapi import DOCUMENT, OPERATIONS
 
@@ -57,6 +58,22 @@ def test_each_route_tells_its_problems(name: str, operation: dict[str, Any]) -> 
         assert response["description"]
         assert set(response["content"]) == {PROBLEM}
         assert response["content"][PROBLEM]["schema"] == Problem.model_json_schema()
+
+
+@EACH_OPERATION
+def test_each_route_but_health_asks_for_a_scope(name: str, operation: dict[str, Any]) -> None:
+    assert bool(route_of(name).dependencies) != (operation["tags"] == ["health"])
+
+
+@EACH_OPERATION
+def test_a_list_is_a_page(name: str, operation: dict[str, Any]) -> None:
+    queries = {p["name"] for p in operation.get("parameters", []) if p["in"] == "query"}
+    answer = route_of(name).response_model
+
+    assert "array" not in TypeAdapter(answer).json_schema().get("type", ""), name
+    if "cursor" in queries:
+        assert "limit" in queries
+        assert issubclass(answer, Page)
 
 
 def test_no_route_promises_another_kind_of_error() -> None:

@@ -68,6 +68,13 @@ def answer(response: httpx.Response) -> Any:
     return response.json()
 
 
+def items(response: httpx.Response) -> Any:
+    """Return the items of a page that is the only one."""
+    page = answer(response)
+    assert page["next_cursor"] is None
+    return page["items"]
+
+
 def decide(client: httpx.Client, verdict: Any, **fields: Any) -> httpx.Response:
     query = {name: verdict[name] for name in ("sha256", "pdq", "pdq_quality")}
     return client.post("/v1/decisions", json=query | fields)
@@ -100,7 +107,7 @@ def test_a_rejected_match_is_suppressed_for_these_bytes_and_no_others(
     assert (after["tier"], after["hits"]) == ("none", [])
     assert after["matches"][0]["suppressed_by"]["decision_id"] == decided["decision"]["id"]
     assert search(client, photo(KNOWN) + b"another byte")["tier"] == "near_duplicate"
-    assert answer(client.get("/v1/decisions")) == [decided["decision"]]
+    assert items(client.get("/v1/decisions")) == [decided["decision"]]
 
 
 def test_a_confirmed_query_is_known_from_then_on(client: httpx.Client) -> None:
@@ -128,12 +135,13 @@ def test_decisions_are_listed_in_pages(client: httpx.Client) -> None:
     third = answer(decide(client, other, entry_id=other_entry, outcome="confirmed"))["decision"]
 
     def listed(**parameters: Any) -> list[int]:
-        found = answer(client.get("/v1/decisions", params=parameters))
-        return [decision["id"] for decision in found]
+        return [item["id"] for item in items(client.get("/v1/decisions", params=parameters))]
 
     assert listed() == [second["id"], third["id"]]
     assert listed(superseded=True) == [first["id"], second["id"], third["id"]]
-    assert listed(limit=1, after=second["id"]) == [third["id"]]
+    page = answer(client.get("/v1/decisions", params={"limit": 1}))
+    assert page["items"] == [second]
+    assert listed(limit=1, cursor=page["next_cursor"]) == [third["id"]]
     assert listed(sha256=known["sha256"]) == [second["id"]]
     assert listed(entry=other_entry) == listed(outcome="confirmed") == [third["id"]]
 
@@ -155,7 +163,7 @@ def test_a_decision_that_makes_no_sense_is_refused(client: httpx.Client) -> None
     assert refused(entry_id=entry, outcome="maybe") == (unusable, "invalid_request")
     assert refused(entry_id=entry, sha256="ab") == (unusable, "invalid_fingerprint")
     assert refused(entry_id=entry, colour="red") == (unusable, "invalid_request")
-    assert answer(client.get("/v1/decisions")) == []
+    assert items(client.get("/v1/decisions")) == []
 
 
 # --- retro-scans ---------------------------------------------------------------------------------
@@ -172,12 +180,13 @@ def test_past_images_that_match_a_new_entry_are_listed(client: httpx.Client, ind
     done = wait_for(lambda: answer(client.get(url)), lambda scan: scan["state"] == "done")
 
     assert (done["bank"], done["scanned"], done["found"]) == ("unsafe", 3, 1)
-    [match] = answer(client.get(f"{url}/matches"))
+    [match] = items(client.get(f"{url}/matches"))
     assert (match["image_id"], match["tier"]) == (stored, "near_duplicate")
     assert (match["decided_by"], match["pdq_distance"]) == ("pdq", 0)
     assert match["source"] == str(PHOTOS / GALLERY[0])
-    assert answer(client.get(f"{url}/matches", params={"after": match["id"]})) == []
+    assert items(client.get(f"{url}/matches", params={"cursor": match["id"]})) == []
     assert answer(client.post("/v1/retro-scans", json={"bank": "unsafe"})) == done
+    assert items(client.get("/v1/retro-scans")) == [done]
 
 
 def test_a_retro_scan_that_makes_no_sense_is_refused(client: httpx.Client) -> None:
@@ -241,7 +250,7 @@ def test_a_flooding_entry_is_flagged_and_can_be_quarantined_and_freed(
 ) -> None:
     for _ in range(FLOOD + 1):
         [entry] = search(client, photo(KNOWN))["hits"]
-    [flag] = wait_for(lambda: answer(client.get("/v1/floods")), bool)
+    [flag] = wait_for(lambda: items(client.get("/v1/floods")), bool)
     assert (flag["entry_id"], flag["bank"], flag["state"]) == (entry, "unsafe", "open")
     assert FLOOD <= flag["hits"] <= FLOOD + 1
 
@@ -252,8 +261,8 @@ def test_a_flooding_entry_is_flagged_and_can_be_quarantined_and_freed(
 
     dismissed = answer(client.post(f"/v1/floods/{flag['id']}/dismiss"))
     assert search(client, photo(KNOWN))["hits"] == [entry]
-    assert answer(client.get("/v1/floods", params={"state": "open"})) == []
-    assert answer(client.get("/v1/floods", params={"state": "dismissed"})) == [dismissed]
+    assert items(client.get("/v1/floods", params={"state": "open"})) == []
+    assert items(client.get("/v1/floods", params={"state": "dismissed"})) == [dismissed]
     assert client.post("/v1/floods/99/dismiss").status_code == HTTPStatus.NOT_FOUND
 
 

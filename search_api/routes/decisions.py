@@ -10,11 +10,12 @@ from indexer.decisions import Decided, decide
 from indexer.fingerprints import parse_fingerprint
 from indexer.types import Decision, FingerprintKind, NewDecision, Outcome, Pdq, Signal, Tier
 from search_api import examples
-from search_api.dependencies import After, PageLimit, ServiceDependency
+from search_api.auth import Scope, requires
+from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
+from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 
 router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
-MAX_ID = 2**63 - 1  # BIGINT
 Digest = Annotated[str | None, Query(description="Only on the query of this SHA-256.")]
 EntryId = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only on this entry.")]
 OfOutcome = Annotated[Outcome | None, Query(description="Only of this outcome.")]
@@ -52,6 +53,7 @@ class DecisionRequest(BaseModel):
 
 @router.post(
     "",
+    dependencies=[requires(Scope.ANALYST)],
     summary="What does an analyst say of a match?",
     responses={
         200: examples.answer("As it is remembered.", examples.DECIDED),
@@ -94,9 +96,10 @@ async def post_decision(request: DecisionRequest, service: ServiceDependency) ->
 
 @router.get(
     "",
+    dependencies=[requires(Scope.ANALYST)],
     summary="What was decided?",
     responses={
-        200: examples.answer("Oldest first.", [examples.DECISION]),
+        200: examples.answer("Oldest first.", examples.page(examples.DECISION)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
@@ -107,18 +110,20 @@ async def list_decisions(  # noqa: PLR0913 -- one for each parameter
     entry: EntryId = None,
     outcome: OfOutcome = None,
     superseded: Superseded = False,
-    after: After = 0,
+    cursor: Cursor = None,
     limit: PageLimit = 100,
-) -> list[Decision]:
+) -> Page[Decision]:
     """Return a page of the decisions that hold."""
     digest = parse_fingerprint(FingerprintKind.SHA256, sha256).value if sha256 else None
-    return await service.read(
+    after = id_after(cursor)
+    rows = await service.read(
         lambda catalog: catalog.decisions(
             after_id=after,
-            limit=limit,
+            limit=limit + 1,
             query_sha256=digest,
             entry_id=entry,
             outcome=outcome,
             superseded=superseded,
         )
     )
+    return page_of(rows, limit, lambda decision: decision.id)

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Path, Query
 from indexer import flood
 from indexer.types import Flood, FloodState
 from search_api import examples
-from search_api.dependencies import After, PageLimit, ServiceDependency
+from search_api.auth import Scope, requires
+from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
+from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 
 router = APIRouter(prefix="/v1/floods", tags=["floods"])
-MAX_ID = 2**63 - 1  # BIGINT
 FlagId = Annotated[int, Path(ge=1, le=MAX_ID, description="The flag.")]
 State = Annotated[FloodState | None, Query(description="Only flags in this state.")]
 UNKNOWN = problems(
@@ -22,23 +23,30 @@ UNKNOWN = problems(
 
 @router.get(
     "",
+    dependencies=[requires(Scope.ANALYST)],
     summary="Which entries suddenly match far more than before?",
     responses={
-        200: examples.answer("Oldest first.", [examples.FLOOD]),
+        200: examples.answer("Oldest first.", examples.page(examples.FLOOD)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
 async def list_floods(
-    service: ServiceDependency, state: State = None, after: After = 0, limit: PageLimit = 100
-) -> list[Flood]:
+    service: ServiceDependency,
+    state: State = None,
+    cursor: Cursor = None,
+    limit: PageLimit = 100,
+) -> Page[Flood]:
     """Return a page of the flags."""
-    return await service.read(
-        lambda catalog: catalog.floods(state=state, after_id=after, limit=limit)
+    after = id_after(cursor)
+    rows = await service.read(
+        lambda catalog: catalog.floods(state=state, after_id=after, limit=limit + 1)
     )
+    return page_of(rows, limit, lambda flag: flag.id)
 
 
 @router.post(
     "/{flood_id}/quarantine",
+    dependencies=[requires(Scope.ANALYST)],
     summary="May the entry of a flag match nothing for now?",
     responses={
         200: examples.answer("The flag.", {**examples.FLOOD, "state": "quarantined"}),
@@ -52,6 +60,7 @@ async def quarantine(flood_id: FlagId, service: ServiceDependency) -> Flood:
 
 @router.post(
     "/{flood_id}/dismiss",
+    dependencies=[requires(Scope.ANALYST)],
     summary="Did a flag mean nothing?",
     responses={
         200: examples.answer("The flag.", {**examples.FLOOD, "state": "dismissed"}),

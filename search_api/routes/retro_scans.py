@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.types import RetroMatch, RetroScan
 from search_api import examples
-from search_api.dependencies import After, PageLimit, ServiceDependency
+from search_api.auth import Scope, requires
+from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
+from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 
 router = APIRouter(prefix="/v1/retro-scans", tags=["retro-scans"])
-MAX_ID = 2**63 - 1  # BIGINT
 ScanId = Annotated[int, Path(ge=1, le=MAX_ID, description="The scan.")]
 PROBLEMS = problems(
     HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
@@ -33,6 +34,7 @@ class ScanRequest(BaseModel):
 
 @router.post(
     "",
+    dependencies=[requires(Scope.ANALYST)],
     summary="Which past images do newer entries match?",
     responses={200: examples.answer("The scan as it begins.", examples.SCAN), **PROBLEMS},
 )
@@ -42,7 +44,26 @@ async def start_scan(request: ScanRequest, service: ServiceDependency) -> RetroS
 
 
 @router.get(
+    "",
+    dependencies=[requires(Scope.ANALYST)],
+    summary="Which retro-scans are there?",
+    responses={
+        200: examples.answer("Oldest first.", examples.page(examples.SCAN)),
+        **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    },
+)
+async def list_scans(
+    service: ServiceDependency, cursor: Cursor = None, limit: PageLimit = 100
+) -> Page[RetroScan]:
+    """Return a page of the retro-scans, whichever program runs them."""
+    after = id_after(cursor)
+    rows = await service.read(lambda catalog: catalog.retro_scans(after_id=after, limit=limit + 1))
+    return page_of(rows, limit, lambda scan: scan.id)
+
+
+@router.get(
     "/{scan_id}",
+    dependencies=[requires(Scope.ANALYST)],
     summary="How far is a retro-scan?",
     responses={200: examples.answer("The scan as it is now.", examples.SCAN), **PROBLEMS},
 )
@@ -53,13 +74,19 @@ async def get_scan(scan_id: ScanId, service: ServiceDependency) -> RetroScan:
 
 @router.get(
     "/{scan_id}/matches",
+    dependencies=[requires(Scope.ANALYST)],
     summary="What did a retro-scan find?",
-    responses={200: examples.answer("In the order found.", [examples.RETRO_MATCH]), **PROBLEMS},
+    responses={
+        200: examples.answer("In the order found.", examples.page(examples.RETRO_MATCH)),
+        **PROBLEMS,
+    },
 )
 async def list_matches(
-    scan_id: ScanId, service: ServiceDependency, after: After = 0, limit: PageLimit = 100
-) -> list[RetroMatch]:
+    scan_id: ScanId, service: ServiceDependency, cursor: Cursor = None, limit: PageLimit = 100
+) -> Page[RetroMatch]:
     """Return a page of the past images that match; also while the scan is running."""
-    return await service.read(
-        lambda catalog: catalog.retro_matches(scan_id, after_id=after, limit=limit)
+    after = id_after(cursor)
+    rows = await service.read(
+        lambda catalog: catalog.retro_matches(scan_id, after_id=after, limit=limit + 1)
     )
+    return page_of(rows, limit, lambda match: match.id)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 
 from indexer.types import Classification, Verdict
 from search_api import examples
+from search_api.auth import Scope, requires
 from search_api.dependencies import BankNames, ServiceDependency, TopK
 from search_api.errors import problems
 from search_api.uploads import REQUEST_BODY, UploadDependency
@@ -32,6 +33,7 @@ Tiles = Annotated[
 
 @router.post(
     "/search",
+    dependencies=[requires(Scope.CHECK)],
     summary="Is this picture a copy or a lookalike of something known?",
     openapi_extra=REQUEST_BODY,
     responses={
@@ -63,6 +65,7 @@ async def search(
 
 @router.post(
     "/classify",
+    dependencies=[requires(Scope.CHECK)],
     summary="What does the model say of this picture?",
     openapi_extra=REQUEST_BODY,
     responses={
