@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.errors import EmptyFingerprint, InvalidFingerprint
+from indexer.stages import timed
 from indexer.types import Fingerprint, FingerprintKind, Pdq, PdqBits, Rgb
 
 # PDQ blurs at full resolution, which costs 157 ms at 2048 px and 4.6 ms at 512 px. Meta's own
@@ -63,6 +64,7 @@ def pdq(rgb: Rgb) -> Pdq:
     return Pdq(bits.tobytes(), quality)
 
 
+@timed("hash")
 def pdq_orientations(rgb: Rgb) -> PdqOrientations:
     """Hash a picture in its eight orientations, so that a query finds mirrored and turned copies.
 

@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, features
 from indexer.errors import EmptyImage, ImageTooLarge, LookalikeError, UnreadableImage
 from indexer.jpeg import decode_jpeg
 from indexer.settings import ImageLimits
+from indexer.stages import timed
 from indexer.structure import examine
 from indexer.types import DecodedImage, Rgb
 
@@ -45,6 +46,7 @@ _BAND = 2_000_000
 _PILLOW_MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # it warns from half of that
 
 
+@timed("decode")
 def decode(
     data: bytes, limits: ImageLimits, *, at_least: tuple[int, int] | None = None
 ) -> DecodedImage:

@@ -10,12 +10,17 @@ from indexer.flood import FloodWatch
 from indexer.matching import Matcher
 from indexer.retroscan import RetroScanner
 from indexer.settings import Settings
+from indexer.stages import listening
 from indexer.store import Store
+from search_api.auth import Scope, requires
 from search_api.body_limit import BodyLimit
 from search_api.dependencies import Service
 from search_api.errors import install_error_handlers
 from search_api.hits import HitWriter
-from search_api.routes import decisions, floods, health, images, retro_scans, search
+from search_api.metrics import Metrics
+from search_api.request_log import RequestLog
+from search_api.routes import decisions, floods, health, images, metrics, retro_scans, search
+from search_api.sampling import Sampler
 from search_api.scans import ScanRunner
 from search_api.settings import ServeSettings
 from search_api.views import LogFollower
@@ -28,12 +33,16 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     follower = LogFollower(
         matcher, poll_interval=serve.poll_interval, stale_after=serve.stale_after
     )
-    hits = HitWriter(FloodWatch(store, settings), interval=serve.hits_interval)
+    measured = Metrics()
+    hits = HitWriter(
+        FloodWatch(store, settings), interval=serve.hits_interval, count=measured.count_verdict
+    )
     scans = ScanRunner(RetroScanner(store, matcher, settings))
+    sampler = Sampler(measured, store, matcher, follower, count_interval=serve.count_interval)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with follower, hits, scans:
+        with listening(measured.time_stage), follower, hits, scans, sampler:
             app.state.service = Service(store, matcher, follower, hits, scans, settings)
             yield
 
@@ -43,8 +52,12 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
         description=DESCRIPTION,
         lifespan=lifespan,
     )
+    app.state.metrics = measured
     app.add_middleware(BodyLimit, max_bytes=serve.max_request_bytes)
+    app.add_middleware(RequestLog, metrics=measured)  # the outermost comes last
     install_error_handlers(app)
     for module in (search, images, decisions, retro_scans, floods, health):
         app.include_router(module.router)
+    guarded = [] if serve.metrics_open else [requires(Scope.ANALYST)]
+    app.include_router(metrics.router, dependencies=guarded)
     return app

@@ -22,6 +22,7 @@ from indexer.errors import (
     UnavailableError,
     UnreadableImage,
 )
+from search_api.request_facts import request_facts
 
 log = structlog.get_logger(__name__)
 PROBLEM = "application/problem+json"
@@ -52,6 +53,8 @@ class Problem(BaseModel):
     """The HTTP status."""
     detail: str = Field(examples=["The bytes are not an image of a format that we read."])
     """What happened and what to do next."""
+    request_id: str | None = Field(examples=["0f7c1a52f0b64c0e9d1d6a3b8d8f3c11"])
+    """Names this request in the server's log; the header X-Request-ID has it, too."""
 
 
 def status_for(error: LookalikeError) -> HTTPStatus:
@@ -63,7 +66,16 @@ def problem(
     code: str, status: int, detail: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """Return an `application/problem+json` response."""
-    body = Problem(type=f"urn:lookalike:{code}", title=code, status=status, detail=detail)
+    facts = request_facts()
+    if facts:
+        facts.problem = code
+    body = Problem(
+        type=f"urn:lookalike:{code}",
+        title=code,
+        status=status,
+        detail=detail,
+        request_id=facts.id if facts else None,
+    )
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers = {"Retry-After": "1", **(headers or {})}
     return JSONResponse(body.model_dump(), status, headers, PROBLEM)
@@ -100,8 +112,9 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
     return problem(code, error.status_code, str(error.detail), error.headers)
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.error("request failed", path=request.url.path, exc_info=error)
+def unexpected(route: str, error: Exception) -> JSONResponse:
+    """Log what nobody foresaw, and return the problem that tells the caller."""
+    log.error("request failed", route=route, exc_info=error)
     return problem(
         "internal_error",
         HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -114,4 +127,3 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(LookalikeError, _ours)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)

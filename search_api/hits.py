@@ -1,5 +1,6 @@
 """Counts what searches hit, and writes it down every few seconds."""
 
+from collections.abc import Callable
 from threading import Event, Thread
 from typing import Self
 
@@ -18,8 +19,11 @@ class HitWriter:
     A process that is killed loses what it counted since the last writing.
     """
 
-    def __init__(self, watch: FloodWatch, *, interval: float) -> None:
+    def __init__(
+        self, watch: FloodWatch, *, interval: float, count: Callable[[Verdict], None]
+    ) -> None:
         self._watch = watch
+        self._count = count  # for the metrics
         self._interval = interval  # seconds
         self._stopping = Event()
         self._thread = Thread(target=self._write_on, name="hit-writer", daemon=True)
@@ -35,6 +39,7 @@ class HitWriter:
 
     def record(self, verdict: Verdict) -> None:
         """Count the hits of a verdict."""
+        self._count(verdict)
         self._watch.record(verdict)
 
     def _write_on(self) -> None:

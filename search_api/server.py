@@ -40,7 +40,9 @@ def run(settings: Settings, serve: ServeSettings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with _bind(serve) as listener, open_store(settings.resolved_database_url) as store:
         app = create_app(store, open_matcher(store, settings), settings, serve)
-        _Server(uvicorn.Config(app, log_config=None, lifespan="on")).run(sockets=[listener])
+        _Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")).run(
+            sockets=[listener]
+        )
 
 
 def _bind(serve: ServeSettings) -> socket.socket:

@@ -28,6 +28,14 @@ class ServeSettings(BaseSettings):
         gt=0,
         description="Seconds between two writings of which entries were hit, for the flood watch.",
     )
+    count_interval: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds between two counts of images, entries and quarantine for the metrics.",
+    )
+    metrics_open: bool = Field(
+        default=False, description="Whether /metrics answers without an API key."
+    )
     max_request_bytes: int = Field(
         default=48 * 2**20, gt=0, description="Largest request body accepted, in bytes."
     )

@@ -32,6 +32,11 @@ class LogFollower:
         self._stopping.set()
         self._thread.join()
 
+    @property
+    def age(self) -> float:
+        """Seconds since the log was last read with success."""
+        return monotonic() - self._fresh_at
+
     def check(self) -> int:
         """Return the watermark.
 
@@ -40,7 +45,7 @@ class LogFollower:
         ViewNotReady
             The log could not be read for longer than `stale_after` seconds.
         """
-        age = monotonic() - self._fresh_at
+        age = self.age
         if age > self._stale_after:
             raise ViewNotReady(
                 f"The log was last read {age:.0f} s ago: answers may miss what was added since. "

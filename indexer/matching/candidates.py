@@ -10,6 +10,7 @@ from datetime import datetime
 
 from indexer.matching.nomination import Nominees, Scope
 from indexer.matching.suppression import Rejections
+from indexer.stages import timed
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdBook
 from indexer.types import BankKind, Entry, ImageRecord
@@ -33,6 +34,7 @@ class Case:
     rejections: Rejections
 
 
+@timed("catalog")
 def nominated(catalog: Catalog, space_id: int, nominees: Nominees, scope: Scope) -> list[Candidate]:
     """Read what the views nominated.
 

@@ -20,6 +20,7 @@ from indexer.matching.verifying import Verifier
 from indexer.model import Encoder, load_traits
 from indexer.settings import Settings
 from indexer.spaces import load_bound_encoder
+from indexer.stages import timed
 from indexer.store import Catalog, Store
 from indexer.thresholds import ThresholdBook
 from indexer.types import ImageRecord, Match, Space, SpaceTraits, Tier, Verdict
@@ -260,6 +261,7 @@ class Matcher:
             )
         return record, Query.of(record.sha256, record.md5, pieces, self._traits.background)
 
+    @timed("judge")
     def _judge(self, query: Query, case: Case, grey: Grey | None = None) -> list[Match]:
         """Compare, verify where the pixels of the query are given, and judge."""
         compared = compare_all(query, case, self._settings.pdq_min_quality)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from indexer.banks import BankMembership
 from indexer.matching.comparison import Query
 from indexer.matching.fusion import PDQ_REACH
+from indexer.stages import timed
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdBook
 from indexer.types import Fingerprint, FingerprintKind, Signal
@@ -42,6 +43,7 @@ def reach_of(thresholds: ThresholdBook) -> int:
     return int(max(PDQ_REACH, thresholds.settings.pdq_max_distance, *bounds))
 
 
+@timed("search")
 def nominate(
     catalog: Catalog, views: Views, membership: BankMembership, query: Query, scope: Scope
 ) -> Nominees:

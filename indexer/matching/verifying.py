@@ -9,6 +9,7 @@ from indexer.errors import SettingsError
 from indexer.matching.candidates import Candidate
 from indexer.matching.comparison import Comparison
 from indexer.settings import Settings
+from indexer.stages import timed
 from indexer.store import Store
 from indexer.verification import Grey, read_thumbnail
 
@@ -66,6 +67,7 @@ class Verifier:
         if settings.verifies:
             _require_engine()
 
+    @timed("verify")
     def verify(self, grey: Grey, compared: Sequence[Compared]) -> list[Compared]:
         """Count the details in common with the best candidates that have a thumbnail.
 

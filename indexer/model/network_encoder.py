@@ -10,6 +10,7 @@ from indexer.errors import InputError, UnusableOutput
 from indexer.model.card import ModelCard
 from indexer.model.encoder import Prepared
 from indexer.model.preprocessing import Preprocessor
+from indexer.stages import stage, timed
 from indexer.types import Embeddings, Encoding, Probabilities, Rgb
 
 
@@ -59,6 +60,7 @@ class NetworkEncoder:
         """Width and height from which more pixels of a picture change nothing that matters."""
         return self._preprocessor.decode_size
 
+    @timed("prepare")
     def prepare(self, rgb: Rgb) -> Prepared:
         """Resize, crop and normalise one picture, exactly as timm does; see `Preprocessor`."""
         return self._preprocessor(rgb)
@@ -95,7 +97,8 @@ class NetworkEncoder:
                 f"The model takes arrays of shape {self._card.input_size}, got "
                 f"{batch.shape[1:]}. Pass what this encoder's prepare() returned."
             )
-        logits, raw = self._network.run(batch)
+        with stage("forward", size=len(batch)):
+            logits, raw = self._network.run(batch)
         with np.errstate(all="ignore"):  # what overflows or is 0 / 0 is refused below
             probabilities = _probabilities(logits, classes)
             embeddings = _unit_rows(raw)

@@ -27,11 +27,11 @@ from indexer.store.models import (
     SpaceRow,
 )
 from indexer.store.parameters import MAX_ID, chunks, possible_ids
-from indexer.store.quarantine_queries import QuarantineQueries
 from indexer.store.records import read_records
 from indexer.store.retro_queries import RetroQueries
 from indexer.store.sample_queries import SampleQueries
 from indexer.store.selection import select_images
+from indexer.store.size_queries import SizeQueries
 from indexer.store.source_queries import SourceQueries
 from indexer.store.thumbnail_queries import ThumbnailQueries
 from indexer.store.values import Counts, RemovalQuery, Tombstone
@@ -41,7 +41,7 @@ from indexer.types import ImageRecord, PartKind, Space
 class Catalog(
     EntryQueries,
     SourceQueries,
-    QuarantineQueries,
+    SizeQueries,
     MendingQueries,
     DecisionQueries,
     RetroQueries,

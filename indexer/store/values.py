@@ -111,6 +111,18 @@ class Tombstone:
 
 
 @dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much of the catalog a running server tells of."""
+
+    images: int
+    """Active images."""
+    entries: int
+    """Active entries of all banks."""
+    quarantined_by_code: dict[str, int]
+    """Files that could not be indexed, by the code of the error."""
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How much the catalog holds."""
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -108,30 +108,36 @@ class Index:
         return Ended(result.stdout, result.stderr, result.exit_code)
 
     @contextmanager
-    def serve(self) -> Iterator[httpx.Client]:
-        """Start a server on a free loopback port; stop it as a service manager does."""
-        with tempfile.TemporaryFile("w+") as log:
+    def serve(self, log: Callable[[str], object] | None = None) -> Iterator[httpx.Client]:
+        """Start a server on a free loopback port; stop it as a service manager does.
+
+        `log` is handed what it logged, once it has ended.
+        """
+        with tempfile.TemporaryFile("w+") as file:
             server = subprocess.Popen(
                 [COMMAND, "serve", "--port", "0"],
                 env=self.environment,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=file,
                 text=True,
             )
             assert server.stdout is not None
             try:
                 line = server.stdout.readline()
-                assert line.startswith("Listening on http://127.0.0.1:"), _text(log)
+                assert line.startswith("Listening on http://127.0.0.1:"), _text(file)
                 with httpx.Client(base_url=line.split()[2], timeout=_WAIT) as client:
                     yield client
             finally:
                 server.terminate()
                 code = server.wait(timeout=30)
                 server.stdout.close()
-            assert code == 0, f"exit {code}\n{_text(log)}"
-            assert "Traceback" not in _text(log), _text(log)
+            logged = _text(file)
+            assert code == 0, f"exit {code}\n{logged}"
+            assert "Traceback" not in logged, logged
+            if log:
+                log(logged)
 
 
-def _text(log: IO[str]) -> str:
-    log.seek(0)
-    return log.read()
+def _text(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()

@@ -1,0 +1,226 @@
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic, sleep
+
+import httpx
+import pytest
+from prometheus_client import ProcessCollector
+from prometheus_client.parser import text_string_to_metric_families
+
+from indexer.matching import open_matcher
+from indexer.store import open_store
+from indexer.types import Match, Tier, Verdict
+from search_api.metrics import GALLERY, OTHER_BANKS, Metrics
+from support.commands import PHOTOS, Index
+
+DOCS = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    index = Index(tmp_path_factory.mktemp("home"), extra={"LOOKALIKE_SERVE_COUNT_INTERVAL": "0.1"})
+    index.run_here("init")
+    index.run_here("bank", "create", "known-unsafe")
+    index.run_here("bank", "add", "known-unsafe", PHOTOS / "hedgehog.jpg")
+    return index
+
+
+@pytest.fixture(scope="module")
+def client(index: Index) -> Iterator[httpx.Client]:
+    with index.serve() as client:
+        yield client
+
+
+def samples(text: str) -> dict[str, float]:
+    """Return each sample under its name and labels, as they are written."""
+    return {
+        f"{sample.name}{dict(sorted(sample.labels.items())) or ''}": sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def measured(client: httpx.Client, name: str, **labels: str) -> float:
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    return samples(answer.text).get(f"{name}{dict(sorted(labels.items())) or ''}", 0)
+
+
+def until(condition: object, seconds: float = 10) -> None:
+    assert callable(condition)
+    deadline = monotonic() + seconds
+    while not condition():
+        assert monotonic() < deadline
+        sleep(0.05)
+
+
+def send(client: httpx.Client, data: bytes) -> httpx.Response:
+    return client.post("/v1/search", files={"image": ("a.jpg", data)})
+
+
+def test_a_search_is_timed_with_its_stages(client: httpx.Client) -> None:
+    request = {"method": "POST", "route": "/v1/search", "status": "200"}
+    stages = ("decode", "prepare", "hash", "forward", "search", "catalog", "judge")
+    timed = "lookalike_stage_duration_seconds_count"
+    before = {stage: measured(client, timed, stage=stage) for stage in stages}
+    answered = measured(client, "lookalike_http_request_duration_seconds_count", **request)
+    batches = measured(client, "lookalike_forward_batch_size_sum")
+
+    assert send(client, (PHOTOS / "bee.jpg").read_bytes()).status_code == 200
+
+    for stage in stages:
+        assert measured(client, timed, stage=stage) > before[stage], stage
+    now = measured(client, "lookalike_http_request_duration_seconds_count", **request)
+    assert now == answered + 1
+    assert measured(client, "lookalike_forward_batch_size_sum") > batches
+
+
+def test_a_match_counts_for_its_bank(client: httpx.Client) -> None:
+    labels = {"tier": "exact", "bank": "known-unsafe"}
+    before = measured(client, "lookalike_matches_total", **labels)
+
+    send(client, (PHOTOS / "hedgehog.jpg").read_bytes())
+
+    assert measured(client, "lookalike_matches_total", **labels) == before + 1
+    assert measured(client, "lookalike_verdicts_total", tier="exact") >= 1
+
+
+def test_a_refused_picture_counts_under_its_code(client: httpx.Client) -> None:
+    before = measured(client, "lookalike_http_problems_total", code="unreadable_image")
+
+    send(client, b"no picture")
+
+    after = measured(client, "lookalike_http_problems_total", code="unreadable_image")
+    assert after == before + 1
+
+
+def test_paths_that_are_no_route_make_one_series(client: httpx.Client) -> None:
+    for number in range(3):
+        client.get(f"/secret-{number}")
+    client.get("/v1/images/999")
+
+    text = client.get("/metrics").text
+    routes = set(re.findall(r'request_duration_seconds_count{.*route="([^"]*)"', text))
+    assert "secret" not in text
+    assert {"unmatched", "/v1/images/{image_id}"} <= routes
+
+
+def test_methods_that_nobody_knows_make_one_series(client: httpx.Client) -> None:
+    for method in ("PROPFIND", "MKCOL"):
+        client.request(method, "/v1/search")
+
+    text = client.get("/metrics").text
+    assert 'method="other"' in text
+    assert "MKCOL" not in text
+
+
+def test_what_the_index_holds_is_shown(client: httpx.Client, index: Index) -> None:
+    broken = index.home / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    index.run_here("index", "add", PHOTOS / "koala.jpg", broken, code=2)
+
+    until(lambda: measured(client, "lookalike_images") == 2)
+    until(lambda: measured(client, "lookalike_quarantined_files", code="unreadable_image") == 1)
+    assert measured(client, "lookalike_bank_entries") == 1
+    assert measured(client, "lookalike_database_up") == 1
+    with open_store(index.settings.resolved_database_url) as store, store.reader() as catalog:
+        head = catalog.head()
+    until(lambda: measured(client, "lookalike_view_watermark") == head)
+    assert measured(client, "lookalike_view_lag_changes") == 0
+    assert measured(client, "lookalike_worker_resident_memory_bytes") > 10_000_000
+
+
+def test_what_left_the_quarantine_is_shown_as_none(client: httpx.Client, index: Index) -> None:
+    broken = index.home / "empty.jpg"
+    broken.write_bytes(b"")
+    index.run_here("index", "add", broken, code=2)
+    until(lambda: measured(client, "lookalike_quarantined_files", code="empty_image") == 1)
+
+    index.run_here("index", "quarantine", "clear", "--code", "empty_image")
+
+    until(lambda: 'files{code="empty_image"} 0.0' in client.get("/metrics").text)
+
+
+def test_the_lag_is_what_a_view_has_not_applied(index: Index) -> None:
+    with open_store(index.settings.resolved_database_url) as store:
+        matcher = open_matcher(store, index.settings)
+        index.run_here("index", "add", PHOTOS / "crab.jpg")
+        with store.reader() as catalog:
+            behind, since = catalog.changes_after(matcher.watermark)
+            matcher.catch_up()
+            caught_up = catalog.changes_after(matcher.watermark)
+
+    assert behind > 0
+    assert since is not None
+    assert caught_up == (0, None)
+
+
+# --- without a server ----------------------------------------------------------------------------
+
+
+MATCH = Match(
+    tier=Tier.LOOKALIKE,
+    decided_by="pdq",  # type: ignore[arg-type]
+    threshold=31,
+    threshold_source="settings",
+    threshold_card=None,
+    similarity=None,
+    pdq_distance=3,
+    fused_score=None,
+    bank="a",
+    bank_kind=None,
+    entry_id=None,
+    image_id=None,
+    source=None,
+    suppressed_by=None,
+)
+
+
+def verdict(*matches: Match) -> Verdict:
+    return Verdict("", Tier.LOOKALIKE, (), (), matches, {}, "", "", "", 0, 0)
+
+
+def banks_of(metrics: Metrics) -> set[str]:
+    return set(re.findall(r'matches_total{bank="([^"]*)"', metrics.exposition().decode()))
+
+
+def test_a_bank_that_is_matched_twice_by_a_picture_counts_once() -> None:
+    metrics = Metrics()
+
+    metrics.count_verdict(
+        verdict(replace(MATCH, tier=Tier.EXACT), MATCH, replace(MATCH, bank=None))
+    )
+
+    shown = samples(metrics.exposition().decode())
+    counted = {name: value for name, value in shown.items() if "matches_total" in name}
+    assert counted == {
+        "lookalike_matches_total{'bank': 'a', 'tier': 'exact'}": 1,
+        f"lookalike_matches_total{{'bank': '{GALLERY}', 'tier': 'lookalike'}}": 1,
+    }
+
+
+def test_however_many_banks_there_are_the_series_are_bounded() -> None:
+    metrics = Metrics()
+
+    for number in range(300):
+        metrics.count_verdict(verdict(replace(MATCH, bank=f"bank-{number}")))
+
+    assert len(banks_of(metrics)) == 101
+    assert OTHER_BANKS in banks_of(metrics)
+
+
+def test_the_operations_page_lists_the_metrics() -> None:
+    listed = re.findall(r"^\| `(lookalike_\w+)` \| (\w+) \| (.*?) \| (.*) \|$", DOCS, re.MULTILINE)
+    registry = Metrics().registry
+    families = [
+        (family.name + ("_total" if family.type == "counter" else ""), family)
+        for collector in registry._collector_to_names  # noqa: SLF001 -- it has no other list
+        if not isinstance(collector, ProcessCollector)
+        for family in collector.describe()
+    ]
+
+    assert [(name, kind, says) for name, kind, _, says in listed] == [
+        (name, family.type, family.documentation) for name, family in families
+    ]
