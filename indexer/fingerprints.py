@@ -4,11 +4,11 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-import pdqhash
 from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.errors import EmptyFingerprint, InvalidFingerprint
+from indexer.pdq import hash_pixels, pixels_of
 from indexer.stages import timed
 from indexer.types import Fingerprint, FingerprintKind, Pdq, PdqBits, Rgb
 
@@ -60,7 +60,7 @@ def pdq(rgb: Rgb) -> Pdq:
     Pdq
         Quality 0 and no set bits when the picture is under 5 px wide or high.
     """
-    bits, quality = _hash(_scale(rgb))
+    bits, quality = hash_pixels(pixels_of(_scale(rgb)))
     return Pdq(bits.tobytes(), quality)
 
 
@@ -85,9 +85,11 @@ def pdq_orientations(rgb: Rgb) -> PdqOrientations:
     one pass, missed 2 of 7 mirrored and 5 of 7 upside-down copies within PDQ's threshold; this way
     finds all of them within 6 bits.
     """
-    scaled = _scale(rgb)
-    turned = [np.rot90(side, turns) for side in (scaled, scaled[:, ::-1]) for turns in range(4)]
-    bits, qualities = zip(*map(_hash, turned), strict=True)
+    upright = pixels_of(_scale(rgb))
+    lying = np.ascontiguousarray(upright.swapaxes(0, 1))  # once: flips are cheap, this is not
+    turned = [upright, lying[::-1], upright[::-1, ::-1], lying[:, ::-1]]
+    mirrored = [upright[:, ::-1], lying, upright[::-1], lying[::-1, ::-1]]
+    bits, qualities = zip(*map(hash_pixels, turned + mirrored), strict=True)
     return PdqOrientations(np.stack(bits), qualities[0])
 
 
@@ -159,10 +161,3 @@ def _scale(rgb: Rgb) -> Rgb:
     scale = _LONGEST_SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR))
-
-
-def _hash(rgb: Rgb) -> tuple[NDArray[np.uint8], int]:
-    """Hash pixels as they are: (32,) uint8 in the order of PDQ's hex notation, and the quality."""
-    # pdqhash walks memory row by row and gives garbage for a turned view: hand it a copy.
-    vector, quality = pdqhash.compute(np.ascontiguousarray(rgb))
-    return np.packbits(vector), int(quality)

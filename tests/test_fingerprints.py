@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pdqhash
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from PIL import Image
@@ -20,6 +20,7 @@ from indexer.fingerprints import (
     sha256,
 )
 from indexer.images import decode
+from indexer.pdq import _hasher
 from indexer.settings import Settings
 from indexer.types import Fingerprint, FingerprintKind, Pdq, PdqBits, Rgb
 from support import pictures
@@ -77,6 +78,37 @@ def test_bits_are_in_the_order_of_threatexchange_hexadecimal() -> None:
     vector, quality = pdqhash.compute(rgb)
     digits = "".join(str(bit) for bit in vector)  # as threatexchange's pdq_hasher.py writes it
     assert pdq(rgb) == Pdq(int(digits, 2).to_bytes(32, "big"), quality)
+
+
+@given(height=st.integers(1, 512), width=st.integers(1, 512), seed=st.integers(0, 2**32 - 1))
+@example(height=64, width=64, seed=1)  # is not blurred
+def test_every_orientation_is_what_pdqhash_makes_of_the_turned_picture(
+    height: int, width: int, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    coarse = Image.fromarray(random.integers(0, 256, (9, 9, 3), np.uint8))
+    fine = random.integers(0, 40, (height, width, 3), np.uint8)
+    rgb = np.asarray(coarse.resize((width, height)), np.uint8) // 2 + fine
+    sides = (rgb, rgb[:, ::-1])
+    turned = [np.rot90(side, turns) for side in sides for turns in range(4)]
+    hashes = [pdqhash.compute(np.ascontiguousarray(side)) for side in turned]
+
+    made = pdq_orientations(rgb)
+
+    assert made.bits.tolist() == [np.packbits(vector).tolist() for vector, _ in hashes]
+    assert made.quality == hashes[0][1]
+
+
+def test_pdq_needs_no_more_of_pdqhash_than_it_promises(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = pdq_orientations(photo())
+    monkeypatch.setattr("indexer.pdq._FUNCTION", "not_in_this_build")
+    _hasher.cache_clear()
+
+    slow = pdq_orientations(photo())
+
+    _hasher.cache_clear()
+    assert slow.bits.tolist() == fast.bits.tolist()
+    assert slow.quality == fast.quality
 
 
 def test_pdq_of_the_photo_stays_what_it_is() -> None:
