@@ -4,8 +4,7 @@ A photo pasted onto a background, into a page or under a caption begins and ends
 lines. Cut out along them it is the photo again, which even PDQ can match.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -29,6 +28,8 @@ _AREA_COUNTS: Final = 0.2  # what the share of the picture is worth
 
 Edges = NDArray[np.bool_]
 """(lines, length): where each line between two rows or columns of pixels is an edge."""
+Counts = NDArray[np.int16]
+"""Pixels along a line, of which there are no more than `_SIDE`."""
 
 
 def insets(rgb: Rgb, most: int = 2) -> list[Box]:
@@ -49,8 +50,7 @@ def insets(rgb: Rgb, most: int = 2) -> list[Box]:
     factor = min(1.0, _SIDE / max(height, width))
     size = max(8, int(width * factor)), max(8, int(height * factor))
     small = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX), np.int16)
-    upright = (np.abs(np.diff(small, axis=1)).max(axis=2) > _STEP).T
-    level = np.abs(np.diff(small, axis=0)).max(axis=2) > _STEP
+    upright, level = _edges(small.transpose(2, 1, 0)), _edges(small.transpose(2, 0, 1))
     found: list[Box] = []
     for _, box in sorted(_rectangles(upright, level), reverse=True):
         if all(overlap(box, other) < _SAME_PLACE for other in found):
@@ -60,28 +60,38 @@ def insets(rgb: Rgb, most: int = 2) -> list[Box]:
     return [_enlarged(box, width / size[0], height / size[1]) for box in found]
 
 
+def _edges(colours: NDArray[np.int16]) -> Edges:
+    """Return where neighbours along the second axis of (3, lines, length) differ by any colour."""
+    red, green, blue = np.abs(np.diff(colours, axis=1)) > _STEP
+    edges: Edges = red | green | blue
+    return edges
+
+
 def _rectangles(upright: Edges, level: Edges) -> Iterator[tuple[float, Box]]:
     """Yield the rectangles of a reduced picture, with how clear each is."""
     height, width = upright.shape[1], level.shape[1]
-    columns, rows = _lines(upright), _lines(level)
-    before_columns, before_rows = _cumulated(upright), _cumulated(level)
-    for left, right in combinations((0, *columns, width), 2):
-        if right - left < _LEAST_SIDE * width:
-            continue
-        for top, bottom in combinations((0, *rows, height), 2):
-            box = Box(left, top, right - left, bottom - top)
-            share = box.area / (width * height)
-            if box.height < _LEAST_SIDE * height or share > _LARGEST:
-                continue
-            sides = [_covered(before_columns, x, top, bottom) for x in (left, right) if x % width]
-            sides += [_covered(before_rows, y, left, right) for y in (top, bottom) if y % height]
-            if len(sides) > 1 and min(sides) >= _COVERED:
-                clear = sum(sides) / len(sides) + _SIDES_COUNT * len(sides) + _AREA_COUNTS * share
-                yield clear, box
+    columns, rows = _lines(upright, width), _lines(level, height)
+    left, right = np.triu_indices(len(columns), 1)
+    top, bottom = np.triu_indices(len(rows), 1)
+    beside = _covered(upright, columns, rows[top], rows[bottom])
+    above = _covered(level, rows, columns[left], columns[right])
+    # one row for each pair of columns, one column for each pair of rows, from here on
+    sides = np.stack([beside[left], beside[right], above[top].T, above[bottom].T])
+    own = np.isnan(sides)  # the picture's own sides, of which no edge is asked
+    count = 4 - own.sum(axis=0)
+    wide, high = (columns[right] - columns[left])[:, np.newaxis], rows[bottom] - rows[top]
+    share = wide * high / (width * height)
+    found = (wide >= _LEAST_SIDE * width) & (high >= _LEAST_SIDE * height) & (share <= _LARGEST)
+    found &= (count > 1) & (np.where(own, 1, sides).min(axis=0) >= _COVERED)
+    mean = np.where(own, 0, sides).sum(axis=0) / np.maximum(count, 1)
+    clear = mean + _SIDES_COUNT * count + _AREA_COUNTS * share
+    for across, down in np.argwhere(found):
+        place = columns[left[across]], rows[top[down]], wide[across, 0], high[down]
+        yield float(clear[across, down]), Box(*map(int, place))
 
 
-def _lines(edges: Edges) -> Sequence[int]:
-    """Return the places of the lines with the longest unbroken edges, ascending.
+def _lines(edges: Edges, end: int) -> NDArray[np.int64]:
+    """Return 0, the places of the lines with the longest unbroken edges, and `end`, ascending.
 
     Line i of `edges` lies between pixels i and i + 1, at place i + 1.
     """
@@ -92,29 +102,32 @@ def _lines(edges: Edges) -> Sequence[int]:
         line = int(lengths.argmax())
         places.append(line + 1)
         lengths[max(0, line - _NEAR) : line + _NEAR + 1] = 0
-    return sorted(places)
+    return np.array([0, *sorted(places), end])
 
 
-def _longest_runs(edges: Edges) -> NDArray[np.int64]:
+def _longest_runs(edges: Edges) -> Counts:
     """Return the edge pixels in each line's longest run; a gap of one pixel is bridged."""
-    longest = np.zeros(len(edges), np.int64)
-    run, gap = longest.copy(), longest.copy()
-    for is_edge in edges.T:
-        gap = np.where(is_edge, 0, gap + 1)
-        run = np.where(is_edge, run + 1, np.where(gap > 1, 0, run))
-        longest = np.maximum(longest, run)
+    until = edges.cumsum(axis=1, dtype=np.int16)
+    broken = np.zeros_like(edges)
+    broken[:, 1:] = ~(edges[:, 1:] | edges[:, :-1])
+    before = np.maximum.accumulate(np.where(broken, until, np.int16(0)), axis=1)  # the last break
+    longest: Counts = (until - before).max(axis=1)
     return longest
 
 
-def _cumulated(edges: Edges) -> NDArray[np.int64]:
-    """Return (lines, length + 1): the edge pixels of each line before a place."""
-    return np.pad(edges.cumsum(axis=1), ((0, 0), (1, 0)))
+def _covered(
+    edges: Edges, places: NDArray[np.int64], starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the share of each stretch that is edge, of the best of the lines at each place.
 
-
-def _covered(before: NDArray[np.int64], place: int, start: int, stop: int) -> float:
-    """Return the share of a stretch that is edge, of the best of the lines at a place."""
-    lines = before[max(0, place - _NEAR) : place + 1]
-    return float((lines[:, stop] - lines[:, start]).max() / (stop - start))
+    Of the first and the last place, which are the picture's own sides, it is NaN.
+    """
+    until = np.pad(edges.cumsum(axis=1, dtype=np.int16), ((0, 0), (1, 0)))
+    covered = np.full((len(places), len(starts)), np.nan)
+    for row, place in enumerate(places[1:-1], start=1):
+        lines = until[max(0, place - _NEAR) : place + 1]
+        covered[row] = (lines[:, stops] - lines[:, starts]).max(axis=0) / (stops - starts)
+    return covered
 
 
 def _enlarged(box: Box, x: float, y: float) -> Box:
