@@ -12,6 +12,7 @@ from indexer.store.queries import Queries
 from indexer.types import Bank, BankKind, Severity
 
 _THERE = BankRow.removed_at.is_(None)
+_LAST_CHANGE = select(func.max(ChangeRow.number)).where(OF_BANKS)
 
 
 class BankQueries(Queries):
@@ -49,8 +50,7 @@ class BankQueries(Queries):
         While it stays the same, what the banks hold stays the same; which of it counts is a matter
         of time as well: `next_entry_moment` says when that changes.
         """
-        statement = select(func.max(ChangeRow.number)).where(OF_BANKS)
-        number: int | None = self._connection.scalar(statement)
+        number: int | None = self._connection.scalar(_LAST_CHANGE)
         return number or 0
 
     def _banks(self, statement: Select[Any]) -> list[Bank]:

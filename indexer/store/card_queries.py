@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, or_, select
 
 from indexer.errors import NotFoundError
 from indexer.store.models import BankRow, SpaceRow, ThresholdCardRow
@@ -12,6 +12,25 @@ from indexer.types import CardBound, Histogram, RateUnit, Signal, ThresholdCard,
 
 _OF_LIVING_BANK = or_(ThresholdCardRow.bank_id.is_(None), BankRow.removed_at.is_(None))
 IN_FORCE = ThresholdCardRow.retired_at.is_(None)
+_BOUNDS = (
+    select(
+        ThresholdCardRow.id,
+        ThresholdCardRow.signal,
+        ThresholdCardRow.tier,
+        ThresholdCardRow.space_id,
+        BankRow.name,
+        ThresholdCardRow.value,
+    )
+    .outerjoin(BankRow, BankRow.id == ThresholdCardRow.bank_id)
+    .where(IN_FORCE, _OF_LIVING_BANK)
+    .where(
+        or_(
+            ThresholdCardRow.space_id.is_(None),
+            ThresholdCardRow.space_id == bindparam("space_id"),
+        )
+    )
+    .order_by(ThresholdCardRow.id)
+)
 
 
 class CardQueries(Queries):
@@ -25,17 +44,10 @@ class CardQueries(Queries):
         space_id : int or None
             None gives those of PDQ alone.
         """
-        table = ThresholdCardRow
-        statement = (
-            select(table.id, table.signal, table.tier, table.space_id, BankRow.name, table.value)
-            .outerjoin(BankRow, BankRow.id == table.bank_id)
-            .where(IN_FORCE, _OF_LIVING_BANK)
-            .where(or_(table.space_id.is_(None), table.space_id == space_id))
-            .order_by(table.id)
-        )
+        found = self._connection.execute(_BOUNDS, {"space_id": space_id})
         return [
             CardBound(card_id, Signal(signal), Tier(tier), of_space, bank, value)
-            for card_id, signal, tier, of_space, bank, value in self._connection.execute(statement)
+            for card_id, signal, tier, of_space, bank, value in found
         ]
 
     def cards(self, *, retired: bool = False) -> list[ThresholdCard]:

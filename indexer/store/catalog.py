@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 
 from indexer.errors import NotFoundError
 from indexer.store.card_queries import CardQueries
@@ -36,6 +36,10 @@ from indexer.store.source_queries import SourceQueries
 from indexer.store.thumbnail_queries import ThumbnailQueries
 from indexer.store.values import Counts, RemovalQuery, Tombstone
 from indexer.types import ImageRecord, PartKind, Space
+
+_BY_SHA256 = select(ImageRow.sha256, ImageRow.id).where(
+    ImageRow.sha256.in_(bindparam("digests")), ImageRow.removed_at.is_(None)
+)
 
 
 class Catalog(
@@ -94,10 +98,7 @@ class Catalog(
         """Return the ids of the active images among these SHA-256 digests (32 bytes each)."""
         ids: dict[bytes, int] = {}
         for chunk in chunks(set(digests)):
-            statement = select(ImageRow.sha256, ImageRow.id).where(
-                ImageRow.sha256.in_(chunk), ImageRow.removed_at.is_(None)
-            )
-            ids.update(self._connection.execute(statement).all())
+            ids.update(self._connection.execute(_BY_SHA256, {"digests": chunk}).all())
         return ids
 
     def image(self, image_id: int, space_id: int | None = None) -> ImageRecord:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, bindparam, select
 
 from indexer.store.models import DecisionRow
 from indexer.store.parameters import MAX_ID
@@ -10,6 +10,11 @@ from indexer.store.queries import Queries
 from indexer.types import Decision, Outcome, Signal, Tier
 
 _STANDING = DecisionRow.superseded_at.is_(None)
+_OF_QUERY = (
+    select(DecisionRow.__table__)
+    .where(DecisionRow.query_sha256 == bindparam("sha256"), _STANDING)
+    .order_by(DecisionRow.id)
+)
 
 
 class DecisionQueries(Queries):
@@ -23,7 +28,8 @@ class DecisionQueries(Queries):
         query_sha256 : bytes
             32 bytes.
         """
-        return self._decisions_where(DecisionRow.query_sha256 == query_sha256, _STANDING)
+        found = self._connection.execute(_OF_QUERY, {"sha256": query_sha256})
+        return [_decision(row) for row in found]
 
     def decisions(
         self,

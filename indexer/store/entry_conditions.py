@@ -1,19 +1,22 @@
 """When an entry counts: a matter of the moment that is asked about, never of a stored state."""
 
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 
 from indexer.store.models import BankRow, EntryRow
 
 ACTIVE = EntryRow.removed_at.is_(None)
 """Entries that are there, disabled ones too."""
 
-
-def in_force(at: datetime) -> ColumnElement[bool]:
-    """Make the condition that an entry counts at a moment: it is there, and nobody disabled it."""
-    enabled = or_(EntryRow.disabled_until.is_(None), EntryRow.disabled_until <= at)
-    return and_(ACTIVE, enabled, EntryRow.bank_id.in_(select(BankRow.id).where(BankRow.enabled)))
+IN_FORCE: Final = and_(
+    ACTIVE,
+    or_(EntryRow.disabled_until.is_(None), EntryRow.disabled_until <= bindparam("at")),
+    EntryRow.bank_id.in_(select(BankRow.id).where(BankRow.enabled)),
+)
+"""That an entry counts at the moment `at`, which is given when the statement is executed: it is
+there, and nobody disabled it."""
 
 
 def idle(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

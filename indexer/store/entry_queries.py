@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, func, select
 
 from indexer.errors import NotFoundError
 from indexer.store.bank_queries import BankQueries
-from indexer.store.entry_conditions import ACTIVE, idle, in_force
+from indexer.store.entry_conditions import ACTIVE, IN_FORCE, idle
 from indexer.store.models import BankRow, EntryRow
 from indexer.store.parameters import MAX_ID, chunks, possible_ids
 from indexer.types import (
@@ -24,6 +24,24 @@ from indexer.types import (
 )
 
 _BARE_PDQ = EntryRow.fingerprint_kind == FingerprintKind.PDQ.value
+# These are made once: SQLAlchemy takes longer to make a statement than SQLite to answer it.
+_COUNTING: Final = (
+    select(
+        EntryRow.id,
+        BankRow.name,
+        BankRow.kind,
+        EntryRow.image_id,
+        EntryRow.fingerprint_kind,
+        EntryRow.fingerprint,
+    )
+    .join(BankRow, BankRow.id == EntryRow.bank_id)
+    .where(IN_FORCE)
+    .order_by(EntryRow.id)
+)
+_COUNTING_BY_ID: Final = _COUNTING.where(EntryRow.id.in_(bindparam("ids")))
+_COUNTING_BY_FINGERPRINT: Final = _COUNTING.where(
+    EntryRow.fingerprint_kind == bindparam("kind"), EntryRow.fingerprint.in_(bindparam("values"))
+)
 
 
 class EntryQueries(BankQueries):
@@ -93,7 +111,7 @@ class EntryQueries(BankQueries):
         return {
             entry.id: entry
             for chunk in chunks(possible_ids(ids))
-            for entry in self._entries_in_force(at, EntryRow.id.in_(chunk))
+            for entry in self._counting(_COUNTING_BY_ID, at=at, ids=chunk)
         }
 
     def entries_by_fingerprint(
@@ -107,8 +125,8 @@ class EntryQueries(BankQueries):
             entry
             for kind, values in wanted.items()
             for chunk in chunks(sorted(values))
-            for entry in self._entries_in_force(
-                at, EntryRow.fingerprint_kind == kind.value, EntryRow.fingerprint.in_(chunk)
+            for entry in self._counting(
+                _COUNTING_BY_FINGERPRINT, at=at, kind=kind.value, values=chunk
             )
         ]
 
@@ -133,11 +151,11 @@ class EntryQueries(BankQueries):
         """
         statement = (
             select(EntryRow.image_id)
-            .where(EntryRow.image_id.is_not(None), in_force(at), *self._of_banks(bank_names))
+            .where(EntryRow.image_id.is_not(None), IN_FORCE, *self._of_banks(bank_names))
             .distinct()
             .order_by(EntryRow.image_id)
         )
-        return np.fromiter(self._connection.scalars(statement), np.int64)
+        return np.fromiter(self._connection.scalars(statement, {"at": at}), np.int64)
 
     def entry_fingerprint_ids(self, bank_names: Sequence[str] | None, at: datetime) -> Keys:
         """Return the ids of the bare PDQ entries of these banks that count at a moment.
@@ -162,10 +180,10 @@ class EntryQueries(BankQueries):
         """
         statement = (
             select(EntryRow.id)
-            .where(_BARE_PDQ, in_force(at), *self._of_banks(bank_names))
+            .where(_BARE_PDQ, IN_FORCE, *self._of_banks(bank_names))
             .order_by(EntryRow.id)
         )
-        return np.fromiter(self._connection.scalars(statement), np.int64)
+        return np.fromiter(self._connection.scalars(statement, {"at": at}), np.int64)
 
     def fingerprints_all_count(self, at: datetime) -> bool:
         """Tell whether every bare PDQ entry that is there counts at a moment."""
@@ -195,20 +213,7 @@ class EntryQueries(BankQueries):
             return []
         return [EntryRow.bank_id.in_([self.bank_id(name) for name in bank_names])]
 
-    def _entries_in_force(self, at: datetime, *conditions: ColumnElement[bool]) -> list[Entry]:
-        statement = (
-            select(
-                EntryRow.id,
-                BankRow.name,
-                BankRow.kind,
-                EntryRow.image_id,
-                EntryRow.fingerprint_kind,
-                EntryRow.fingerprint,
-            )
-            .join(BankRow, BankRow.id == EntryRow.bank_id)
-            .where(in_force(at), *conditions)
-            .order_by(EntryRow.id)
-        )
+    def _counting(self, statement: Executable, **values: Any) -> list[Entry]:
         return [
             Entry(
                 row.id,
@@ -217,7 +222,7 @@ class EntryQueries(BankQueries):
                 row.image_id,
                 _fingerprint(row.fingerprint_kind, row.fingerprint),
             )
-            for row in self._connection.execute(statement)
+            for row in self._connection.execute(statement, values)
         ]
 
 

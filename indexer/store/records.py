@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, null, select
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, null, select
 
-from indexer.store.entry_conditions import in_force
+from indexer.store.entry_conditions import IN_FORCE
 from indexer.store.models import (
     BankRow,
     ClassificationRow,
@@ -19,6 +19,73 @@ from indexer.store.models import (
 )
 from indexer.store.parameters import chunks
 from indexer.types import BankKind, Entry, ImageRecord, Part, PartKind, Pdq, StoredPart
+
+# Statements are made once: SQLAlchemy takes longer to make one than SQLite to answer it.
+_IDS: Final[BindParameter[list[int]]] = bindparam("ids")
+_SPACE: Final[BindParameter[int | None]] = bindparam("space_id")
+
+
+def _select_images(*, with_embedding: bool) -> Select[Any]:
+    vector = EmbeddingRow.vector if with_embedding else null()
+    statement = (
+        select(ImageRow.__table__, ClassificationRow.probabilities, vector.label("vector"))
+        .select_from(ImageRow)
+        .outerjoin(
+            ClassificationRow,
+            and_(
+                ClassificationRow.image_id == ImageRow.id,
+                ClassificationRow.space_id == _SPACE,
+                ClassificationRow.part == 0,
+            ),
+        )
+        .where(ImageRow.id.in_(_IDS), ImageRow.removed_at.is_(None))
+    )
+    if not with_embedding:
+        return statement
+    return statement.outerjoin(
+        EmbeddingRow,
+        and_(
+            EmbeddingRow.image_id == ImageRow.id,
+            EmbeddingRow.space_id == _SPACE,
+            EmbeddingRow.part == 0,
+        ),
+    )
+
+
+_IMAGES: Final = {wanted: _select_images(with_embedding=wanted) for wanted in (False, True)}
+_PARTS: Final = (
+    select(PartRow.__table__, EmbeddingRow.vector, ClassificationRow.probabilities)
+    .select_from(PartRow)
+    .outerjoin(
+        EmbeddingRow,
+        and_(
+            EmbeddingRow.image_id == PartRow.image_id,
+            EmbeddingRow.space_id == _SPACE,
+            EmbeddingRow.part == PartRow.part,
+        ),
+    )
+    .outerjoin(
+        ClassificationRow,
+        and_(
+            ClassificationRow.image_id == PartRow.image_id,
+            ClassificationRow.space_id == _SPACE,
+            ClassificationRow.part == PartRow.part,
+        ),
+    )
+    .where(PartRow.image_id.in_(_IDS))
+    .order_by(PartRow.image_id, PartRow.part)
+)
+_SOURCES: Final = (
+    select(SourceRow.image_id, SourceRow.uri)
+    .where(SourceRow.image_id.in_(_IDS), SourceRow.closed_at.is_(None))
+    .order_by(SourceRow.id)
+)
+_ENTRIES: Final = (
+    select(EntryRow.id, EntryRow.image_id, BankRow.name, BankRow.kind)
+    .join(BankRow, BankRow.id == EntryRow.bank_id)
+    .where(EntryRow.image_id.in_(_IDS), IN_FORCE)
+    .order_by(EntryRow.id)
+)
 
 
 def read_records(
@@ -48,7 +115,8 @@ def read_records(
     """
     records: dict[int, ImageRecord] = {}
     for chunk in chunks(ids):
-        found = {row.id: row for row in _images(connection, chunk, space_id, with_embedding)}
+        wanted = {"ids": chunk, "space_id": space_id}
+        found = {row.id: row for row in connection.execute(_IMAGES[with_embedding], wanted)}
         sources = _sources(connection, chunk)
         entries = _entries(connection, chunk, at)
         parts = _parts(connection, chunk, space_id) if with_embedding else {}
@@ -74,66 +142,12 @@ def read_records(
     return records
 
 
-def _images(
-    connection: Connection,
-    ids: Sequence[int],
-    space_id: int | None,
-    with_embedding: bool,  # noqa: FBT001 -- passed on from a keyword
-) -> Sequence[Row[Any]]:
-    vector = EmbeddingRow.vector if with_embedding else null()
-    statement = (
-        select(ImageRow.__table__, ClassificationRow.probabilities, vector.label("vector"))
-        .select_from(ImageRow)
-        .outerjoin(
-            ClassificationRow,
-            and_(
-                ClassificationRow.image_id == ImageRow.id,
-                ClassificationRow.space_id == space_id,
-                ClassificationRow.part == 0,
-            ),
-        )
-        .where(ImageRow.id.in_(ids), ImageRow.removed_at.is_(None))
-    )
-    if with_embedding:
-        statement = statement.outerjoin(
-            EmbeddingRow,
-            and_(
-                EmbeddingRow.image_id == ImageRow.id,
-                EmbeddingRow.space_id == space_id,
-                EmbeddingRow.part == 0,
-            ),
-        )
-    return connection.execute(statement).all()
-
-
 def _parts(
     connection: Connection, ids: Sequence[int], space_id: int | None
 ) -> defaultdict[int, list[StoredPart]]:
     """Return the parts by image, in the order in which they were added."""
     found: defaultdict[int, list[StoredPart]] = defaultdict(list)
-    statement = (
-        select(PartRow.__table__, EmbeddingRow.vector, ClassificationRow.probabilities)
-        .select_from(PartRow)
-        .outerjoin(
-            EmbeddingRow,
-            and_(
-                EmbeddingRow.image_id == PartRow.image_id,
-                EmbeddingRow.space_id == space_id,
-                EmbeddingRow.part == PartRow.part,
-            ),
-        )
-        .outerjoin(
-            ClassificationRow,
-            and_(
-                ClassificationRow.image_id == PartRow.image_id,
-                ClassificationRow.space_id == space_id,
-                ClassificationRow.part == PartRow.part,
-            ),
-        )
-        .where(PartRow.image_id.in_(ids))
-        .order_by(PartRow.image_id, PartRow.part)
-    )
-    for row in connection.execute(statement):
+    for row in connection.execute(_PARTS, {"ids": ids, "space_id": space_id}):
         found[row.image_id].append(
             StoredPart(
                 part=stored_part(row.kind, row.number, row.box),
@@ -156,12 +170,7 @@ def stored_part(kind: str, number: int, box: Sequence[int] | None) -> Part:
 def _sources(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[str]]:
     """Return the open sources by image, oldest first."""
     found: defaultdict[int, list[str]] = defaultdict(list)
-    statement = (
-        select(SourceRow.image_id, SourceRow.uri)
-        .where(SourceRow.image_id.in_(ids), SourceRow.closed_at.is_(None))
-        .order_by(SourceRow.id)
-    )
-    for image_id, uri in connection.execute(statement):
+    for image_id, uri in connection.execute(_SOURCES, {"ids": ids}):
         found[image_id].append(uri)
     return found
 
@@ -171,12 +180,6 @@ def _entries(
 ) -> defaultdict[int, list[Entry]]:
     """Return the entries that count at a moment by image, oldest first."""
     found: defaultdict[int, list[Entry]] = defaultdict(list)
-    statement = (
-        select(EntryRow.id, EntryRow.image_id, BankRow.name, BankRow.kind)
-        .join(BankRow, BankRow.id == EntryRow.bank_id)
-        .where(EntryRow.image_id.in_(ids), in_force(at))
-        .order_by(EntryRow.id)
-    )
-    for row in connection.execute(statement):
+    for row in connection.execute(_ENTRIES, {"ids": ids, "at": at}):
         found[row.image_id].append(Entry(row.id, row.name, BankKind(row.kind), row.image_id))
     return found
