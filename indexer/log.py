@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import threading
+from types import TracebackType
 from typing import Literal
 
 import structlog
@@ -45,4 +47,18 @@ def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
+    )
+    if log_format == "json":
+        sys.excepthook = _log_uncaught
+        threading.excepthook = lambda failed: _log_uncaught(
+            failed.exc_type, failed.exc_value, failed.exc_traceback
+        )
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+) -> None:
+    """Log what nobody caught, which Python would print as many lines of plain text."""
+    structlog.get_logger("indexer").critical(
+        "not caught", exc_info=(kind, error or kind(), traceback)
     )

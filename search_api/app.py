@@ -10,15 +10,13 @@ from indexer.flood import FloodWatch
 from indexer.matching import Matcher
 from indexer.retroscan import RetroScanner
 from indexer.settings import Settings
-from indexer.stages import listening
 from indexer.store import Store
 from search_api.auth import Scope, requires
 from search_api.body_limit import BodyLimit
 from search_api.dependencies import Service
 from search_api.errors import install_error_handlers
 from search_api.hits import HitWriter
-from search_api.metrics import Metrics
-from search_api.request_log import RequestLog
+from search_api.observing import Observation
 from search_api.routes import decisions, floods, health, images, metrics, retro_scans, search
 from search_api.sampling import Sampler
 from search_api.scans import ScanRunner
@@ -33,16 +31,20 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     follower = LogFollower(
         matcher, poll_interval=serve.poll_interval, stale_after=serve.stale_after
     )
-    measured = Metrics()
+    observation = Observation(serve)
     hits = HitWriter(
-        FloodWatch(store, settings), interval=serve.hits_interval, count=measured.count_verdict
+        FloodWatch(store, settings),
+        interval=serve.hits_interval,
+        count=observation.metrics.count_verdict,
     )
     scans = ScanRunner(RetroScanner(store, matcher, settings))
-    sampler = Sampler(measured, store, matcher, follower, count_interval=serve.count_interval)
+    sampler = Sampler(
+        observation.metrics, store, matcher, follower, count_interval=serve.count_interval
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with listening(measured.time_stage), follower, hits, scans, sampler:
+        with observation.running(), follower, hits, scans, sampler:
             app.state.service = Service(store, matcher, follower, hits, scans, settings)
             yield
 
@@ -52,9 +54,8 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
         description=DESCRIPTION,
         lifespan=lifespan,
     )
-    app.state.metrics = measured
     app.add_middleware(BodyLimit, max_bytes=serve.max_request_bytes)
-    app.add_middleware(RequestLog, metrics=measured)  # the outermost comes last
+    observation.install(app)  # the outermost comes last
     install_error_handlers(app)
     for module in (search, images, decisions, retro_scans, floods, health):
         app.include_router(module.router)

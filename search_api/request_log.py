@@ -17,7 +17,7 @@ HEADER = "X-Request-ID"
 UNMATCHED = "unmatched"  # stands for every path that is no route
 _GONE = 499  # what nginx calls a client that did not wait for the answer
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-_ROUTINE = {"/healthz", "/readyz", "/metrics", "/status/live"}  # asked all the time, by machines
+ROUTINE = {"/healthz", "/readyz", "/metrics", "/status/live"}  # asked all the time, by machines
 
 
 def route_of(scope: Scope) -> str:
@@ -67,7 +67,7 @@ class RequestLog:
         self._metrics.requests.labels(method, route, str(status)).observe(seconds)
         if facts.problem:
             self._metrics.problems.labels(facts.problem).inc()
-        routine = route in _ROUTINE and status < HTTPStatus.INTERNAL_SERVER_ERROR
+        routine = route in ROUTINE and status < HTTPStatus.INTERNAL_SERVER_ERROR
         (log.debug if routine else log.info)(
             "request",
             method=method,

@@ -36,6 +36,10 @@ class ServeSettings(BaseSettings):
     metrics_open: bool = Field(
         default=False, description="Whether /metrics answers without an API key."
     )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        description="Base URL of an OpenTelemetry collector that traces are sent to, by OTLP over HTTP.",  # noqa: E501
+    )
     max_request_bytes: int = Field(
         default=48 * 2**20, gt=0, description="Largest request body accepted, in bytes."
     )

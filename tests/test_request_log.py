@@ -1,5 +1,7 @@
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -130,3 +132,22 @@ def test_what_nobody_foresaw_is_a_problem_with_an_id(capfd: pytest.CaptureFixtur
     assert 'route="/broken/{number}",status="500"} 1.0' in shown
     assert "lookalike_http_requests_in_progress 0.0" in shown
     capfd.readouterr()
+
+
+def test_what_nobody_caught_is_one_json_object_a_line() -> None:
+    script = (
+        "from threading import Thread; from indexer.log import configure_logging;"
+        "configure_logging('INFO', 'json');"
+        "thread = Thread(target=lambda: 1 // 0); thread.start(); thread.join();"
+        "raise ValueError('the end')"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    first, second = (json.loads(line) for line in done.stderr.splitlines())
+    assert done.returncode == 1
+    assert (first["level"], second["level"]) == ("critical", "critical")
+    assert "ZeroDivisionError" in first["exception"]
+    assert "ValueError: the end" in second["exception"]
