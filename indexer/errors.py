@@ -20,6 +20,7 @@
     - SchemaMismatch        the database's schema is not this version's
     - SnapshotMismatch      a snapshot does not fit its manifest or its log
     - CardMismatch          a threshold card was calibrated for another embedding space
+    - AuditBroken           a row of the audit log is not the one that was written
   x NotFoundError           no such image, bank or model
     - IndexNotInitialised   the database holds no tables yet
   x UnavailableError        nothing is wrong with the request; try again later
@@ -187,6 +188,20 @@ class CardMismatch(MismatchError):
         self.card_id = card_id
         self.expected = expected
         self.got = got
+
+
+class AuditBroken(MismatchError):
+    """A row of the audit log is not the one that was written."""
+
+    code = "audit_broken"
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(
+            f"The audit log is broken at row {number}: {reason}. Compare with an export or a "
+            "backup from before; `lookalike audit list` shows what the rows say now."
+        )
+        self.number = number
+        self.reason = reason
 
 
 class NotFoundError(LookalikeError):

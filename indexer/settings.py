@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from indexer.errors import SettingsError
@@ -183,6 +183,11 @@ class Settings(BaseSettings):
         default=False, description="Whether an entry that is flagged is disabled at once."
     )
 
+    audit_key: SecretStr | None = Field(
+        default=None,
+        description="Secret that seals the audit log, so that nobody without it can forge a row; the same for all programs of an index.",  # noqa: E501
+    )
+
     @property
     def resolved_database_url(self) -> str:
         """The database to open: the one set, or SQLite inside the home folder."""
@@ -229,6 +234,14 @@ def load_settings(**overrides: Any) -> Settings:
         A value cannot be used, or a LOOKALIKE_ variable is not a setting.
     """
     return read_settings(Settings, except_prefix=SERVE_PREFIX, **overrides)
+
+
+def audit_key_set() -> bytes | None:
+    """Return the secret that seals the audit log, read from LOOKALIKE_AUDIT_KEY alone.
+
+    Whoever opens the store needs it, however it came by its address.
+    """
+    return os.environ.get("LOOKALIKE_AUDIT_KEY", "").encode("utf-8", "surrogateescape") or None
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)

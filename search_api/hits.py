@@ -6,6 +6,7 @@ from typing import Self
 
 import structlog
 
+from indexer.acting import Actor, acting_as
 from indexer.errors import UnavailableError
 from indexer.flood import FloodWatch
 from indexer.types import Verdict
@@ -49,7 +50,8 @@ class HitWriter:
 
     def _write(self) -> None:
         try:
-            self._watch.flush()
+            with acting_as(Actor("system", "flood-watch")):
+                self._watch.flush()
         except UnavailableError as error:
             log.warning("hits could not be written, trying again", reason=str(error))
         except Exception:  # counting must not end because one writing failed

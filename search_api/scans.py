@@ -5,6 +5,7 @@ from typing import Self
 
 import structlog
 
+from indexer.acting import Actor, acting_as
 from indexer.errors import LookalikeError, UnavailableError
 from indexer.retroscan import RetroScanner
 from indexer.types import RetroScan, ScanState
@@ -58,7 +59,8 @@ class ScanRunner:
 
     def _run(self, scan: RetroScan) -> None:
         try:
-            self._scanner.run(scan, stop=self._stopping)
+            with acting_as(Actor("system", "retro-scan")):
+                self._scanner.run(scan, stop=self._stopping)
         except LookalikeError as error:
             log.warning("a retro-scan was cut off", scan=scan.id, reason=str(error))
         except Exception:

@@ -1,11 +1,14 @@
 """The command tree; one file a noun, and one place where errors become exit codes."""
 
+import getpass
+import os
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 import indexer
+from indexer.acting import Actor, acting_as
 from indexer.cli import (
     bank,
     db,
@@ -55,10 +58,18 @@ def _print_version(value: bool) -> None:  # noqa: FBT001 -- typer calls it so
         raise typer.Exit
 
 
+def _name_of_user() -> str:
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container's user may have a number alone
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+
+
 @app.callback()
 def root(
+    context: typer.Context,
     *,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 -- its callback prints it
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
@@ -70,6 +81,7 @@ def root(
 
     Example: lookalike init && lookalike index add photos/ --bank known-unsafe
     """
+    context.with_resource(acting_as(Actor("user", _name_of_user())))
 
 
 app.command("init")(setup.init)

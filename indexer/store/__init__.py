@@ -11,6 +11,7 @@ from indexer.store.store import Store, open_store
 from indexer.store.values import (
     AddOutcome,
     Arrival,
+    AuditQuery,
     BankDetails,
     CloseOutcome,
     Counts,
@@ -30,6 +31,7 @@ __all__ = [
     "FOR_GOOD",
     "AddOutcome",
     "Arrival",
+    "AuditQuery",
     "BankDetails",
     "Catalog",
     "CloseOutcome",

@@ -45,8 +45,10 @@ class BankEdits(Edits):
         if known is None:
             row = {"name": name, "kind": kind.value, "created_at": self._now}
             self._insert(BankRow, [row | details.columns()])
-            self._log("bank", "added", [self.bank_id(name)])
-            return self.bank(name)
+            bank = self.bank(name)
+            self._log("bank", "added", [bank.id])
+            self._audit("bank.create", "bank", bank.id, name=name, kind=kind.value)
+            return bank
         if known.kind != kind:
             raise BankMismatch(
                 f"Bank {name} exists and is of kind {known.kind}, not {kind}. Choose another name, "
@@ -75,9 +77,15 @@ class BankEdits(Edits):
         columns = details.columns()
         if enabled is not None:
             columns["enabled"] = enabled
-        if any(getattr(before, key) != value for key, value in columns.items()):
+        changed = sorted(key for key, value in columns.items() if getattr(before, key) != value)
+        if changed:
             self._set(BankRow, [before.id], **columns)
             self._log("bank", "changed", [before.id])
+            said = {"name": name, "changed": changed}
+            if "enabled" in changed:
+                self._audit(f"bank.{'enable' if enabled else 'disable'}", "bank", before.id, **said)
+            else:
+                self._audit("bank.edit", "bank", before.id, **said)
         return self.bank(name)
 
     def remove_bank(self, name: str) -> int:
@@ -97,4 +105,5 @@ class BankEdits(Edits):
         self._connection.execute(update(EntryRow).where(*there).values(gone))
         self._set(BankRow, [bank_id], removed_at=self._now)
         self._log("bank", "removed", [bank_id])
+        self._audit("bank.remove", "bank", bank_id, name=name, entries=removed)
         return removed

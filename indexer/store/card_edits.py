@@ -39,4 +39,7 @@ class CardEdits(Edits):
             ThresholdCardRow,
             [columns | {"bank_id": bank_id, "created_at": self._now}],
         )
-        return self._cards_where(*of_same)[0]
+        card = self._cards_where(*of_same)[0]
+        said = {"signal": new.signal.value, "tier": new.tier.value, "bank": new.bank}
+        self._audit("threshold.set", "threshold_card", card.id, **said, value=card.value)
+        return card

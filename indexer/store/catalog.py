@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, bindparam, func, select
 
 from indexer.errors import NotFoundError
+from indexer.store.audit_queries import AuditQueries
 from indexer.store.card_queries import CardQueries
 from indexer.store.decision_queries import DecisionQueries
 from indexer.store.entry_conditions import ACTIVE
@@ -55,6 +56,7 @@ class Catalog(
     ListQueries,
     FingerprintQueries,
     ThumbnailQueries,
+    AuditQueries,
 ):
     """The catalog within one transaction; `Store.reader` gives it."""
 

@@ -39,9 +39,7 @@ class AnyText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         """Escape what cannot be stored."""
-        if value is None:
-            return None
-        return value.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+        return None if value is None else storable(value)
 
 
 class AnyJson(TypeDecorator[dict[str, Any]]):
@@ -69,6 +67,11 @@ class AnyJson(TypeDecorator[dict[str, Any]]):
     ) -> dict[str, Any]:
         """Give the empty object back."""
         return value or {}
+
+
+def storable(value: str) -> str:
+    """Return a text as `AnyText` stores it and reads it back."""
+    return value.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
 def plain_json(value: Any) -> Any:

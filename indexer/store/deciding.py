@@ -50,6 +50,16 @@ class Deciding(Edits):
         )
         decision_id = self._insert_one(DecisionRow, _columns(new) | {"created_at": self._now})
         [decision] = self._decisions_where(DecisionRow.id == decision_id)
+        self._audit(
+            "decision.add",
+            "decision",
+            decision_id,
+            outcome=decision.outcome.value,
+            query_sha256=decision.query_sha256,
+            entry=decision.entry_id,
+            image=decision.image_id,
+            supersedes=None if standing is None else standing.id,
+        )
         return decision
 
 

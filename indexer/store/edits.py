@@ -7,7 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, func, insert, literal, select, update
 
 from indexer.errors import NotFoundError
-from indexer.store.catalog import Catalog
+from indexer.store.auditing import Auditing, named
 from indexer.store.columns import UtcDateTime
 from indexer.store.entry_conditions import ACTIVE
 from indexer.store.models import BankRow, ChangeRow, EntryRow, ImageRow, SourceRow, SpaceRow
@@ -18,11 +18,11 @@ _Operation = Literal["added", "changed", "removed"]
 _Listed = type[ImageRow] | type[SourceRow] | type[EntryRow] | type[BankRow] | type[SpaceRow]
 
 
-class Edits(Catalog):
+class Edits(Auditing):
     """Edits within one transaction that holds the log's lock; `Writer` makes them."""
 
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: Connection, audit_key: bytes | None = None) -> None:
+        super().__init__(connection, audit_key)
         self._now = datetime.now(UTC)
         self._number = self.head()
 
@@ -88,7 +88,7 @@ class Edits(Catalog):
     def _add_entries(self, bank_id: int, image_ids: Iterable[int]) -> int:
         """Make images entries of a bank; return how many were not before."""
         self._require_bank(bank_id)
-        added = 0
+        added = list[int]()
         of_bank = (EntryRow.bank_id == bank_id, ACTIVE)
         for chunk in chunks(sorted(set(image_ids))):
             statement = select(EntryRow.image_id).where(EntryRow.image_id.in_(chunk), *of_bank)
@@ -101,8 +101,10 @@ class Edits(Catalog):
             self._insert(EntryRow, rows)
             entered = self._ids_where(EntryRow, EntryRow.image_id.in_(missing), *of_bank)
             self._log("entry", "added", entered)
-            added += len(missing)
-        return added
+            added += entered
+        if added:
+            self._audit("entry.add", "bank", bank_id, **named(added))
+        return len(added)
 
     def _remove_entries(self, ids: Sequence[int], by: RemovedBy) -> None:
         """Remove entries, all of them active."""

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement
 
+from indexer.chain import moment
+from indexer.store.auditing import named, only
 from indexer.store.edits import Edits
 from indexer.store.entry_conditions import ACTIVE
 from indexer.store.models import EntryRow, ImageRow
@@ -70,6 +72,14 @@ class EntryEdits(Edits):
         }
         entry_id = self._insert_one(EntryRow, row)
         self._log("entry", "added", [entry_id])
+        self._audit(
+            "entry.add",
+            "bank",
+            bank_id,
+            **named([entry_id]),
+            kind=fingerprint.kind.value,
+            fingerprint=fingerprint.value.hex(),
+        )
         return entry_id
 
     def disable_entries(
@@ -83,7 +93,11 @@ class EntryEdits(Edits):
         Ids that no active entry has are passed over. The moment and the reason replace those that
         an entry had.
         """
-        return self._change(ids, disabled_until=until, disabled_reason=reason.value)
+        disabled = self._change(ids, disabled_until=until, disabled_reason=reason.value)
+        if disabled:
+            said = {"until": moment(until), "reason": reason.value}
+            self._audit("entry.disable", "entry", only(disabled), **named(disabled), **said)
+        return len(disabled)
 
     def enable_entries(self, ids: Iterable[int]) -> int:
         """Let entries match again; return how many were disabled, even if that had expired.
@@ -91,7 +105,10 @@ class EntryEdits(Edits):
         Ids that no active entry has are passed over.
         """
         disabled = EntryRow.disabled_until.is_not(None)
-        return self._change(ids, disabled, disabled_until=None, disabled_reason=None)
+        enabled = self._change(ids, disabled, disabled_until=None, disabled_reason=None)
+        if enabled:
+            self._audit("entry.enable", "entry", only(enabled), **named(enabled))
+        return len(enabled)
 
     def remove_entries(self, ids: Iterable[int], by: RemovedBy = RemovedBy.USER) -> int:
         """Remove entries; return how many there were. Their images stay.
@@ -99,18 +116,23 @@ class EntryEdits(Edits):
         Ids that no active entry has are passed over. What a list gave us stays as a tombstone: by
         whom it was removed says whether the list may bring it back.
         """
-        removed = 0
+        removed = list[int]()
         for chunk in chunks(possible_ids(ids)):
             active = self._ids_where(EntryRow, EntryRow.id.in_(chunk), ACTIVE)
             self._remove_entries(active, by)
-            removed += len(active)
-        return removed
+            removed += active
+        if removed:
+            self._audit("entry.remove", "entry", only(removed), **named(removed), by=by.value)
+        return len(removed)
 
-    def _change(self, ids: Iterable[int], *conditions: ColumnElement[bool], **columns: Any) -> int:
-        changed = 0
+    def _change(
+        self, ids: Iterable[int], *conditions: ColumnElement[bool], **columns: Any
+    ) -> list[int]:
+        """Set columns of the active entries among these; return which ones they are."""
+        changed = list[int]()
         for chunk in chunks(possible_ids(ids)):
             found = self._ids_where(EntryRow, EntryRow.id.in_(chunk), ACTIVE, *conditions)
             self._set(EntryRow, found, **columns)
             self._log("entry", "changed", found)
-            changed += len(found)
+            changed += found
         return changed

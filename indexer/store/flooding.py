@@ -10,6 +10,12 @@ from indexer.store.edits import Edits
 from indexer.store.models import EntryHitsRow, FloodFlagRow
 from indexer.types import Flood, FloodState
 
+_RESOLVED = {
+    FloodState.OPEN: "reopen",
+    FloodState.QUARANTINED: "quarantine",
+    FloodState.DISMISSED: "dismiss",
+}
+
 
 class Flooding(Edits):
     """What counts hits and writes flood flags; `Writer` has the rest."""
@@ -46,7 +52,9 @@ class Flooding(Edits):
             "expected": expected,
             "state": FloodState.OPEN.value,
         }
-        return self.flood(self._insert_one(FloodFlagRow, row))
+        flood = self.flood(self._insert_one(FloodFlagRow, row))
+        self._audit("flood.flag", "flood", flood.id, entry=entry_id, hits=hits)
+        return flood
 
     def resolve_flood(self, flood_id: int, state: FloodState) -> Flood:
         """Say what became of a flag; saying it again changes nothing.
@@ -63,4 +71,5 @@ class Flooding(Edits):
                 .where(FloodFlagRow.id == flood.id)
                 .values(state=state.value, resolved_at=self._now)
             )
+            self._audit(f"flood.{_RESOLVED[state]}", "flood", flood.id, entry=flood.entry_id)
         return self.flood(flood_id)

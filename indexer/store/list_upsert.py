@@ -51,6 +51,9 @@ class ListUpsert(Edits):
             self._update_listed(plan.revived, removed_at=None, removed_by=None)
             self._log("entry", "added", plan.revived)
             self._remove_entries(plan.removed, RemovedBy.SOURCE)
+        done = [counted for plan in plans if (counted := _counted(plan))]
+        if done:
+            self._audit("list.import", "bank", bank_id, sources=done)
         return plans
 
     def _add_listed(self, bank_id: int, plan: ListPlan) -> None:
@@ -78,3 +81,13 @@ class ListUpsert(Edits):
         if rows:
             statement = update(EntryRow).where(EntryRow.id == bindparam("entry_id"))
             self._connection.execute(statement, rows)
+
+
+def _counted(plan: ListPlan) -> dict[str, Any] | None:
+    """Say how many entries of a source were written; None when there were none."""
+    counts = {
+        name: len(getattr(plan, name))
+        for name in ("added", "updated", "revived", "removed")
+        if getattr(plan, name)
+    }
+    return {"source": plan.source, **counts} if counts else None

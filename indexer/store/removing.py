@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import delete, exists, or_, select, update
 
+from indexer.store.auditing import named, only
 from indexer.store.edits import Edits
 from indexer.store.entry_conditions import ACTIVE
 from indexer.store.models import (
@@ -30,7 +31,14 @@ class Removing(Edits):
 
         Ids that no active image has are passed over.
         """
-        removed = 0
+        removed = self._remove_images(ids)
+        if removed:
+            self._audit("image.remove", "image", only(removed), **named(removed))
+        return len(removed)
+
+    def _remove_images(self, ids: Iterable[int]) -> list[int]:
+        """Remove images; return those that were active."""
+        removed = list[int]()
         for chunk in chunks(possible_ids(ids)):
             active = self._ids_where(
                 ImageRow, ImageRow.id.in_(chunk), ImageRow.removed_at.is_(None)
@@ -45,7 +53,7 @@ class Removing(Edits):
             self._remove_entries(entries, RemovedBy.USER)
             # Pixels, unlike fingerprints, are not kept of what is out of sight.
             self._connection.execute(delete(ThumbnailRow).where(ThumbnailRow.image_id.in_(active)))
-            removed += len(active)
+            removed += active
         return removed
 
     def purge_images(self, ids: Iterable[int]) -> int:
@@ -60,21 +68,23 @@ class Removing(Edits):
         `Store.scrub` afterwards clears the database's own files of it. Snapshots of views keep the
         vectors until they are written anew.
         """
-        erased = 0
+        erased = list[int]()
         for chunk in chunks(possible_ids(ids)):
             doomed = self._ids_where(ImageRow, ImageRow.id.in_(chunk), ImageRow.purged_at.is_(None))
             hidden = self._ids_where(
                 ImageRow, ImageRow.id.in_(doomed), ImageRow.removed_at.is_not(None)
             )
-            self.remove_images(doomed)
+            self._remove_images(doomed)
             self._log("image", "removed", hidden)  # so that views, too, erase what they only hid
             self._forget_sources(doomed)
             self._forget_queries(doomed)
             for table in (EmbeddingRow, ClassificationRow, PartRow, ThumbnailRow):
                 self._connection.execute(delete(table).where(table.image_id.in_(doomed)))
             self._set(ImageRow, doomed, **ERASED, purged_at=self._now)
-            erased += len(doomed)
-        return erased
+            erased += doomed
+        if erased:
+            self._audit("image.purge", "image", only(erased), **named(erased))
+        return len(erased)
 
     def close_sources(self, ids: Iterable[int], *, remove_orphans: bool = False) -> CloseOutcome:
         """Close sources that are gone.

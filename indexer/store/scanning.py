@@ -52,7 +52,10 @@ class Scanning(Edits):
             "found": 0,
             "created_at": self._now,
         }
-        return self.retro_scan(self._insert_one(RetroScanRow, row))
+        scan = self.retro_scan(self._insert_one(RetroScanRow, row))
+        changes = {"first_change": first_change, "last_change": last_change}
+        self._audit("retro_scan.start", "retro_scan", scan.id, bank=bank_id, **changes)
+        return scan
 
     def advance_retro_scan(
         self, scan: RetroScan, cursor: int, scanned: int, matches: Sequence[NewRetroMatch]

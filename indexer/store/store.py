@@ -7,6 +7,7 @@ from typing import Self
 
 from sqlalchemy import Engine, select
 
+from indexer.settings import audit_key_set
 from indexer.store.address import location, parse_address
 from indexer.store.catalog import Catalog
 from indexer.store.engine import make_engine, reading, writing
@@ -20,9 +21,10 @@ from indexer.store.writer import Writer
 class Store:
     """A metadata database whose schema has been checked; safe to use from several threads."""
 
-    def __init__(self, engine: Engine, log_id: str) -> None:
+    def __init__(self, engine: Engine, log_id: str, audit_key: bytes | None = None) -> None:
         self._engine = engine
         self._log_id = log_id
+        self._audit_key = audit_key
 
     @property
     def log_id(self) -> str:
@@ -58,7 +60,7 @@ class Store:
             The database cannot be reached, the connection is lost, or others kept it locked.
         """
         with writing(self._engine) as connection:
-            yield Writer(connection)
+            yield Writer(connection, self._audit_key)
 
     def size(self) -> int:
         """Return how many bytes the database takes on its disk, SQLite's WAL included.
@@ -119,13 +121,15 @@ class Store:
         self.close()
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, audit_key: bytes | None = None) -> Store:
     """Open a metadata database.
 
     Parameters
     ----------
     url : str
         SQLAlchemy URL: `sqlite:////folder/lookalike.db` or `postgresql://user:password@host/name`.
+    audit_key : bytes, optional
+        Seals the audit log; LOOKALIKE_AUDIT_KEY by default.
 
     Raises
     ------
@@ -146,4 +150,4 @@ def open_store(url: str) -> Store:
     except BaseException:
         engine.dispose()
         raise
-    return Store(engine, log_id)
+    return Store(engine, log_id, audit_key or audit_key_set())

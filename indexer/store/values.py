@@ -38,6 +38,23 @@ class BankDetails:
         return {name: str(value) or None for name, value in said.items() if value is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which rows of the audit log to read; what is None narrows nothing."""
+
+    action: str | None = None
+    """Beginning of the action: `bank.` for all changes of banks."""
+    actor: str | None = None
+    """Name of who did it."""
+    since: datetime | None = None
+    """Only what happened from then on."""
+    subject: str | None = None
+    """What it was done to: `bank`, or `bank:7`."""
+    newest_first: bool = False
+    cursor: int = 0
+    """Number of the last row of the page before; 0 for the first page."""
+
+
 class RemovedBy(StrEnum):
     """Who removed an entry; a list may only bring back what it removed itself."""
 

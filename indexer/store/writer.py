@@ -70,6 +70,7 @@ class Writer(
                 "created_at": self._now,
             }
             self._insert(SpaceRow, [row])
+            self._audit("space.register", "space", fingerprint, architecture=architecture)
         elif active.fingerprint != fingerprint:
             raise ModelMismatch(expected=active.fingerprint, got=fingerprint)
         elif active.model != model:

@@ -8,6 +8,12 @@ from indexer.types.arrays import (
     Rgb,
     Vectors,
 )
+from indexer.types.audit import (
+    AuditEvent,
+    AuditHead,
+    AuditRecord,
+    SealMethod,
+)
 from indexer.types.banks import (
     Bank,
     BankKind,
@@ -86,6 +92,9 @@ from indexer.types.verdicts import (
 __all__ = [
     "COMMON_BOUNDS",
     "EXTERNAL_ID_BYTES",
+    "AuditEvent",
+    "AuditHead",
+    "AuditRecord",
     "Bank",
     "BankKind",
     "Bounds",
@@ -128,6 +137,7 @@ __all__ = [
     "RetroScan",
     "Rgb",
     "ScanState",
+    "SealMethod",
     "Severity",
     "Signal",
     "SourceDetails",

@@ -4,6 +4,7 @@ Everything but the change log can be read from the log's point of view: a row th
 running server must notice is written in the same transaction as its row of `changes`.
 """
 
+from indexer.store.models.audit import AuditRow
 from indexer.store.models.banks import BankRow, EntryHitsRow, EntryRow, FloodFlagRow
 from indexer.store.models.base import Base
 from indexer.store.models.gallery import (
@@ -24,12 +25,13 @@ from indexer.store.models.verdicts import (
     ThresholdCardRow,
 )
 
-REVISION = "202611250001"
+REVISION = "202611280001"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
     "OF_BANKS",
     "REVISION",
+    "AuditRow",
     "BankRow",
     "Base",
     "CatalogInfo",

@@ -1,0 +1,60 @@
+"""What the audit log is made of."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from indexer.acting import Actor
+
+
+class SealMethod(StrEnum):
+    """How a row's hash was made."""
+
+    SHA256 = "sha256"
+    HMAC = "hmac-sha256"  # with the key of LOOKALIKE_AUDIT_KEY
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """Something that happened, not written down yet."""
+
+    at: datetime
+    actor: Actor
+    request_id: str | None
+    action: str  # dotted: "bank.create"
+    subject: str
+    subject_id: str | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditHead:
+    """The end of the audit log: kept elsewhere, it shows later that no row was cut off."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    log_id: str
+    """Which log it is of."""
+    number: int
+    """Of the last row; 0 while there is none."""
+    hash: str
+    """Of the last row, hexadecimal; what the first row is chained to while there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """A row of the audit log, exactly as it was hashed."""
+
+    number: int  # 1, 2, 3 in the order of the commits, without gaps
+    version: int  # of the encoding that is hashed
+    at: datetime
+    actor: Actor
+    request_id: str | None
+    action: str
+    subject: str
+    subject_id: str | None
+    detail: str  # a JSON object as text, canonical
+    method: str  # a SealMethod, unless someone tampered with it
+    previous: str  # hash of the row before, hexadecimal
+    hash: str

@@ -1,0 +1,205 @@
+"""What is changed is written down in the same transaction, and nobody can take it back."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
+
+from indexer.acting import Actor, acting_as
+from indexer.chain import ChainCheck
+from indexer.errors import AuditBroken, SettingsError
+from indexer.store import BankDetails, Store, Writer, open_store
+from indexer.store.address import parse_address
+from indexer.store.engine import make_engine
+from indexer.store.values import AuditQuery
+from indexer.types import (
+    AuditEvent,
+    AuditRecord,
+    BankKind,
+    ListedFingerprint,
+    NewDecision,
+    Outcome,
+    Tier,
+)
+from support.catalog import add, bare_pdq, bind, item, new_image
+
+ANALYST = Actor("user", "ana", "192.0.2.1")
+
+
+def rows(store: Store) -> list[AuditRecord]:
+    with store.reader() as catalog:
+        return list(catalog.audit_rows())
+
+
+def check(store: Store, key: bytes | None = None) -> ChainCheck:
+    following = ChainCheck(store.log_id, key)
+    for row in rows(store):
+        following.take(row)
+    following.finish()
+    return following
+
+
+def assert_refused(url: str, statement: str) -> None:
+    engine = make_engine(parse_address(url))
+    with pytest.raises(DatabaseError, match="append-only"), engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def listed(number: int) -> ListedFingerprint:
+    return ListedFingerprint(source=None, external_id=str(number), fingerprint=bare_pdq(number))
+
+
+def decide(entry: int) -> NewDecision:
+    return NewDecision(new_image(9).sha256, Outcome.REJECTED, entry_id=entry, note="a private note")
+
+
+# Each method that writes banks, entries, images out of sight or verdicts, and the action it leaves.
+CHANGES: dict[str, tuple[str, Callable[[Writer], Any]]] = {
+    "create_bank": ("bank.create", lambda w: w.create_bank("new", BankKind.ALLOW)),
+    "edit_bank": (
+        "bank.edit",
+        lambda w: w.edit_bank("known", details=BankDetails(notes="a private note")),
+    ),
+    "disable_bank": ("bank.disable", lambda w: w.edit_bank("known", enabled=False)),
+    "remove_bank": ("bank.remove", lambda w: w.remove_bank("known")),
+    "add_entries": ("entry.add", lambda w: w.add_entries(1, [3])),
+    "add_images": ("entry.add", lambda w: w.add_images([item(7, bank_id=1)], 1)),
+    "add_sources": ("entry.add", lambda w: w.add_sources([(3, item(3, bank_id=1)[1])])),
+    "add_fingerprint": ("entry.add", lambda w: w.add_fingerprint(1, bare_pdq(5))),
+    "disable_entries": ("entry.disable", lambda w: w.disable_entries([1, 2])),
+    "remove_entries": ("entry.remove", lambda w: w.remove_entries([1, 2])),
+    "upsert_list": ("list.import", lambda w: w.upsert_list(1, [listed(n) for n in range(9)], "l")),
+    "remove_images": ("image.remove", lambda w: w.remove_images([1, 2])),
+    "purge_images": ("image.purge", lambda w: w.purge_images([1, 2])),
+    "close_sources": ("image.remove", lambda w: w.close_sources([1], remove_orphans=True)),
+    "decide": ("decision.add", lambda w: w.decide(decide(1))),
+    "begin_retro_scan": ("retro_scan.start", lambda w: w.begin_retro_scan(1, 1, 1, 2)),
+    "flag_flood": ("flood.flag", lambda w: w.flag_flood(1, datetime.now(UTC), 9, 0.5)),
+}
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    """Fill the store with three images, two of them entries of bank `known`."""
+    space = bind(store)
+    with store.writer() as writer:
+        bank = writer.create_bank("known", BankKind.BLOCK)
+    add(store, space, 1, 2, bank_id=bank.id)
+    add(store, space, 3)
+    return store
+
+
+@pytest.mark.parametrize(("action", "change"), CHANGES.values(), ids=CHANGES)
+def test_a_change_leaves_one_row_with_who_made_it(
+    filled: Store, action: str, change: Callable[[Writer], Any]
+) -> None:
+    before = rows(filled)
+
+    with acting_as(ANALYST, "request-1"), filled.writer() as writer:
+        change(writer)
+
+    [row] = rows(filled)[len(before) :]
+    assert (row.action, row.actor, row.request_id) == (action, ANALYST, "request-1")
+    assert "private" not in row.detail
+    check(filled)
+
+
+def test_a_change_of_nothing_leaves_no_row(filled: Store) -> None:
+    before = rows(filled)
+
+    with filled.writer() as writer:
+        writer.create_bank("known", BankKind.BLOCK)
+        writer.edit_bank("known", enabled=True)
+        writer.add_entries(1, [1])
+        writer.enable_entries([1, 2])
+        writer.remove_entries([99])
+        writer.remove_images([99])
+
+    assert rows(filled) == before
+
+
+def test_what_is_rolled_back_was_never_written_down(filled: Store) -> None:
+    before = rows(filled)
+
+    def fail() -> None:
+        with filled.writer() as writer:
+            writer.create_bank("another", BankKind.BLOCK)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+    assert rows(filled) == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET actor_name = 'somebody else' WHERE number = 1",
+        "DELETE FROM audit WHERE number = 1",
+        "DELETE FROM audit",
+    ],
+)
+def test_the_database_itself_refuses_to_change_a_row(
+    filled: Store, database_url: str, statement: str
+) -> None:
+    before = rows(filled)
+
+    assert_refused(database_url, statement)
+
+    assert rows(filled) == before
+
+
+def test_sqlite_refuses_to_replace_a_row_and_to_leave_a_gap(filled: Store) -> None:
+    if not filled.location.startswith("sqlite"):
+        pytest.skip("Postgres asks its trigger of UPDATE whatever the way")
+    rest = "version, at, actor_kind, actor_name, action, subject, detail, method, previous, hash"
+    for number in (1, 99):
+        copy = f"SELECT {number}, {rest} FROM audit WHERE number = 1"  # noqa: S608 -- no input
+        assert_refused(filled.location, f"INSERT OR REPLACE INTO audit (number, {rest}) {copy}")
+
+
+def test_postgres_refuses_to_empty_the_table(filled: Store, database_url: str) -> None:
+    if filled.location.startswith("sqlite"):
+        pytest.skip("SQLite has no TRUNCATE")
+    assert_refused(database_url, "TRUNCATE audit")
+
+
+def test_text_of_any_origin_is_hashed_as_it_reads_back(filled: Store) -> None:
+    actor = Actor("key", "odd\0\udcff\x7f é", "\udcff")
+    detail = {"odd": ["\0\udcff\u2028", float("nan"), 1e300, {"b": 1, "a": Tier.NONE}]}
+    event = AuditEvent(datetime.now(UTC), actor, "\0", "search", "query", "\udcff\0", detail)
+
+    with filled.writer() as writer:
+        writer.append_audit([event, event])
+
+    check(filled)
+
+
+def test_a_key_seals_the_rows_from_then_on(filled: Store, database_url: str) -> None:
+    with open_store(database_url, b"secret") as sealed, sealed.writer() as writer:
+        writer.create_bank("sealed", BankKind.BLOCK)
+
+    assert check(filled, b"secret").keyed == 1
+    assert check(filled).unchecked == 1
+    with pytest.raises(AuditBroken, match="LOOKALIKE_AUDIT_KEY"):
+        check(filled, b"another")
+    with filled.writer() as writer, pytest.raises(SettingsError, match="LOOKALIKE_AUDIT_KEY"):
+        writer.create_bank("unsealed", BankKind.BLOCK)
+
+
+def test_pages_of_the_log_go_both_ways(filled: Store) -> None:
+    numbers = [row.number for row in rows(filled)]
+    with filled.reader() as catalog:
+        assert [row.number for row in catalog.audit(AuditQuery())] == numbers
+        newest = catalog.audit(AuditQuery(newest_first=True), limit=1)
+        [before] = catalog.audit(AuditQuery(newest_first=True, cursor=numbers[-1]), limit=1)
+        assert [newest[0].number, before.number] == numbers[:-3:-1]
+        of_banks = catalog.audit(AuditQuery(action="bank.", subject="bank:1", actor="lookalike"))
+        assert [row.action for row in of_banks] == ["bank.create"]
+        later = datetime.now(UTC) + timedelta(days=1)
+        assert catalog.audit(AuditQuery(since=later)) == []
