@@ -13,6 +13,9 @@
     - InvalidModel          a model reference or directory that cannot be used
     - UnexportableModel     a model that ONNX Runtime cannot run as torch does
     - UnusableOutput        the model gave no finite probabilities or embedding for an image
+    - FetchDisabled         pictures are not fetched by URL here
+    - FetchRefused          a URL, or an address behind it, that we do not send requests to
+    - FetchFailed           another server did not give what was asked of it
   x MismatchError           two artefacts that must agree do not
     - DimensionMismatch     a vector is not as long as the index expects
     - ModelMismatch         the index was built with another model
@@ -118,6 +121,24 @@ class UnusableOutput(InputError):
             "happens for every image the weights are damaged: fetch the model again."
         )
         self.rows = rows
+
+
+class FetchDisabled(InputError):
+    """Pictures are not fetched by URL here."""
+
+    code = "fetch_disabled"
+
+
+class FetchRefused(InputError):
+    """A URL, or an address behind it, that we do not send requests to."""
+
+    code = "fetch_refused"
+
+
+class FetchFailed(InputError):
+    """Another server did not give what was asked of it."""
+
+    code = "fetch_failed"
 
 
 class MismatchError(LookalikeError):

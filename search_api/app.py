@@ -15,6 +15,7 @@ from search_api.auth import Scope, requires
 from search_api.body_limit import BodyLimit
 from search_api.dependencies import Service
 from search_api.errors import install_error_handlers
+from search_api.fetching import Fetcher
 from search_api.hits import HitWriter
 from search_api.observing import Observation
 from search_api.routes import decisions, floods, health, images, metrics, retro_scans, search
@@ -41,11 +42,12 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     sampler = Sampler(
         observation.metrics, store, matcher, follower, count_interval=serve.count_interval
     )
+    fetcher = Fetcher(serve, max_bytes=settings.max_image_bytes)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with observation.running(), follower, hits, scans, sampler:
-            app.state.service = Service(store, matcher, follower, hits, scans, settings)
+            app.state.service = Service(store, matcher, follower, hits, scans, settings, fetcher)
             yield
 
     app = FastAPI(

@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 
 from indexer.errors import (
     EmptyImage,
+    FetchFailed,
+    FetchRefused,
     ImageTooLarge,
     InputError,
     InvalidModel,
@@ -30,6 +32,8 @@ PROBLEM = "application/problem+json"
 STATUS: dict[type[LookalikeError], HTTPStatus] = {
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     EmptyImage: HTTPStatus.BAD_REQUEST,
+    FetchRefused: HTTPStatus.BAD_REQUEST,
+    FetchFailed: HTTPStatus.FAILED_DEPENDENCY,
     ImageTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnreadableImage: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidModel: HTTPStatus.INTERNAL_SERVER_ERROR,

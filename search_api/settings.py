@@ -43,6 +43,17 @@ class ServeSettings(BaseSettings):
     max_request_bytes: int = Field(
         default=48 * 2**20, gt=0, description="Largest request body accepted, in bytes."
     )
+    fetch_hosts: str | None = Field(
+        default=None,
+        description="Hosts that pictures may be fetched from by URL, with commas, such as images.example.org,*.example.org; none when unset.",  # noqa: E501
+    )
+    fetch_private_hosts: str | None = Field(
+        default=None,
+        description="Hosts among them that may have private addresses, with commas; none when unset.",  # noqa: E501
+    )
+    fetch_timeout: float = Field(
+        default=10.0, gt=0, description="Seconds until a fetch that is not done is given up."
+    )
 
 
 def load_serve_settings(**overrides: Any) -> ServeSettings:
