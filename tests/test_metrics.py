@@ -62,7 +62,7 @@ def send(client: httpx.Client, data: bytes) -> httpx.Response:
 
 def test_a_search_is_timed_with_its_stages(client: httpx.Client) -> None:
     request = {"method": "POST", "route": "/v1/search", "status": "200"}
-    stages = ("decode", "prepare", "hash", "forward", "search", "catalog", "judge")
+    stages = ("decode", "cut", "prepare", "hash", "forward", "search", "catalog", "judge")
     timed = "lookalike_stage_duration_seconds_count"
     before = {stage: measured(client, timed, stage=stage) for stage in stages}
     answered = measured(client, "lookalike_http_request_duration_seconds_count", **request)

@@ -19,7 +19,7 @@ from search_api.settings import ServeSettings
 from search_api.tracing import Tracing
 from support.commands import PHOTOS, Index
 
-STAGES = {"decode", "prepare", "hash", "forward", "search", "catalog", "judge"}
+STAGES = {"decode", "hash", "cut", "prepare", "forward", "search", "catalog", "judge"}
 
 
 class Collector(ThreadingHTTPServer):

@@ -14,6 +14,7 @@ from PIL import Image
 from indexer.insets import insets
 from indexer.layout import PLAIN, Box, overlap, panels
 from indexer.settings import QueryViews
+from indexer.stages import timed
 from indexer.types import Part, PartKind, Rgb
 
 _DETAIL: Final = 1024  # pixels of the shorter side in which a border is looked for
@@ -25,6 +26,7 @@ _MAIN: Final = 0.1  # share of a page from which a panel may be the picture that
 _SHARE: Final = 0.6  # side of a further cut, over the picture's
 
 
+@timed("cut")
 def crops(
     rgb: Rgb, views: QueryViews, full_size: tuple[int, int] | None = None
 ) -> list[tuple[Part, Rgb]]:
