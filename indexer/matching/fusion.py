@@ -54,7 +54,7 @@ def query_bias(embeddings: Embeddings, background: Embeddings | None) -> Terms:
     """
     if background is None or not len(background):
         return np.zeros(len(embeddings), np.float32)
-    cosines = embeddings @ background.T
+    cosines = (background @ embeddings.T).T  # in this order BLAS takes less than half the time
     nearest = min(NEIGHBOURS, len(background))
     bias: Terms = np.partition(cosines, -nearest, axis=1)[:, -nearest:].mean(axis=1)
     return bias
