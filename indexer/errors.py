@@ -16,6 +16,11 @@
     - FetchDisabled         pictures are not fetched by URL here
     - FetchRefused          a URL, or an address behind it, that we do not send requests to
     - FetchFailed           another server did not give what was asked of it
+  x AccessError             the caller may not do that
+    - Unauthenticated       no key was given, or one that does not work
+    - Forbidden             the key has not the scope that this takes
+    - RateLimited           the key made more requests than it may
+    - LockedOut             too many wrong keys came from there
   x MismatchError           two artefacts that must agree do not
     - DimensionMismatch     a vector is not as long as the index expects
     - ModelMismatch         the index was built with another model
@@ -33,6 +38,8 @@
     - ExportNotWritten      an exported model could not be written to disk
     - ListNotWritten        a list of fingerprints could not be written to disk
 """
+
+import math
 
 
 class LookalikeError(Exception):
@@ -139,6 +146,51 @@ class FetchFailed(InputError):
     """Another server did not give what was asked of it."""
 
     code = "fetch_failed"
+
+
+class AccessError(LookalikeError):
+    """The caller may not do that."""
+
+    code = "access_denied"
+    exit_code = 2
+
+
+class Unauthenticated(AccessError):
+    """No key was given, or one that does not work."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(AccessError):
+    """The key has not the scope that this takes."""
+
+    code = "forbidden"
+
+
+class RateLimited(AccessError):
+    """The key made more requests than it may."""
+
+    code = "rate_limited"
+
+    def __init__(self, *, name: str, rate: float, wait: float) -> None:
+        super().__init__(
+            f"Key {name!r} may make {rate:g} requests a second on average. Try again in "
+            f"{max(1, math.ceil(wait))} s, or let an admin make a key with a higher rate."
+        )
+        self.retry_after = max(1, math.ceil(wait))  # seconds
+
+
+class LockedOut(AccessError):
+    """Too many wrong keys came from there."""
+
+    code = "locked_out"
+
+    def __init__(self, *, address: str, wait: float) -> None:
+        super().__init__(
+            f"Too many wrong keys came from {address}. Keys that were not used from there lately "
+            f"are looked at again in {max(1, math.ceil(wait))} s."
+        )
+        self.retry_after = max(1, math.ceil(wait))  # seconds
 
 
 class MismatchError(LookalikeError):

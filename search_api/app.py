@@ -11,14 +11,27 @@ from indexer.matching import Matcher
 from indexer.retroscan import RetroScanner
 from indexer.settings import Settings
 from indexer.store import Store
-from search_api.auth import Scope, requires
+from search_api.access import AccessControl, make_access
+from search_api.auth import REFUSALS, Scope, requires
 from search_api.body_limit import BodyLimit
 from search_api.dependencies import Service
 from search_api.errors import install_error_handlers
 from search_api.fetching import Fetcher
+from search_api.headers import SecurityHeaders
 from search_api.hits import HitWriter
 from search_api.observing import Observation
-from search_api.routes import decisions, floods, health, images, metrics, retro_scans, search
+from search_api.routes import (
+    console,
+    decisions,
+    documentation,
+    floods,
+    health,
+    images,
+    keys,
+    metrics,
+    retro_scans,
+    search,
+)
 from search_api.sampling import Sampler
 from search_api.scans import ScanRunner
 from search_api.settings import ServeSettings
@@ -43,11 +56,14 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
         observation.metrics, store, matcher, follower, count_interval=serve.count_interval
     )
     fetcher = Fetcher(serve, max_bytes=settings.max_image_bytes)
+    access = make_access(store, serve)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with observation.running(), follower, hits, scans, sampler:
-            app.state.service = Service(store, matcher, follower, hits, scans, settings, fetcher)
+        with observation.running(), follower, hits, scans, sampler, access.keeper:
+            app.state.service = Service(
+                store, matcher, follower, hits, scans, settings, fetcher, access
+            )
             yield
 
     app = FastAPI(
@@ -55,12 +71,20 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
         version=indexer.__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,  # `documentation` has them without another host
+        redoc_url=None,
+        openapi_url=None,
     )
     app.add_middleware(BodyLimit, max_bytes=serve.max_request_bytes)
-    observation.install(app)  # the outermost comes last
+    app.add_middleware(AccessControl, gate=access.gate, proxies=serve.proxy_networks)
+    observation.install(app)
+    app.add_middleware(SecurityHeaders)  # the outermost comes last
     install_error_handlers(app)
-    for module in (search, images, decisions, retro_scans, floods, health):
+    for module in (search, images, decisions, retro_scans, floods, keys):
+        app.include_router(module.router, responses=REFUSALS)
+    for module in (health, documentation, console):
         app.include_router(module.router)
+    app.mount("/static", console.STATIC)
     guarded = [] if serve.metrics_open else [requires(Scope.ANALYST)]
     app.include_router(metrics.router, dependencies=guarded)
     return app

@@ -1,24 +1,108 @@
-"""Which scope of an API key each route asks for."""
+"""Which scope of an API key each route asks for, and whether the caller has it."""
 
-from enum import StrEnum
-from typing import Any
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
+
+from indexer.errors import Forbidden, Unauthenticated
+from indexer.types import ApiKey, Scope, Session, allows
+from search_api.errors import problems
+
+__all__ = ["REFUSALS", "Principal", "PrincipalDependency", "Requirement", "Scope", "requires"]
+
+SESSION_COOKIE = "lookalike_session"
+BEARER = HTTPBearer(
+    auto_error=False, scheme_name="bearer", description="A key: `lk_<public id>_<secret>`."
+)
+HEADER = APIKeyHeader(
+    name="X-API-Key", auto_error=False, scheme_name="header", description="The same key."
+)
+COOKIE = APIKeyCookie(
+    name=SESSION_COOKIE,
+    auto_error=False,
+    scheme_name="session",
+    description="The console's session; a request that changes something sends X-CSRF-Token, too.",
+)
+REFUSALS = problems(
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+"""How any route but the public ones may answer."""
 
 
-class Scope(StrEnum):
-    """What a key may do; `admin` includes all others."""
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who makes a request."""
 
-    CHECK = "check"  # ask about pictures
-    ANALYST = "analyst"  # read what is stored, decide, scan
-    BANK_WRITE = "bank:write"  # change banks and images
-    ADMIN = "admin"  # keys, audit, webhooks
+    name: str
+    scopes: tuple[Scope, ...]
+    key: ApiKey | None = None
+    """The key that was given, or that the session was opened with; None for anybody at all."""
+    session: Session | None = None
+    csrf: str | None = field(default=None, repr=False)
+    """What forms of the session must send."""
 
 
-def requires(scope: Scope) -> Any:
-    """Return the dependency that lets only callers with a scope through."""
+ANYBODY = Principal("anybody", tuple(Scope))
+"""Who makes a request that needs no key."""
 
-    def check() -> Scope:
-        return scope
 
-    return Depends(check)
+async def principal_of(request: Request) -> Principal:
+    """Return who makes a request.
+
+    Raises
+    ------
+    Unauthenticated
+        Nobody that we know.
+    """
+    principal: Principal | None = getattr(request.state, "principal", None)
+    if principal is None:
+        raise Unauthenticated(
+            "This needs a key. Send it as `Authorization: Bearer lk_...`; "
+            "`lookalike key create` makes one."
+        )
+    return principal
+
+
+PrincipalDependency = Annotated[Principal, Depends(principal_of)]
+
+
+class Requirement:
+    """Lets only callers through who have one of some scopes."""
+
+    def __init__(self, scopes: tuple[Scope, ...]) -> None:
+        self.scopes = scopes
+
+    async def __call__(
+        self,
+        request: Request,
+        _bearer: Annotated[Any, Security(BEARER)] = None,
+        _header: Annotated[Any, Security(HEADER)] = None,
+        _cookie: Annotated[Any, Security(COOKIE)] = None,
+    ) -> None:
+        """Check who it is.
+
+        Raises
+        ------
+        Unauthenticated
+            Nobody that we know.
+        Forbidden
+            The key has none of the scopes.
+        """
+        principal = await principal_of(request)
+        if not any(allows(principal.scopes, scope) for scope in self.scopes):
+            wanted = " or ".join(self.scopes)
+            raise Forbidden(
+                f"Key {principal.name!r} has not the scope {wanted}, which this takes; it has "
+                f"{', '.join(principal.scopes)}. Use another key, or let an admin make one."
+            )
+
+
+def requires(*scopes: Scope) -> Any:
+    """Return the dependency that lets only callers through who have one of the scopes."""
+    return Depends(Requirement(scopes))

@@ -22,8 +22,8 @@ def serve(
 ) -> None:
     """Answer over HTTP; what other processes add is found within a second.
 
-    The address is printed once the server is ready. There is no access control yet: keep it on
-    loopback or behind something that has.
+    The address is printed once the server is ready. On loopback this machine needs no key; on any
+    other address everybody does: `lookalike key create` makes one.
 
     Example: lookalike serve --port 8000
     """

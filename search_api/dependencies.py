@@ -11,6 +11,7 @@ from fastapi import Depends, Query, Request
 from indexer.matching import Matcher
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
+from search_api.access import Access
 from search_api.fetching import Fetcher
 from search_api.hits import HitWriter
 from search_api.scans import ScanRunner
@@ -31,6 +32,7 @@ class Service:
     scans: ScanRunner
     settings: Settings
     fetcher: Fetcher
+    access: Access
     # decoding and the forward pass are bound by the processor: more threads only add waiting
     limiter: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(os.cpu_count() or 1)

@@ -12,15 +12,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from indexer.errors import (
+    AccessError,
     EmptyImage,
     FetchFailed,
     FetchRefused,
+    Forbidden,
     ImageTooLarge,
     InputError,
     InvalidModel,
+    LockedOut,
     LookalikeError,
     MismatchError,
     NotFoundError,
+    RateLimited,
+    Unauthenticated,
     UnavailableError,
     UnreadableImage,
 )
@@ -37,6 +42,11 @@ STATUS: dict[type[LookalikeError], HTTPStatus] = {
     ImageTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnreadableImage: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidModel: HTTPStatus.INTERNAL_SERVER_ERROR,
+    AccessError: HTTPStatus.FORBIDDEN,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
+    LockedOut: HTTPStatus.TOO_MANY_REQUESTS,
     MismatchError: HTTPStatus.CONFLICT,
     NotFoundError: HTTPStatus.NOT_FOUND,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -85,6 +95,16 @@ def problem(
     return JSONResponse(body.model_dump(), status, headers, PROBLEM)
 
 
+def refusal(error: LookalikeError) -> JSONResponse:
+    """Return the response that an error of ours becomes."""
+    headers: dict[str, str] = {}
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="lookalike"'
+    if isinstance(error, RateLimited | LockedOut):
+        headers["Retry-After"] = str(error.retry_after)
+    return problem(error.code, status_for(error), str(error), headers)
+
+
 def problems(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Describe the problem documents of a route for OpenAPI."""
     return {
@@ -99,7 +119,7 @@ def problems(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, LookalikeError):  # pragma: no cover -- registered for ours only
         raise error
-    return problem(error.code, status_for(error), str(error))
+    return refusal(error)
 
 
 async def _validation(_request: Request, error: Exception) -> JSONResponse:

@@ -122,6 +122,19 @@ FLOOD = {
     "state": "open",
     "resolved_at": None,
 }
+KEY = {
+    "id": 3,
+    "public_id": "9f2b6f6f0f9a",
+    "name": "uploads",
+    "scopes": ["check"],
+    "requests_per_second": None,
+    "created_at": "2026-11-24T09:12:44Z",
+    "expires_at": "2027-02-22T09:12:44Z",
+    "last_used_at": None,
+    "revoked_at": None,
+}
+CREATED_KEY = {"key": KEY, "token": f"lk_9f2b6f6f0f9a_{SHA256}"}
+REVOKED_KEY = {**KEY, "revoked_at": "2026-11-25T07:00:00Z"}
 
 
 def answer(description: str, example: Any) -> dict[str, Any]:

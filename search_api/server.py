@@ -11,6 +11,7 @@ from indexer.errors import InputError
 from indexer.matching import open_matcher
 from indexer.settings import Settings
 from indexer.store import open_store
+from search_api.access import describe
 from search_api.app import create_app
 from search_api.settings import ServeSettings
 
@@ -39,10 +40,18 @@ def run(settings: Settings, serve: ServeSettings) -> None:
     # uvicorn raises the signal once more when it has shut down: a stop is no failure
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with _bind(serve) as listener, open_store(settings.resolved_database_url) as store:
+        if message := describe(store, serve):
+            typer.echo(message, err=True)
         app = create_app(store, open_matcher(store, settings), settings, serve)
-        _Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")).run(
-            sockets=[listener]
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            proxy_headers=False,  # it would believe any; `access` believes those that are trusted
+            server_header=False,
         )
+        _Server(config).run(sockets=[listener])
 
 
 def _bind(serve: ServeSettings) -> socket.socket:

@@ -1,10 +1,12 @@
 """Every setting of the server, read from LOOKALIKE_SERVE_* variables."""
 
-from typing import Any
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from indexer.errors import SettingsError
 from indexer.settings import SERVE_PREFIX, read_settings
 
 
@@ -54,6 +56,43 @@ class ServeSettings(BaseSettings):
     fetch_timeout: float = Field(
         default=10.0, gt=0, description="Seconds until a fetch that is not done is given up."
     )
+    access: Literal["auto", "keys", "open"] = Field(
+        default="auto",
+        description="Who needs a key: keys: everybody; auto: everybody but this machine itself, if the server listens on loopback; open: nobody.",  # noqa: E501
+    )
+    requests_per_second: float = Field(
+        default=200.0,
+        ge=0,
+        description="Requests a second of a key that has no rate of its own, for each worker; 0 for any number.",  # noqa: E501
+    )
+    session_seconds: float = Field(
+        default=43_200.0, gt=0, description="Seconds until who signed in must sign in again."
+    )
+    session_idle_seconds: float = Field(
+        default=1_800.0, gt=0, description="The same, without any request meanwhile."
+    )
+    trusted_proxies: str | None = Field(
+        default=None,
+        description="Addresses or networks, with commas, whose X-Forwarded-For and X-Forwarded-Proto are believed; none when unset.",  # noqa: E501
+    )
+
+    @property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of the trusted proxies.
+
+        Raises
+        ------
+        SettingsError
+            One is no address and no network.
+        """
+        names = [name.strip() for name in (self.trusted_proxies or "").split(",")]
+        try:
+            return tuple(ip_network(name) for name in names if name)
+        except ValueError as error:
+            raise SettingsError(
+                f"LOOKALIKE_SERVE_TRUSTED_PROXIES={self.trusted_proxies!r}: {error}. Write "
+                "addresses or networks with commas, such as 10.0.0.7,192.168.0.0/16."
+            ) from None
 
 
 def load_serve_settings(**overrides: Any) -> ServeSettings:

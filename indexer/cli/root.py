@@ -16,6 +16,7 @@ from indexer.cli import (
     evaluate,
     flood,
     index,
+    key,
     model,
     retroscan,
     search,
@@ -98,5 +99,6 @@ app.add_typer(decision.app, name="decision")
 app.add_typer(retroscan.app, name="retro-scan")
 app.add_typer(flood.app, name="flood")
 app.add_typer(threshold.app, name="threshold")
+app.add_typer(key.app, name="key")
 app.add_typer(model.app, name="model")
 app.add_typer(db.app, name="db")

@@ -15,6 +15,7 @@ from indexer.store.entry_queries import EntryQueries
 from indexer.store.fingerprint_queries import FingerprintQueries
 from indexer.store.hit_queries import HitQueries
 from indexer.store.integrity import find_problems
+from indexer.store.key_queries import KeyQueries
 from indexer.store.list_queries import ListQueries
 from indexer.store.mending_queries import MendingQueries
 from indexer.store.models import (
@@ -57,6 +58,7 @@ class Catalog(
     FingerprintQueries,
     ThumbnailQueries,
     AuditQueries,
+    KeyQueries,
 ):
     """The catalog within one transaction; `Store.reader` gives it."""
 

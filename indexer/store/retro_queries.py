@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, or_, select
+from sqlalchemy import ColumnElement, Row, func, or_, select
 
 from indexer.errors import NotFoundError
 from indexer.store.models import (
@@ -42,6 +42,12 @@ class RetroQueries(Queries):
     def retro_scans(self, *, after_id: int = 0, limit: int = 100) -> list[RetroScan]:
         """Return a page of the retro-scans, oldest first."""
         return self._retro_scans_where(RetroScanRow.id > min(after_id, MAX_ID), limit=limit)
+
+    def newest_retro_scan(self) -> RetroScan | None:
+        """Return the scan that was begun last; None before the first."""
+        newest = select(func.max(RetroScanRow.id)).scalar_subquery()
+        scans = self._retro_scans_where(RetroScanRow.id == newest)
+        return scans[0] if scans else None
 
     def unfinished_retro_scan(self, bank_id: int | None, space_id: int) -> RetroScan | None:
         """Return the oldest scan of a bank (of all, when None) that has not reached its end."""

@@ -14,6 +14,7 @@ from indexer.store.card_edits import CardEdits
 from indexer.store.deciding import Deciding
 from indexer.store.entry_edits import EntryEdits
 from indexer.store.flooding import Flooding
+from indexer.store.key_edits import KeyEdits
 from indexer.store.list_upsert import ListUpsert
 from indexer.store.models import EntryRow, ImageRow, QuarantineRow, SpaceRow
 from indexer.store.parameters import chunks, possible_ids, uri_digest
@@ -23,7 +24,16 @@ from indexer.types import Space
 
 
 class Writer(
-    Adding, Removing, BankEdits, EntryEdits, Deciding, Scanning, Flooding, CardEdits, ListUpsert
+    Adding,
+    Removing,
+    BankEdits,
+    EntryEdits,
+    Deciding,
+    Scanning,
+    Flooding,
+    CardEdits,
+    ListUpsert,
+    KeyEdits,
 ):
     """The catalog within one transaction that holds the log's lock; `Store.writer` gives it.
 

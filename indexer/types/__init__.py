@@ -1,5 +1,13 @@
 """Values that travel between the layers; all frozen, none with behaviour beyond making itself."""
 
+from indexer.types.access import (
+    ApiKey,
+    NewKey,
+    Scope,
+    SecretHash,
+    Session,
+    allows,
+)
 from indexer.types.arrays import (
     Embeddings,
     Keys,
@@ -92,6 +100,7 @@ from indexer.types.verdicts import (
 __all__ = [
     "COMMON_BOUNDS",
     "EXTERNAL_ID_BYTES",
+    "ApiKey",
     "AuditEvent",
     "AuditHead",
     "AuditRecord",
@@ -125,6 +134,7 @@ __all__ = [
     "NewCard",
     "NewDecision",
     "NewImage",
+    "NewKey",
     "NewPart",
     "Outcome",
     "Part",
@@ -137,7 +147,10 @@ __all__ = [
     "RetroScan",
     "Rgb",
     "ScanState",
+    "Scope",
     "SealMethod",
+    "SecretHash",
+    "Session",
     "Severity",
     "Signal",
     "SourceDetails",
@@ -154,4 +167,5 @@ __all__ = [
     "Vectors",
     "Verdict",
     "WithdrawnFingerprint",
+    "allows",
 ]

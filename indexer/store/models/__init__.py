@@ -4,6 +4,7 @@ Everything but the change log can be read from the log's point of view: a row th
 running server must notice is written in the same transaction as its row of `changes`.
 """
 
+from indexer.store.models.access import ApiKeyRow, SessionRow
 from indexer.store.models.audit import AuditRow
 from indexer.store.models.banks import BankRow, EntryHitsRow, EntryRow, FloodFlagRow
 from indexer.store.models.base import Base
@@ -25,12 +26,13 @@ from indexer.store.models.verdicts import (
     ThresholdCardRow,
 )
 
-REVISION = "202611280001"
+REVISION = "202611280002"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
     "OF_BANKS",
     "REVISION",
+    "ApiKeyRow",
     "AuditRow",
     "BankRow",
     "Base",
@@ -47,6 +49,7 @@ __all__ = [
     "QuarantineRow",
     "RetroMatchRow",
     "RetroScanRow",
+    "SessionRow",
     "SourceRow",
     "SpaceRow",
     "ThresholdCardRow",

@@ -1,0 +1,122 @@
+"""`key`: who may use the server."""
+
+from typing import Annotated
+
+import typer
+
+from indexer.cli.options import AsJson, RowLimit, load
+from indexer.cli.output import print_json, print_table
+from indexer.types import ApiKey, Scope
+
+app = typer.Typer(no_args_is_help=True, help="Make and revoke keys of the server.")
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Option(metavar="TEXT", help="What the key is for.")],
+    scope: Annotated[
+        list[Scope],
+        typer.Option(help="What it may do; may be repeated. admin includes all others."),
+    ],
+    expires: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="From when on it does not work: 90d, 2w, 2027-01-31."),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Requests a second that it may make on average."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and show it: this once, for only a hash of it is kept.
+
+    It works at once. Without --json the key alone is on stdout, fit for a file or a secret store.
+
+    Example: lookalike key create --name uploads --scope check --expires 90d
+    """
+    from datetime import UTC, datetime  # noqa: PLC0415 -- keeps --help quick
+
+    from indexer.cli.moments import parse_later  # noqa: PLC0415
+    from indexer.keys import create_key  # noqa: PLC0415
+    from indexer.store import open_store  # noqa: PLC0415
+
+    expires_at = parse_later(expires, datetime.now(UTC)) if expires is not None else None
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        created = create_key(store, name, scope, expires_at=expires_at, requests_per_second=rate)
+    if as_json:
+        print_json(created)
+        return
+    typer.echo(f"Key {created.key.id} is made. Keep it: it is not shown again.", err=True)
+    typer.echo(created.token)
+
+
+@app.command("list")
+def list_keys(
+    limit: RowLimit = 100,
+    after: Annotated[int, typer.Option(min=0, help="Start behind this key.")] = 0,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List the keys, oldest first; go on with --after and the last id shown.
+
+    Example: lookalike key list --json
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+        keys = catalog.keys(after_id=after, limit=limit)
+    if as_json:
+        print_json(keys)
+        return
+    print_table(
+        "Keys",
+        ["id", "public id", "scopes", "state", "last used", "name"],
+        [
+            (
+                key.id,
+                key.public_id,
+                ", ".join(key.scopes),
+                _state(key),
+                f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
+                key.name,
+            )
+            for key in keys
+        ],
+    )
+
+
+@app.command()
+def revoke(
+    key: Annotated[int, typer.Argument(min=1, metavar="ID", help="The key, as listed.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let a key work no longer, in every running server within seconds; again changes nothing.
+
+    Sessions of the console that were opened with it end, too.
+
+    Example: lookalike key revoke 3
+    """
+    from indexer.keys import revoke_key  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        revoked = revoke_key(store, key)
+    if as_json:
+        print_json(revoked)
+    else:
+        typer.echo(f"Key {revoked.id} ({revoked.name}) is revoked.")
+
+
+def _state(key: ApiKey) -> str:
+    from datetime import UTC, datetime  # noqa: PLC0415 -- keeps --help quick
+
+    if key.revoked_at is not None:
+        return f"revoked {key.revoked_at:%Y-%m-%d}"
+    if not key.works_at(datetime.now(UTC)):
+        return f"expired {key.expires_at:%Y-%m-%d}"
+    return f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "works"

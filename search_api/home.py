@@ -1,0 +1,31 @@
+"""What the console's first page shows of the index."""
+
+from dataclasses import dataclass
+
+from indexer.store import Catalog, Counts
+from indexer.types import Bank, Flood, FloodState, RetroScan, Space
+
+_MOST_FLOODS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The index in short, as it is now."""
+
+    counts: Counts
+    space: Space | None
+    banks: list[Bank]
+    floods: list[Flood]
+    """Open flags, oldest first; at most ten."""
+    last_scan: RetroScan | None
+
+
+def read_home(catalog: Catalog) -> Home:
+    """Read it."""
+    return Home(
+        counts=catalog.counts(),
+        space=catalog.active_space(),
+        banks=catalog.banks(),
+        floods=catalog.floods(state=FloodState.OPEN, after_id=0, limit=_MOST_FLOODS),
+        last_scan=catalog.newest_retro_scan(),
+    )

@@ -1,0 +1,90 @@
+"""`/console`: the pages of the server, for who signed in with a key."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from indexer.acting import acting_as
+from indexer.errors import AccessError, Forbidden, UnavailableError
+from indexer.types import allows
+from search_api import signing_in
+from search_api.access.callers import Caller
+from search_api.access.gate import check_csrf
+from search_api.access.middleware import actor_of
+from search_api.auth import PrincipalDependency, Scope, requires
+from search_api.dependencies import ServiceDependency
+from search_api.errors import refusal, status_for
+from search_api.home import read_home
+from search_api.request_facts import request_id
+from search_api.templating import render
+
+router = APIRouter(prefix="/console", include_in_schema=False)
+STATIC = StaticFiles(packages=[("search_api", "static")])
+Next = Annotated[str | None, Query(max_length=200)]
+
+
+@router.get("", dependencies=[requires(Scope.ANALYST)])
+async def home(service: ServiceDependency, principal: PrincipalDependency) -> Response:
+    """Show who is signed in, and how the index is."""
+    shown = await service.read(read_home)
+    watermark = service.matcher.watermark
+    return render("home.html", principal=principal, home=shown, watermark=watermark)
+
+
+@router.get("/login")
+async def login_form(request: Request, next: Next = None) -> Response:  # noqa: A002 -- its name in the URL
+    """Ask for a key."""
+    return _form(request, signing_in.page_behind(next))
+
+
+@router.post("/login")
+async def login(request: Request, service: ServiceDependency) -> Response:
+    """Sign in with a key of scope analyst or admin."""
+    caller: Caller = request.state.caller
+    form = await signing_in.read_form(request)
+    behind = signing_in.page_behind(form.get("next"))
+    if not signing_in.is_own_form(request, caller, form.get("csrf")):
+        return _form(request, behind, HTTPStatus.FORBIDDEN, signing_in.STALE)
+    try:
+        key = await service.access.gate.check(form.get("key", "").strip(), caller.address)
+        if not allows(key.scopes, Scope.ANALYST):
+            raise Forbidden
+    except (AccessError, UnavailableError) as error:
+        status = status_for(error)
+        refused = _form(request, behind, status, signing_in.WRONG.get(status, str(error)))
+        if "retry-after" in (told := refusal(error).headers):
+            refused.headers["Retry-After"] = told["retry-after"]
+        return refused
+    with acting_as(actor_of(key, caller), request_id()):
+        token, signed_in = await service.run(service.access.sessions.open, key)
+    response = RedirectResponse(behind, HTTPStatus.SEE_OTHER)
+    seconds = (signed_in.session.expires_at - signed_in.session.created_at).total_seconds()
+    signing_in.set_session_cookie(response, token, caller, seconds)
+    return response
+
+
+@router.post("/logout", dependencies=[requires(*Scope)])
+async def logout(
+    request: Request, service: ServiceDependency, principal: PrincipalDependency
+) -> Response:
+    """Sign out."""
+    caller: Caller = request.state.caller
+    form = await signing_in.read_form(request)
+    check_csrf(principal, caller, form.get("csrf"))
+    if caller.session is not None:
+        await service.run(service.access.sessions.end, caller.session)
+    response = RedirectResponse("/console/login", HTTPStatus.SEE_OTHER)
+    signing_in.forget_session(response, caller)
+    return response
+
+
+def _form(
+    request: Request, behind: str, status: HTTPStatus = HTTPStatus.OK, wrong: str | None = None
+) -> Response:
+    token, csrf = signing_in.begin_login(request)
+    page = render("login.html", status, csrf=csrf, next=behind, wrong=wrong)
+    signing_in.set_login_cookie(page, token, request.state.caller)
+    return page
