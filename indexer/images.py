@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, features
 
 from indexer.errors import EmptyImage, ImageTooLarge, LookalikeError, UnreadableImage
 from indexer.jpeg import decode_jpeg
+from indexer.pixel_budget import decoding
 from indexer.settings import ImageLimits
 from indexer.stages import timed
 from indexer.structure import examine
@@ -82,7 +83,10 @@ def decode(
         Not a picture of a format in `FORMATS`, a damaged one, or one whose values have no
         agreed-on brightness (floating point, integers beyond 16 bits).
     """
-    with _opened(data, limits) as (image, frame_count):
+    with (
+        _opened(data, limits) as (image, frame_count),
+        decoding(image.width * image.height),
+    ):
         name = cast("str", image.format)  # None only for pictures made in memory
         fast = _decode_jpeg(image, data, at_least)
         rgb, (width, height) = fast if fast is not None else _decode_any(image)
@@ -130,7 +134,9 @@ def decode_frames(
         for number in numbers:
             image.seek(number)
             _check_pixels(image, limits.max_pixels)
-            yield number, _to_rgb(image)
+            with decoding(image.width * image.height):
+                rgb = _to_rgb(image)
+            yield number, rgb
 
 
 def check_byte_size(size: int, max_bytes: int) -> None:

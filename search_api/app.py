@@ -17,6 +17,7 @@ from search_api.body_limit import BodyLimit
 from search_api.dependencies import Service
 from search_api.errors import install_error_handlers
 from search_api.fetching import Fetcher
+from search_api.gates import Gates
 from search_api.headers import SecurityHeaders
 from search_api.hits import HitWriter
 from search_api.observing import Observation
@@ -55,6 +56,9 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     sampler = Sampler(
         observation.metrics, store, matcher, follower, count_interval=serve.count_interval
     )
+    gates = Gates.of(serve)
+    sampler.watch(observation.metrics.admitted, lambda: gates.pictures.running)
+    sampler.watch(observation.metrics.waiting, lambda: gates.pictures.waiting)
     fetcher = Fetcher(serve, max_bytes=settings.max_image_bytes)
     access = make_access(store, serve)
 
@@ -62,7 +66,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with observation.running(), follower, hits, scans, sampler, access.keeper:
             app.state.service = Service(
-                store, matcher, follower, hits, scans, settings, fetcher, access
+                store, matcher, follower, hits, scans, settings, fetcher, access, gates
             )
             yield
 

@@ -1,11 +1,9 @@
-"""What the routes share: the matcher, and a bounded pool for work that blocks."""
+"""What the routes share: the matcher, and bounded threads for work that blocks."""
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, ParamSpec, TypeVar
 
-import anyio
 from fastapi import Depends, Query, Request
 
 from indexer.matching import Matcher
@@ -13,6 +11,7 @@ from indexer.settings import Settings
 from indexer.store import Catalog, Store
 from search_api.access import Access
 from search_api.fetching import Fetcher
+from search_api.gates import Gates
 from search_api.hits import HitWriter
 from search_api.scans import ScanRunner
 from search_api.views import LogFollower
@@ -33,27 +32,28 @@ class Service:
     settings: Settings
     fetcher: Fetcher
     access: Access
-    # decoding and the forward pass are bound by the processor: more threads only add waiting
-    limiter: anyio.CapacityLimiter = field(
-        default_factory=lambda: anyio.CapacityLimiter(os.cpu_count() or 1)
-    )
+    gates: Gates
 
     async def run(
         self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs
     ) -> ResultT:
-        """Call a blocking function in the bounded pool."""
-        return await anyio.to_thread.run_sync(
-            lambda: function(*args, **kwargs), limiter=self.limiter
-        )
+        """Call what keeps a core busy, such as judging a picture, when it is its turn."""
+        return await self.gates.pictures.run(lambda: function(*args, **kwargs))
 
     async def read(self, function: Callable[[Catalog], ResultT]) -> ResultT:
-        """Call a function with the catalog, in one transaction, in the bounded pool."""
+        """Call a function with the catalog, in one transaction; it waits behind no picture."""
 
         def within_transaction() -> ResultT:
             with self.store.reader() as catalog:
                 return function(catalog)
 
-        return await self.run(within_transaction)
+        return await self.gates.reads.run(within_transaction)
+
+    async def write(
+        self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs
+    ) -> ResultT:
+        """Call what changes the database, and may wait for its lock; no other work waits for it."""
+        return await self.gates.writes.run(lambda: function(*args, **kwargs))
 
 
 def get_service(request: Request) -> Service:

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
@@ -29,10 +29,12 @@ from indexer.errors import (
     UnavailableError,
     UnreadableImage,
 )
+from search_api.admission import ClientGone, Overloaded, SlowUpload, TimedOut
 from search_api.request_facts import request_facts
 
 log = structlog.get_logger(__name__)
 PROBLEM = "application/problem+json"
+_GONE = 499  # what nginx calls a client that did not wait for the answer
 
 STATUS: dict[type[LookalikeError], HTTPStatus] = {
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -136,6 +138,29 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
     return problem(code, error.status_code, str(error.detail), error.headers)
 
 
+async def _overloaded(_request: Request, _error: Exception) -> JSONResponse:
+    detail = (
+        "This server has as many pictures as it may hold at once, and did not read yours. Send it "
+        "again in a second."
+    )
+    return problem("overloaded", HTTPStatus.SERVICE_UNAVAILABLE, detail)
+
+
+async def _timed_out(_request: Request, _error: Exception) -> JSONResponse:
+    detail = "The request waited too long for its turn, and was not run. Send it again in a second."
+    return problem("timed_out", HTTPStatus.SERVICE_UNAVAILABLE, detail)
+
+
+async def _slow_upload(_request: Request, _error: Exception) -> JSONResponse:
+    detail = "The picture did not arrive in time. Send it again, or a smaller one."
+    headers = {"Connection": "close"}
+    return problem("slow_upload", HTTPStatus.REQUEST_TIMEOUT, detail, headers)
+
+
+async def _client_gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=_GONE)  # nobody reads it, but the log
+
+
 def unexpected(route: str, error: Exception) -> JSONResponse:
     """Log what nobody foresaw, and return the problem that tells the caller."""
     log.error("request failed", route=route, exc_info=error)
@@ -151,3 +176,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(LookalikeError, _ours)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Overloaded, _overloaded)
+    app.add_exception_handler(TimedOut, _timed_out)
+    app.add_exception_handler(SlowUpload, _slow_upload)
+    app.add_exception_handler(ClientGone, _client_gone)

@@ -9,6 +9,7 @@ import uvicorn
 
 from indexer.errors import InputError
 from indexer.matching import open_matcher
+from indexer.pixel_budget import limit_pixels
 from indexer.settings import Settings
 from indexer.store import open_store
 from search_api.access import describe
@@ -39,6 +40,7 @@ def run(settings: Settings, serve: ServeSettings) -> None:
     """
     # uvicorn raises the signal once more when it has shut down: a stop is no failure
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    limit_pixels(serve.decode_pixels)
     with _bind(serve) as listener, open_store(settings.resolved_database_url) as store:
         if message := describe(store, serve):
             typer.echo(message, err=True)

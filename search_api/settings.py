@@ -17,6 +17,37 @@ class ServeSettings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
+    workers: int = Field(
+        default=1, gt=0, description="Processes that answer; they share nothing but the database."
+    )
+    threads: int | None = Field(
+        default=None,
+        gt=0,
+        description="Threads of a worker that decode, hash and search; when unset, the cores are shared out among the workers.",  # noqa: E501
+    )
+    max_waiting: int = Field(
+        default=64,
+        ge=0,
+        description="Requests with a picture that may be present in a worker besides those that run; more are answered 503.",  # noqa: E501
+    )
+    max_waiting_bytes: int = Field(
+        default=256 * 2**20,
+        gt=0,
+        description="Bytes that the bodies of these requests may have together, by what they announce.",  # noqa: E501
+    )
+    queue_timeout: float = Field(
+        default=5.0,
+        gt=0,
+        description="Seconds that a request waits for a thread before it is answered 503.",
+    )
+    body_timeout: float = Field(
+        default=30.0, gt=0, description="Seconds within which a picture must have arrived."
+    )
+    decode_pixels: int = Field(
+        default=64_000_000,
+        gt=0,
+        description="Pixels of large pictures that a worker decodes at the same time.",
+    )
     poll_interval: float = Field(
         default=0.2, gt=0, description="Seconds between two looks at the log."
     )

@@ -1,5 +1,7 @@
 """The one picture of a multipart request, whatever its field is called."""
 
+from asyncio import timeout
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -8,6 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from indexer.errors import ImageTooLarge, InputError
+from search_api.admission import SlowUpload
 from search_api.dependencies import ServiceDependency
 
 REQUEST_BODY: dict[str, Any] = {
@@ -42,7 +45,27 @@ class Upload:
     data: bytes
 
 
-async def read_upload(request: Request, service: ServiceDependency) -> Upload:
+async def take_place(request: Request, service: ServiceDependency) -> AsyncIterator[None]:
+    """Hold a place for a request with a picture, from before its body is read.
+
+    Raises
+    ------
+    Overloaded
+        There is no place.
+    """
+    declared = request.headers.get("content-length", "")
+    size = int(declared) if declared.isdigit() else service.settings.max_image_bytes
+    async with service.gates.pictures.place(size, request.receive):
+        yield
+
+
+Place = Depends(take_place)
+"""What a route depends on that reads a picture from its request, or from elsewhere, in any way."""
+
+
+async def read_upload(
+    request: Request, service: ServiceDependency, _place: Annotated[None, Place]
+) -> Upload:
     """Read the request's picture.
 
     Raises
@@ -51,14 +74,21 @@ async def read_upload(request: Request, service: ServiceDependency) -> Upload:
         The request is not multipart, or does not hold exactly one file and nothing else.
     ImageTooLarge
         The file has more bytes than the settings allow.
+    SlowUpload
+        It has not arrived in time.
     """
     limit = service.settings.max_image_bytes
     try:
-        async with request.form(max_files=1, max_fields=0) as form:
+        async with (
+            timeout(service.gates.body_timeout),
+            request.form(max_files=1, max_fields=0) as form,
+        ):
             files = [value for value in form.values() if isinstance(value, UploadFile)]
             if len(files) != 1:
                 raise InputError(_HINT)
             data = await files[0].read(limit + 1)
+    except TimeoutError:
+        raise SlowUpload from None
     except HTTPException as error:  # the parser's refusals; their one code says too little
         raise InputError(f"{str(error.detail).rstrip('.')}. {_HINT}") from error
     if len(data) > limit:

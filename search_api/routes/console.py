@@ -59,7 +59,7 @@ async def login(request: Request, service: ServiceDependency) -> Response:
             refused.headers["Retry-After"] = told["retry-after"]
         return refused
     with acting_as(actor_of(key, caller), request_id()):
-        token, signed_in = await service.run(service.access.sessions.open, key)
+        token, signed_in = await service.write(service.access.sessions.open, key)
     response = RedirectResponse(behind, HTTPStatus.SEE_OTHER)
     seconds = (signed_in.session.expires_at - signed_in.session.created_at).total_seconds()
     signing_in.set_session_cookie(response, token, caller, seconds)
@@ -75,7 +75,7 @@ async def logout(
     form = await signing_in.read_form(request)
     check_csrf(principal, caller, form.get("csrf"))
     if caller.session is not None:
-        await service.run(service.access.sessions.end, caller.session)
+        await service.write(service.access.sessions.end, caller.session)
     response = RedirectResponse("/console/login", HTTPStatus.SEE_OTHER)
     signing_in.forget_session(response, caller)
     return response

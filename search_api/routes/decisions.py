@@ -84,7 +84,7 @@ async def post_decision(request: DecisionRequest, service: ServiceDependency) ->
         analyst=request.analyst,
         note=request.note,
     )
-    return await service.run(
+    return await service.write(
         decide,
         service.store,
         new,

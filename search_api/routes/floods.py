@@ -55,7 +55,7 @@ async def list_floods(
 )
 async def quarantine(flood_id: FlagId, service: ServiceDependency) -> Flood:
     """Disable the entry of a flag until the flag is dismissed; doing it twice changes nothing."""
-    return await service.run(flood.quarantine, service.store, flood_id)
+    return await service.write(flood.quarantine, service.store, flood_id)
 
 
 @router.post(
@@ -69,4 +69,4 @@ async def quarantine(flood_id: FlagId, service: ServiceDependency) -> Flood:
 )
 async def dismiss(flood_id: FlagId, service: ServiceDependency) -> Flood:
     """Dismiss a flag; an entry that was quarantined for it is enabled again."""
-    return await service.run(flood.dismiss, service.store, flood_id)
+    return await service.write(flood.dismiss, service.store, flood_id)

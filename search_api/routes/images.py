@@ -1,5 +1,6 @@
 """`/v1/images`: what is stored."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -27,7 +28,7 @@ UNKNOWN = problems(
 )
 async def get_image(image_id: ImageId, service: ServiceDependency) -> ImageSummary:
     """Return fingerprints, sources, bank entries and class probabilities; never the pixels."""
-    return ImageSummary.of(await service.run(service.matcher.image, image_id))
+    return ImageSummary.of(await service.gates.reads.run(partial(service.matcher.image, image_id)))
 
 
 @router.get(

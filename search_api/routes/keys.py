@@ -46,7 +46,7 @@ class KeyRequest(BaseModel):
 async def create_key(request: KeyRequest, service: ServiceDependency) -> keys.CreatedKey:
     """Make a key; it works at once. Its token is in this answer and nowhere else."""
     expires_at: datetime | None = request.expires_at
-    return await service.run(
+    return await service.write(
         keys.create_key,
         service.store,
         request.name,
@@ -87,4 +87,4 @@ async def list_keys(
 )
 async def revoke_key(key_id: KeyId, service: ServiceDependency) -> ApiKey:
     """Let a key and its sessions work no longer, in every server within seconds."""
-    return await service.run(keys.revoke_key, service.store, key_id)
+    return await service.write(keys.revoke_key, service.store, key_id)

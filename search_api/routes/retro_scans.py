@@ -40,7 +40,7 @@ class ScanRequest(BaseModel):
 )
 async def start_scan(request: ScanRequest, service: ServiceDependency) -> RetroScan:
     """Begin a retro-scan, or go on with the one that was cut off; the server runs one at a time."""
-    return await service.run(service.scans.start, request.bank, request.since)
+    return await service.write(service.scans.start, request.bank, request.since)
 
 
 @router.get(

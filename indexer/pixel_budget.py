@@ -1,0 +1,62 @@
+"""Bounds the pixels of large pictures that this process decodes at the same time.
+
+Decoding takes some sixteen bytes a pixel for a moment: a picture of 64 megapixels about 1 GB, in
+every thread that decodes one.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
+
+SMALL = 4_000_000
+"""Pixels up to which a picture never waits: the number of threads bounds these well enough."""
+
+
+class PixelBudget:
+    """So many pixels at once, first come first served; safe to use from several threads."""
+
+    def __init__(self, pixels: int) -> None:
+        self._all = pixels
+        self._free = pixels
+        self._changed = Condition()
+        self._queue: deque[object] = deque()
+
+    @contextmanager
+    def taking(self, pixels: int) -> Iterator[None]:
+        """Wait until a picture fits in; one that is larger than the budget fits in alone."""
+        if pixels <= SMALL:
+            yield
+            return
+        wanted, turn = min(pixels, self._all), object()
+        with self._changed:
+            self._queue.append(turn)
+            self._changed.wait_for(lambda: self._queue[0] is turn and self._free >= wanted)
+            self._queue.popleft()
+            self._free -= wanted
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += wanted
+                self._changed.notify_all()
+
+
+_budget: PixelBudget | None = None
+
+
+def limit_pixels(pixels: int) -> None:
+    """Set the budget of this process; without one, nothing waits."""
+    global _budget  # noqa: PLW0603 -- one process has one memory
+    _budget = PixelBudget(pixels)
+
+
+@contextmanager
+def decoding(pixels: int) -> Iterator[None]:
+    """Give the block that decodes a picture of so many pixels its share of the budget."""
+    if _budget is None:
+        yield
+        return
+    with _budget.taking(pixels):
+        yield
