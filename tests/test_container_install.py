@@ -156,11 +156,13 @@ def test_it_serves_as_a_user_who_may_write_nothing_but_the_home(image: Image) ->
         )
         data = (PHOTOS / "bee.jpg").read_bytes()
         answer = client.post("/v1/search", files={"image": ("a.jpg", data)})
+        page = client.get("/console/login")
 
     assert "is ready" in said
     assert healthy.returncode == 0
     assert answer.status_code == 200, answer.text
     assert answer.json()["tier"] == "none"
+    assert page.status_code == 200, page.text  # its template was packaged
     assert (image.home / "from-a-file.db").exists()
     assert not (image.home / "models").exists()  # the export that the build made was used
     assert set(image.target.rglob("*")) == before

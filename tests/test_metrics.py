@@ -224,3 +224,23 @@ def test_the_operations_page_lists_the_metrics() -> None:
     assert [(name, kind, says) for name, kind, _, says in listed] == [
         (name, family.type, family.documentation) for name, family in families
     ]
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_closed_server_shows_its_metrics_to_analysts_unless_they_are_open(
+    index: Index, *, is_open: bool
+) -> None:
+    closed = {"LOOKALIKE_SERVE_ACCESS": "keys", "LOOKALIKE_SERVE_METRICS_OPEN": str(is_open)}
+    keys = {
+        scope: index.run_here("key", "create", "--name", scope, "--scope", scope, "--json").json
+        for scope in ("check", "analyst")
+    }
+
+    with Index(index.home, extra=closed).serve() as client:
+        statuses = [
+            client.get("/metrics", headers={"Authorization": f"Bearer {token}"}).status_code
+            for token in (keys["check"]["token"], keys["analyst"]["token"])
+        ]
+        nobody = client.get("/metrics").status_code
+
+    assert [nobody, *statuses] == ([200] * 3 if is_open else [401, 403, 200])
