@@ -1,0 +1,111 @@
+"""HDBSCAN on a graph of nearest neighbours."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+
+from indexer.vectors.neighbours import Neighbours
+
+_UNRELATED: Final = 2.0
+"""Length of an edge between vectors that no path of the graph joins: that of opposite ones."""
+_SAME: Final = 0.01
+"""Distances below this (cosine 0.99995) count as this: copies of one picture do not lie apart.
+
+Without it a handful of identical vectors is infinitely dense, and the family around it is noise.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """Which cluster each vector is in, and how well."""
+
+    labels: NDArray[np.int64]  # (n,); -1 for noise
+    probabilities: NDArray[np.float64]  # (n,), 0 to 1; 0 for noise
+    outlier_scores: NDArray[np.float64]  # (n,), 0 to 1 (GLOSH), 1 is an outlier
+
+
+def hdbscan(neighbours: Neighbours, *, min_cluster_size: int, min_samples: int) -> Hierarchy:
+    """Cluster by density at all scales (HDBSCAN*, Campello, Moulavi, Zimek and Sander, 2015).
+
+    The distance is Euclidean between unit vectors, sqrt(2 - 2 cosine). The minimum spanning tree is
+    that of the mutual reachability distances along the graph; parts of the graph that nothing joins
+    are taken for as far apart as can be. scikit-learn makes the tree of clusters and picks from it
+    (excess of mass).
+
+    Parameters
+    ----------
+    neighbours : Neighbours
+        At least `min_samples` of each vector.
+    min_cluster_size : int
+        Vectors that a cluster has at least, 2 or more.
+    min_samples : int
+        The vector itself and its nearest others within whose distance its density is measured.
+
+    Returns
+    -------
+    Hierarchy
+        All noise where there are fewer vectors than a cluster needs; one cluster where all are the
+        same.
+    """
+    n = len(neighbours)
+    if n < max(2, min_cluster_size):
+        return Hierarchy(np.full(n, -1), np.zeros(n), np.zeros(n))
+    edges = _spanning_tree(neighbours, min_samples)
+    if edges["distance"][-1] <= _SAME:
+        return Hierarchy(np.zeros(n, np.int64), np.ones(n), np.zeros(n))
+    from sklearn.cluster._hdbscan._linkage import make_single_linkage
+    from sklearn.cluster._hdbscan._tree import (
+        _condense_tree,
+        tree_to_labels,
+    )
+
+    tree = make_single_linkage(edges)
+    labels, probabilities = tree_to_labels(tree, min_cluster_size=min_cluster_size)
+    scores = _outlier_scores(_condense_tree(tree, min_cluster_size), n)
+    return Hierarchy(labels.astype(np.int64), probabilities, scores)
+
+
+def _spanning_tree(neighbours: Neighbours, min_samples: int) -> NDArray[np.void]:
+    """Return the n - 1 edges of the tree by rising distance, in scikit-learn's record type."""
+    from sklearn.cluster._hdbscan._linkage import MST_edge_dtype
+
+    tree = minimum_spanning_tree(_reachability(neighbours, min_samples)).tocoo()
+    _, parts = connected_components(tree, directed=False)
+    _, firsts = np.unique(parts, return_index=True)  # one vector of each part of the graph
+    order = np.argsort(tree.data, kind="stable")
+    joined = len(order)
+    edges = np.empty(len(neighbours) - 1, MST_edge_dtype)
+    edges["current_node"][:joined], edges["current_node"][joined:] = tree.row[order], firsts[0]
+    edges["next_node"][:joined], edges["next_node"][joined:] = tree.col[order], firsts[1:]
+    edges["distance"][:joined], edges["distance"][joined:] = tree.data[order], _UNRELATED
+    return edges
+
+
+def _reachability(neighbours: Neighbours, min_samples: int) -> csr_matrix:
+    """Return the graph of mutual reachability distances, each pair once."""
+    n, k = neighbours.rows.shape
+    distances = np.sqrt(np.maximum(2 - 2 * neighbours.similarities.astype(np.float64), _SAME**2))
+    # the vector itself is the first of the samples
+    core = distances[:, min(min_samples - 1, k) - 1] if min_samples > 1 else np.zeros(n)
+    start, end = np.repeat(np.arange(n), k), neighbours.rows.ravel()
+    lengths = np.maximum(distances.ravel(), np.maximum(core[start], core[end]))
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    _, once = np.unique(low * n + high, return_index=True)
+    return csr_matrix((lengths[once], (low[once], high[once])), shape=(n, n))
+
+
+def _outlier_scores(condensed: NDArray[np.void], n: int) -> NDArray[np.float64]:
+    """Score vectors by how much sooner they leave than the densest of where they leave (GLOSH)."""
+    parent, child, density = condensed["parent"], condensed["child"], condensed["value"]
+    densest = np.zeros(int(parent.max()) + 1)
+    np.maximum.at(densest, parent, density)
+    for row in np.flatnonzero(child >= n)[::-1]:  # clusters, children before their parents
+        densest[parent[row]] = max(densest[parent[row]], densest[child[row]])
+    points = child < n
+    scores = np.zeros(n)
+    scores[child[points]] = 1 - density[points] / densest[parent[points]]
+    return scores

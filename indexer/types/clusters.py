@@ -1,0 +1,160 @@
+"""What a cluster run is, what it found, and what became of each cluster since the run before."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class ClusterAlgorithm(StrEnum):
+    """How images are grouped."""
+
+    HDBSCAN = "hdbscan"  # families of any density; what is in none is noise
+    KMEANS = "kmeans"  # spherical; every image is in a cluster
+    NEAR_DUPLICATES = "near_duplicates"  # no pair of a group is farther apart than the bound
+
+
+class RunState(StrEnum):
+    """How far a cluster run is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class LineageEvent(StrEnum):
+    """What became of a cluster between two runs."""
+
+    NEW = "new"
+    CONTINUED = "continued"
+    GROWN = "grown"
+    MERGED = "merged"
+    SPLIT = "split"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterScope:
+    """Which images a run looks at; what is not said does not narrow it."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    banks: tuple[str, ...] = ()
+    """Images with an active entry in one of these banks."""
+    label: str | None = None
+    """Images whose most probable class this is ..."""
+    min_probability: float | None = None
+    """... with at least this probability, 0 to 1 (of the label, or of the most probable class)."""
+    since: datetime | None = None
+    """Images added at this moment or later ..."""
+    until: datetime | None = None
+    """... and before this one."""
+    uploader: str | None = None
+    """Images that this uploader sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRun:
+    """One clustering of the images in a scope, as they were at one change of the log."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    id: int
+    """Rises with time."""
+    algorithm: ClusterAlgorithm
+    """hdbscan, kmeans or near_duplicates."""
+    parameters: dict[str, Any]
+    """Those of the algorithm, seed included: the same ones on the same images give the same."""
+    scope: ClusterScope
+    """Which images it looked at."""
+    model: str
+    """Fingerprint of the embedding space."""
+    watermark: int
+    """The last change of the log that it has seen."""
+    previous_run: int | None
+    """The run whose clusters it continues; null for the first of its kind."""
+    state: RunState
+    """running, done, cancelled or failed."""
+    images: int
+    """Images in scope."""
+    clusters: int
+    """Clusters found."""
+    noise: int
+    """Images in no cluster."""
+    created_at: datetime
+    """When it began."""
+    finished_at: datetime | None
+    """When it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster as one run found it; its id and name are the same in every run."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    id: int
+    """The cluster's identity, kept from run to run."""
+    run_id: int
+    """The run that found it so."""
+    name: str
+    """Given once, or by an analyst (`cluster label`)."""
+    note: str | None
+    """What an analyst wrote down."""
+    size: int
+    """Images in it."""
+    medoid: int
+    """The image that is nearest to all others of the cluster."""
+    exemplars: tuple[int, ...]
+    """Images that stand for it: the medoid first, then far from each other."""
+    radius: float
+    """Cosine distance (1 - similarity) from the medoid within which the members lie."""
+    max_pair_distance: float
+    """Largest cosine distance between two members; of a sample of them where there are many."""
+    first_seen: datetime
+    """When its earliest member was added."""
+    last_seen: datetime
+    """When its latest member was added."""
+    growth_per_day: float
+    """Members added a day since the run before; since its earliest member in its first run."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterMember:
+    """One image of a run, and how well it belongs."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    image_id: int
+    """The stored image."""
+    cluster_id: int | None
+    """The cluster; null for noise."""
+    probability: float
+    """How strongly it belongs, 0 to 1; 0 for noise."""
+    outlier_score: float
+    """How far it lies from any density, 0 to 1 (GLOSH for hdbscan), 1 is an outlier."""
+    assigned: bool
+    """Whether it was assigned after the run, because it lies within the cluster's radius."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What became of one cluster from the run before to this one."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    run_id: int
+    """The later run."""
+    event: LineageEvent
+    """new, continued, grown, merged, split or gone."""
+    cluster_id: int
+    """The cluster."""
+    other_id: int | None
+    """The cluster that a merged one went into, or that a split one came from."""
+    shared: int
+    """Images in both, of those that both runs looked at."""
+    size_before: int
+    """Images in it in the run before; 0 for a new one."""
+    size_after: int
+    """Images in it now; 0 for one that is gone or merged into another."""
