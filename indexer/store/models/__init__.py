@@ -8,6 +8,14 @@ from indexer.store.models.access import ApiKeyRow, SessionRow
 from indexer.store.models.audit import AuditRow
 from indexer.store.models.banks import BankRow, EntryHitsRow, EntryRow, FloodFlagRow
 from indexer.store.models.base import Base
+from indexer.store.models.clusters import (
+    ClusterActionRow,
+    ClusterMemberRow,
+    ClusterRow,
+    ClusterRunRow,
+    LineageRow,
+    RunClusterRow,
+)
 from indexer.store.models.gallery import (
     ClassificationRow,
     EmbeddingRow,
@@ -39,16 +47,22 @@ __all__ = [
     "CatalogInfo",
     "ChangeRow",
     "ClassificationRow",
+    "ClusterActionRow",
+    "ClusterMemberRow",
+    "ClusterRow",
+    "ClusterRunRow",
     "DecisionRow",
     "EmbeddingRow",
     "EntryHitsRow",
     "EntryRow",
     "FloodFlagRow",
     "ImageRow",
+    "LineageRow",
     "PartRow",
     "QuarantineRow",
     "RetroMatchRow",
     "RetroScanRow",
+    "RunClusterRow",
     "SessionRow",
     "SourceRow",
     "SpaceRow",
