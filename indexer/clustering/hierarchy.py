@@ -28,7 +28,9 @@ class Hierarchy:
     outlier_scores: NDArray[np.float64]  # (n,), 0 to 1 (GLOSH), 1 is an outlier
 
 
-def hdbscan(neighbours: Neighbours, *, min_cluster_size: int, min_samples: int) -> Hierarchy:
+def hdbscan(
+    neighbours: Neighbours, *, min_cluster_size: int, min_samples: int, max_link: float = 2.0
+) -> Hierarchy:
     """Cluster by density at all scales (HDBSCAN*, Campello, Moulavi, Zimek and Sander, 2015).
 
     The distance is Euclidean between unit vectors, sqrt(2 - 2 cosine). The minimum spanning tree is
@@ -44,6 +46,9 @@ def hdbscan(neighbours: Neighbours, *, min_cluster_size: int, min_samples: int) 
         Vectors that a cluster has at least, 2 or more.
     min_samples : int
         The vector itself and its nearest others within whose distance its density is measured.
+    max_link : float
+        Cosine distance, 0 to 2, beyond which nothing is linked: without it all pictures that are
+        like no other make one large cluster of unlike ones.
 
     Returns
     -------
@@ -55,6 +60,7 @@ def hdbscan(neighbours: Neighbours, *, min_cluster_size: int, min_samples: int) 
     if n < max(2, min_cluster_size):
         return Hierarchy(np.full(n, -1), np.zeros(n), np.zeros(n))
     edges = _spanning_tree(neighbours, min_samples)
+    edges["distance"][edges["distance"] > np.sqrt(2 * max_link)] = _UNRELATED
     if edges["distance"][-1] <= _SAME:
         return Hierarchy(np.zeros(n, np.int64), np.ones(n), np.zeros(n))
     from sklearn.cluster._hdbscan._linkage import make_single_linkage

@@ -8,28 +8,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.store import FoundLineage
 from indexer.types import LineageEvent
 
 _MOST: Final = 0.5  # share of a cluster's members that makes another one its heir or its origin
 
 
-@dataclass(frozen=True, slots=True)
-class Descent:
-    """What became of one cluster; new clusters are named by their label, old ones by their id."""
-
-    event: LineageEvent
-    label: int | None  # the new cluster; None when none is left of the old one
-    cluster_id: int | None  # the old cluster; None for one that is new
-    other_label: int | None  # of an old one that merged: the new cluster that it went into
-    other_id: int | None  # of a new one that split off: the old cluster that it came from
-    shared: int
-    size_before: int
-    size_after: int
-
-
 def trace(
     before: Mapping[int, int], image_ids: Sequence[int], labels: NDArray[np.int64]
-) -> list[Descent]:
+) -> list[FoundLineage]:
     """Match the clusters of a run to those of the run before, by the images that they share.
 
     Pairs of an old and a new cluster are taken by how many images they share, most first. The first
@@ -52,7 +39,7 @@ def trace(
 
     Returns
     -------
-    list of Descent
+    list of FoundLineage
         One for each new cluster, by label, then one for each old cluster that is left, by id.
     """
     overlap = _Overlap.of(before, image_ids, labels)
@@ -67,16 +54,16 @@ def trace(
         was = sizes_before[old] if old is not None else 0
         if label in origins:
             event = LineageEvent.GROWN if size > was else LineageEvent.CONTINUED
-            descents.append(Descent(event, label, old, None, None, number, was, size))
+            descents.append(FoundLineage(event, label, old, None, None, number, was, size))
         else:
             event = LineageEvent.NEW if old is None else LineageEvent.SPLIT
-            descents.append(Descent(event, label, None, None, old, number, was, size))
+            descents.append(FoundLineage(event, label, None, None, old, number, was, size))
     for old, size in sizes_before.items():
         if old not in kept:
             into = successors.get(old)
             number = overlap.shared[old, into] if into is not None else 0
             event = LineageEvent.GONE if into is None else LineageEvent.MERGED
-            descents.append(Descent(event, None, old, into, None, number, size, 0))
+            descents.append(FoundLineage(event, None, old, into, None, number, size, 0))
     return descents
 
 

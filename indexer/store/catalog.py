@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, bindparam, func, select
 from indexer.errors import NotFoundError
 from indexer.store.audit_queries import AuditQueries
 from indexer.store.card_queries import CardQueries
+from indexer.store.cluster_queries import ClusterQueries
 from indexer.store.decision_queries import DecisionQueries
 from indexer.store.entry_conditions import ACTIVE
 from indexer.store.entry_queries import EntryQueries
@@ -59,6 +60,7 @@ class Catalog(
     ThumbnailQueries,
     AuditQueries,
     KeyQueries,
+    ClusterQueries,
 ):
     """The catalog within one transaction; `Store.reader` gives it."""
 

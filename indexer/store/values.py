@@ -1,5 +1,6 @@
 """What the store is asked with and what it answers; no other layer makes these."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.types import Embeddings, Keys, Pdq, PdqBits, Severity, SourceDetails, SourceStamp
+from indexer.types import (
+    Embeddings,
+    Keys,
+    LineageEvent,
+    Pdq,
+    PdqBits,
+    Severity,
+    SourceDetails,
+    SourceStamp,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,3 +248,93 @@ class PictureVectors:
     """(n, 32)."""
     pdq_quality: NDArray[np.int16]
     """(n,) 0 to 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedVectors:
+    """The images in a scope, by ascending id."""
+
+    ids: Keys
+    """(n,)"""
+    vectors: Embeddings
+    """(n, d), of the whole first frames."""
+    added_at: NDArray[np.float64]
+    """(n,), when each was added, in seconds since 1970 UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Which image of a cluster run is in which cluster, by ascending image."""
+
+    image_ids: Keys
+    """(n,)"""
+    cluster_ids: Keys
+    """(n,); -1 for noise."""
+    probabilities: NDArray[np.float64]
+    """(n,), how strongly each belongs, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReach:
+    """Where the clusters of a run are, and how far each reaches."""
+
+    run_id: int
+    cluster_ids: Keys
+    """(m,), ascending."""
+    names: tuple[str, ...]
+    medoids: Embeddings
+    """(m, d)"""
+    radii: NDArray[np.float64]
+    """(m,), cosine distance from the medoid."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCluster:
+    """A cluster that a run found, ready to be written."""
+
+    cluster_id: int | None
+    """The identity that it continues; None for one that is new."""
+    size: int
+    medoid_id: int
+    medoid: NDArray[np.float32]
+    """(d,), the vector of that image."""
+    exemplars: tuple[int, ...]
+    """Images."""
+    radius: float
+    max_pair_distance: float
+    first_seen: datetime
+    last_seen: datetime
+    growth_per_day: float
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMembers:
+    """Which image is in which of the clusters found, ready to be written."""
+
+    image_ids: Keys
+    """(n,)"""
+    labels: Keys
+    """(n,), places in the list of clusters; -1 for noise."""
+    probabilities: NDArray[np.float64]
+    """(n,)"""
+    outlier_scores: NDArray[np.float64]
+    """(n,)"""
+
+    def rows(self) -> Iterator[tuple[int, int, float, float]]:
+        """Yield each image with its label, probability and outlier score."""
+        columns = (self.image_ids, self.labels, self.probabilities, self.outlier_scores)
+        yield from zip(*(column.tolist() for column in columns), strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLineage:
+    """What became of a cluster, ready to be written; a new one is named by its label."""
+
+    event: LineageEvent
+    label: int | None
+    cluster_id: int | None
+    other_label: int | None
+    other_id: int | None
+    shared: int
+    size_before: int
+    size_after: int

@@ -11,6 +11,7 @@ from indexer.sources import SkippedSource
 from indexer.store.adding import Adding
 from indexer.store.bank_edits import BankEdits
 from indexer.store.card_edits import CardEdits
+from indexer.store.clustering import Clustering
 from indexer.store.deciding import Deciding
 from indexer.store.entry_edits import EntryEdits
 from indexer.store.flooding import Flooding
@@ -34,6 +35,7 @@ class Writer(
     CardEdits,
     ListUpsert,
     KeyEdits,
+    Clustering,
 ):
     """The catalog within one transaction that holds the log's lock; `Store.writer` gives it.
 

@@ -144,6 +144,8 @@ class Lineage:
 
     __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
+    id: int
+    """The cursor of a page: rises within a run."""
     run_id: int
     """The later run."""
     event: LineageEvent

@@ -34,7 +34,7 @@ from indexer.store.models.verdicts import (
     ThresholdCardRow,
 )
 
-REVISION = "202611280002"
+REVISION = "202611280003"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
