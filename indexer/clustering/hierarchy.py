@@ -59,8 +59,7 @@ def hdbscan(
     n = len(neighbours)
     if n < max(2, min_cluster_size):
         return Hierarchy(np.full(n, -1), np.zeros(n), np.zeros(n))
-    edges = _spanning_tree(neighbours, min_samples)
-    edges["distance"][edges["distance"] > np.sqrt(2 * max_link)] = _UNRELATED
+    edges = _spanning_tree(neighbours, min_samples, np.sqrt(2 * max_link))
     if edges["distance"][-1] <= _SAME:
         return Hierarchy(np.zeros(n, np.int64), np.ones(n), np.zeros(n))
     from sklearn.cluster._hdbscan._linkage import make_single_linkage
@@ -75,19 +74,27 @@ def hdbscan(
     return Hierarchy(labels.astype(np.int64), probabilities, scores)
 
 
-def _spanning_tree(neighbours: Neighbours, min_samples: int) -> NDArray[np.void]:
-    """Return the n - 1 edges of the tree by rising distance, in scikit-learn's record type."""
+def _spanning_tree(neighbours: Neighbours, min_samples: int, longest: float) -> NDArray[np.void]:
+    """Return the n - 1 edges of the tree by rising distance, in scikit-learn's record type.
+
+    What no edge up to the longest one joins is joined last, the largest parts first: so a single
+    vector hangs on the root, and is noise, rather than on the cluster that it happened to meet.
+    """
     from sklearn.cluster._hdbscan._linkage import MST_edge_dtype
 
+    n = len(neighbours)
     tree = minimum_spanning_tree(_reachability(neighbours, min_samples)).tocoo()
-    _, parts = connected_components(tree, directed=False)
-    _, firsts = np.unique(parts, return_index=True)  # one vector of each part of the graph
     order = np.argsort(tree.data, kind="stable")
-    joined = len(order)
-    edges = np.empty(len(neighbours) - 1, MST_edge_dtype)
-    edges["current_node"][:joined], edges["current_node"][joined:] = tree.row[order], firsts[0]
-    edges["next_node"][:joined], edges["next_node"][joined:] = tree.col[order], firsts[1:]
-    edges["distance"][:joined], edges["distance"][joined:] = tree.data[order], _UNRELATED
+    order = order[: np.searchsorted(tree.data[order], longest, side="right")]
+    start, end, distances = tree.row[order], tree.col[order], tree.data[order]
+    forest = csr_matrix((np.ones(len(order)), (start, end)), shape=(n, n))
+    _, part_of = connected_components(forest, directed=False)
+    _, firsts, sizes = np.unique(part_of, return_index=True, return_counts=True)
+    parts = firsts[np.argsort(-sizes, kind="stable")]  # one vector of each
+    edges = np.empty(n - 1, MST_edge_dtype)
+    edges["current_node"] = np.concatenate([start, np.full(len(parts) - 1, parts[0])])
+    edges["next_node"] = np.concatenate([end, parts[1:]])
+    edges["distance"] = np.concatenate([distances, np.full(len(parts) - 1, _UNRELATED)])
     return edges
 
 
