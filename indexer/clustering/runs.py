@@ -35,7 +35,7 @@ class ClusterParameters:
 
     min_cluster_size: int = 5  # hdbscan: images that a cluster has at least
     min_samples: int = 5  # hdbscan: how many must lie close for a place to be dense
-    max_link: float = 0.5  # hdbscan: cosine distance beyond which nothing is linked
+    max_link: float = 0.3  # hdbscan: cosine distance beyond which nothing is linked
     k: int | None = None  # kmeans: clusters; chosen when None
     max_distance: float = 0.1  # near_duplicates: largest cosine distance within a group
     seed: int = 0
