@@ -24,6 +24,7 @@ from indexer.vectors.neighbours import find_neighbours
 
 _NEIGHBOURS: Final = 16
 """Neighbours that the graph has of each image: enough for exact HDBSCAN's answer (ARI 0.98)."""
+_ALL_PAIRS: Final = 2_000  # images up to which the graph has all of them
 _DAY: Final = 86_400.0  # seconds
 
 Progress = Callable[[str, int, int], None]
@@ -188,7 +189,7 @@ class ClusterRunner:
             return _Found(labels, np.ones(n), np.zeros(n))
         neighbours = find_neighbours(
             scoped.vectors,
-            max(_NEIGHBOURS, parameters.min_samples),
+            n if n <= _ALL_PAIRS else max(_NEIGHBOURS, parameters.min_samples),
             seed=parameters.seed,
             threads=threads,
             on_progress=step("compare", n),

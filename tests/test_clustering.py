@@ -1,0 +1,284 @@
+"""Algorithms: density, centroids, groups without chains, shapes, assignment."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.cluster import HDBSCAN
+from sklearn.metrics import adjusted_rand_score
+
+from indexer.clustering.assignment import assign
+from indexer.clustering.groups import near_duplicate_groups
+from indexer.clustering.hierarchy import Hierarchy, hdbscan
+from indexer.clustering.kmeans import choose_k, kmeans
+from indexer.clustering.shapes import shape_of
+from indexer.store import ClusterReach
+from indexer.types import Embeddings
+from indexer.vectors import neighbours as neighbouring
+from indexer.vectors.neighbours import find_neighbours
+
+DIMENSION = 32
+
+
+def unit(vectors: NDArray[np.floating]) -> Embeddings:
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def families(
+    sizes: tuple[int, ...], strangers: int, spread: float = 0.1, seed: int = 0
+) -> tuple[Embeddings, NDArray[np.int64]]:
+    """Return vectors around a direction a family, and strangers (-1), mixed."""
+    random = np.random.default_rng(seed)
+    labels = np.concatenate([np.repeat(np.arange(len(sizes)), sizes), np.full(strangers, -1)])
+    centres = unit(random.standard_normal((len(sizes), DIMENSION)))
+    noise = random.standard_normal((len(labels), DIMENSION)) / DIMENSION**0.5
+    vectors = np.where(labels[:, np.newaxis] >= 0, centres[labels] + spread * noise, noise)
+    order = random.permutation(len(labels))
+    return unit(vectors)[order], labels[order].astype(np.int64)
+
+
+def clustered(vectors: Embeddings, **parameters: float) -> Hierarchy:
+    chosen = {"min_cluster_size": 5, "min_samples": 5} | parameters
+    return hdbscan(find_neighbours(vectors, 16), **chosen)  # type: ignore[arg-type]
+
+
+def cosine_distances(vectors: Embeddings) -> NDArray[np.float32]:
+    return 1 - vectors @ vectors.T
+
+
+# --- neighbours ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [2, 5, 700])
+def test_exact_neighbours_are_those_of_brute_force(n: int) -> None:
+    vectors = unit(np.random.default_rng(n).standard_normal((n, DIMENSION)))
+
+    found = find_neighbours(vectors, 10)
+
+    similarities = vectors @ vectors.T
+    np.fill_diagonal(similarities, -2)
+    k = min(10, n - 1)
+    assert found.rows.shape == (n, k)
+    assert found.recall == 1
+    np.testing.assert_allclose(
+        found.similarities, -np.sort(-similarities, axis=1)[:, :k], atol=1e-5
+    )
+    assert not (found.rows == np.arange(n)[:, np.newaxis]).any()
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_vector_alone_has_no_neighbours(n: int) -> None:
+    assert find_neighbours(np.eye(DIMENSION, dtype=np.float32)[:n], 5).rows.shape == (n, 0)
+
+
+def test_copies_are_neighbours_of_each_other_and_not_of_themselves() -> None:
+    vectors = np.repeat(unit(np.ones((1, DIMENSION))), 40, axis=0)
+
+    found = find_neighbours(vectors, 10)
+
+    assert not (found.rows == np.arange(40)[:, np.newaxis]).any()
+    assert all(len(set(row)) == 10 for row in found.rows.tolist())
+
+
+def test_many_vectors_are_compared_by_a_graph_that_says_how_good_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(neighbouring, "EXACT_UP_TO", 1_000)
+    vectors, _ = families((200, 150, 50, 20), 1_600)
+    exact = vectors @ vectors.T
+    np.fill_diagonal(exact, -2)
+
+    found = find_neighbours(vectors, 10)
+
+    truth = np.argsort(-exact, axis=1)[:, :10]
+    shared = [len({*ours} & {*theirs}) for ours, theirs in zip(found.rows, truth, strict=True)]
+    assert found.recall > 0.9
+    assert np.mean(shared) / 10 == pytest.approx(found.recall, abs=0.03)
+    assert (np.diff(found.similarities, axis=1) <= 0).all()
+
+
+# --- HDBSCAN -------------------------------------------------------------------------------------
+
+
+def test_clusters_are_those_of_exact_hdbscan() -> None:
+    vectors, labels = families((120, 80, 60, 40, 20, 10, 7), 200)
+
+    graph = find_neighbours(vectors, len(vectors))
+    ours = hdbscan(graph, min_cluster_size=5, min_samples=5).labels
+
+    exact = HDBSCAN(min_cluster_size=5, min_samples=5, copy=True).fit_predict(vectors)
+    assert adjusted_rand_score(exact, ours) >= 0.999
+    assert adjusted_rand_score(labels[labels >= 0], ours[labels >= 0]) >= 0.98
+
+
+def test_probabilities_and_outlier_scores_lie_between_0_and_1() -> None:
+    vectors, _ = families((120, 40), 100)
+
+    found = clustered(vectors)
+
+    assert ((found.probabilities >= 0) & (found.probabilities <= 1)).all()
+    assert ((found.outlier_scores >= 0) & (found.outlier_scores <= 1)).all()
+    assert (found.probabilities[found.labels < 0] == 0).all()
+    members, noise = found.labels >= 0, found.labels < 0
+    assert found.outlier_scores[members].mean() < found.outlier_scores[noise].mean()
+
+
+def test_pictures_that_are_like_no_other_are_no_cluster() -> None:
+    vectors, labels = families((30, 20), 400)
+
+    found = clustered(vectors, max_link=0.3)
+
+    assert (found.labels[labels < 0] == -1).all()
+    assert set(found.labels[labels >= 0].tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 4])
+def test_fewer_than_a_cluster_needs_are_noise(n: int) -> None:
+    vectors, _ = families((10,), 0)
+
+    found = clustered(vectors[:n])
+
+    assert found.labels.tolist() == [-1] * n
+
+
+def test_two_points_are_a_cluster_of_two_where_that_is_allowed() -> None:
+    vectors = np.repeat(unit(np.ones((1, DIMENSION))), 2, axis=0)
+
+    assert clustered(vectors, min_cluster_size=2, min_samples=1).labels.tolist() == [0, 0]
+
+
+def test_identical_vectors_are_one_cluster() -> None:
+    vectors = np.repeat(unit(np.ones((1, DIMENSION))), 50, axis=0)
+
+    found = clustered(vectors)
+
+    assert set(found.labels.tolist()) == {0}
+    assert (found.probabilities == 1).all()
+
+
+def test_vectors_without_any_neighbourhood_are_all_noise() -> None:
+    assert set(clustered(np.eye(DIMENSION, dtype=np.float32)).labels.tolist()) == {-1}
+
+
+def test_the_same_seed_gives_the_same_clusters() -> None:
+    vectors, _ = families((120, 80), 200)
+
+    np.testing.assert_array_equal(clustered(vectors).labels, clustered(vectors).labels)
+
+
+# --- groups --------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 10_000), st.floats(0.5, 0.999), st.integers(2, 60))
+def test_no_pair_of_a_group_is_farther_apart_than_the_bound(
+    seed: int, bound: float, n: int
+) -> None:
+    random = np.random.default_rng(seed)
+    vectors = unit(
+        random.standard_normal((3, 8))[random.integers(0, 3, n)]
+        + 0.3 * random.standard_normal((n, 8))
+    )
+
+    labels = near_duplicate_groups(vectors, find_neighbours(vectors, 16), bound)
+
+    similarities = vectors @ vectors.T
+    for label in range(labels.max(initial=-1) + 1):
+        rows = np.flatnonzero(labels == label)
+        assert len(rows) >= 2
+        assert similarities[np.ix_(rows, rows)].min() >= bound - 1e-5
+
+
+def test_a_chain_of_pictures_is_not_one_group() -> None:
+    angles = np.arange(20) * 0.1
+    vectors = unit(np.stack([np.cos(angles), np.sin(angles)], axis=1))
+
+    labels = near_duplicate_groups(vectors, find_neighbours(vectors, 8), float(np.cos(0.25)))
+
+    assert max(np.bincount(labels[labels >= 0])) <= 3
+
+
+def test_copies_are_one_group() -> None:
+    vectors = np.repeat(unit(np.ones((1, DIMENSION))), 60, axis=0)
+
+    assert set(near_duplicate_groups(vectors, find_neighbours(vectors, 16), 0.99).tolist()) == {0}
+
+
+# --- KMeans --------------------------------------------------------------------------------------
+
+
+def test_kmeans_finds_families_of_a_given_number() -> None:
+    vectors, labels = families((100, 100, 100), 0)
+
+    assert adjusted_rand_score(labels, kmeans(vectors, 3)) == 1
+
+
+def test_the_number_of_families_is_found() -> None:
+    vectors, _ = families((100, 100, 100), 0)
+
+    assert choose_k(vectors) == 3
+
+
+@pytest.mark.parametrize(("n", "k"), [(0, 3), (1, 3), (2, 5), (3, 3)])
+def test_there_are_no_more_clusters_than_vectors(n: int, k: int) -> None:
+    labels = kmeans(np.eye(DIMENSION, dtype=np.float32)[:n], k)
+
+    assert len(labels) == n
+    assert set(labels.tolist()) == set(range(len(set(labels.tolist()))))
+
+
+# --- shapes --------------------------------------------------------------------------------------
+
+
+def test_a_shape_has_the_medoid_radius_and_width_of_brute_force() -> None:
+    vectors, labels = families((50, 30), 10)
+    rows = np.flatnonzero(labels == 1)
+
+    shape = shape_of(vectors, rows)
+
+    distances = cosine_distances(vectors[rows])
+    assert shape.medoid == rows[distances.sum(axis=1).argmin()]
+    middle = list(rows).index(shape.medoid)
+    assert shape.radius == pytest.approx(distances[middle].max(), abs=1e-5)
+    assert shape.max_pair_distance == pytest.approx(distances.max(), abs=1e-5)
+    assert shape.exemplars[0] == shape.medoid
+    assert len(set(shape.exemplars)) == len(shape.exemplars) == 8
+    assert set(shape.exemplars) <= set(rows.tolist())
+
+
+def test_a_cluster_of_copies_has_one_exemplar_and_no_width() -> None:
+    vectors = np.repeat(unit(np.ones((1, DIMENSION))), 5, axis=0)
+
+    shape = shape_of(vectors, np.arange(5))
+
+    assert len(shape.exemplars) == 1
+    assert shape.radius == shape.max_pair_distance == pytest.approx(0, abs=1e-6)
+
+
+# --- assignment ----------------------------------------------------------------------------------
+
+
+def reach(*clusters: tuple[int, list[float], float]) -> ClusterReach:
+    return ClusterReach(
+        run_id=1,
+        cluster_ids=np.array([cluster for cluster, _, _ in clusters], np.int64),
+        names=tuple(f"cluster-{cluster}" for cluster, _, _ in clusters),
+        medoids=unit(np.array([medoid for _, medoid, _ in clusters], np.float32).reshape(-1, 2)),
+        radii=np.array([radius for _, _, radius in clusters]),
+    )
+
+
+def test_a_vector_joins_the_nearest_cluster_that_reaches_it() -> None:
+    known = reach((7, [1, 0], 0.1), (9, [0, 1], 0.5))
+    vectors = unit(np.array([[1, 0.1], [0.6, 0.8], [-1, 0], [1, 0.9]]))
+
+    found = assign(vectors, known)
+
+    assert found.cluster_ids.tolist() == [7, 9, -1, 9]
+    assert found.similarities[0] == pytest.approx(vectors[0, 0])
+    assert found.similarities[2] == -1
+
+
+def test_without_clusters_nothing_is_assigned() -> None:
+    assert assign(unit(np.ones((3, 2))), reach()).cluster_ids.tolist() == [-1, -1, -1]
