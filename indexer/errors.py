@@ -37,6 +37,8 @@
     - SnapshotNotWritten    a view could not be written to disk
     - ExportNotWritten      an exported model could not be written to disk
     - ListNotWritten        a list of fingerprints could not be written to disk
+    - AuditNotWritten       an export of the audit log could not be written to disk
+    - AuditUnavailable      lookups cannot be written down, so none is answered
 """
 
 import math
@@ -325,3 +327,15 @@ class ListNotWritten(UnavailableError):
     """A list of fingerprints could not be written to disk; what is there already is untouched."""
 
     code = "list_not_written"
+
+
+class AuditNotWritten(UnavailableError):
+    """An export of the audit log could not be written to disk."""
+
+    code = "audit_not_written"
+
+
+class AuditUnavailable(UnavailableError):
+    """Lookups cannot be written to the audit log, so none is answered."""
+
+    code = "audit_unavailable"

@@ -20,8 +20,10 @@ from search_api.fetching import Fetcher
 from search_api.gates import Gates
 from search_api.headers import SecurityHeaders
 from search_api.hits import HitWriter
+from search_api.lookups import LookupLog
 from search_api.observing import Observation
 from search_api.routes import (
+    audit,
     console,
     decisions,
     documentation,
@@ -52,6 +54,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
         interval=serve.hits_interval,
         count=observation.metrics.count_verdict,
     )
+    lookups = LookupLog(store, interval=serve.audit_interval, capacity=serve.audit_queue)
     scans = ScanRunner(RetroScanner(store, matcher, settings))
     sampler = Sampler(
         observation.metrics, store, matcher, follower, count_interval=serve.count_interval
@@ -64,9 +67,9 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with observation.running(), follower, hits, scans, sampler, access.keeper:
+        with observation.running(), follower, hits, lookups, scans, sampler, access.keeper:
             app.state.service = Service(
-                store, matcher, follower, hits, scans, settings, fetcher, access, gates
+                store, matcher, follower, hits, scans, settings, fetcher, access, gates, lookups
             )
             yield
 
@@ -84,7 +87,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     observation.install(app)
     app.add_middleware(SecurityHeaders)  # the outermost comes last
     install_error_handlers(app)
-    for module in (search, images, decisions, retro_scans, floods, keys):
+    for module in (search, images, decisions, retro_scans, floods, keys, audit):
         app.include_router(module.router, responses=REFUSALS)
     for module in (health, documentation, console):
         app.include_router(module.router)

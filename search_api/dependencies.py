@@ -13,6 +13,7 @@ from search_api.access import Access
 from search_api.fetching import Fetcher
 from search_api.gates import Gates
 from search_api.hits import HitWriter
+from search_api.lookups import LookupLog
 from search_api.scans import ScanRunner
 from search_api.views import LogFollower
 
@@ -33,6 +34,7 @@ class Service:
     fetcher: Fetcher
     access: Access
     gates: Gates
+    lookups: LookupLog
 
     async def run(
         self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs

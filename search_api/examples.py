@@ -136,6 +136,19 @@ KEY = {
 CREATED_KEY = {"key": KEY, "token": f"lk_9f2b6f6f0f9a_{SHA256}"}
 REVOKED_KEY = {**KEY, "revoked_at": "2026-11-25T07:00:00Z"}
 
+AUDIT_HEAD = {"log_id": "3f1c0c0e-6a51-4f0e-9f6e-0d4b1f1f6f2a", "number": 90211, "hash": SHA256}
+AUDIT_ENTRY = {
+    "number": 90211,
+    "at": "2026-11-25T09:30:00.000001Z",
+    "actor": {"kind": "key", "name": "uploads", "address": "192.0.2.7"},
+    "request_id": "5b1c5f1e0c8b4a53a6a5f1d2c3b4a596",
+    "action": "lookup.search",
+    "subject": "query",
+    "subject_id": SHA256,
+    "detail": {"tier": "exact", "banks": ["known-unsafe"], "hits": 1, "entries": [17]},
+    "hash": SHA256,
+}
+
 
 def answer(description: str, example: Any) -> dict[str, Any]:
     """Describe a 200 response with its example."""

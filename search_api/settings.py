@@ -61,6 +61,16 @@ class ServeSettings(BaseSettings):
         gt=0,
         description="Seconds between two writings of which entries were hit, for the flood watch.",
     )
+    audit_interval: float = Field(
+        default=1.0,
+        gt=0,
+        description="Seconds between two writings of lookups to the audit log; a killed server loses as much.",  # noqa: E501
+    )
+    audit_queue: int = Field(
+        default=10_000,
+        gt=0,
+        description="Lookups kept in memory while the audit log cannot be written; then answers are refused.",  # noqa: E501
+    )
     count_interval: float = Field(
         default=60.0,
         gt=0,

@@ -10,7 +10,7 @@ import indexer
 from indexer.types import ImageSummary, Match, Suppression, Verdict
 from search_api.errors import PROBLEM, Problem
 from search_api.pages import Page
-from search_api.routes import decisions, floods, health, images, keys, retro_scans, search
+from search_api.routes import audit, decisions, floods, health, images, keys, retro_scans, search
 from support.openapi import DOCUMENT, OPERATIONS
 
 EACH_OPERATION = pytest.mark.parametrize(("name", "operation"), OPERATIONS.items(), ids=OPERATIONS)
@@ -19,7 +19,7 @@ EACH_OPERATION = pytest.mark.parametrize(("name", "operation"), OPERATIONS.items
 def route_of(name: str) -> APIRoute:
     return next(
         route
-        for module in (search, images, decisions, retro_scans, floods, keys, health)
+        for module in (search, images, decisions, retro_scans, floods, keys, audit, health)
         for route in module.router.routes
         if isinstance(route, APIRoute)
         and name in {f"{method} {route.path}" for method in route.methods}

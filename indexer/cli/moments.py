@@ -1,4 +1,4 @@
-"""Moments as people write them: a date, or how long from now."""
+"""Moments as people write them: a date, or how long from now or ago."""
 
 import re
 from datetime import datetime, timedelta
@@ -26,17 +26,31 @@ def parse_later(text: str, now: datetime) -> datetime:
     InputError
         It is none of these, or not later than now.
     """
+    moment = _parse(text, now, 1)
+    if moment <= now:
+        raise InputError(f"{text!r} is not later than now: {moment:%Y-%m-%d %H:%M %Z}.")
+    return moment
+
+
+def parse_earlier(text: str, now: datetime) -> datetime:
+    """Read a moment in the past: as `parse_later` does, with durations that count back.
+
+    Raises
+    ------
+    InputError
+        It is no moment.
+    """
+    return _parse(text, now, -1)
+
+
+def _parse(text: str, now: datetime, direction: int) -> datetime:
     duration = _DURATION.fullmatch(text)
     try:
         if duration:
-            moment = now + timedelta(**{_UNITS[duration[2]]: int(duration[1])})
-        else:
-            moment = datetime.fromisoformat(text).astimezone()
+            return now + direction * timedelta(**{_UNITS[duration[2]]: int(duration[1])})
+        return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
         raise InputError(
             f"{text!r} is no moment. Write how long from now (90m, 36h, 7d, 2w) or a date (ISO "
             "8601, such as 2027-01-31T18:00)."
         ) from None
-    if moment <= now:
-        raise InputError(f"{text!r} is not later than now: {moment:%Y-%m-%d %H:%M %Z}.")
-    return moment

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 import indexer
 from indexer.acting import Actor, acting_as
 from indexer.cli import (
+    audit,
     bank,
     db,
     decision,
@@ -100,5 +101,6 @@ app.add_typer(retroscan.app, name="retro-scan")
 app.add_typer(flood.app, name="flood")
 app.add_typer(threshold.app, name="threshold")
 app.add_typer(key.app, name="key")
+app.add_typer(audit.app, name="audit")
 app.add_typer(model.app, name="model")
 app.add_typer(db.app, name="db")

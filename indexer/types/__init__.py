@@ -17,6 +17,7 @@ from indexer.types.arrays import (
     Vectors,
 )
 from indexer.types.audit import (
+    AuditEntry,
     AuditEvent,
     AuditHead,
     AuditRecord,
@@ -111,6 +112,7 @@ __all__ = [
     "COMMON_BOUNDS",
     "EXTERNAL_ID_BYTES",
     "ApiKey",
+    "AuditEntry",
     "AuditEvent",
     "AuditHead",
     "AuditRecord",

@@ -1,5 +1,6 @@
 """What the audit log is made of."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -43,6 +44,32 @@ class AuditHead:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A row of the audit log, as it is shown."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    number: int
+    """1, 2, 3 in the order of the commits, without gaps."""
+    at: datetime
+    """When it happened."""
+    actor: Actor
+    """Who did it."""
+    request_id: str | None
+    """The HTTP request that it was done in."""
+    action: str
+    """What was done, such as `bank.create` or `lookup.search`."""
+    subject: str
+    """To what kind of thing."""
+    subject_id: str | None
+    """Its id, or the SHA-256 of a query; null for several things."""
+    detail: dict[str, Any]
+    """What else there is to say of it, by action."""
+    hash: str
+    """Hash of the row, hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditRecord:
     """A row of the audit log, exactly as it was hashed."""
 
@@ -58,3 +85,25 @@ class AuditRecord:
     method: str  # a SealMethod, unless someone tampered with it
     previous: str  # hash of the row before, hexadecimal
     hash: str
+
+    def shown(self) -> AuditEntry:
+        """Return the row as it is shown."""
+        return AuditEntry(
+            number=self.number,
+            at=self.at,
+            actor=self.actor,
+            request_id=self.request_id,
+            action=self.action,
+            subject=self.subject,
+            subject_id=self.subject_id,
+            detail=_parsed(self.detail),
+            hash=self.hash,
+        )
+
+
+def _parsed(detail: str) -> dict[str, Any]:
+    try:
+        value = json.loads(detail)
+    except ValueError:  # someone tampered with it
+        return {"unreadable": detail}
+    return value if isinstance(value, dict) else {"unreadable": detail}

@@ -11,6 +11,7 @@ from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import BankNames, ServiceDependency, TopK
 from search_api.errors import problems
+from search_api.lookups import Lookup
 from search_api.pages import MAX_ID, Page
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
@@ -28,7 +29,9 @@ UNKNOWN = problems(
 )
 async def get_image(image_id: ImageId, service: ServiceDependency) -> ImageSummary:
     """Return fingerprints, sources, bank entries and class probabilities; never the pixels."""
-    return ImageSummary.of(await service.gates.reads.run(partial(service.matcher.image, image_id)))
+    record = await service.gates.reads.run(partial(service.matcher.image, image_id))
+    service.lookups.record(Lookup.IMAGE, subject="image", subject_id=image_id)
+    return ImageSummary.of(record)
 
 
 @router.get(
@@ -45,4 +48,7 @@ async def similar(
     `k` bounds the list: there is no page after the first.
     """
     matches = await service.run(service.matcher.similar, image_id, k=k, banks=bank or ())
+    service.lookups.record(
+        Lookup.SIMILAR, subject="image", subject_id=image_id, k=k, asked=bank or []
+    )
     return Page(items=matches, next_cursor=None)

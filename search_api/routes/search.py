@@ -1,5 +1,6 @@
 """`/v1/search` and `/v1/classify`: ask about a picture."""
 
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import BankNames, ServiceDependency, TopK
 from search_api.errors import problems
+from search_api.lookups import Lookup, some
 from search_api.uploads import REQUEST_BODY, UploadDependency
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -59,6 +61,16 @@ async def search(
         threshold=threshold,
         tiles=tiles,
     )
+    service.lookups.record(
+        Lookup.SEARCH,
+        subject_id=verdict.sha256,
+        tier=verdict.tier,
+        banks=verdict.banks,
+        **some(verdict.hits),
+        k=k,
+        asked=bank or [],
+        model=verdict.model,
+    )
     service.hits.record(verdict)
     return verdict
 
@@ -75,4 +87,7 @@ async def search(
 )
 async def classify(upload: UploadDependency, service: ServiceDependency) -> Classification:
     """Return the class probabilities of one picture; nothing is searched."""
-    return await service.run(service.matcher.classifier.classify, upload.data, upload.name)
+    answer = await service.run(service.matcher.classifier.classify, upload.data, upload.name)
+    digest = sha256(upload.data).hexdigest()
+    service.lookups.record(Lookup.CLASSIFY, subject_id=digest, model=answer.model)
+    return answer

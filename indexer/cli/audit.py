@@ -1,0 +1,139 @@
+"""`audit`: who did and looked up what, and the proof that nobody changed the record."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.cli.options import AsJson, RowLimit, load
+from indexer.cli.output import print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="Read, prove and export the audit log.")
+
+
+@app.command("list")
+def list_audit(  # noqa: PLR0913 -- one for each option
+    action: Annotated[
+        str | None, typer.Option(metavar="PREFIX", help="Only actions that begin so: bank.")
+    ] = None,
+    actor: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only what this key or user did.")
+    ] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option(metavar="KIND[:ID]", help="Only what was done to this: bank, or bank:7."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Only from then on: 2h, 7d ago, or an ISO 8601 date."),
+    ] = None,
+    limit: RowLimit = 100,
+    after: Annotated[int, typer.Option(min=0, help="Start behind this row.")] = 0,
+    *,
+    newest: Annotated[bool, typer.Option("--newest", help="Newest first.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List rows of the audit log, oldest first; go on with --after and the last number shown.
+
+    Example: lookalike audit list --action bank. --since 7d --newest
+    """
+    from datetime import datetime  # noqa: PLC0415 -- keeps --help quick
+
+    from indexer.chain import canonical  # noqa: PLC0415
+    from indexer.cli.moments import parse_earlier  # noqa: PLC0415
+    from indexer.store import AuditQuery, open_store  # noqa: PLC0415
+
+    settings = load()
+    query = AuditQuery(
+        action=action,
+        actor=actor,
+        subject=subject,
+        since=parse_earlier(since, datetime.now().astimezone()) if since else None,
+        newest_first=newest,
+        cursor=after,
+    )
+    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+        entries = [record.shown() for record in catalog.audit(query, limit=limit)]
+    if as_json:
+        print_json(entries)
+        return
+    print_table(
+        "Audit log",
+        ["number", "at (UTC)", "who", "action", "subject", "detail"],
+        [
+            (
+                entry.number,
+                f"{entry.at:%Y-%m-%d %H:%M:%S}",
+                f"{entry.actor.kind} {entry.actor.name}",
+                entry.action,
+                f"{entry.subject} {(entry.subject_id or '')[:12]}",
+                canonical(entry.detail),
+            )
+            for entry in entries
+        ],
+    )
+
+
+@app.command()
+def verify(
+    expect: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER:HASH", help="A row that the log is known to have had."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Verify an export; no database is needed.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that no row of the audit log was changed, inserted, moved or removed.
+
+    Prints the last row as NUMBER:HASH: keep it elsewhere, and give it to --expect the next time, so
+    that rows cut off at the end, or a log written anew, are noticed. Exits with 3, naming the row,
+    when the chain is broken.
+
+    Example: lookalike audit verify --json
+    """
+    from indexer.audit import parse_head, verify_export, verify_store  # noqa: PLC0415 -- as above
+    from indexer.cli.progress import show_progress  # noqa: PLC0415
+    from indexer.settings import audit_key_set  # noqa: PLC0415
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    key = audit_key_set()
+    expected = parse_head(expect, "") if expect else None
+    with show_progress() as progress:
+
+        def tell(done: int, total: int) -> None:
+            progress("verifying", done, total)
+
+        if file is not None:
+            proof = verify_export(file, key, expected, tell)
+        else:
+            with open_store(settings.resolved_database_url) as store:
+                proof = verify_store(store, key, expected, tell)
+    if as_json:
+        print_json(proof)
+        return
+    typer.echo(f"The chain holds: {proof.head.number} rows, {proof.keyed} of them sealed by a key.")
+    if proof.unchecked:
+        typer.echo(f"{proof.unchecked} rows were not checked: set LOOKALIKE_AUDIT_KEY to do so.")
+    typer.echo(f"Keep this elsewhere, for --expect: {proof.head.number}:{proof.head.hash}")
+
+
+@app.command()
+def export(
+    target: Annotated[str, typer.Argument(metavar="FILE|-", help="File to write; - for stdout.")],
+) -> None:
+    """Write the whole audit log as JSON lines, which can be verified without the database.
+
+    Example: lookalike audit export audit.jsonl
+    """
+    from indexer.audit import export_log  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.progress import show_progress  # noqa: PLC0415
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, show_progress() as progress:
+        head = export_log(store, target, lambda done, total: progress("exporting", done, total))
+    typer.echo(f"{head.number} rows; the last is {head.number}:{head.hash}", err=True)

@@ -1,0 +1,78 @@
+"""`/v1/audit`: who did and looked up what."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from indexer.store import AuditQuery
+from indexer.types import AuditEntry, AuditHead
+from search_api import examples
+from search_api.auth import Scope, requires
+from search_api.dependencies import ServiceDependency
+from search_api.errors import problems
+from search_api.pages import Cursor, Page, PageLimit, id_after, page_of
+
+router = APIRouter(prefix="/v1/audit", tags=["audit"])
+OfAction = Annotated[
+    str | None, Query(max_length=64, description="Only actions that begin so, such as `bank.`.")
+]
+OfActor = Annotated[str | None, Query(max_length=256, description="Only what this one did.")]
+OfSubject = Annotated[
+    str | None,
+    Query(max_length=256, description="Only what was done to this: `bank`, or `bank:7`."),
+]
+Since = Annotated[
+    datetime | None, Query(description="Only what happened from then on; UTC unless it says.")
+]
+NewestFirst = Annotated[bool, Query(description="Newest first instead of oldest first.")]
+
+
+@router.get(
+    "",
+    dependencies=[requires(Scope.ADMIN)],
+    summary="Who did and looked up what?",
+    responses={
+        200: examples.answer("In the order asked for.", examples.page(examples.AUDIT_ENTRY)),
+        **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    },
+)
+async def list_audit(  # noqa: PLR0913 -- one for each parameter
+    service: ServiceDependency,
+    *,
+    action: OfAction = None,
+    actor: OfActor = None,
+    subject: OfSubject = None,
+    since: Since = None,
+    newest_first: NewestFirst = False,
+    cursor: Cursor = None,
+    limit: PageLimit = 100,
+) -> Page[AuditEntry]:
+    """Return a page of the audit log; lookups come into it a second after their answer."""
+    if since is not None and since.tzinfo is None:
+        since = since.replace(tzinfo=UTC)
+    query = AuditQuery(
+        action=action,
+        actor=actor,
+        subject=subject,
+        since=since,
+        newest_first=newest_first,
+        cursor=id_after(cursor),
+    )
+    records = await service.read(lambda catalog: catalog.audit(query, limit=limit + 1))
+    return page_of([record.shown() for record in records], limit, lambda entry: entry.number)
+
+
+@router.get(
+    "/head",
+    dependencies=[requires(Scope.ADMIN)],
+    summary="Where does the audit log end?",
+    responses={
+        200: examples.answer("Its last row.", examples.AUDIT_HEAD),
+        **problems(HTTPStatus.SERVICE_UNAVAILABLE),
+    },
+)
+async def head(service: ServiceDependency) -> AuditHead:
+    """Return the last row's number and hash: kept elsewhere, they prove that none is gone."""
+    return await service.read(lambda catalog: catalog.audit_head())
