@@ -4,6 +4,7 @@ import signal
 import socket
 import sys
 
+import structlog
 import typer
 import uvicorn
 
@@ -15,6 +16,8 @@ from indexer.store import open_store
 from search_api.access import describe
 from search_api.app import create_app
 from search_api.settings import ServeSettings
+
+log = structlog.get_logger(__name__)
 
 
 class _Server(uvicorn.Server):
@@ -43,7 +46,7 @@ def run(settings: Settings, serve: ServeSettings) -> None:
     limit_pixels(serve.decode_pixels)
     with _bind(serve) as listener, open_store(settings.resolved_database_url) as store:
         if message := describe(store, serve):
-            typer.echo(message, err=True)
+            _tell(message, settings)
         app = create_app(store, open_matcher(store, settings), settings, serve)
         config = uvicorn.Config(
             app,
@@ -54,6 +57,14 @@ def run(settings: Settings, serve: ServeSettings) -> None:
             server_header=False,
         )
         _Server(config).run(sockets=[listener])
+
+
+def _tell(message: str, settings: Settings) -> None:
+    """Say something to whoever started the server; among JSON lines, as one of them."""
+    if settings.log_format == "json":
+        log.warning(message)
+    else:
+        typer.echo(message, err=True)
 
 
 def _bind(serve: ServeSettings) -> socket.socket:

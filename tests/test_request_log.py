@@ -151,3 +151,15 @@ def test_what_nobody_caught_is_one_json_object_a_line() -> None:
     assert (first["level"], second["level"]) == ("critical", "critical")
     assert "ZeroDivisionError" in first["exception"]
     assert "ValueError: the end" in second["exception"]
+
+
+def test_what_is_said_at_the_start_is_a_json_object_too(index: Index) -> None:
+    log: list[str] = []
+    closed = {"LOOKALIKE_SERVE_ACCESS": "keys", "LOOKALIKE_LOG_FORMAT": "json"}
+
+    with Index(index.home, extra=closed).serve(log=log.append):
+        pass
+
+    lines = [json.loads(line) for line in "".join(log).splitlines()]
+    (told,) = [line for line in lines if "lookalike key create" in line["event"]]
+    assert told["level"] == "warning"

@@ -105,7 +105,7 @@ def test_a_search_is_a_trace_with_its_stages(traced: Traced) -> None:
     stages = [span for span in collector.spans if span.parent_span_id == request.span_id]
 
     assert answers["search"].status_code == 200
-    assert {span.name for span in stages} == STAGES
+    assert {span.name for span in stages} >= STAGES  # and `queue`, where it waited
     for span in stages:
         assert span.trace_id == request.trace_id
         assert request.start_time_unix_nano <= span.start_time_unix_nano
