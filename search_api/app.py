@@ -62,6 +62,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     gates = Gates.of(serve)
     sampler.watch(observation.metrics.admitted, lambda: gates.pictures.running)
     sampler.watch(observation.metrics.waiting, lambda: gates.pictures.waiting)
+    sampler.watch(observation.metrics.unwritten, lambda: lookups.waiting)
     fetcher = Fetcher(serve, max_bytes=settings.max_image_bytes)
     access = make_access(store, serve)
 

@@ -61,6 +61,11 @@ class LookupLog:
             self._changed.notify()
         self._thread.join()
 
+    @property
+    def waiting(self) -> int:
+        """Lookups that are not written yet."""
+        return len(self._waiting)
+
     def record(
         self, action: str, *, subject: str = "query", subject_id: object = None, **detail: Any
     ) -> None:

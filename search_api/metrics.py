@@ -85,6 +85,9 @@ class Metrics:
         )
         self.admitted = self._gauge("queue_depth", "Requests being worked on.", "livesum")
         self.waiting = self._gauge("queue_waiting", "Requests that wait for their turn.", "livesum")
+        self.unwritten = self._gauge(
+            "audit_queue_waiting", "Lookups that the audit log does not hold yet.", "livesum"
+        )
         self.lag = self._gauge("view_lag_changes", "Committed changes not searchable yet.")
         self.lag_seconds = self._gauge(
             "view_lag_seconds", "Age of the oldest committed change that is not searchable yet."
