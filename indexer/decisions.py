@@ -1,13 +1,13 @@
 """Remembering what analysts decide, and letting what they decided about join a bank."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from indexer.errors import InputError
 from indexer.store import Store, Writer
 from indexer.types import (
     Bank,
     BankKind,
-    Decision,
+    Decided,
     Fingerprint,
     FingerprintKind,
     NewDecision,
@@ -16,20 +16,6 @@ from indexer.types import (
 )
 
 _JOINS = {Outcome.CONFIRMED: BankKind.BLOCK, Outcome.REJECTED: BankKind.ALLOW}
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A decision as it is remembered, and what joined a bank with it."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
-
-    decision: Decision
-    """The decision."""
-    bank: str | None
-    """The bank that the query joined; null when none was named."""
-    new_entries: int
-    """Entries that the bank did not have before."""
 
 
 def decide(

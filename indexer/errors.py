@@ -12,6 +12,7 @@
       * EmptyFingerprint    a fingerprint of no content at all, which matches by accident
     - InvalidModel          a model reference or directory that cannot be used
     - UnexportableModel     a model that ONNX Runtime cannot run as torch does
+    - RequestKeyReused      another request had the same idempotency key
     - UnusableOutput        the model gave no finite probabilities or embedding for an image
     - FetchDisabled         pictures are not fetched by URL here
     - FetchRefused          a URL, or an address behind it, that we do not send requests to
@@ -116,6 +117,18 @@ class UnexportableModel(InputError):
     """A model that ONNX Runtime cannot run as torch does."""
 
     code = "unexportable_model"
+
+
+class RequestKeyReused(InputError):
+    """Another request had the same idempotency key."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"The idempotency key {key!r} came with another request in the last 24 hours, so this "
+            "one was not carried out. Send it with a key of its own."
+        )
 
 
 class UnusableOutput(InputError):

@@ -22,19 +22,7 @@ from search_api.headers import SecurityHeaders
 from search_api.hits import HitWriter
 from search_api.lookups import LookupLog
 from search_api.observing import Observation
-from search_api.routes import (
-    audit,
-    console,
-    decisions,
-    documentation,
-    floods,
-    health,
-    images,
-    keys,
-    metrics,
-    retro_scans,
-    search,
-)
+from search_api.routes import V1, audit, console, documentation, health, keys, metrics
 from search_api.sampling import Sampler
 from search_api.scans import ScanRunner
 from search_api.settings import ServeSettings
@@ -88,7 +76,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     observation.install(app)
     app.add_middleware(SecurityHeaders)  # the outermost comes last
     install_error_handlers(app)
-    for module in (search, images, decisions, retro_scans, floods, keys, audit):
+    for module in (*V1, keys, audit):
         app.include_router(module.router, responses=REFUSALS)
     for module in (health, documentation, console):
         app.include_router(module.router)

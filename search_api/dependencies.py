@@ -13,6 +13,7 @@ from search_api.access import Access
 from search_api.fetching import Fetcher
 from search_api.gates import Gates
 from search_api.hits import HitWriter
+from search_api.idempotency import once
 from search_api.lookups import LookupLog
 from search_api.scans import ScanRunner
 from search_api.views import LogFollower
@@ -56,6 +57,10 @@ class Service:
     ) -> ResultT:
         """Call what changes the database, and may wait for its lock; no other work waits for it."""
         return await self.gates.writes.run(lambda: function(*args, **kwargs))
+
+    async def commit(self, function: Callable[[Store], ResultT]) -> ResultT:
+        """Call a function with a store that is one transaction, and remember the answer in it."""
+        return await self.write(once, self.store, function)
 
 
 def get_service(request: Request) -> Service:

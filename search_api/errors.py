@@ -8,7 +8,6 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from indexer.errors import (
@@ -31,6 +30,7 @@ from indexer.errors import (
 )
 from search_api.admission import ClientGone, Overloaded, SlowUpload, TimedOut
 from search_api.request_facts import request_facts
+from search_api.schemas import Problem
 
 log = structlog.get_logger(__name__)
 PROBLEM = "application/problem+json"
@@ -56,26 +56,21 @@ STATUS: dict[type[LookalikeError], HTTPStatus] = {
 }
 
 
-class Problem(BaseModel):
-    """What went wrong (RFC 9457)."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    type: str = Field(examples=["urn:lookalike:unreadable_image"])
-    """Stable name of the kind of problem."""
-    title: str = Field(examples=["unreadable_image"])
-    """The stable code alone."""
-    status: int = Field(examples=[415])
-    """The HTTP status."""
-    detail: str = Field(examples=["The bytes are not an image of a format that we read."])
-    """What happened and what to do next."""
-    request_id: str | None = Field(examples=["0f7c1a52f0b64c0e9d1d6a3b8d8f3c11"])
-    """Names this request in the server's log; the header X-Request-ID has it, too."""
-
-
 def status_for(error: LookalikeError) -> HTTPStatus:
     """Return the status of the nearest listed ancestor of `error`."""
     return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+def problem_of(error: LookalikeError) -> Problem:
+    """Return the problem document of an error, for an answer that has several."""
+    facts = request_facts()
+    return Problem(
+        type=f"urn:lookalike:{error.code}",
+        title=error.code,
+        status=status_for(error),
+        detail=str(error),
+        request_id=facts.id if facts else None,
+    )
 
 
 def problem(

@@ -155,6 +155,169 @@ def answer(description: str, example: Any) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"example": example}}}
 
 
+PARTIAL_VERDICT = {
+    "query": "vector",
+    "tier": "lookalike",
+    "banks": ["known-unsafe"],
+    "hits": [17],
+    "matches": [
+        MATCH
+        | {
+            "tier": "lookalike",
+            "decided_by": "embedding",
+            "threshold": 0.8,
+            "pdq_distance": None,
+            "fused_score": 0.9712,
+            "query_part": None,
+        }
+    ],
+    "model": SPACE,
+    "watermark": 90210,
+}
+FINGERPRINT_VERDICT = PARTIAL_VERDICT | {
+    "query": f"pdq {PDQ}",
+    "tier": "near_duplicate",
+    "matches": [MATCH | {"similarity": None, "fused_score": None, "query_part": None}],
+}
+STORED_VERDICT = VERDICT | {
+    "query": "image 4212",
+    "matches": [MATCH | {"query_part": None}],
+}
+VECTOR_REQUEST = {"vector": [0.0512, -0.0113, 0.0287], "model": SPACE}
+FINGERPRINT_REQUEST = {"kind": "pdq", "value": PDQ}
+PROBLEM = {
+    "type": "urn:lookalike:unreadable_image",
+    "title": "unreadable_image",
+    "status": 415,
+    "detail": "The bytes are not a picture that we read. Check the file, or convert it to JPEG.",
+    "request_id": "0f7c1a52f0b64c0e9d1d6a3b8d8f3c11",
+}
+SEARCHED = {
+    "items": [
+        {"query": "upload.jpg", "verdict": VERDICT, "problem": None},
+        {"query": "notes.txt", "verdict": None, "problem": PROBLEM},
+    ]
+}
+CLASSIFIED = {
+    "items": [
+        {"query": "upload.jpg", "classification": CLASSIFICATION, "problem": None},
+        {"query": "notes.txt", "classification": None, "problem": PROBLEM},
+    ]
+}
+EMBEDDED = {
+    "query": "upload.jpg",
+    "embedding": [0.0512, -0.0113, 0.0287],
+    "dimension": 3,
+    "model": SPACE,
+    "probabilities": PROBABILITIES,
+}
+BANK = {
+    "id": 3,
+    "name": "known-unsafe",
+    "kind": "block",
+    "created_at": "2026-11-23T09:00:00Z",
+    "entry_count": 812,
+    "enabled": True,
+    "category": "spam",
+    "severity": "high",
+    "notes": None,
+    "owner": "Ana",
+}
+ENTRY = {
+    "id": 17,
+    "bank": "known-unsafe",
+    "kind": "block",
+    "image_id": 4211,
+    "fingerprint": None,
+    "source": None,
+    "external_id": None,
+    "notes": None,
+    "labels": [],
+    "disabled_until": None,
+    "disabled_reason": None,
+    "created_at": "2026-11-23T09:30:00Z",
+}
+BARE_ENTRY = ENTRY | {
+    "id": 18,
+    "image_id": None,
+    "fingerprint": {"kind": "pdq", "value": PDQ},
+    "notes": "from a partner",
+}
+CARD = {
+    "signal": "pdq",
+    "tier": "near_duplicate",
+    "bank": None,
+    "space_id": None,
+    "value": 31.0,
+    "unit": "comparison",
+    "target_rate": 1e-06,
+    "false_positives": 3,
+    "comparisons": 4000000,
+    "rate_low": 2e-07,
+    "rate_high": 2.2e-06,
+    "background": "gallery",
+    "background_images": 2000,
+    "reference_count": 2000,
+    "histogram": {"low": 0.0, "width": 8.0, "comparisons": [1, 2], "uploads": [1, 0]},
+    "id": 7,
+    "space": None,
+    "created_at": "2026-11-24T09:30:00Z",
+    "retired_at": None,
+}
+
+
+REMOVED_IMAGE = {"image_id": 4211, "purged": False}
+REMOVED_BANK = {"bank": "known-unsafe", "entries": 812}
+REMOVED_ENTRY = {"entry_id": 17, "bank": "known-unsafe"}
+DISABLED_ENTRY = ENTRY | {
+    "disabled_until": "2027-01-31T18:00:00Z",
+    "disabled_reason": "by hand",
+}
+STATUS = {
+    "home": "/var/lib/lookalike",
+    "database": "sqlite:////var/lib/lookalike/lookalike.db",
+    "database_bytes": 90112,
+    "views_bytes": 40960,
+    "space": {
+        "id": 1,
+        "fingerprint": SPACE,
+        "model": "shipped",
+        "dimension": 512,
+        "labels": list(PROBABILITIES),
+    },
+    "counts": {
+        "images": 4211,
+        "parts": 12,
+        "sources": 4300,
+        "embeddings": 4211,
+        "embeddings_by_space": {SPACE: 4223},
+        "banks": 1,
+        "entries": 812,
+        "purged": 0,
+        "quarantined": 2,
+        "quarantined_by_code": {"unreadable_image": 2},
+        "changes": 90210,
+    },
+    "banks": [BANK],
+    "views": [
+        {
+            "name": "pdq",
+            "watermark": 90000,
+            "lag": 210,
+            "vectors": 4200,
+            "snapshots": 2,
+            "written_at": "2026-11-25T09:30:00Z",
+            "byte_size": 40960,
+        }
+    ],
+}
+
+
+def request(example: Any) -> dict[str, Any]:
+    """Give the JSON body of a request its example."""
+    return {"requestBody": {"content": {"application/json": {"example": example}}}}
+
+
 def page(item: Any, next_cursor: str | None = None) -> dict[str, Any]:
     """Make a page of one item."""
     return {"items": [item], "next_cursor": next_cursor}

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from indexer.store import Catalog, Counts
-from indexer.types import Bank, Flood, FloodState, RetroScan, Space
+from indexer.store import Catalog
+from indexer.types import Bank, Counts, Flood, FloodState, RetroScan, Space
 
 _MOST_FLOODS = 10
 

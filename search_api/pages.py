@@ -1,31 +1,21 @@
 """Lists a page at a time, in one shape everywhere."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel, Field
 
 from indexer.errors import InputError
+from search_api.schemas import MAX_ID, Page
 
 ItemT = TypeVar("ItemT")
-MAX_ID = 2**63 - 1  # BIGINT
+__all__ = ["MAX_ID", "Cursor", "Page", "PageLimit", "id_after", "page_of"]
 
 Cursor = Annotated[
     str | None,
     Query(max_length=64, description="`next_cursor` of the page before; the first page if unset."),
 ]
 PageLimit = Annotated[int, Query(ge=1, le=1000, description="Most items of a page.")]
-
-
-class Page(BaseModel, Generic[ItemT]):
-    """A part of a list."""
-
-    # described this way because pydantic cannot read the docstrings of a generic's attributes
-    items: list[ItemT] = Field(description="In the order of the list.")
-    next_cursor: str | None = Field(
-        description="Ask with this for the page that follows; null when there is none."
-    )
 
 
 def id_after(cursor: str | None) -> int:

@@ -3,6 +3,7 @@
 from asyncio import timeout
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -28,12 +29,21 @@ REQUEST_BODY: dict[str, Any] = {
                             "description": "The picture; exactly one file, under any field name.",
                         }
                     },
-                }
+                },
+                "example": {"image": "(bytes of the picture)"},
             }
         },
     }
 }
 """The request body for OpenAPI; the form is parsed below because the field's name is free."""
+UNUSABLE = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+"""How a route may refuse a picture."""
 _HINT = "Send exactly one picture as multipart/form-data: curl -F image=@picture.jpg"
 
 

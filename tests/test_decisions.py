@@ -7,11 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.decisions import Decided, decide
+from indexer.decisions import decide
 from indexer.errors import InputError, NotFoundError
 from indexer.store import Store
 from indexer.types import (
     BankKind,
+    Decided,
     Decision,
     Entry,
     Fingerprint,

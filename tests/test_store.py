@@ -20,12 +20,12 @@ from indexer.errors import (
     UnusableOutput,
 )
 from indexer.sources import SkippedSource
-from indexer.store import AddOutcome, Catalog, Counts, Store, open_store
+from indexer.store import AddOutcome, Catalog, Store, open_store
 from indexer.store.address import parse_address
 from indexer.store.engine import make_engine, writing
 from indexer.store.models import ChangeRow
 from indexer.store.parameters import MAX_ID
-from indexer.types import Bank, BankKind, KnownSource, NewImage, Space
+from indexer.types import Bank, BankKind, Counts, KnownSource, NewImage, Space
 from support.catalog import (
     DIMENSION,
     FINGERPRINT,

@@ -8,7 +8,7 @@ from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_json, print_table
 
 if TYPE_CHECKING:  # it loads the views' libraries
-    from indexer.upkeep.status import Status
+    from indexer.types import Status
 
 
 def init(model: ModelReference = None) -> None:

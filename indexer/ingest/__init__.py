@@ -5,6 +5,7 @@ from indexer.ingest.estimate import Estimate
 from indexer.ingest.plan import Plan, PlannedSource, PlannedSources, Planner
 from indexer.ingest.report import IngestReport
 from indexer.ingest.run import Ingest, IngestOptions, open_ingest
+from indexer.ingest.single import add_entry, make_image
 
 __all__ = [
     "Estimate",
@@ -15,6 +16,8 @@ __all__ = [
     "PlannedSource",
     "PlannedSources",
     "Planner",
+    "add_entry",
     "find_or_create_bank",
+    "make_image",
     "open_ingest",
 ]

@@ -4,7 +4,7 @@ The views only nominate. What was removed, disabled or has expired is gone here,
 lags.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,24 +39,33 @@ def nominated(catalog: Catalog, space_id: int, nominees: Nominees, scope: Scope)
     """Read what the views nominated.
 
     With a choice of banks only their entries count; without, an image that is in no bank counts by
-    itself.
+    itself. With a moment only what was added after it counts: of an image that was indexed before,
+    the entries that were made since.
     """
-
-    def counts(entry: Entry) -> bool:
-        return not scope.banks or entry.bank in scope.banks
-
     records = catalog.images(
         sorted(nominees.images), space_id, with_embedding=True, at=scope.at
     ).values()
+    bare = catalog.entries_by_ids(sorted(nominees.entries), scope.at).values()
+    named = [entry for record in records for entry in record.entries] + list(bare)
+    counting = _counting(catalog, named, scope)
     candidates = []
     for record in records:
-        entries = tuple(entry for entry in record.entries if counts(entry))
+        entries = tuple(entry for entry in record.entries if entry.id in counting)
         if entries:
             candidates.append(Candidate(record, entries))
-        elif not scope.banks:
+        elif not scope.banks and _is_recent(record, scope):
             candidates.append(Candidate(record, (None,)))
-    bare = catalog.entries_by_ids(sorted(nominees.entries), scope.at).values()
-    return candidates + [Candidate(None, (entry,)) for entry in bare if counts(entry)]
+    return candidates + [Candidate(None, (entry,)) for entry in bare if entry.id in counting]
+
+
+def _counting(catalog: Catalog, entries: Sequence[Entry], scope: Scope) -> set[int]:
+    """Return the ids of those entries that are of the banks and the time that are searched."""
+    ids = {entry.id for entry in entries if not scope.banks or entry.bank in scope.banks}
+    return ids if scope.created_after is None else catalog.entries_after(ids, scope.created_after)
+
+
+def _is_recent(record: ImageRecord, scope: Scope) -> bool:
+    return scope.created_after is None or record.created_at > scope.created_after
 
 
 def chosen(

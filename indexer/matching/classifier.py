@@ -6,7 +6,7 @@ from indexer.images import decode
 from indexer.model import Encoder
 from indexer.settings import ImageLimits, Settings
 from indexer.spaces import decode_size, find_model, open_encoder
-from indexer.types import Classification, Probabilities
+from indexer.types import Classification, Embedded, Encoding, Probabilities
 
 
 def by_label(labels: Sequence[str], probabilities: Probabilities) -> dict[str, float]:
@@ -29,13 +29,33 @@ class Classifier:
         InputError
             The picture cannot be read or is too large.
         """
-        picture = decode(data, self._limits, at_least=decode_size(self._encoder))
-        encoding = self._encoder.encode([picture.rgb])
+        encoding = self._encode(data)
         return Classification(
             query=name,
             probabilities=by_label(self._encoder.card.labels, encoding.probabilities[0]),
             model=self._encoder.card.fingerprint,
         )
+
+    def embed(self, data: bytes, name: str) -> Embedded:
+        """Return the embedding of one picture, called `name` in the answer.
+
+        Raises
+        ------
+        InputError
+            The picture cannot be read or is too large.
+        """
+        encoding, card = self._encode(data), self._encoder.card
+        return Embedded(
+            query=name,
+            embedding=tuple(encoding.embeddings[0].tolist()),
+            dimension=card.dimension,
+            model=card.fingerprint,
+            probabilities=by_label(card.labels, encoding.probabilities[0]),
+        )
+
+    def _encode(self, data: bytes) -> Encoding:
+        picture = decode(data, self._limits, at_least=decode_size(self._encoder))
+        return self._encoder.encode([picture.rgb])
 
 
 def open_classifier(settings: Settings) -> Classifier:

@@ -25,7 +25,7 @@ class Hearing:
         self._bounds = bounds
         self._membership = BankMembership()
 
-    def search(
+    def search(  # noqa: PLR0913 -- one for each option
         self,
         catalog: Catalog,
         query: Query,
@@ -34,6 +34,7 @@ class Hearing:
         *,
         threshold: float | None = None,
         reach: int | None = None,
+        created_after: datetime | None = None,
     ) -> Case:
         """Search the views.
 
@@ -49,6 +50,8 @@ class Hearing:
             Cosine similarity that the request wants for the lookalike tier.
         reach : int, optional
             Bits up to which PDQ nominates; as far as it matters to a verdict by default.
+        created_after : datetime, optional
+            Only what was added after this moment.
 
         Raises
         ------
@@ -63,6 +66,7 @@ class Hearing:
             banks=tuple(banks),
             reach=reach_of(thresholds) if reach is None else reach,
             at=datetime.now(UTC),
+            created_after=created_after,
         )
         nominees = nominate(catalog, self._views, self._membership, query, scope)
         return Case(

@@ -1,21 +1,18 @@
 """The matcher: an index opened for queries, following its log."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Final
 
 from indexer.errors import NotFoundError
 from indexer.matching.candidates import Case
 from indexer.matching.classifier import Classifier, by_label
-from indexer.matching.comparison import Query, stored_pieces
-from indexer.matching.evidence import (
-    accusing,
-    compare_all,
-    judge_all,
-    most_alike_first,
-    nearest_first,
-)
+from indexer.matching.comparison import Pieces, Query, stored_pieces
+from indexer.matching.evidence import compare_all, judge_all, most_alike_first, nearest_first
 from indexer.matching.hearing import Hearing
-from indexer.matching.query import Examined, examine
+from indexer.matching.options import SearchOptions
+from indexer.matching.query import examine
+from indexer.matching.ruling import rule
 from indexer.matching.verifying import Verifier
 from indexer.model import Encoder, load_traits
 from indexer.settings import Settings
@@ -71,6 +68,21 @@ class Matcher:
         """The model of this index, asked for probabilities alone."""
         return Classifier(self._encoder, self._settings.image_limits)
 
+    @property
+    def encoder(self) -> Encoder:
+        """The model of this index."""
+        return self._encoder
+
+    @property
+    def space(self) -> Space:
+        """The embedding space of this index."""
+        return self._space
+
+    @property
+    def min_quality(self) -> int:
+        """PDQ quality, 0 to 100, below which a picture is too flat to be compared by it."""
+        return self._settings.pdq_min_quality
+
     def thresholds(self, catalog: Catalog) -> ThresholdBook:
         """Return the bounds that hold now."""
         return self._hearing.thresholds(catalog)
@@ -91,7 +103,7 @@ class Matcher:
             view.catch_up()
         return self.watermark
 
-    def match(
+    def match(  # noqa: PLR0913 -- one for each option
         self,
         data: bytes,
         name: str,
@@ -99,6 +111,8 @@ class Matcher:
         k: int = 10,
         banks: Sequence[str] = (),
         threshold: float | None = None,
+        tiers: Collection[Tier] = (),
+        created_after: datetime | None = None,
         tiles: bool = False,
     ) -> Verdict:
         """Judge one picture: its first frame, later frames if it is animated, tiles if asked for.
@@ -117,6 +131,11 @@ class Matcher:
             Search the entries of these banks only; all banks and the gallery when empty.
         threshold : float, optional
             Cosine similarity that replaces the lookalike bounds of threshold cards and settings.
+        tiers : collection of Tier
+            Return matches of these tiers only; of every tier when empty. The verdict stays the
+            same.
+        created_after : datetime, optional
+            Search only what was added after this moment.
         tiles : bool
             Whether a large picture is cut into tiles, each compared by itself. That finds what is
             small in it, and makes more comparisons, each with its chance of a false match.
@@ -129,19 +148,19 @@ class Matcher:
             There is no such bank.
         """
         examined = examine(data, self._encoder, self._settings, tiled=tiles)
-        query, pdq = self._query(examined), examined.pdq
+        query, pdq = self.query(examined.sha256, examined.md5, examined.pieces), examined.pdq
         watermark = self.watermark
-        with self._store.reader() as catalog:
-            case = self._hearing.search(catalog, query, k, banks, threshold=threshold)
-        judged = self._judge(query, case, examined.grey)
-        matches = [match for match in judged if match.tier is not Tier.NONE]
-        deciding = accusing(matches)
+        options = SearchOptions(k, tuple(banks), threshold, frozenset(tiers), created_after)
+        ruling = rule(
+            lambda nearest: self.judge(query, self.hear(query, nearest, options), examined.grey),
+            options,
+        )
         return Verdict(
             query=name,
-            tier=deciding[0].tier if deciding else Tier.NONE,
-            banks=tuple(dict.fromkeys(match.bank for match in deciding if match.bank)),
-            hits=tuple(match.entry_id for match in deciding if match.entry_id is not None),
-            matches=tuple(matches[:k]),
+            tier=ruling.tier,
+            banks=ruling.banks,
+            hits=ruling.hits,
+            matches=ruling.matches,
             probabilities=by_label(self._space.labels, examined.probabilities),
             model=self._space.fingerprint,
             sha256=examined.sha256.hex(),
@@ -169,10 +188,10 @@ class Matcher:
             The picture cannot be read or is too large.
         """
         examined = examine(data, self._encoder, self._settings, tiled=False)
-        query = self._query(examined)
+        query = self.query(examined.sha256, examined.md5, examined.pieces)
         with self._store.reader() as catalog:
             case = self._hearing.search(catalog, query, k, reach=PDQ_BITS)
-        return sorted(self._judge(query, case, examined.grey), key=most_alike_first)
+        return sorted(self.judge(query, case, examined.grey), key=most_alike_first)
 
     def image(self, image_id: int) -> ImageRecord:
         """Return what the catalog holds of an image.
@@ -197,7 +216,7 @@ class Matcher:
         with self._store.reader() as catalog:
             _, query = self._stored_query(catalog, image_id)
             case = self._hearing.search(catalog, query, k + 1, banks)
-        judged = self._judge(query, case)
+        judged = self.judge(query, case)
         others = [match for match in judged if match.image_id not in (None, image_id)]
         return sorted(others, key=nearest_first)[:k]
 
@@ -243,13 +262,53 @@ class Matcher:
                 case = self._hearing.of_entries(catalog, record, query, entries)
         matches = [
             match
-            for match in self._judge(query, case)
+            for match in self.judge(query, case)
             if match.tier is not Tier.NONE and match.image_id != image_id
         ]
         return matches[:k]
 
-    def _query(self, examined: Examined) -> Query:
-        return Query.of(examined.sha256, examined.md5, examined.pieces, self._traits.background)
+    def query(self, sha256: bytes, md5: bytes, pieces: Pieces) -> Query:
+        """Make a query; empty digests are those of no file."""
+        return Query.of(sha256, md5, pieces, self._traits.background)
+
+    def stored_query(self, image_id: int) -> tuple[ImageRecord, Query]:
+        """Return a stored image, and the query that it makes.
+
+        Raises
+        ------
+        NotFoundError
+            As for `similar`.
+        """
+        with self._store.reader() as catalog:
+            return self._stored_query(catalog, image_id)
+
+    def hear(self, query: Query, k: int, options: SearchOptions) -> Case:
+        """Search for what a query may match: the k nearest by each signal that `options` let in.
+
+        Raises
+        ------
+        InputError
+            The threshold is not a cosine similarity.
+        NotFoundError
+            There is no such bank.
+        """
+        with self._store.reader() as catalog:
+            return self._hearing.search(
+                catalog,
+                query,
+                k,
+                options.banks,
+                threshold=options.threshold,
+                created_after=options.created_after,
+            )
+
+    @timed("judge")
+    def judge(self, query: Query, case: Case, grey: Grey | None = None) -> list[Match]:
+        """Compare, verify where the pixels of the query are given, and judge."""
+        compared = compare_all(query, case, self._settings.pdq_min_quality)
+        if grey is not None:
+            compared = self._verifier.verify(grey, compared)
+        return judge_all(query, case, compared)
 
     def _stored_query(self, catalog: Catalog, image_id: int) -> tuple[ImageRecord, Query]:
         """Return a stored image, and the query that it makes."""
@@ -259,15 +318,7 @@ class Matcher:
             raise NotFoundError(
                 f"No image {image_id} is in the index. `lookalike index list` shows the ids."
             )
-        return record, Query.of(record.sha256, record.md5, pieces, self._traits.background)
-
-    @timed("judge")
-    def _judge(self, query: Query, case: Case, grey: Grey | None = None) -> list[Match]:
-        """Compare, verify where the pixels of the query are given, and judge."""
-        compared = compare_all(query, case, self._settings.pdq_min_quality)
-        if grey is not None:
-            compared = self._verifier.verify(grey, compared)
-        return judge_all(query, case, compared)
+        return record, self.query(record.sha256, record.md5, pieces)
 
 
 def open_matcher(store: Store, settings: Settings) -> Matcher:

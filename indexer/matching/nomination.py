@@ -27,6 +27,7 @@ class Scope:
     banks: tuple[str, ...]  # their entries alone; all banks and the gallery when empty
     reach: int  # bits of PDQ from which nothing is nominated by it any more
     at: datetime  # the moment that decides which entries are enabled
+    created_after: datetime | None = None  # only what was added after this moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +59,43 @@ def nominate(
     NotFoundError
         There is no bank of one of the names.
     """
-    members = membership.images(catalog, scope.banks, scope.at)
-    scopes: list[KeySet | None] = [members] if len(members) else []
-    if not scope.banks:
-        scopes.append(None)
     images = set(catalog.ids_by_sha256([query.sha256]).values())
-    for within in scopes:
-        nearest = views.embeddings.index.search(query.pieces.embeddings, scope.k, within)
-        images.update(nearest.keys.ravel().tolist())
+    if query.md5 and not query.sha256:  # an MD5 alone: where there is more, SHA-256 tells better
+        images |= catalog.image_ids_of_md5([query.md5])
+    for within in _image_scopes(catalog, membership, scope):
+        if len(query.pieces.embeddings):
+            nearest = views.embeddings.index.search(query.pieces.embeddings, scope.k, within)
+            images.update(nearest.keys.ravel().tolist())
         images |= _closest(views.pdqs, query, scope, within)
     images.discard(-1)  # what an index answers where it has fewer than k
 
-    bare = membership.fingerprints(catalog, scope.banks, scope.at)
+    bare = _bare_scope(catalog, membership, scope)
     entries = _of_the_bytes(catalog, query, scope) | _closest(views.entries, query, scope, bare)
     return Nominees(frozenset(images), frozenset(entries))
+
+
+def _image_scopes(
+    catalog: Catalog, membership: BankMembership, scope: Scope
+) -> list[KeySet | None]:
+    """Return the sets of images that are searched one by one, empty ones left out."""
+    if scope.created_after is None:
+        members = membership.images(catalog, scope.banks, scope.at)
+        scopes: list[KeySet | None] = [members] if len(members) else []
+        return scopes if scope.banks else [*scopes, None]
+    recent = scope.created_after
+    sets = [KeySet(catalog.entry_image_ids_after(scope.banks or None, scope.at, recent))]
+    if not scope.banks:
+        sets.append(KeySet(catalog.image_ids_after(recent)))
+    return [members for members in sets if len(members)]
+
+
+def _bare_scope(catalog: Catalog, membership: BankMembership, scope: Scope) -> KeySet | None:
+    """Return the bare fingerprints that are searched; None for all."""
+    if scope.created_after is None:
+        return membership.fingerprints(catalog, scope.banks, scope.at)
+    return KeySet(
+        catalog.entry_fingerprint_ids_after(scope.banks or None, scope.at, scope.created_after)
+    )
 
 
 def _of_the_bytes(catalog: Catalog, query: Query, scope: Scope) -> set[int]:

@@ -1,5 +1,6 @@
 """The metadata database, the only place with SQLAlchemy: catalog, change log and migrations."""
 
+from indexer.store.answering import ANSWERS_KEPT
 from indexer.store.catalog import Catalog
 from indexer.store.changes import EmbeddingFeed, PdqFeed
 from indexer.store.entry_edits import FOR_GOOD
@@ -10,12 +11,12 @@ from indexer.store.scanning import NewRetroMatch
 from indexer.store.store import Store, open_store
 from indexer.store.values import (
     AddOutcome,
+    Answer,
     Arrival,
     AuditQuery,
     BankDetails,
     CloseOutcome,
     ClusterReach,
-    Counts,
     DatabaseFacts,
     FoundCluster,
     FoundLineage,
@@ -27,6 +28,7 @@ from indexer.store.values import (
     QuarantinedFile,
     RemovalQuery,
     RemovedBy,
+    RequestKey,
     ScopedVectors,
     Tombstone,
     Walk,
@@ -34,15 +36,16 @@ from indexer.store.values import (
 from indexer.store.writer import Writer
 
 __all__ = [
+    "ANSWERS_KEPT",
     "FOR_GOOD",
     "AddOutcome",
+    "Answer",
     "Arrival",
     "AuditQuery",
     "BankDetails",
     "Catalog",
     "CloseOutcome",
     "ClusterReach",
-    "Counts",
     "DatabaseFacts",
     "EmbeddingFeed",
     "EntryPdqFeed",
@@ -60,6 +63,7 @@ __all__ = [
     "QuarantinedFile",
     "RemovalQuery",
     "RemovedBy",
+    "RequestKey",
     "ScopedVectors",
     "Store",
     "Tombstone",

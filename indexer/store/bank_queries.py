@@ -8,6 +8,7 @@ from sqlalchemy import Select, func, select
 from indexer.errors import NotFoundError
 from indexer.store.entry_conditions import ACTIVE
 from indexer.store.models import OF_BANKS, BankRow, ChangeRow, EntryRow
+from indexer.store.parameters import MAX_ID
 from indexer.store.queries import Queries
 from indexer.types import Bank, BankKind, Severity
 
@@ -21,6 +22,11 @@ class BankQueries(Queries):
     def banks(self) -> list[Bank]:
         """Return all banks by name, with the number of their active entries."""
         return self._banks(_select_banks().order_by(BankRow.name))
+
+    def list_banks(self, *, after_id: int = 0, limit: int = 100) -> list[Bank]:
+        """Return a page of the banks, oldest first, with the number of their active entries."""
+        behind = _select_banks().where(BankRow.id > min(after_id, MAX_ID))
+        return self._banks(behind.order_by(BankRow.id).limit(limit))
 
     def bank(self, name: str) -> Bank:
         """Return a bank by name, with the number of its active entries, which are counted.

@@ -50,10 +50,23 @@ class CardQueries(Queries):
             for card_id, signal, tier, of_space, bank, value in found
         ]
 
-    def cards(self, *, retired: bool = False) -> list[ThresholdCard]:
-        """Return the cards of every space, newest first; with `retired`, earlier ones as well."""
-        conditions = () if retired else (and_(IN_FORCE, _OF_LIVING_BANK),)
-        return self._cards_where(*conditions)
+    def cards(
+        self, *, retired: bool = False, before_id: int | None = None, limit: int | None = None
+    ) -> list[ThresholdCard]:
+        """Return the cards of every space, newest first; with `retired`, earlier ones as well.
+
+        Parameters
+        ----------
+        retired : bool
+        before_id : int, optional
+            Last id of the page before.
+        limit : int, optional
+            Most cards of a page; all by default.
+        """
+        conditions = [] if retired else [and_(IN_FORCE, _OF_LIVING_BANK)]
+        if before_id is not None:
+            conditions.append(ThresholdCardRow.id < before_id)
+        return self._cards_where(*conditions, limit=limit)
 
     def card(self, card_id: int) -> ThresholdCard:
         """Return a card, in force or not.
@@ -70,7 +83,9 @@ class CardQueries(Queries):
             )
         return cards[0]
 
-    def _cards_where(self, *conditions: ColumnElement[bool]) -> list[ThresholdCard]:
+    def _cards_where(
+        self, *conditions: ColumnElement[bool], limit: int | None = None
+    ) -> list[ThresholdCard]:
         """Return the cards that satisfy all conditions, newest first."""
         statement = (
             select(
@@ -82,6 +97,7 @@ class CardQueries(Queries):
             .outerjoin(SpaceRow, SpaceRow.id == ThresholdCardRow.space_id)
             .where(*conditions)
             .order_by(ThresholdCardRow.id.desc())
+            .limit(limit)
         )
         return [_card(row) for row in self._connection.execute(statement)]
 

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, bindparam, func, select
 
 from indexer.errors import NotFoundError
+from indexer.store.age_queries import AgeQueries
+from indexer.store.answer_queries import AnswerQueries
 from indexer.store.audit_queries import AuditQueries
 from indexer.store.card_queries import CardQueries
 from indexer.store.cluster_queries import ClusterQueries
 from indexer.store.decision_queries import DecisionQueries
 from indexer.store.entry_conditions import ACTIVE
-from indexer.store.entry_queries import EntryQueries
 from indexer.store.fingerprint_queries import FingerprintQueries
 from indexer.store.hit_queries import HitQueries
 from indexer.store.integrity import find_problems
@@ -37,8 +38,8 @@ from indexer.store.selection import select_images
 from indexer.store.size_queries import SizeQueries
 from indexer.store.source_queries import SourceQueries
 from indexer.store.thumbnail_queries import ThumbnailQueries
-from indexer.store.values import Counts, RemovalQuery, Tombstone
-from indexer.types import ImageRecord, PartKind, Space
+from indexer.store.values import RemovalQuery, Tombstone
+from indexer.types import Counts, ImageRecord, PartKind, Space
 
 _BY_SHA256 = select(ImageRow.sha256, ImageRow.id).where(
     ImageRow.sha256.in_(bindparam("digests")), ImageRow.removed_at.is_(None)
@@ -46,7 +47,7 @@ _BY_SHA256 = select(ImageRow.sha256, ImageRow.id).where(
 
 
 class Catalog(
-    EntryQueries,
+    AgeQueries,
     SourceQueries,
     SizeQueries,
     MendingQueries,
@@ -61,6 +62,7 @@ class Catalog(
     AuditQueries,
     KeyQueries,
     ClusterQueries,
+    AnswerQueries,
 ):
     """The catalog within one transaction; `Store.reader` gives it."""
 
@@ -165,6 +167,7 @@ class Catalog(
         after_id: int = 0,
         limit: int = 100,
         bank: str | None = None,
+        created_after: datetime | None = None,
         space_id: int | None = None,
     ) -> list[ImageRecord]:
         """Return a page of the active images, ordered by id, without their embeddings.
@@ -177,6 +180,8 @@ class Catalog(
             Most images of a page.
         bank : str, optional
             Only images with an active entry in this bank.
+        created_after : datetime, optional
+            Only images that were first indexed after this moment.
         space_id : int, optional
             Space of the probabilities; the active one by default.
 
@@ -196,6 +201,8 @@ class Catalog(
                 EntryRow.bank_id == self.bank_id(bank), EntryRow.image_id.is_not(None), ACTIVE
             )
             statement = statement.where(ImageRow.id.in_(entries))
+        if created_after is not None:
+            statement = statement.where(ImageRow.created_at > created_after)
         ids = self._connection.scalars(statement).all()
         return list(self.images(ids, space_id).values())
 

@@ -89,6 +89,26 @@ class EntryQueries(BankQueries):
             f"No bank has an entry {entry_id}. `lookalike bank show` lists the entries of a bank."
         )
 
+    def entry_of_image(self, bank_name: str, image_id: int) -> EntryRecord:
+        """Return the active entry of a bank that is an image, even if it is disabled.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such bank, or the image is no entry of it.
+        """
+        statement = _select_records().where(
+            EntryRow.bank_id == self.bank_id(bank_name),
+            EntryRow.image_id == min(image_id, MAX_ID),
+            ACTIVE,
+        )
+        for row in self._connection.execute(statement):
+            return _record(row)
+        raise NotFoundError(
+            f"Image {image_id} is no entry of bank {bank_name}. `lookalike bank show {bank_name}` "
+            "lists its entries."
+        )
+
     def entries_of(self, bank_name: str, ids: Collection[int]) -> list[EntryRecord]:
         """Return active entries of a bank, disabled ones too, ordered by id.
 

@@ -62,6 +62,10 @@ class Store:
         with writing(self._engine) as connection:
             yield Writer(connection, self._audit_key)
 
+    def joining(self, writer: Writer) -> "Store":
+        """Return a store whose transactions are all part of the writer's, and end with it."""
+        return _Joined(self._engine, self._log_id, writer)
+
     def size(self) -> int:
         """Return how many bytes the database takes on its disk, SQLite's WAL included.
 
@@ -119,6 +123,25 @@ class Store:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class _Joined(Store):
+    """A store within the transaction of one writer."""
+
+    def __init__(self, engine: Engine, log_id: str, writer: Writer) -> None:
+        super().__init__(engine, log_id)
+        self._joined = writer
+
+    @contextmanager
+    def reader(self) -> Iterator[Catalog]:
+        yield self._joined
+
+    @contextmanager
+    def writer(self) -> Iterator[Writer]:
+        yield self._joined
+
+    def close(self) -> None:
+        """Leave the connections to the store that this one was made of."""
 
 
 def open_store(url: str, audit_key: bytes | None = None) -> Store:

@@ -150,34 +150,6 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """How much the catalog holds."""
-
-    images: int
-    """Active images."""
-    parts: int
-    """Frames and tiles of active images that are matched on their own."""
-    sources: int
-    """Files and URLs where active images are."""
-    embeddings: int
-    """Active images with an embedding in the active space."""
-    embeddings_by_space: dict[str, int]
-    """Vectors of active images and their parts, by the fingerprint of the space."""
-    banks: int
-    """Banks of either kind."""
-    entries: int
-    """Active entries of all banks."""
-    purged: int
-    """Images of which only a tombstone is left."""
-    quarantined: int
-    """Files that could not be indexed."""
-    quarantined_by_code: dict[str, int]
-    """The same, by the code of the error."""
-    changes: int
-    """Number of the last change of the log."""
-
-
-@dataclass(frozen=True, slots=True)
 class ImageFingerprints:
     """The fingerprints of one active image."""
 
@@ -234,6 +206,23 @@ class AddOutcome:
     """Sources that were not known, or whose file had changed."""
     entries: int = 0
     """New entries of the banks."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """What the sender of a request calls it, so that it is carried out only once."""
+
+    caller: str
+    """Who sends it: keys of two callers never meet."""
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request was answered."""
+
+    status: int
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from indexer.errors import ModelMismatch
 from indexer.sources import SkippedSource
 from indexer.store.adding import Adding
+from indexer.store.answering import Answering
 from indexer.store.bank_edits import BankEdits
 from indexer.store.card_edits import CardEdits
 from indexer.store.clustering import Clustering
@@ -36,6 +37,7 @@ class Writer(
     ListUpsert,
     KeyEdits,
     Clustering,
+    Answering,
 ):
     """The catalog within one transaction that holds the log's lock; `Store.writer` gives it.
 

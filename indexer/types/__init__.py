@@ -51,6 +51,7 @@ from indexer.types.clusters import (
     RunState,
 )
 from indexer.types.decisions import (
+    Decided,
     Decision,
     NewDecision,
     Outcome,
@@ -95,12 +96,15 @@ from indexer.types.sources import (
     SourceDetails,
     SourceStamp,
 )
+from indexer.types.status import Counts, Status, ViewStatus
 from indexer.types.traits import COMMON_BOUNDS, Bounds, SpaceTraits
 from indexer.types.verdicts import (
     Classification,
+    Embedded,
     Evidence,
     Judgement,
     Match,
+    PartialVerdict,
     Signal,
     Suppression,
     SuppressionKind,
@@ -127,9 +131,12 @@ __all__ = [
     "ClusterMember",
     "ClusterRun",
     "ClusterScope",
+    "Counts",
+    "Decided",
     "Decision",
     "DecodedImage",
     "DisabledReason",
+    "Embedded",
     "Embeddings",
     "Encoding",
     "Entry",
@@ -158,6 +165,7 @@ __all__ = [
     "Outcome",
     "Part",
     "PartKind",
+    "PartialVerdict",
     "Pdq",
     "PdqBits",
     "Probabilities",
@@ -177,6 +185,7 @@ __all__ = [
     "SourceStamp",
     "Space",
     "SpaceTraits",
+    "Status",
     "StoredPart",
     "Suppression",
     "SuppressionKind",
@@ -186,6 +195,7 @@ __all__ = [
     "VectorChanges",
     "Vectors",
     "Verdict",
+    "ViewStatus",
     "WithdrawnFingerprint",
     "allows",
 ]

@@ -60,3 +60,17 @@ class Decision:
     """When it was decided."""
     superseded_at: datetime | None
     """When a later decision took its place; null while it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision as it is remembered, and what joined a bank with it."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    decision: Decision
+    """The decision."""
+    bank: str | None
+    """The bank that the query joined; null when none was named."""
+    new_entries: int
+    """Entries that the bank did not have before."""

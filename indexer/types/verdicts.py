@@ -146,6 +146,46 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class PartialVerdict:
+    """The answer to a query that is less than a picture: a vector or a fingerprint."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    query: str
+    """What was asked about: vector, or the kind and hexadecimal of the fingerprint."""
+    tier: Tier
+    """The strongest tier of the matches that are neither suppressed nor from an allow bank."""
+    banks: tuple[str, ...]
+    """The block banks hit by those matches, strongest first."""
+    hits: tuple[int, ...]
+    """The entries of block banks behind those matches, strongest first, however many there are."""
+    matches: tuple[Match, ...]
+    """Strongest first."""
+    model: str
+    """Fingerprint of the embedding space of the index."""
+    watermark: int
+    """The last change of the log that the search had seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The embedding of one picture, and what the model says of it."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    query: str
+    """The name of the file that was asked about."""
+    embedding: tuple[float, ...]
+    """Of its whole first frame, of unit length."""
+    dimension: int
+    """How many numbers that is."""
+    model: str
+    """Fingerprint of the model's embedding space."""
+    probabilities: dict[str, float]
+    """The model's class probabilities by label."""
+
+
+@dataclass(frozen=True, slots=True)
 class Classification:
     """What the model says of one picture."""
 

@@ -47,7 +47,13 @@ def purge(store: Store, settings: Settings, ids: Sequence[int]) -> int:
     """
     with store.writer() as writer:
         erased = writer.purge_images(ids)
-        space = writer.active_space()
+    wipe(store, settings)
+    return erased
+
+
+def wipe(store: Store, settings: Settings) -> None:
+    """Clear all files of what purges have erased from the catalog; errors are `purge`'s."""
+    with store.reader() as catalog:
+        space = catalog.active_space()
     forget_purged(store, space, settings)
     store.scrub()
-    return erased

@@ -1,51 +1,10 @@
 """What an index holds, and what it takes on the disk."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-
 from indexer.settings import Settings
-from indexer.store import Counts, Store
-from indexer.types import Bank, Space
+from indexer.store import Store
+from indexer.types import Status, ViewStatus
 from indexer.vectors.inventory import ViewFiles, read_inventory
 from indexer.views import view_names
-
-
-@dataclass(frozen=True, slots=True)
-class ViewStatus:
-    """A view as the next program that opens it finds it."""
-
-    name: str
-    watermark: int
-    """The last change in the newest snapshot; 0 without one."""
-    lag: int
-    """Changes that opening it will read from the log."""
-    vectors: int
-    """Vectors in the newest snapshot."""
-    snapshots: int
-    """Snapshots on disk."""
-    written_at: datetime | None
-    """When the newest one was written."""
-    byte_size: int
-    """What they take on the disk."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What an index holds, and what it takes on the disk."""
-
-    home: Path
-    database: str
-    """Its URL without the password."""
-    database_bytes: int
-    """What it takes on its disk."""
-    views_bytes: int
-    """What all that lies in the folder of the views takes."""
-    space: Space | None
-    """The embedding space that the index is bound to."""
-    counts: Counts
-    banks: tuple[Bank, ...]
-    views: tuple[ViewStatus, ...]
 
 
 def read_status(store: Store, settings: Settings) -> Status:

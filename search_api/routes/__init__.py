@@ -1,1 +1,28 @@
 """One file a noun."""
+
+from search_api.routes import (
+    banks,
+    classify,
+    decisions,
+    entries,
+    floods,
+    images,
+    retro_scans,
+    search,
+    status,
+    thresholds,
+)
+
+V1 = (
+    search,
+    classify,
+    images,
+    banks,
+    entries,
+    decisions,
+    retro_scans,
+    floods,
+    thresholds,
+    status,
+)
+"""The modules of `/v1`, in the order of the documentation."""

@@ -32,6 +32,7 @@ NewestFirst = Annotated[bool, Query(description="Newest first instead of oldest 
 @router.get(
     "",
     dependencies=[requires(Scope.ADMIN)],
+    operation_id="list_audit_events",
     summary="Who did and looked up what?",
     responses={
         200: examples.answer("In the order asked for.", examples.page(examples.AUDIT_ENTRY)),
@@ -67,6 +68,7 @@ async def list_audit(  # noqa: PLR0913 -- one for each parameter
 @router.get(
     "/head",
     dependencies=[requires(Scope.ADMIN)],
+    operation_id="get_audit_head",
     summary="Where does the audit log end?",
     responses={
         200: examples.answer("Its last row.", examples.AUDIT_HEAD),

@@ -4,63 +4,50 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
 
-from indexer.decisions import Decided, decide
+from indexer.decisions import decide
 from indexer.fingerprints import parse_fingerprint
-from indexer.types import Decision, FingerprintKind, NewDecision, Outcome, Pdq, Signal, Tier
+from indexer.types import (
+    Decided,
+    Decision,
+    FingerprintKind,
+    NewDecision,
+    Outcome,
+    Pdq,
+)
 from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
+from search_api.idempotency import WriteRoute
 from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.schemas import DecisionRequest
 
-router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
+router = APIRouter(prefix="/v1/decisions", tags=["decisions"], route_class=WriteRoute)
 Digest = Annotated[str | None, Query(description="Only on the query of this SHA-256.")]
 EntryId = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only on this entry.")]
 OfOutcome = Annotated[Outcome | None, Query(description="Only of this outcome.")]
 Superseded = Annotated[bool, Query(description="Those that were superseded, too.")]
 
 
-class DecisionRequest(BaseModel):
-    """A decision on one match of a verdict; the query is named as the verdict names it."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
-
-    sha256: str
-    """SHA-256 of the query's bytes, hexadecimal, as in its verdict."""
-    outcome: Outcome
-    """confirmed, rejected or escalated."""
-    entry_id: int | None = Field(default=None, ge=1, le=MAX_ID)
-    """The bank entry that was matched."""
-    image_id: int | None = Field(default=None, ge=1, le=MAX_ID)
-    """The stored image that was matched, where no entry was."""
-    pdq: str | None = None
-    """PDQ of the query, hexadecimal, as in its verdict."""
-    pdq_quality: int = Field(default=0, ge=0, le=100)
-    """Its quality, likewise; that of a flat picture is not kept."""
-    tier: Tier | None = None
-    """The tier of the match, as in the verdict."""
-    decided_by: Signal | None = None
-    """The signal that decided it, likewise."""
-    analyst: str | None = None
-    """Who decided."""
-    note: str | None = None
-    """Why."""
-    bank: str | None = None
-    """Let the query join this bank: a block bank if confirmed, an allow bank if rejected."""
-
-
 @router.post(
     "",
     dependencies=[requires(Scope.ANALYST)],
+    operation_id="decide",
     summary="What does an analyst say of a match?",
     responses={
         200: examples.answer("As it is remembered.", examples.DECIDED),
         **problems(
-            HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
         ),
     },
+    openapi_extra=examples.request(
+        {"sha256": examples.SHA256, "entry_id": 17, "outcome": "rejected", "note": "a statue"}
+    ),
 )
 async def post_decision(request: DecisionRequest, service: ServiceDependency) -> Decided:
     """Remember a decision, which takes the place of the earlier one on the same match.
@@ -84,19 +71,21 @@ async def post_decision(request: DecisionRequest, service: ServiceDependency) ->
         analyst=request.analyst,
         note=request.note,
     )
-    return await service.write(
-        decide,
-        service.store,
-        new,
-        pdq=Pdq(pdq.value, request.pdq_quality) if pdq else None,
-        min_quality=service.settings.pdq_min_quality,
-        bank=request.bank,
+    return await service.commit(
+        lambda store: decide(
+            store,
+            new,
+            pdq=Pdq(pdq.value, request.pdq_quality) if pdq else None,
+            min_quality=service.settings.pdq_min_quality,
+            bank=request.bank,
+        )
     )
 
 
 @router.get(
     "",
     dependencies=[requires(Scope.ANALYST)],
+    operation_id="list_decisions",
     summary="What was decided?",
     responses={
         200: examples.answer("Oldest first.", examples.page(examples.DECISION)),

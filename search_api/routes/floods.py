@@ -11,9 +11,10 @@ from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
+from search_api.idempotency import WriteRoute
 from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 
-router = APIRouter(prefix="/v1/floods", tags=["floods"])
+router = APIRouter(prefix="/v1/floods", tags=["floods"], route_class=WriteRoute)
 FlagId = Annotated[int, Path(ge=1, le=MAX_ID, description="The flag.")]
 State = Annotated[FloodState | None, Query(description="Only flags in this state.")]
 UNKNOWN = problems(
@@ -24,6 +25,7 @@ UNKNOWN = problems(
 @router.get(
     "",
     dependencies=[requires(Scope.ANALYST)],
+    operation_id="list_floods",
     summary="Which entries suddenly match far more than before?",
     responses={
         200: examples.answer("Oldest first.", examples.page(examples.FLOOD)),
@@ -47,6 +49,7 @@ async def list_floods(
 @router.post(
     "/{flood_id}/quarantine",
     dependencies=[requires(Scope.ANALYST)],
+    operation_id="quarantine_flood",
     summary="May the entry of a flag match nothing for now?",
     responses={
         200: examples.answer("The flag.", {**examples.FLOOD, "state": "quarantined"}),
@@ -55,12 +58,13 @@ async def list_floods(
 )
 async def quarantine(flood_id: FlagId, service: ServiceDependency) -> Flood:
     """Disable the entry of a flag until the flag is dismissed; doing it twice changes nothing."""
-    return await service.write(flood.quarantine, service.store, flood_id)
+    return await service.commit(lambda store: flood.quarantine(store, flood_id))
 
 
 @router.post(
     "/{flood_id}/dismiss",
     dependencies=[requires(Scope.ANALYST)],
+    operation_id="dismiss_flood",
     summary="Did a flag mean nothing?",
     responses={
         200: examples.answer("The flag.", {**examples.FLOOD, "state": "dismissed"}),
@@ -69,4 +73,4 @@ async def quarantine(flood_id: FlagId, service: ServiceDependency) -> Flood:
 )
 async def dismiss(flood_id: FlagId, service: ServiceDependency) -> Flood:
     """Dismiss a flag; an entry that was quarantined for it is enabled again."""
-    return await service.write(flood.dismiss, service.store, flood_id)
+    return await service.commit(lambda store: flood.dismiss(store, flood_id))

@@ -31,6 +31,7 @@ class Readiness(BaseModel):
 
 @router.get(
     "/healthz",
+    operation_id="get_health",
     summary="Is the process alive?",
     responses={200: examples.answer("Alive.", {"status": "alive"})},
 )
@@ -41,6 +42,7 @@ async def healthz() -> Health:
 
 @router.get(
     "/readyz",
+    operation_id="get_readiness",
     summary="Do the views follow the log?",
     responses={
         200: examples.answer("Ready.", {"status": "ready", "watermark": 90210}),

@@ -4,25 +4,61 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
+from indexer.errors import NotFoundError
+from indexer.store import Store
 from indexer.types import ImageSummary, Match
+from indexer.upkeep.removal import wipe
 from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import BankNames, ServiceDependency, TopK
 from search_api.errors import problems
+from search_api.idempotency import WriteRoute
 from search_api.lookups import Lookup
-from search_api.pages import MAX_ID, Page
+from search_api.narrowing import CreatedAfter
+from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.schemas import RemovedImage
 
-router = APIRouter(prefix="/v1/images", tags=["images"])
+router = APIRouter(prefix="/v1/images", tags=["images"], route_class=WriteRoute)
 ImageId = Annotated[int, Path(ge=1, le=MAX_ID, description="The stored image.")]
+OfBank = Annotated[str | None, Query(description="Only images that are entries of this bank.")]
+Purge = Annotated[
+    bool,
+    Query(description="Erase all that is known of it for good, but its SHA-256 as the proof."),
+]
 UNKNOWN = problems(
     HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
 )
 
 
 @router.get(
+    "",
+    operation_id="list_images",
+    dependencies=[requires(Scope.ANALYST)],
+    summary="What is stored?",
+    responses={200: examples.answer("Oldest first.", examples.page(examples.IMAGE)), **UNKNOWN},
+)
+async def list_images(
+    service: ServiceDependency,
+    bank: OfBank = None,
+    created_after: CreatedAfter = None,
+    cursor: Cursor = None,
+    limit: PageLimit = 100,
+) -> Page[ImageSummary]:
+    """Return a page of the images of the index; never their pixels."""
+    after = id_after(cursor)
+    rows = await service.read(
+        lambda catalog: catalog.list_images(
+            after_id=after, limit=limit + 1, bank=bank, created_after=created_after
+        )
+    )
+    return page_of([ImageSummary.of(row) for row in rows], limit, lambda image: image.image_id)
+
+
+@router.get(
     "/{image_id}",
+    operation_id="get_image",
     dependencies=[requires(Scope.ANALYST)],
     summary="What is known of a stored image?",
     responses={200: examples.answer("The image.", examples.IMAGE), **UNKNOWN},
@@ -34,8 +70,41 @@ async def get_image(image_id: ImageId, service: ServiceDependency) -> ImageSumma
     return ImageSummary.of(record)
 
 
+@router.delete(
+    "/{image_id}",
+    operation_id="remove_image",
+    dependencies=[requires(Scope.BANK_WRITE)],
+    summary="May an image be removed from the index?",
+    responses={200: examples.answer("It is removed.", examples.REMOVED_IMAGE), **UNKNOWN},
+)
+async def remove_image(
+    image_id: ImageId,
+    service: ServiceDependency,
+    purge: Purge = False,  # noqa: FBT002 -- FastAPI's way to declare a parameter
+) -> RemovedImage:
+    """Remove an image, its sources and its bank entries, which match nothing from then on.
+
+    An image that was only removed can still be purged.
+    """
+
+    def remove(store: Store) -> RemovedImage:
+        with store.writer() as writer:
+            change = writer.purge_images if purge else writer.remove_images
+            if not change([image_id]):
+                raise NotFoundError(
+                    f"No image {image_id} is in the index. `lookalike index list` shows the ids."
+                )
+        return RemovedImage(image_id=image_id, purged=purge)
+
+    removed = await service.commit(remove)
+    if purge:
+        await service.write(wipe, service.store, service.settings)
+    return removed
+
+
 @router.get(
     "/{image_id}/similar",
+    operation_id="list_similar_images",
     dependencies=[requires(Scope.ANALYST)],
     summary="Which stored images are nearest to this one?",
     responses={200: examples.answer("Nearest first.", examples.page(examples.MATCH)), **UNKNOWN},

@@ -37,6 +37,7 @@ class KeyRequest(BaseModel):
 @router.post(
     "",
     dependencies=[requires(Scope.ADMIN)],
+    operation_id="create_key",
     summary="Who else may use the server?",
     responses={
         200: examples.answer("The key and, this once, its token.", examples.CREATED_KEY),
@@ -59,6 +60,7 @@ async def create_key(request: KeyRequest, service: ServiceDependency) -> keys.Cr
 @router.get(
     "",
     dependencies=[requires(Scope.ADMIN)],
+    operation_id="list_keys",
     summary="Which keys are there?",
     responses={
         200: examples.answer("Oldest first.", examples.page(examples.KEY)),
@@ -77,6 +79,7 @@ async def list_keys(
 @router.post(
     "/{key_id}/revoke",
     dependencies=[requires(Scope.ADMIN)],
+    operation_id="revoke_key",
     summary="May a key be used no longer?",
     responses={
         200: examples.answer("The key.", examples.REVOKED_KEY),

@@ -4,39 +4,34 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.types import RetroMatch, RetroScan
 from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
+from search_api.idempotency import WriteRoute
 from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.schemas import ScanRequest
 
-router = APIRouter(prefix="/v1/retro-scans", tags=["retro-scans"])
+router = APIRouter(prefix="/v1/retro-scans", tags=["retro-scans"], route_class=WriteRoute)
 ScanId = Annotated[int, Path(ge=1, le=MAX_ID, description="The scan.")]
 PROBLEMS = problems(
     HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
 )
 
 
-class ScanRequest(BaseModel):
-    """Which entries to scan."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
-
-    bank: str | None = None
-    """Only entries of this block bank; of all block banks by default."""
-    since: int | None = Field(default=None, ge=0, le=MAX_ID)
-    """Scan the entries behind this change of the log; 0 scans all. By default, those that came
-    since the last scan."""
-
-
 @router.post(
     "",
     dependencies=[requires(Scope.ANALYST)],
+    operation_id="start_retro_scan",
     summary="Which past images do newer entries match?",
-    responses={200: examples.answer("The scan as it begins.", examples.SCAN), **PROBLEMS},
+    responses={
+        200: examples.answer("The scan as it begins.", examples.SCAN),
+        **PROBLEMS,
+        **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    },
+    openapi_extra=examples.request({"bank": "known-unsafe"}),
 )
 async def start_scan(request: ScanRequest, service: ServiceDependency) -> RetroScan:
     """Begin a retro-scan, or go on with the one that was cut off; the server runs one at a time."""
@@ -46,6 +41,7 @@ async def start_scan(request: ScanRequest, service: ServiceDependency) -> RetroS
 @router.get(
     "",
     dependencies=[requires(Scope.ANALYST)],
+    operation_id="list_retro_scans",
     summary="Which retro-scans are there?",
     responses={
         200: examples.answer("Oldest first.", examples.page(examples.SCAN)),
@@ -64,6 +60,7 @@ async def list_scans(
 @router.get(
     "/{scan_id}",
     dependencies=[requires(Scope.ANALYST)],
+    operation_id="get_retro_scan",
     summary="How far is a retro-scan?",
     responses={200: examples.answer("The scan as it is now.", examples.SCAN), **PROBLEMS},
 )
@@ -75,6 +72,7 @@ async def get_scan(scan_id: ScanId, service: ServiceDependency) -> RetroScan:
 @router.get(
     "/{scan_id}/matches",
     dependencies=[requires(Scope.ANALYST)],
+    operation_id="list_retro_matches",
     summary="What did a retro-scan find?",
     responses={
         200: examples.answer("In the order found.", examples.page(examples.RETRO_MATCH)),

@@ -1,41 +1,82 @@
-"""`/v1/search` and `/v1/classify`: ask about a picture."""
+"""`/v1/search`: ask whether something is a copy or a lookalike of what is known."""
 
-from hashlib import sha256
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
-from indexer.types import Classification, Verdict
+from indexer.fingerprints import parse_fingerprint
+from indexer.matching import SearchOptions, match_fingerprint, match_stored, match_vector
+from indexer.types import PartialVerdict, Verdict
 from search_api import examples
 from search_api.auth import Scope, requires
-from search_api.dependencies import BankNames, ServiceDependency, TopK
+from search_api.batches import BATCH_BODY, UploadsDependency, answer_each
+from search_api.dependencies import Service, ServiceDependency
 from search_api.errors import problems
 from search_api.lookups import Lookup, some
-from search_api.uploads import REQUEST_BODY, UploadDependency
+from search_api.narrowing import FingerprintOptions, OptionsDependency
+from search_api.pages import MAX_ID
+from search_api.schemas import FingerprintRequest, SearchedItem, SearchedItems, VectorRequest
+from search_api.uploads import REQUEST_BODY, UNUSABLE, Upload, UploadDependency
 
-router = APIRouter(prefix="/v1", tags=["search"])
-UNUSABLE = (
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-)
+router = APIRouter(prefix="/v1/search", tags=["search"], dependencies=[requires(Scope.CHECK)])
+MAX_DIMENSION = 65_536
 
-LookalikeThreshold = Annotated[
-    float | None,
-    Query(ge=-1, le=1, description="Cosine from which a match is a lookalike."),
-]
+ImageId = Annotated[int, Path(ge=1, le=MAX_ID, description="The stored image.")]
 Tiles = Annotated[
     bool,
     Query(description="Cut a large picture into tiles and match each; more false matches."),
 ]
 
 
+async def _judge(
+    service: Service,
+    options: SearchOptions,
+    tiles: bool,  # noqa: FBT001 -- bound by `partial`
+    upload: Upload,
+) -> Verdict:
+    verdict = await service.run(
+        service.matcher.match,
+        upload.data,
+        upload.name,
+        k=options.k,
+        banks=options.banks,
+        threshold=options.threshold,
+        tiers=options.tiers,
+        created_after=options.created_after,
+        tiles=tiles,
+    )
+    _record(service, verdict, options, subject_id=verdict.sha256)
+    service.hits.record(verdict)
+    return verdict
+
+
+def _record(
+    service: Service,
+    verdict: Verdict | PartialVerdict,
+    options: SearchOptions,
+    *,
+    subject: str = "query",
+    subject_id: object,
+) -> None:
+    """Write down who asked for what, and what was answered."""
+    service.lookups.record(
+        Lookup.SEARCH,
+        subject=subject,
+        subject_id=subject_id,
+        tier=verdict.tier,
+        banks=verdict.banks,
+        **some(verdict.hits),
+        k=options.k,
+        asked=list(options.banks),
+        model=verdict.model,
+    )
+
+
 @router.post(
-    "/search",
-    dependencies=[requires(Scope.CHECK)],
+    "",
+    operation_id="search",
     summary="Is this picture a copy or a lookalike of something known?",
     openapi_extra=REQUEST_BODY,
     responses={
@@ -46,48 +87,115 @@ Tiles = Annotated[
 async def search(
     upload: UploadDependency,
     service: ServiceDependency,
-    k: TopK = 10,
-    bank: BankNames = None,
-    threshold: LookalikeThreshold = None,
+    options: OptionsDependency,
     tiles: Tiles = False,  # noqa: FBT002 -- FastAPI's way to declare a parameter
 ) -> Verdict:
     """Judge one picture; the same answer as `lookalike search --json`."""
+    return await _judge(service, options, tiles, upload)
+
+
+@router.post(
+    "/batch",
+    operation_id="search_batch",
+    summary="Are these pictures copies or lookalikes of something known?",
+    openapi_extra=BATCH_BODY,
+    responses={
+        200: examples.answer("A verdict or a problem for each.", examples.SEARCHED),
+        **problems(
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+    },
+)
+async def search_batch(
+    uploads: UploadsDependency,
+    service: ServiceDependency,
+    options: OptionsDependency,
+    tiles: Tiles = False,  # noqa: FBT002 -- as above
+) -> SearchedItems:
+    """Judge several pictures, each by itself: one that cannot be used does not fail the others."""
+    await service.read(lambda catalog: [catalog.bank_id(name) for name in options.banks])
+    answered = await answer_each(uploads, partial(_judge, service, options, tiles))
+    return SearchedItems(
+        items=[
+            SearchedItem(query=name, verdict=verdict, problem=problem)
+            for name, verdict, problem in answered
+        ]
+    )
+
+
+@router.post(
+    "/vector",
+    operation_id="search_vector",
+    summary="What is near to this embedding?",
+    responses={
+        200: examples.answer("The verdict with its evidence.", examples.PARTIAL_VERDICT),
+        **problems(
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+    },
+    openapi_extra=examples.request(examples.VECTOR_REQUEST),
+)
+async def search_vector(
+    request: VectorRequest, service: ServiceDependency, options: OptionsDependency
+) -> PartialVerdict:
+    """Judge an embedding, as `POST /v1/embed` gives it; 409 when it is of another model."""
     verdict = await service.run(
-        service.matcher.match,
-        upload.data,
-        upload.name,
-        k=k,
-        banks=bank or (),
-        threshold=threshold,
-        tiles=tiles,
+        match_vector, service.matcher, request.vector, request.model, options
     )
-    service.lookups.record(
-        Lookup.SEARCH,
-        subject_id=verdict.sha256,
-        tier=verdict.tier,
-        banks=verdict.banks,
-        **some(verdict.hits),
-        k=k,
-        asked=bank or [],
-        model=verdict.model,
-    )
-    service.hits.record(verdict)
+    _record(service, verdict, options, subject_id=verdict.query)
     return verdict
 
 
 @router.post(
-    "/classify",
-    dependencies=[requires(Scope.CHECK)],
-    summary="What does the model say of this picture?",
-    openapi_extra=REQUEST_BODY,
+    "/fingerprint",
+    operation_id="search_fingerprint",
+    summary="What has this fingerprint, or one close to it?",
     responses={
-        200: examples.answer("Class probabilities.", examples.CLASSIFICATION),
-        **problems(*UNUSABLE),
+        200: examples.answer("The verdict with its evidence.", examples.FINGERPRINT_VERDICT),
+        **problems(
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+    },
+    openapi_extra=examples.request(examples.FINGERPRINT_REQUEST),
+)
+async def search_fingerprint(
+    request: FingerprintRequest, service: ServiceDependency, options: FingerprintOptions
+) -> PartialVerdict:
+    """Judge a fingerprint: SHA-256 and MD5 match the same bytes, PDQ what is within its bound."""
+    fingerprint = parse_fingerprint(request.kind, request.value)
+    verdict = await service.run(match_fingerprint, service.matcher, fingerprint, options)
+    _record(service, verdict, options, subject_id=verdict.query)
+    return verdict
+
+
+@router.post(
+    "/image/{image_id}",
+    operation_id="search_image",
+    summary="Is this stored image a copy or a lookalike of something known?",
+    responses={
+        200: examples.answer("The verdict with its evidence.", examples.STORED_VERDICT),
+        **problems(
+            HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+        ),
     },
 )
-async def classify(upload: UploadDependency, service: ServiceDependency) -> Classification:
-    """Return the class probabilities of one picture; nothing is searched."""
-    answer = await service.run(service.matcher.classifier.classify, upload.data, upload.name)
-    digest = sha256(upload.data).hexdigest()
-    service.lookups.record(Lookup.CLASSIFY, subject_id=digest, model=answer.model)
-    return answer
+async def search_image(
+    image_id: ImageId, service: ServiceDependency, options: OptionsDependency
+) -> Verdict:
+    """Judge a stored image by what is stored of it, itself left out."""
+    verdict = await service.run(match_stored, service.matcher, image_id, options)
+    _record(service, verdict, options, subject="image", subject_id=image_id)
+    return verdict

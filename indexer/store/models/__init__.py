@@ -5,6 +5,7 @@ running server must notice is written in the same transaction as its row of `cha
 """
 
 from indexer.store.models.access import ApiKeyRow, SessionRow
+from indexer.store.models.answers import AnswerRow
 from indexer.store.models.audit import AuditRow
 from indexer.store.models.banks import BankRow, EntryHitsRow, EntryRow, FloodFlagRow
 from indexer.store.models.base import Base
@@ -34,12 +35,13 @@ from indexer.store.models.verdicts import (
     ThresholdCardRow,
 )
 
-REVISION = "202611280003"
+REVISION = "202611280004"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
     "OF_BANKS",
     "REVISION",
+    "AnswerRow",
     "ApiKeyRow",
     "AuditRow",
     "BankRow",

@@ -72,7 +72,7 @@ class EntryRow(Base):
     labels: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     disabled_until: Mapped[datetime | None]  # the year 9999: until it is enabled again
     disabled_reason: Mapped[str | None] = mapped_column(String(8))
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)
     removed_at: Mapped[datetime | None]
     removed_by: Mapped[str | None] = mapped_column(String(8))
 

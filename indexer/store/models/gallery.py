@@ -58,7 +58,7 @@ class ImageRow(Base):
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     sha256: Mapped[bytes] = mapped_column(Digest, unique=True)
-    md5: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    md5: Mapped[bytes | None] = mapped_column(LargeBinary(16), index=True)
     pdq: Mapped[bytes | None] = mapped_column(Digest)
     pdq_quality: Mapped[int | None] = mapped_column(SmallInteger)
     width: Mapped[int | None]
@@ -66,7 +66,7 @@ class ImageRow(Base):
     format: Mapped[str | None]
     frame_count: Mapped[int | None]
     byte_size: Mapped[int | None] = mapped_column(BigInteger)
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)
     removed_at: Mapped[datetime | None]
     purged_at: Mapped[datetime | None]
 

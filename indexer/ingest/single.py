@@ -1,0 +1,42 @@
+"""One picture that is at hand as bytes, made an entry of a bank."""
+
+from indexer import fingerprints
+from indexer.errors import UnusableOutput
+from indexer.ingest.prepare import Preparer
+from indexer.model import Encoder
+from indexer.settings import Settings
+from indexer.store import Arrival, Store
+from indexer.types import EntryRecord, NewImage, SourceStamp, Space
+
+
+def make_image(data: bytes, encoder: Encoder, settings: Settings) -> NewImage:
+    """Decode, hash and encode a picture as a run of the index does; nothing is written.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, is too large, or the model gives no usable answer for it.
+    """
+    preparer = Preparer(encoder, settings, tiled=False)
+    [made] = preparer.encode([preparer.prepare(data, fingerprints.sha256(data))])
+    if isinstance(made, UnusableOutput):
+        raise made
+    return made
+
+
+def add_entry(store: Store, image: NewImage, space: Space, bank: str) -> EntryRecord:
+    """Add an image to the index, unless it is there, and to a bank, in one transaction.
+
+    Its source is `upload:` and its SHA-256. Doing it again changes nothing.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such bank.
+    """
+    stamp = SourceStamp(f"upload:{image.sha256.hex()}", image.byte_size, "")
+    with store.writer() as writer:
+        arrival = Arrival(stamp, bank_id=writer.bank_id(bank))
+        writer.add_images([(image, arrival)], space.id)
+        image_id = writer.ids_by_sha256([image.sha256])[image.sha256]
+        return writer.entry_of_image(bank, image_id)

@@ -1,0 +1,112 @@
+"""Several pictures of one multipart request, each answered by itself."""
+
+import os
+from asyncio import timeout
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import anyio
+from fastapi import Depends, Request
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from indexer.errors import ImageTooLarge, InputError, LookalikeError
+from search_api.admission import SlowUpload
+from search_api.dependencies import ServiceDependency
+from search_api.errors import problem_of
+from search_api.schemas import Problem
+from search_api.uploads import Place, Upload
+
+AnswerT = TypeVar("AnswerT")
+MOST = 32  # pictures of one request; the size of its body is bounded as well
+BATCH_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["image"],
+                    "properties": {
+                        "image": {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": MOST,
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "The pictures, under any field names.",
+                        }
+                    },
+                },
+                "example": {"image": ["(bytes of one picture)", "(bytes of another)"]},
+            }
+        },
+    }
+}
+"""The request body for OpenAPI."""
+_HINT = (
+    f"Send 1 to {MOST} pictures as multipart/form-data: "
+    "curl -F image=@one.jpg -F image=@another.jpg"
+)
+
+
+async def read_uploads(
+    request: Request, service: ServiceDependency, _place: Annotated[None, Place]
+) -> list[Upload | tuple[str, LookalikeError]]:
+    """Read the request's pictures; one that is too large is given as its name and the error.
+
+    Raises
+    ------
+    InputError
+        The request is not multipart, or does not hold files and nothing else.
+    SlowUpload
+        They have not arrived in time.
+    """
+    limit = service.settings.max_image_bytes
+    read: list[Upload | tuple[str, LookalikeError]] = []
+    try:
+        async with (
+            timeout(service.gates.body_timeout),
+            request.form(max_files=MOST, max_fields=0) as form,
+        ):
+            files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+            for file in files:
+                name, data = file.filename or "upload", await file.read(limit + 1)
+                if len(data) > limit:
+                    reason = f"The file has more than {limit} bytes, the most that "
+                    read.append((name, ImageTooLarge(reason + "LOOKALIKE_MAX_IMAGE_BYTES allows.")))
+                else:
+                    read.append(Upload(name, data))
+    except TimeoutError:
+        raise SlowUpload from None
+    except HTTPException as error:  # the parser's refusals; their one code says too little
+        raise InputError(f"{str(error.detail).rstrip('.')}. {_HINT}") from error
+    if not read:
+        raise InputError(_HINT)
+    return read
+
+
+UploadsDependency = Annotated[list[Upload | tuple[str, LookalikeError]], Depends(read_uploads)]
+
+
+async def answer_each(
+    uploads: Sequence[Upload | tuple[str, LookalikeError]],
+    answer: Callable[[Upload], Awaitable[AnswerT]],
+) -> list[tuple[str, AnswerT | None, Problem | None]]:
+    """Answer for each picture, a few at a time; give name, answer and problem in their order."""
+    at_once = anyio.Semaphore(os.cpu_count() or 1)
+    answered: list[tuple[str, AnswerT | None, Problem | None]] = [("", None, None)] * len(uploads)
+
+    async def answer_one(place: int, upload: Upload) -> None:
+        async with at_once:
+            try:
+                answered[place] = (upload.name, await answer(upload), None)
+            except LookalikeError as error:
+                answered[place] = (upload.name, None, problem_of(error))
+
+    async with anyio.create_task_group() as group:
+        for place, upload in enumerate(uploads):
+            if isinstance(upload, Upload):
+                group.start_soon(answer_one, place, upload)
+            else:
+                answered[place] = (upload[0], None, problem_of(upload[1]))
+    return answered

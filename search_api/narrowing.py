@@ -1,0 +1,51 @@
+"""The parameters that every search takes."""
+
+from typing import Annotated, Literal
+
+from fastapi import Depends, Query
+
+from indexer.matching import SearchOptions
+from indexer.types import Tier
+from search_api.dependencies import BankNames, TopK
+from search_api.schemas import Moment
+
+CreatedAfter = Annotated[
+    Moment | None,
+    Query(description="Only what was added after this moment (ISO 8601, with its zone)."),
+]
+LookalikeThreshold = Annotated[
+    float | None,
+    Query(ge=-1, le=1, description="Cosine from which a match is a lookalike."),
+]
+Tiers = Annotated[
+    list[Literal[Tier.EXACT, Tier.NEAR_DUPLICATE, Tier.LOOKALIKE]] | None,
+    Query(
+        alias="tier",
+        description="Only matches of these tiers, the verdict stays the same; may be repeated.",
+    ),
+]
+
+
+def search_options(
+    k: TopK = 10,
+    bank: BankNames = None,
+    threshold: LookalikeThreshold = None,
+    tier: Tiers = None,
+    created_after: CreatedAfter = None,
+) -> SearchOptions:
+    """Read what a search is asked for."""
+    return SearchOptions(k, tuple(bank or ()), threshold, frozenset(tier or ()), created_after)
+
+
+def fingerprint_options(
+    k: TopK = 10,
+    bank: BankNames = None,
+    tier: Tiers = None,
+    created_after: CreatedAfter = None,
+) -> SearchOptions:
+    """Read what a search by a fingerprint is asked for: it has no cosine."""
+    return search_options(k, bank, None, tier, created_after)
+
+
+OptionsDependency = Annotated[SearchOptions, Depends(search_options)]
+FingerprintOptions = Annotated[SearchOptions, Depends(fingerprint_options)]

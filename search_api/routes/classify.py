@@ -1,0 +1,85 @@
+"""`/v1/classify` and `/v1/embed`: what the model makes of a picture."""
+
+from functools import partial
+from hashlib import sha256
+from http import HTTPStatus
+
+from fastapi import APIRouter
+
+from indexer.types import Classification, Embedded
+from search_api import examples
+from search_api.auth import Scope, requires
+from search_api.batches import BATCH_BODY, UploadsDependency, answer_each
+from search_api.dependencies import Service, ServiceDependency
+from search_api.errors import problems
+from search_api.lookups import Lookup
+from search_api.schemas import ClassifiedItem, ClassifiedItems
+from search_api.uploads import REQUEST_BODY, UNUSABLE, Upload, UploadDependency
+
+router = APIRouter(prefix="/v1", tags=["model"], dependencies=[requires(Scope.CHECK)])
+
+
+async def _classify(service: Service, upload: Upload) -> Classification:
+    answer = await service.run(service.matcher.classifier.classify, upload.data, upload.name)
+    digest = sha256(upload.data).hexdigest()
+    service.lookups.record(Lookup.CLASSIFY, subject_id=digest, model=answer.model)
+    return answer
+
+
+@router.post(
+    "/classify",
+    operation_id="classify",
+    summary="What does the model say of this picture?",
+    openapi_extra=REQUEST_BODY,
+    responses={
+        200: examples.answer("Class probabilities.", examples.CLASSIFICATION),
+        **problems(*UNUSABLE),
+    },
+)
+async def classify(upload: UploadDependency, service: ServiceDependency) -> Classification:
+    """Return the class probabilities of one picture; nothing is searched."""
+    return await _classify(service, upload)
+
+
+@router.post(
+    "/classify/batch",
+    operation_id="classify_batch",
+    summary="What does the model say of these pictures?",
+    openapi_extra=BATCH_BODY,
+    responses={
+        200: examples.answer("Class probabilities or a problem for each.", examples.CLASSIFIED),
+        **problems(
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+    },
+)
+async def classify_batch(uploads: UploadsDependency, service: ServiceDependency) -> ClassifiedItems:
+    """Classify several pictures: one that cannot be used does not fail the others."""
+    answered = await answer_each(uploads, partial(_classify, service))
+    return ClassifiedItems(
+        items=[
+            ClassifiedItem(query=name, classification=found, problem=problem)
+            for name, found, problem in answered
+        ]
+    )
+
+
+@router.post(
+    "/embed",
+    operation_id="embed",
+    summary="What is the embedding of this picture?",
+    openapi_extra=REQUEST_BODY,
+    responses={
+        200: examples.answer("The embedding, and its space.", examples.EMBEDDED),
+        **problems(*UNUSABLE),
+    },
+)
+async def embed(upload: UploadDependency, service: ServiceDependency) -> Embedded:
+    """Return the embedding of one picture, which `POST /v1/search/vector` takes."""
+    answer = await service.run(service.matcher.classifier.embed, upload.data, upload.name)
+    digest = sha256(upload.data).hexdigest()
+    service.lookups.record(Lookup.EMBED, subject_id=digest, model=answer.model)
+    return answer

@@ -1,0 +1,30 @@
+"""`/v1/status`: what the index holds."""
+
+from functools import partial
+from http import HTTPStatus
+
+from fastapi import APIRouter
+
+from indexer.types import Status
+from indexer.upkeep.status import read_status
+from search_api import examples
+from search_api.auth import Scope, requires
+from search_api.dependencies import ServiceDependency
+from search_api.errors import problems
+
+router = APIRouter(prefix="/v1/status", tags=["status"])
+
+
+@router.get(
+    "",
+    operation_id="get_status",
+    dependencies=[requires(Scope.ANALYST)],
+    summary="What does the index hold, and what does it take on the disk?",
+    responses={
+        200: examples.answer("As `lookalike status --json` says it.", examples.STATUS),
+        **problems(HTTPStatus.SERVICE_UNAVAILABLE),
+    },
+)
+async def get_status(service: ServiceDependency) -> Status:
+    """Return counts, banks, the embedding space and the snapshots of the views."""
+    return await service.gates.reads.run(partial(read_status, service.store, service.settings))

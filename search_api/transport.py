@@ -1,0 +1,149 @@
+"""How the client sends requests: again where that may help, with problems as exceptions."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from search_api.schemas import Page, Problem
+
+AnswerT = TypeVar("AnswerT")
+_BUSY: Final = {429, 503}
+_LONGEST_WAIT: Final = 30.0  # seconds between two attempts
+_BACK_OFF: Final = wait_random_exponential(multiplier=0.2, max=_LONGEST_WAIT)
+
+
+class ApiError(Exception):
+    """The server refused a request; its attributes are those of the problem document."""
+
+    def __init__(self, problem: Problem, retry_after: float | None = None) -> None:
+        super().__init__(f"{problem.status} {problem.title}: {problem.detail}")
+        self.code = problem.title
+        self.status = problem.status
+        self.detail = problem.detail
+        self.request_id = problem.request_id
+        self.retry_after = retry_after  # seconds
+
+
+class UnusableRequest(ApiError):
+    """400, 413, 415, 422: the picture, body or a parameter cannot be used."""
+
+
+class NotAllowed(ApiError):
+    """401, 403: without a key, or with one that may not do this."""
+
+
+class NotFound(ApiError):
+    """404: there is no such thing."""
+
+
+class Conflict(ApiError):
+    """409: it does not fit what is there."""
+
+
+class Busy(ApiError):
+    """429, 503: nothing is wrong with the request; try again later."""
+
+
+_ERRORS: Final[Mapping[int, type[ApiError]]] = {
+    400: UnusableRequest,
+    401: NotAllowed,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+    413: UnusableRequest,
+    415: UnusableRequest,
+    422: UnusableRequest,
+    429: Busy,
+    503: Busy,
+}
+
+
+class Transport:
+    """Sends requests to one server; safe to use from several threads.
+
+    Parameters
+    ----------
+    client : httpx.Client
+        Knows the server's address and the key.
+    attempts : int
+        How often a request is sent at most, when the server is busy or the connection fails.
+    """
+
+    def __init__(self, client: httpx.Client, attempts: int) -> None:
+        self._client = client
+        self._retrying = Retrying(
+            stop=stop_after_attempt(attempts),
+            retry=retry_if_exception(_may_pass),
+            wait=_wait,
+            reraise=True,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def ask(self, method: str, path: str, shape: type[AnswerT], **options: Any) -> AnswerT:
+        """Send a request that changes nothing, and read the answer in its shape."""
+        response = self._retrying.copy()(self._send, method, path, options)
+        return TypeAdapter(shape).validate_json(response.content)
+
+    def change(self, method: str, path: str, shape: type[AnswerT], **options: Any) -> AnswerT:
+        """Send a request that changes something: with a key, so that it is carried out once."""
+        headers = {"Idempotency-Key": uuid4().hex}
+        return self.ask(method, path, shape, headers=headers, **options)
+
+    def pages(self, path: str, shape: type[AnswerT], **parameters: Any) -> Iterator[AnswerT]:
+        """Yield the items of a list, asking for its pages as they are needed."""
+        cursor = None
+        while True:
+            wanted = {**parameters, "cursor": cursor}
+            page = self.ask("GET", path, Page[shape], params=said(wanted))  # type: ignore[valid-type]
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def _send(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
+        response = self._client.request(method, path, **options)
+        if response.is_error:
+            raise _error(response)
+        return response
+
+
+def said(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the parameters that say nothing."""
+    return {name: value for name, value in parameters.items() if value not in (None, (), [])}
+
+
+def _error(response: httpx.Response) -> ApiError:
+    try:
+        problem = Problem.model_validate_json(response.content)
+    except ValidationError:  # a proxy's answer, most likely
+        problem = Problem(
+            type="about:blank",
+            title="unknown",
+            status=response.status_code,
+            detail=response.text[:500],
+            request_id=None,
+        )
+    after = response.headers.get("retry-after", "")
+    retry_after = float(after) if after.isdecimal() else None
+    return _ERRORS.get(response.status_code, ApiError)(problem, retry_after)
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Tell whether sending again may help: it does no harm, as changes have a key."""
+    return isinstance(error, Busy | httpx.TransportError)
+
+
+def _wait(state: RetryCallState) -> float:
+    """Wait as long as the server asks for, else longer each time."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, Busy) and error.retry_after is not None:
+        return min(error.retry_after, _LONGEST_WAIT)
+    return _BACK_OFF(state)
