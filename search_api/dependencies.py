@@ -17,6 +17,7 @@ from search_api.idempotency import once
 from search_api.lookups import LookupLog
 from search_api.scans import ScanRunner
 from search_api.views import LogFollower
+from search_api.webhooks import Receivers
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -36,6 +37,7 @@ class Service:
     access: Access
     gates: Gates
     lookups: LookupLog
+    receivers: Receivers
 
     async def run(
         self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs

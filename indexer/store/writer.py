@@ -14,6 +14,7 @@ from indexer.store.bank_edits import BankEdits
 from indexer.store.card_edits import CardEdits
 from indexer.store.clustering import Clustering
 from indexer.store.deciding import Deciding
+from indexer.store.delivering import Delivering
 from indexer.store.entry_edits import EntryEdits
 from indexer.store.flooding import Flooding
 from indexer.store.key_edits import KeyEdits
@@ -38,6 +39,7 @@ class Writer(
     KeyEdits,
     Clustering,
     Answering,
+    Delivering,
 ):
     """The catalog within one transaction that holds the log's lock; `Store.writer` gives it.
 

@@ -111,10 +111,19 @@ from indexer.types.verdicts import (
     Tier,
     Verdict,
 )
+from indexer.types.webhooks import (
+    PING,
+    ClaimedDelivery,
+    DeliveryState,
+    Webhook,
+    WebhookDelivery,
+    WebhookEvent,
+)
 
 __all__ = [
     "COMMON_BOUNDS",
     "EXTERNAL_ID_BYTES",
+    "PING",
     "ApiKey",
     "AuditEntry",
     "AuditEvent",
@@ -125,6 +134,7 @@ __all__ = [
     "Bounds",
     "CardBound",
     "ChangeFeed",
+    "ClaimedDelivery",
     "Classification",
     "Cluster",
     "ClusterAlgorithm",
@@ -135,6 +145,7 @@ __all__ = [
     "Decided",
     "Decision",
     "DecodedImage",
+    "DeliveryState",
     "DisabledReason",
     "Embedded",
     "Embeddings",
@@ -196,6 +207,9 @@ __all__ = [
     "Vectors",
     "Verdict",
     "ViewStatus",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookEvent",
     "WithdrawnFingerprint",
     "allows",
 ]

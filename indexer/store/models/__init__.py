@@ -34,8 +34,9 @@ from indexer.store.models.verdicts import (
     RetroScanRow,
     ThresholdCardRow,
 )
+from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611280004"
+REVISION = "202611280005"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
@@ -70,4 +71,6 @@ __all__ = [
     "SpaceRow",
     "ThresholdCardRow",
     "ThumbnailRow",
+    "WebhookDeliveryRow",
+    "WebhookRow",
 ]
