@@ -26,6 +26,7 @@
     - DimensionMismatch     a vector is not as long as the index expects
     - ModelMismatch         the index was built with another model
     - BankMismatch          the bank exists with another kind
+    - BankExists            a bank of this name exists
     - SchemaMismatch        the database's schema is not this version's
     - SnapshotMismatch      a snapshot does not fit its manifest or its log
     - CardMismatch          a threshold card was calibrated for another embedding space
@@ -249,6 +250,12 @@ class BankMismatch(MismatchError):
     """The bank exists with another kind."""
 
     code = "bank_mismatch"
+
+
+class BankExists(MismatchError):
+    """A bank of this name exists."""
+
+    code = "bank_exists"
 
 
 class SchemaMismatch(MismatchError):

@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request
 
 from indexer.matching import Matcher
 from indexer.settings import Settings
+from indexer.signals import Contents, Signals
 from indexer.store import Catalog, Store
 from search_api.access import Access
 from search_api.fetching import Fetcher
@@ -17,7 +18,6 @@ from search_api.idempotency import once
 from search_api.lookups import LookupLog
 from search_api.scans import ScanRunner
 from search_api.views import LogFollower
-from search_api.webhooks import Receivers
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -37,7 +37,8 @@ class Service:
     access: Access
     gates: Gates
     lookups: LookupLog
-    receivers: Receivers
+    signals: Signals
+    contents: Contents
 
     async def run(
         self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs

@@ -1,6 +1,6 @@
 """Counts what searches hit, and writes it down every few seconds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from threading import Event, Thread
 from typing import Self
 
@@ -42,6 +42,10 @@ class HitWriter:
         """Count the hits of a verdict."""
         self._count(verdict)
         self._watch.record(verdict)
+
+    def record_entries(self, entry_ids: Collection[int]) -> None:
+        """Count hits of a lookup that comes to no verdict."""
+        self._watch.record_entries(entry_ids)
 
     def _write_on(self) -> None:
         while not self._stopping.wait(self._interval):

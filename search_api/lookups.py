@@ -30,6 +30,7 @@ class Lookup(StrEnum):
     CLASSIFY = "lookup.classify"
     EMBED = "lookup.embed"
     HASH = "lookup.hash"
+    SIGNAL = "lookup.signal"
     IMAGE = "lookup.image"
     SIMILAR = "lookup.similar"
     REVEAL = "reveal.image"  # a person asked to see a picture without its blur

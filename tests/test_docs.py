@@ -19,7 +19,7 @@ from indexer.upkeep.repair import NO_EMBEDDING
 from search_api.errors import status_for
 from search_api.settings import ServeSettings
 from support.examples import command_at, example_of, leaf_commands
-from support.openapi import OPERATIONS
+from support.openapi import HMA_OPERATIONS, OPERATIONS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -138,6 +138,15 @@ def test_the_api_page_lists_the_fields_of_an_answer(cls: type[Any]) -> None:
     table = rows(sections(API)[cls.__name__])
 
     assert list(table) == [field.name for field in fields(cls)]
+
+
+def test_the_hma_page_has_a_row_for_each_of_its_routes_with_the_parameters() -> None:
+    table = rows(sections((DOCS / "hma.md").read_text())["Routes"])
+
+    assert list(table) == list(HMA_OPERATIONS)
+    for route, operation in HMA_OPERATIONS.items():
+        queries = {p["name"] for p in operation.get("parameters", []) if p["in"] == "query"}
+        assert queries <= set(re.findall(r"`(\w+)`", table[route][0])), route
 
 
 # --- errors --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Counting the hits of entries by the hour, and flagging those that match far too often."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
@@ -45,9 +45,13 @@ class FloodWatch:
         at : datetime, optional
             When the query came; now by default.
         """
+        self.record_entries(verdict.hits, at)
+
+    def record_entries(self, entry_ids: Collection[int], at: datetime | None = None) -> None:
+        """Count hits of block entries, each once; see `record`."""
         hour = _hour(at or datetime.now(UTC))
         with self._counting:
-            self._counted.update((entry_id, hour) for entry_id in verdict.hits)
+            self._counted.update((entry_id, hour) for entry_id in entry_ids)
 
     def flush(self) -> list[Flood]:
         """Write down what was counted since the last call, and flag floods.

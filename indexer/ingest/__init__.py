@@ -5,7 +5,7 @@ from indexer.ingest.estimate import Estimate
 from indexer.ingest.plan import Plan, PlannedSource, PlannedSources, Planner
 from indexer.ingest.report import IngestReport
 from indexer.ingest.run import Ingest, IngestOptions, open_ingest
-from indexer.ingest.single import add_entry, make_image
+from indexer.ingest.single import add_entry, make_image, write_entry
 
 __all__ = [
     "Estimate",
@@ -20,4 +20,5 @@ __all__ = [
     "find_or_create_bank",
     "make_image",
     "open_ingest",
+    "write_entry",
 ]

@@ -5,7 +5,7 @@ from indexer.errors import UnusableOutput
 from indexer.ingest.prepare import Preparer
 from indexer.model import Encoder
 from indexer.settings import Settings
-from indexer.store import Arrival, Store
+from indexer.store import Arrival, Store, Writer
 from indexer.types import EntryRecord, NewImage, SourceStamp, Space
 
 
@@ -24,19 +24,37 @@ def make_image(data: bytes, encoder: Encoder, settings: Settings) -> NewImage:
     return made
 
 
-def add_entry(store: Store, image: NewImage, space: Space, bank: str) -> EntryRecord:
-    """Add an image to the index, unless it is there, and to a bank, in one transaction.
+def write_entry(
+    writer: Writer, image: NewImage, space: Space, bank: str, uri: str | None = None
+) -> EntryRecord:
+    """Add an image to the index, unless it is there, and to a bank.
 
-    Its source is `upload:` and its SHA-256. Doing it again changes nothing.
+    Doing it again changes nothing.
+
+    Parameters
+    ----------
+    writer : Writer
+        The transaction, which the caller commits.
+    image : NewImage
+    space : Space
+        Of its embedding.
+    bank : str
+    uri : str, optional
+        Where it was found; `upload:` and its SHA-256 by default.
 
     Raises
     ------
     NotFoundError
         There is no such bank.
     """
-    stamp = SourceStamp(f"upload:{image.sha256.hex()}", image.byte_size, "")
+    stamp = SourceStamp(uri or f"upload:{image.sha256.hex()}", image.byte_size, "")
+    arrival = Arrival(stamp, bank_id=writer.bank_id(bank))
+    writer.add_images([(image, arrival)], space.id)
+    image_id = writer.ids_by_sha256([image.sha256])[image.sha256]
+    return writer.entry_of_image(bank, image_id)
+
+
+def add_entry(store: Store, image: NewImage, space: Space, bank: str) -> EntryRecord:
+    """Do the same as `write_entry`, in a transaction of its own."""
     with store.writer() as writer:
-        arrival = Arrival(stamp, bank_id=writer.bank_id(bank))
-        writer.add_images([(image, arrival)], space.id)
-        image_id = writer.ids_by_sha256([image.sha256])[image.sha256]
-        return writer.entry_of_image(bank, image_id)
+        return write_entry(writer, image, space, bank)

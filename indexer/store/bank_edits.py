@@ -36,11 +36,7 @@ class BankEdits(Edits):
         BankMismatch
             The bank exists with the other kind.
         """
-        if not _BANK_NAME.fullmatch(name):
-            raise InvalidName(
-                f"{name!r} cannot be a bank's name. Use 1 to 64 letters (a-z, A-Z), digits, '_', "
-                "'.' and '-', starting with a letter, a digit or '_'."
-            )
+        check_bank_name(name)
         known = {bank.name: bank for bank in self.banks()}.get(name)
         if known is None:
             row = {"name": name, "kind": kind.value, "created_at": self._now}
@@ -107,3 +103,18 @@ class BankEdits(Edits):
         self._log("bank", "removed", [bank_id])
         self._audit("bank.remove", "bank", bank_id, name=name, entries=removed)
         return removed
+
+
+def check_bank_name(name: str) -> None:
+    """Make sure that a bank may be called so.
+
+    Raises
+    ------
+    InvalidName
+        It may not.
+    """
+    if not _BANK_NAME.fullmatch(name):
+        raise InvalidName(
+            f"{name!r} cannot be a bank's name. Use 1 to 64 letters (a-z, A-Z), digits, '_', "
+            "'.' and '-', starting with a letter, a digit or '_'."
+        )

@@ -12,6 +12,7 @@ from indexer.store.answer_queries import AnswerQueries
 from indexer.store.audit_queries import AuditQueries
 from indexer.store.card_queries import CardQueries
 from indexer.store.cluster_queries import ClusterQueries
+from indexer.store.content_queries import ContentQueries
 from indexer.store.decision_queries import DecisionQueries
 from indexer.store.entry_conditions import ACTIVE
 from indexer.store.fingerprint_queries import FingerprintQueries
@@ -39,7 +40,6 @@ from indexer.store.size_queries import SizeQueries
 from indexer.store.source_queries import SourceQueries
 from indexer.store.thumbnail_queries import ThumbnailQueries
 from indexer.store.values import RemovalQuery, Tombstone
-from indexer.store.webhook_queries import WebhookQueries
 from indexer.types import Counts, ImageRecord, PartKind, Space
 
 _BY_SHA256 = select(ImageRow.sha256, ImageRow.id).where(
@@ -49,6 +49,7 @@ _BY_SHA256 = select(ImageRow.sha256, ImageRow.id).where(
 
 class Catalog(
     AgeQueries,
+    ContentQueries,
     SourceQueries,
     SizeQueries,
     MendingQueries,
@@ -60,7 +61,6 @@ class Catalog(
     ListQueries,
     FingerprintQueries,
     ThumbnailQueries,
-    WebhookQueries,
     AuditQueries,
     KeyQueries,
     ClusterQueries,

@@ -10,12 +10,10 @@ from indexer.errors import ModelMismatch
 from indexer.sources import SkippedSource
 from indexer.store.adding import Adding
 from indexer.store.answering import Answering
-from indexer.store.bank_edits import BankEdits
 from indexer.store.card_edits import CardEdits
 from indexer.store.clustering import Clustering
+from indexer.store.content_edits import ContentEdits
 from indexer.store.deciding import Deciding
-from indexer.store.delivering import Delivering
-from indexer.store.entry_edits import EntryEdits
 from indexer.store.flooding import Flooding
 from indexer.store.key_edits import KeyEdits
 from indexer.store.list_upsert import ListUpsert
@@ -29,8 +27,7 @@ from indexer.types import Space
 class Writer(
     Adding,
     Removing,
-    BankEdits,
-    EntryEdits,
+    ContentEdits,
     Deciding,
     Scanning,
     Flooding,
@@ -39,7 +36,6 @@ class Writer(
     KeyEdits,
     Clustering,
     Answering,
-    Delivering,
 ):
     """The catalog within one transaction that holds the log's lock; `Store.writer` gives it.
 

@@ -50,6 +50,11 @@ from indexer.types.clusters import (
     LineageEvent,
     RunState,
 )
+from indexer.types.contents import (
+    Content,
+    ContentEntry,
+    ContentMetadata,
+)
 from indexer.types.decisions import (
     Decided,
     Decision,
@@ -111,19 +116,10 @@ from indexer.types.verdicts import (
     Tier,
     Verdict,
 )
-from indexer.types.webhooks import (
-    PING,
-    ClaimedDelivery,
-    DeliveryState,
-    Webhook,
-    WebhookDelivery,
-    WebhookEvent,
-)
 
 __all__ = [
     "COMMON_BOUNDS",
     "EXTERNAL_ID_BYTES",
-    "PING",
     "ApiKey",
     "AuditEntry",
     "AuditEvent",
@@ -134,18 +130,19 @@ __all__ = [
     "Bounds",
     "CardBound",
     "ChangeFeed",
-    "ClaimedDelivery",
     "Classification",
     "Cluster",
     "ClusterAlgorithm",
     "ClusterMember",
     "ClusterRun",
     "ClusterScope",
+    "Content",
+    "ContentEntry",
+    "ContentMetadata",
     "Counts",
     "Decided",
     "Decision",
     "DecodedImage",
-    "DeliveryState",
     "DisabledReason",
     "Embedded",
     "Embeddings",
@@ -207,9 +204,6 @@ __all__ = [
     "Vectors",
     "Verdict",
     "ViewStatus",
-    "Webhook",
-    "WebhookDelivery",
-    "WebhookEvent",
     "WithdrawnFingerprint",
     "allows",
 ]

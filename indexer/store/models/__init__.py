@@ -17,6 +17,7 @@ from indexer.store.models.clusters import (
     LineageRow,
     RunClusterRow,
 )
+from indexer.store.models.contents import BankRatioRow, ContentRow, SignalTypeRow
 from indexer.store.models.gallery import (
     ClassificationRow,
     EmbeddingRow,
@@ -34,7 +35,6 @@ from indexer.store.models.verdicts import (
     RetroScanRow,
     ThresholdCardRow,
 )
-from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
 REVISION = "202611280005"
 """Revision of the newest migration: the schema that these models describe."""
@@ -45,6 +45,7 @@ __all__ = [
     "AnswerRow",
     "ApiKeyRow",
     "AuditRow",
+    "BankRatioRow",
     "BankRow",
     "Base",
     "CatalogInfo",
@@ -54,6 +55,7 @@ __all__ = [
     "ClusterMemberRow",
     "ClusterRow",
     "ClusterRunRow",
+    "ContentRow",
     "DecisionRow",
     "EmbeddingRow",
     "EntryHitsRow",
@@ -67,10 +69,9 @@ __all__ = [
     "RetroScanRow",
     "RunClusterRow",
     "SessionRow",
+    "SignalTypeRow",
     "SourceRow",
     "SpaceRow",
     "ThresholdCardRow",
     "ThumbnailRow",
-    "WebhookDeliveryRow",
-    "WebhookRow",
 ]

@@ -1,0 +1,146 @@
+"""Contents of banks: a picture, or bare signals of one thing, with what is said of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from indexer.errors import InputError, InvalidFingerprint
+from indexer.ingest import make_image, write_entry
+from indexer.matching import Matcher
+from indexer.settings import Settings
+from indexer.signals.lookup import Signals
+from indexer.store import Catalog, Store
+from indexer.types import Content, ContentMetadata, Fingerprint, NewImage
+
+
+class Contents:
+    """Adds contents and says what signals they have; safe to use from several threads.
+
+    The id of a content is that of its entry, or of the first of its entries.
+
+    Parameters
+    ----------
+    store : Store
+    matcher : Matcher
+    signals : Signals
+    settings : Settings
+    """
+
+    def __init__(
+        self, store: Store, matcher: Matcher, signals: Signals, settings: Settings
+    ) -> None:
+        self._store = store
+        self._matcher = matcher
+        self._signals = signals
+        self._settings = settings
+
+    def prepare(self, bank: str, data: bytes) -> NewImage:
+        """Decode and encode a picture that is to join a block bank.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such block bank: that is told before the picture costs anything.
+        InputError
+            It is no picture that we can use.
+        """
+        with self._store.reader() as catalog:
+            catalog.require_block_bank(bank)
+        return make_image(data, self._matcher.encoder, self._settings)
+
+    def add_picture(
+        self,
+        bank: str,
+        picture: NewImage,
+        *,
+        uri: str | None = None,
+        metadata: ContentMetadata | None = None,
+        note: str | None = None,
+    ) -> Content:
+        """Let a picture join the index and a block bank; one that is there already stays.
+
+        Parameters
+        ----------
+        bank : str
+        picture : NewImage
+            As `prepare` gives it.
+        uri : str, optional
+            Where it was found.
+        metadata : ContentMetadata, optional
+        note : str, optional
+
+        Raises
+        ------
+        NotFoundError
+            There is no such block bank.
+        """
+        with self._store.writer() as writer:
+            writer.require_block_bank(bank)
+            entry_id = write_entry(writer, picture, self._matcher.space, bank, uri).id
+            writer.describe_content(entry_id, metadata, note)
+            return writer.content(bank, entry_id)
+
+    def add_signals(
+        self,
+        bank: str,
+        signals: Mapping[str, str],
+        *,
+        metadata: ContentMetadata | None = None,
+        note: str | None = None,
+    ) -> Content:
+        """Let bare signals of one thing join a block bank as one content.
+
+        Parameters
+        ----------
+        bank : str
+        signals : mapping of str to str
+            By the name of their type.
+        metadata : ContentMetadata, optional
+        note : str, optional
+
+        Raises
+        ------
+        NotFoundError
+            There is no such block bank.
+        InputError
+            There is no signal, no such type, or it cannot be stored without its picture.
+        InvalidFingerprint
+            A signal is none of its type, or that of no content.
+        """
+        if not signals:
+            raise InputError("No signals given.")
+        with self._store.writer() as writer:
+            bank_id = writer.require_block_bank(bank)
+            values = [self._fingerprint(writer, *each) for each in signals.items()]
+            content_id = writer.add_fingerprints(bank_id, values)
+            writer.describe_content(content_id, metadata, note)
+            return writer.content(bank, content_id)
+
+    def signals_of(self, catalog: Catalog, content: Content) -> dict[str, str]:
+        """Return the signals of a content by type; those that it does not have are left out."""
+        types = self._signals.types
+        ids = [entry.image_id for entry in content.entries if entry.image_id is not None]
+        records = catalog.images(ids, self._matcher.space.id, with_embedding=True).values()
+        values: dict[str, str] = {}
+        for name, each in types.items():
+            for record in records:
+                value = each.of_image(record)
+                if value is not None:
+                    values[name] = each.write(value)
+            for entry in content.entries:
+                if entry.fingerprint and entry.fingerprint.kind is each.kind:
+                    values[name] = entry.fingerprint.hex
+        return values
+
+    def _fingerprint(self, catalog: Catalog, name: str, text: str) -> Fingerprint:
+        (kind,) = self._signals.wanted(catalog, [name])
+        value: Any = kind.parse(text)
+        if value is None:
+            raise InvalidFingerprint(
+                f"Invalid {name} signal: it is that of no content, which matches by accident."
+            )
+        fingerprint = kind.fingerprint(value)
+        if fingerprint is None:
+            raise InputError(
+                f"A {name} signal is stored with its picture only. Add the picture itself."
+            )
+        return fingerprint

@@ -1,0 +1,63 @@
+"""A picture from which signals are made, each when it is asked for."""
+
+from functools import cached_property
+
+from indexer import fingerprints
+from indexer.fingerprints import PdqOrientations
+from indexer.images import decode
+from indexer.model import Encoder
+from indexer.settings import Settings
+from indexer.spaces import decode_size
+from indexer.types import Embeddings
+
+
+class HashedPicture:
+    """The whole first frame of a picture, decoded once.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    encoder : Encoder
+    settings : Settings
+
+    Raises
+    ------
+    EmptyImage, ImageTooLarge, UnreadableImage
+        It is no picture that we can use.
+    """
+
+    def __init__(self, data: bytes, encoder: Encoder, settings: Settings) -> None:
+        self._data = data
+        self._encoder = encoder
+        self._min_quality = settings.pdq_min_quality
+        enough = decode_size(encoder)
+        self._rgb = decode(data, settings.image_limits, at_least=enough).rgb
+
+    @cached_property
+    def sha256(self) -> bytes:
+        """The digest of the file, 32 bytes."""
+        return fingerprints.sha256(self._data)
+
+    @cached_property
+    def md5(self) -> bytes:
+        """The digest of the file, 16 bytes."""
+        return fingerprints.md5(self._data)
+
+    @cached_property
+    def pdq(self) -> PdqOrientations | None:
+        """The PDQ in eight orientations; None of a picture too flat to be told by it."""
+        pdq = fingerprints.pdq_orientations(self._rgb)
+        return pdq if pdq.quality >= self._min_quality else None
+
+    @cached_property
+    def embedding(self) -> Embeddings:
+        """The embedding, (d,) float32 of unit length; costs a forward pass.
+
+        Raises
+        ------
+        UnusableOutput
+            The model has no usable answer for this picture.
+        """
+        embedding: Embeddings = self._encoder.encode([self._rgb]).embeddings[0]
+        return embedding

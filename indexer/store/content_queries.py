@@ -1,0 +1,213 @@
+"""Reading contents: which entries belong together, and whether they and their banks take part."""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, case, func, or_, select
+
+from indexer.errors import NotFoundError
+from indexer.store.entry_conditions import ACTIVE
+from indexer.store.entry_queries import EntryQueries
+from indexer.store.models import (
+    BankRatioRow,
+    BankRow,
+    ChangeRow,
+    ContentRow,
+    EntryRow,
+    ImageRow,
+    SignalTypeRow,
+    SourceRow,
+)
+from indexer.store.parameters import chunks, possible_ids
+from indexer.types import (
+    BankKind,
+    Content,
+    ContentEntry,
+    ContentMetadata,
+    Fingerprint,
+    FingerprintKind,
+)
+
+_RATIO = case((BankRow.enabled, func.coalesce(BankRatioRow.ratio, 1.0)), else_=0.0)
+_BLOCK = BankRow.kind == BankKind.BLOCK.value
+_DIGESTS = {FingerprintKind.SHA256: ImageRow.sha256, FingerprintKind.MD5: ImageRow.md5}
+
+
+class ContentQueries(EntryQueries):
+    """The contents within one transaction; `Catalog` has the rest."""
+
+    def bank_ratios(self) -> dict[str, float]:
+        """Return the share of lookups that each block bank takes part in, by name; 0 if disabled.
+
+        Allow banks accuse nobody, so they have none.
+        """
+        statement = (
+            select(BankRow.name, _RATIO)
+            .outerjoin(BankRatioRow, BankRatioRow.bank_id == BankRow.id)
+            .where(BankRow.removed_at.is_(None), _BLOCK)
+            .order_by(BankRow.name)
+        )
+        return dict(self._connection.execute(statement).all())
+
+    def signal_type_ratios(self) -> dict[str, float]:
+        """Return the shares that were set for signal types, by name."""
+        statement = select(SignalTypeRow.name, SignalTypeRow.ratio)
+        return dict(self._connection.execute(statement).all())
+
+    def content_entries(
+        self, image_ids: Collection[int], entry_ids: Collection[int]
+    ) -> list[ContentEntry]:
+        """Return the active entries that are these images or have these ids, disabled ones too."""
+        found = [
+            *self._content_entries(EntryRow.image_id, image_ids),
+            *self._content_entries(EntryRow.id, entry_ids),
+        ]
+        return list({entry.entry_id: entry for entry in found}.values())
+
+    def content_entries_by_digest(self, digest: Fingerprint) -> list[ContentEntry]:
+        """Return the active entries of a file's SHA-256 or MD5: images, and bare fingerprints."""
+        of_images = select(ImageRow.id).where(_DIGESTS[digest.kind] == digest.value)
+        bare = (
+            EntryRow.fingerprint_kind == digest.kind.value,
+            EntryRow.fingerprint == digest.value,
+        )
+        statements = (
+            _select_entries().where(EntryRow.image_id.in_(of_images), ACTIVE),
+            _select_entries().where(*bare, ACTIVE),
+        )
+        return [
+            _entry(row) for statement in statements for row in self._connection.execute(statement)
+        ]
+
+    def content(self, bank_name: str, content_id: int) -> Content:
+        """Return one content of a block bank.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such bank, or it has no such content.
+        """
+        self.require_block_bank(bank_name)
+        rows = self._content_rows(content_id)
+        if not rows or rows[0].bank != bank_name:
+            raise NotFoundError(f"Bank {bank_name} has no content {content_id}.")
+        said = self._connection.execute(
+            select(ContentRow.named, ContentRow.uri, ContentRow.details).where(
+                ContentRow.entry_id == content_id
+            )
+        ).one_or_none()
+        first = rows[0]
+        return Content(
+            id=content_id,
+            bank=first.bank,
+            ratio=first.ratio,
+            entries=tuple(map(_entry, rows)),
+            disabled_until=first.disabled_until,
+            note=first.notes,
+            uri=self._first_uri(first.image_id),
+            metadata=ContentMetadata(*said) if said else ContentMetadata(),
+        )
+
+    def require_block_bank(self, name: str) -> int:
+        """Return the id of a block bank.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such bank, or it is an allow bank.
+        """
+        bank_id = self.bank_id(name)
+        if not self._count(BankRow, BankRow.id == bank_id, _BLOCK):
+            raise NotFoundError(
+                f"Bank {name} is an allow bank: it excuses, and holds no content to be matched."
+            )
+        return bank_id
+
+    def block_entries_by_kind(self, after: int = 0) -> dict[FingerprintKind | None, int]:
+        """Count the active entries of block banks by what they are; None for images.
+
+        Parameters
+        ----------
+        after : int
+            Count those alone that were added after this change of the log.
+        """
+        statement = (
+            select(EntryRow.fingerprint_kind, func.count())
+            .join(BankRow, BankRow.id == EntryRow.bank_id)
+            .where(ACTIVE, _BLOCK)
+            .group_by(EntryRow.fingerprint_kind)
+        )
+        if after:
+            added = select(ChangeRow.subject_id).where(
+                ChangeRow.number > after,
+                ChangeRow.subject == "entry",
+                ChangeRow.operation == "added",
+            )
+            statement = statement.where(EntryRow.id.in_(added))
+        counted = self._connection.execute(statement)
+        return {FingerprintKind(kind) if kind else None: number for kind, number in counted}
+
+    def moment_of(self, number: int) -> datetime | None:
+        """Return when a change of the log was made; None where there is none of that number."""
+        statement = select(ChangeRow.created_at).where(ChangeRow.number == number)
+        moment: datetime | None = self._connection.scalar(statement)
+        return moment
+
+    def _content_entries(self, column: Any, ids: Collection[int]) -> Iterator[ContentEntry]:
+        for chunk in chunks(possible_ids(ids)):
+            statement = _select_entries().where(column.in_(chunk), ACTIVE)
+            yield from map(_entry, self._connection.execute(statement))
+
+    def _content_rows(self, content_id: int) -> list[Row[Any]]:
+        """Return the active entries of a content, by id."""
+        if not possible_ids([content_id]):
+            return []
+        members = select(ContentRow.entry_id).where(ContentRow.content_id == content_id)
+        mine: ColumnElement[bool] = or_(EntryRow.id == content_id, EntryRow.id.in_(members))
+        statement = _select_entries().where(mine, ACTIVE).order_by(EntryRow.id)
+        rows = self._connection.execute(statement)
+        return [row for row in rows if row.content_id == content_id]
+
+    def _first_uri(self, image_id: int | None) -> str | None:
+        statement = (
+            select(SourceRow.uri)
+            .where(SourceRow.image_id == image_id, SourceRow.closed_at.is_(None))
+            .order_by(SourceRow.id)
+            .limit(1)
+        )
+        return None if image_id is None else self._connection.scalar(statement)
+
+
+def _select_entries() -> Select[Any]:
+    return (
+        select(
+            EntryRow.id,
+            EntryRow.image_id,
+            EntryRow.fingerprint_kind,
+            EntryRow.fingerprint,
+            EntryRow.disabled_until,
+            EntryRow.notes,
+            BankRow.name.label("bank"),
+            BankRow.kind.label("bank_kind"),
+            _RATIO.label("ratio"),
+            func.coalesce(ContentRow.content_id, EntryRow.id).label("content_id"),
+        )
+        .join(BankRow, BankRow.id == EntryRow.bank_id)
+        .outerjoin(BankRatioRow, BankRatioRow.bank_id == BankRow.id)
+        .outerjoin(ContentRow, ContentRow.entry_id == EntryRow.id)
+    )
+
+
+def _entry(row: Row[Any]) -> ContentEntry:
+    kind, value = row.fingerprint_kind, row.fingerprint
+    return ContentEntry(
+        entry_id=row.id,
+        content_id=row.content_id,
+        bank=row.bank,
+        kind=BankKind(row.bank_kind),
+        ratio=row.ratio,
+        image_id=row.image_id,
+        fingerprint=None if kind is None else Fingerprint(FingerprintKind(kind), value),
+        disabled_until=row.disabled_until,
+    )

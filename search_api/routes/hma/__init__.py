@@ -1,0 +1,19 @@
+"""The routes of HMA (hasher-matcher-actioner), so that its clients only change a URL.
+
+Paths, parameters, statuses and shapes are HMA's; `docs/hma.md` says what differs and why.
+"""
+
+from search_api.routes.hma import (
+    banks,
+    contents,
+    exchanges,
+    hashing,
+    matching,
+    signal_types,
+    status,
+)
+
+ROUTERS = tuple(
+    module.router
+    for module in (hashing, matching, banks, contents, signal_types, exchanges, status)
+)

@@ -1,0 +1,184 @@
+"""`/c/exchanges`: lists are read by a command here, not fetched, so there are none to configure."""
+
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict
+
+from search_api.auth import Scope, requires
+from search_api.routes.hma import examples
+from search_api.routes.hma.messages import Message, answers, hma_router, refuse
+
+router = hma_router("/c")
+_APIS: Final = {"local_file": examples.SCHEMA}
+_HINT: Final = (
+    "This server fetches from no exchange. Whoever runs it reads lists with "
+    "`lookalike bank import`, which takes those of NCMEC, StopNCII and ThreatExchange."
+)
+
+ApiName = Annotated[str, Path(description="The kind of exchange.")]
+ExchangeName = Annotated[str, Path(description="The exchange.")]
+
+
+class Api(BaseModel):
+    """A kind of exchange."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    supports_authentification: bool
+    """Whether it has credentials."""
+    has_set_authentification: bool
+    """Whether they are set."""
+
+
+class ApiSchema(BaseModel):
+    """What a kind of exchange is configured by."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    config_schema: dict[str, Any]
+    """Its fields."""
+    credentials_schema: dict[str, Any] | None
+    """The fields of its credentials; null if it has none."""
+
+
+class NewExchange(BaseModel):
+    """An exchange to be made."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    bank: str
+    """What it and its bank are to be called."""
+    api: str | None = None
+    """Its kind."""
+    api_json: dict[str, Any] = {}
+    """Its configuration."""
+
+
+def _answers(description: str, example: Any, *failures: HTTPStatus) -> Any:
+    return answers(HTTPStatus.OK, description, example, *failures)
+
+
+@router.get(
+    "/exchanges",
+    dependencies=[requires(Scope.ANALYST)],
+    summary="Which exchanges are configured?",
+    responses=_answers("None.", []),
+)
+async def list_exchanges() -> list[str]:
+    """List the exchanges: there are none, as lists are read by `lookalike bank import`."""
+    return []
+
+
+@router.post(
+    "/exchanges",
+    dependencies=[requires(Scope.BANK_WRITE)],
+    status_code=HTTPStatus.CREATED,
+    summary="May there be a new exchange?",
+    responses=answers(
+        HTTPStatus.CREATED,
+        "Not given by this server.",
+        {"message": "Created successfully"},
+        HTTPStatus.BAD_REQUEST,
+    ),
+)
+async def create_exchange(new: NewExchange) -> Message:
+    """Refuse: 400 says how lists are read."""
+    if new.api not in _APIS:
+        raise refuse(f"No such exchange type {new.api!r}. {_HINT}")
+    raise refuse(_HINT)
+
+
+@router.get(
+    "/exchanges/apis",
+    dependencies=[requires(Scope.ANALYST)],
+    summary="Which kinds of exchanges are there?",
+    responses=_answers("Their names.", list(_APIS)),
+)
+async def list_apis() -> list[str]:
+    """List the kinds of exchanges: a file that is read by a command."""
+    return list(_APIS)
+
+
+@router.get(
+    "/exchanges/api/{api}",
+    dependencies=[requires(Scope.ANALYST)],
+    summary="Does a kind of exchange have credentials?",
+    responses=_answers(
+        "What it has.",
+        {"supports_authentification": False, "has_set_authentification": False},
+        HTTPStatus.BAD_REQUEST,
+    ),
+)
+async def get_api(api: ApiName) -> Api:
+    """Tell of a kind of exchange."""
+    _schema(api)
+    return Api(supports_authentification=False, has_set_authentification=False)
+
+
+@router.get(
+    "/exchanges/api/{api}/schema",
+    dependencies=[requires(Scope.ANALYST)],
+    summary="What is a kind of exchange configured by?",
+    responses=_answers("Its fields.", examples.SCHEMA, HTTPStatus.BAD_REQUEST),
+)
+async def get_api_schema(api: ApiName) -> ApiSchema:
+    """Return the fields of its configuration."""
+    return ApiSchema.model_validate(_schema(api))
+
+
+@router.get(
+    "/exchange/{exchange}",
+    dependencies=[requires(Scope.ANALYST)],
+    summary="How is an exchange configured?",
+    responses=_answers("Not given by this server.", {}, HTTPStatus.NOT_FOUND),
+)
+async def get_exchange(exchange: ExchangeName) -> dict[str, Any]:
+    """Answer 404: there is none."""
+    raise _unknown(exchange)
+
+
+@router.put(
+    "/exchange/{exchange}",
+    dependencies=[requires(Scope.BANK_WRITE)],
+    summary="May an exchange be configured otherwise?",
+    responses=_answers("Not given by this server.", {}, HTTPStatus.NOT_FOUND),
+)
+async def change_exchange(exchange: ExchangeName) -> dict[str, Any]:
+    """Answer 404: there is none."""
+    raise _unknown(exchange)
+
+
+@router.delete(
+    "/exchange/{exchange}",
+    dependencies=[requires(Scope.BANK_WRITE)],
+    summary="May an exchange go?",
+    responses=_answers("There was none.", {"message": "success"}),
+)
+async def delete_exchange(
+    exchange: ExchangeName,  # noqa: ARG001 -- whatever it is called, there is none
+) -> Message:
+    """Answer that it is gone, as HMA does where there was none."""
+    return Message(message="success")
+
+
+@router.get(
+    "/exchange/{exchange}/status",
+    dependencies=[requires(Scope.ANALYST)],
+    summary="How far has an exchange come?",
+    responses=_answers("Not given by this server.", {}, HTTPStatus.NOT_FOUND),
+)
+async def exchange_status(exchange: ExchangeName) -> dict[str, Any]:
+    """Answer 404: there is none."""
+    raise _unknown(exchange)
+
+
+def _schema(name: str) -> Any:
+    if name not in _APIS:
+        raise refuse(f"No such Exchange API '{name}'. There is {', '.join(_APIS)}.")
+    return _APIS[name]
+
+
+def _unknown(name: str) -> Exception:
+    return refuse(f"Exchange '{name}' not found. {_HINT}", HTTPStatus.NOT_FOUND)

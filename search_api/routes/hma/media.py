@@ -1,0 +1,118 @@
+"""The picture that a request is about: uploaded, or fetched from a URL."""
+
+from asyncio import timeout
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from fastapi import Query, Request
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from indexer.signals import SignalType
+from search_api.admission import SlowUpload
+from search_api.dependencies import Service
+from search_api.routes.hma.messages import refuse
+
+PHOTO: Final = "photo"
+"""The one content type."""
+_MOST_FIELDS: Final = 8  # besides the file
+
+Url = Annotated[str | None, Query(max_length=8192, description="Where the picture is.")]
+ContentType = Annotated[
+    str | None, Query(description="What the URL shows: `photo`, which it is taken for anyway.")
+]
+Types = Annotated[
+    str | None, Query(description="Signal types, separated by commas; all by default.")
+]
+UPLOAD: Final[dict[str, Any]] = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": [PHOTO],
+            "properties": {
+                PHOTO: {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "The picture; the field is called by the content type.",
+                }
+            },
+        }
+    }
+}
+"""How a picture is sent, for OpenAPI; the form is parsed here, as it may hold more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """An upload: the picture, and the texts that came with it."""
+
+    data: bytes
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+async def wanted_types(service: Service, types: str | None) -> list[SignalType[Any]]:
+    """Return the signal types of a list separated by commas; all that are on without a list.
+
+    Raises
+    ------
+    HTTPException
+        There is a list, and it is empty.
+    InputError
+        There is no such type, or it is switched off.
+    """
+    names = [name for each in (types or "").split(",") if (name := each.strip())]
+    if types is not None and not names:
+        raise refuse("The list of signal types is empty.")
+    return await service.read(lambda catalog: service.signals.wanted(catalog, names))
+
+
+def check_content_type(name: str | None) -> None:
+    """Make sure that a content type is one that we know.
+
+    Raises
+    ------
+    HTTPException
+        It is not.
+    """
+    if name not in (None, "", PHOTO):
+        raise refuse(f"No such content type '{name}': send a {PHOTO}.")
+
+
+async def read_form(request: Request, service: Service) -> Form:
+    """Read an upload: one file in a field that is called by its content type.
+
+    Raises
+    ------
+    HTTPException
+        There is no file, there are two, its field has another name, or it is too large.
+    SlowUpload
+        It has not arrived in time.
+    """
+    limit = service.settings.max_image_bytes
+    try:
+        async with (
+            timeout(service.gates.body_timeout),
+            request.form(max_files=2, max_fields=_MOST_FIELDS) as form,
+        ):
+            files = [(k, v) for k, v in form.multi_items() if isinstance(v, UploadFile)]
+            texts = {k: v for k, v in form.multi_items() if isinstance(v, str)}
+            if not files:
+                raise refuse(f"Missing multipart/form-data file upload: curl -F {PHOTO}=@a.jpg")
+            if len(files) > 1:
+                raise refuse("Only one file allowed per request.")
+            ((name, file),) = files
+            check_content_type(name)
+            data = await file.read(limit + 1)
+    except TimeoutError:
+        raise SlowUpload from None
+    except HTTPException as error:
+        raise refuse(str(error.detail)) from error
+    if len(data) > limit:
+        raise refuse(
+            f"The upload has more than {limit} bytes, the most that LOOKALIKE_MAX_IMAGE_BYTES "
+            "allows.",
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        )
+    return Form(data, texts)

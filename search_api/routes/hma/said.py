@@ -1,0 +1,146 @@
+"""What a caller says of a content that it adds, in every way that is in use."""
+
+import json
+from asyncio import timeout
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from indexer.types import ContentMetadata
+from search_api.admission import SlowUpload
+from search_api.dependencies import Service
+from search_api.routes.hma.media import Form, read_form
+from search_api.routes.hma.messages import refuse
+
+_LONGEST_NOTE: Final = 255  # characters
+_KEYS: Final = frozenset({"content_id", "content_uri", "json"})
+
+
+class Metadata(BaseModel):
+    """What whoever added a content says of it; all of it optional."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+
+    content_id: str | None = None
+    """What they call it."""
+    content_uri: str | None = None
+    """Where they keep it."""
+    details: dict[str, Any] | None = Field(default=None, alias="json")
+    """Anything else."""
+
+
+JSON_BODY: Final[dict[str, Any]] = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "properties": {
+                "metadata": Metadata.model_json_schema(),
+                "note": {"type": "string", "maxLength": _LONGEST_NOTE},
+            },
+        }
+    }
+}
+"""The body beside a URL, for OpenAPI."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a request says of a content."""
+
+    metadata: ContentMetadata | None = None
+    note: str | None = None
+    form: Form | None = None  # the upload, if there was one
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any], form: Form | None = None) -> Self:
+        """Check what was said.
+
+        Raises
+        ------
+        HTTPException
+            The note is too long, or the metadata is not an object of the known keys.
+        """
+        given = body.get("metadata")
+        metadata = None if given is None else _checked(given)
+        return cls(metadata, checked_note(body.get("note")), form)
+
+
+def checked_note(note: object) -> str | None:
+    """Return a note.
+
+    Raises
+    ------
+    HTTPException
+        It is no text, or too long.
+    """
+    if note is not None and not (isinstance(note, str) and len(note) <= _LONGEST_NOTE):
+        raise refuse(f"note must be a text of at most {_LONGEST_NOTE} characters")
+    return note
+
+
+async def read_said(request: Request, service: Service) -> Said:
+    """Read a JSON body, or a form with its file, or what the query says.
+
+    Consoles send the parts of `metadata` in a form or query flat as well: `content_id`,
+    `content_uri`, and what would be `json` as `metadata`.
+
+    Raises
+    ------
+    HTTPException
+        The body is neither, or says what it must not.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return Said.of(await _read_json(request, service))
+    if kind == "multipart/form-data":
+        form = await read_form(request, service)
+        return Said.of(_gathered(form.fields), form)
+    return Said.of(_gathered(request.query_params))
+
+
+async def _read_json(request: Request, service: Service) -> Mapping[str, Any]:
+    try:
+        async with timeout(service.gates.body_timeout):
+            data = await request.body()
+        body = json.loads(data or b"{}")
+    except TimeoutError:
+        raise SlowUpload from None
+    except (ValueError, RecursionError) as error:
+        raise refuse(f"The body is no JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise refuse("The body should be a JSON object.")
+    return body
+
+
+def _gathered(fields: Mapping[str, str]) -> Mapping[str, Any]:
+    """Put together what came as texts."""
+    body: dict[str, Any] = {}
+    if "note" in fields:
+        body["note"] = fields["note"]
+    metadata: Any = {key: fields[key] for key in ("content_id", "content_uri") if key in fields}
+    if "metadata" in fields:
+        try:
+            given = json.loads(fields["metadata"])
+        except (ValueError, RecursionError) as error:
+            raise refuse(f"metadata is no JSON: {error}") from error
+        if not isinstance(given, dict):
+            raise refuse("metadata should be a JSON object.")
+        whole = given.keys() <= _KEYS
+        metadata = {**metadata, **given} if whole else {**metadata, "json": given}
+    if metadata:
+        body["metadata"] = metadata
+    return body
+
+
+def _checked(given: object) -> ContentMetadata:
+    if not isinstance(given, dict):
+        raise refuse("metadata should be a JSON object.")
+    try:
+        said = Metadata.model_validate(given)
+    except ValidationError as error:
+        detail = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise refuse(f"Invalid metadata: {detail}") from error
+    return ContentMetadata(said.content_id, said.content_uri, said.details)
