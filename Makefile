@@ -8,10 +8,17 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+/usr/bin/chromium:  # the tests of the console use it
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium; \
+	else \
+	  echo "The tests need $@. Install it, such as by: sudo apt-get install chromium" >&2; exit 1; \
+	fi
+
 demo: .venv/installed  ## index real photos, declare a bank, ask about an altered copy
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ./demo/run
 
-test: .venv/installed  ## the whole suite
+test: .venv/installed /usr/bin/chromium  ## the whole suite
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/installed  ## style, types and import layers

@@ -2,6 +2,11 @@
 
 const csrf = document.querySelector('meta[name="csrf-token"]')?.content;
 
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", follow);
+follow();
+
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#swagger-ui",
