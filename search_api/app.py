@@ -15,6 +15,7 @@ from indexer.store import Store
 from search_api.access import AccessControl, make_access
 from search_api.auth import REFUSALS, Scope, requires
 from search_api.body_limit import BodyLimit
+from search_api.deliveries import Deliverer
 from search_api.dependencies import Service
 from search_api.errors import install_error_handlers
 from search_api.fetching import Fetcher
@@ -24,11 +25,22 @@ from search_api.hits import HitWriter
 from search_api.hma_errors import HmaErrors
 from search_api.lookups import LookupLog
 from search_api.observing import Observation
-from search_api.routes import V1, audit, console, documentation, health, hma, keys, metrics
+from search_api.routes import (
+    V1,
+    audit,
+    console,
+    documentation,
+    health,
+    hma,
+    keys,
+    metrics,
+    webhooks,
+)
 from search_api.sampling import Sampler
 from search_api.scans import ScanRunner
 from search_api.settings import ServeSettings
 from search_api.views import LogFollower
+from search_api.webhooks import Receivers
 
 DESCRIPTION = "Is this upload a copy or a lookalike of something that we know is unsafe?"
 
@@ -55,12 +67,22 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     sampler.watch(observation.metrics.unwritten, lambda: lookups.waiting)
     fetcher = Fetcher(serve, max_bytes=settings.max_image_bytes)
     access = make_access(store, serve)
+    receivers, deliverer = Receivers(serve), Deliverer(store, serve)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         signals = Signals(store, matcher, settings)
         contents = Contents(store, matcher, signals, settings)
-        with observation.running(), follower, hits, lookups, scans, sampler, access.keeper:
+        with (
+            observation.running(),
+            follower,
+            hits,
+            lookups,
+            scans,
+            sampler,
+            access.keeper,
+            deliverer,
+        ):
             app.state.service = Service(
                 store,
                 matcher,
@@ -72,6 +94,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
                 access,
                 gates,
                 lookups,
+                receivers,
                 signals,
                 contents,
             )
@@ -92,7 +115,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     observation.install(app)
     app.add_middleware(SecurityHeaders)  # the outermost comes last
     install_error_handlers(app)
-    for module in (*V1, keys, audit):
+    for module in (*V1, keys, webhooks, audit):
         app.include_router(module.router, responses=REFUSALS)
     for module in (health, documentation, console):
         app.include_router(module.router)

@@ -6,8 +6,11 @@ import typer
 
 from indexer.cli import app
 from indexer.cli.options import ModelReference, load
+from search_api import webhook_commands
 
 __all__ = ["app"]
+
+app.add_typer(webhook_commands.app, name="webhook")
 
 
 @app.command()

@@ -18,6 +18,7 @@ from search_api.idempotency import once
 from search_api.lookups import LookupLog
 from search_api.scans import ScanRunner
 from search_api.views import LogFollower
+from search_api.webhooks import Receivers
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -37,6 +38,7 @@ class Service:
     access: Access
     gates: Gates
     lookups: LookupLog
+    receivers: Receivers
     signals: Signals
     contents: Contents
 

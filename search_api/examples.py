@@ -148,6 +148,32 @@ AUDIT_ENTRY = {
     "detail": {"tier": "exact", "banks": ["known-unsafe"], "hits": 1, "entries": [17]},
     "hash": SHA256,
 }
+WEBHOOK = {
+    "id": 2,
+    "url": "https://hooks.example.org/lookalike",
+    "events": ["flood_flag", "retro_match"],
+    "description": "Pager of the on-call team",
+    "enabled": True,
+    "created_at": "2026-11-28T09:00:00Z",
+}
+WEBHOOK_SECRET = {
+    "webhook": WEBHOOK,
+    "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDoYXbHzXZ3Rk=",
+}
+DELIVERY = {
+    "id": 61,
+    "webhook_id": 2,
+    "message_id": "msg_5f2b1c9d0a8e4b7f9c3d2e1f0a9b8c7d",
+    "event": "retro_match",
+    "state": "pending",
+    "created_at": "2026-11-28T09:31:00Z",
+    "attempts": 1,
+    "next_attempt_at": "2026-11-28T09:31:05Z",
+    "delivered_at": None,
+    "dead_at": None,
+    "last_status": 503,
+    "last_error": "The receiver answered 503.",
+}
 
 
 def answer(description: str, example: Any) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class Outbound:
             httpcore.TimeoutException,
             ssl.SSLError,
         ) as error:
-            reason = str(error) or type(error).__name__
+            reason = str(error).rstrip(".") or type(error).__name__
             raise FetchFailed(f"{host} cannot be reached, or broke off: {reason}.") from error
 
     @cached_property

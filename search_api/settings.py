@@ -116,6 +116,21 @@ class ServeSettings(BaseSettings):
         default=None,
         description="Addresses or networks, with commas, whose X-Forwarded-For and X-Forwarded-Proto are believed; none when unset.",  # noqa: E501
     )
+    webhook_private_hosts: str | None = Field(
+        default=None,
+        description="Hosts of webhooks that may have private addresses and do without TLS, with commas; none when unset.",  # noqa: E501
+    )
+    webhook_timeout: float = Field(
+        default=10.0, gt=0, description="Seconds that a webhook's receiver has to answer."
+    )
+    webhook_retry: float = Field(
+        default=5.0,
+        gt=0,
+        description="Seconds until a delivery that failed is tried again; each further wait is four times as long, up to 12 hours.",  # noqa: E501
+    )
+    webhook_interval: float = Field(
+        default=1.0, gt=0, description="Seconds between two looks for what is to be delivered."
+    )
 
     @property
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -10,7 +10,7 @@ import indexer
 from indexer.types import ImageSummary, Match, Suppression, Verdict
 from search_api.errors import PROBLEM
 from search_api.pages import Page
-from search_api.routes import V1, audit, health, keys
+from search_api.routes import V1, audit, health, keys, webhooks
 from search_api.schemas import Problem
 from support.openapi import DOCUMENT, OPERATIONS
 
@@ -20,7 +20,7 @@ EACH_OPERATION = pytest.mark.parametrize(("name", "operation"), OPERATIONS.items
 def route_of(name: str) -> APIRoute:
     return next(
         route
-        for module in (*V1, keys, audit, health)
+        for module in (*V1, keys, webhooks, audit, health)
         for route in module.router.routes
         if isinstance(route, APIRoute)
         and name in {f"{method} {route.path}" for method in route.methods}

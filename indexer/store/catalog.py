@@ -40,6 +40,7 @@ from indexer.store.size_queries import SizeQueries
 from indexer.store.source_queries import SourceQueries
 from indexer.store.thumbnail_queries import ThumbnailQueries
 from indexer.store.values import RemovalQuery, Tombstone
+from indexer.store.webhook_queries import WebhookQueries
 from indexer.types import Counts, ImageRecord, PartKind, Space
 
 _BY_SHA256 = select(ImageRow.sha256, ImageRow.id).where(
@@ -61,6 +62,7 @@ class Catalog(
     ListQueries,
     FingerprintQueries,
     ThumbnailQueries,
+    WebhookQueries,
     AuditQueries,
     KeyQueries,
     ClusterQueries,

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from indexer.store.edits import Edits
 from indexer.store.models import EntryHitsRow, FloodFlagRow
-from indexer.types import Flood, FloodState
+from indexer.store.outbox import Outbox
+from indexer.types import Flood, FloodState, WebhookEvent
 
 _RESOLVED = {
     FloodState.OPEN: "reopen",
@@ -17,7 +18,7 @@ _RESOLVED = {
 }
 
 
-class Flooding(Edits):
+class Flooding(Outbox):
     """What counts hits and writes flood flags; `Writer` has the rest."""
 
     def add_hits(self, hits: Mapping[tuple[int, datetime], int]) -> None:
@@ -54,6 +55,7 @@ class Flooding(Edits):
         }
         flood = self.flood(self._insert_one(FloodFlagRow, row))
         self._audit("flood.flag", "flood", flood.id, entry=entry_id, hits=hits)
+        self._tell(WebhookEvent.FLOOD_FLAG, lambda: _told(flood))
         return flood
 
     def resolve_flood(self, flood_id: int, state: FloodState) -> Flood:
@@ -73,3 +75,16 @@ class Flooding(Edits):
             )
             self._audit(f"flood.{_RESOLVED[state]}", "flood", flood.id, entry=flood.entry_id)
         return self.flood(flood_id)
+
+
+def _told(flood: Flood) -> dict[str, Any]:
+    """Return what webhooks are told of a flag; what becomes of it is not known yet."""
+    return {
+        "id": flood.id,
+        "entry_id": flood.entry_id,
+        "bank": flood.bank,
+        "flagged_at": flood.flagged_at.isoformat(),
+        "window_start": flood.window_start.isoformat(),
+        "hits": flood.hits,
+        "expected": flood.expected,
+    }

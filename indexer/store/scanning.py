@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from indexer.errors import UnavailableError
-from indexer.store.edits import Edits
 from indexer.store.models import RetroMatchRow, RetroScanRow
-from indexer.types import RetroScan, ScanState, Signal, Tier
+from indexer.store.outbox import Outbox
+from indexer.types import RetroScan, ScanState, Signal, Tier, WebhookEvent
+
+_TOLD = 100  # matches that an event lists at most: it counts them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class NewRetroMatch:
     threshold: float | None
 
 
-class Scanning(Edits):
+class Scanning(Outbox):
     """What writes retro-scans; `Writer` has the rest."""
 
     def begin_retro_scan(
@@ -109,8 +112,39 @@ class Scanning(Edits):
             }
             for match in fresh
         ]
+        last = self._last_match_id(scan.id)
         self._insert(RetroMatchRow, rows)
+        if rows:
+            self._tell(WebhookEvent.RETRO_MATCH, lambda: self._told(scan, last, len(rows)))
         return self.retro_scan(scan.id)
+
+    def _last_match_id(self, scan_id: int) -> int:
+        statement = select(func.max(RetroMatchRow.id)).where(RetroMatchRow.scan_id == scan_id)
+        return self._connection.scalar(statement) or 0
+
+    def _told(self, scan: RetroScan, after_id: int, count: int) -> dict[str, Any]:
+        """Return what webhooks are told of a step: the ids and the evidence, no source."""
+        matches = self.retro_matches(scan.id, after_id=after_id, limit=_TOLD)
+        return {
+            "scan_id": scan.id,
+            "bank": scan.bank,
+            "count": count,
+            "after": after_id,
+            "matches": [
+                {
+                    "id": match.id,
+                    "entry_id": match.entry_id,
+                    "bank": match.bank,
+                    "image_id": match.image_id,
+                    "tier": match.tier.value,
+                    "decided_by": match.decided_by.value,
+                    "similarity": match.similarity,
+                    "pdq_distance": match.pdq_distance,
+                    "threshold": match.threshold,
+                }
+                for match in matches
+            ],
+        }
 
     def _not_listed(self, scan_id: int, matches: Sequence[NewRetroMatch]) -> list[NewRetroMatch]:
         """Return the matches whose pair the scan has not listed, each pair once."""

@@ -14,6 +14,7 @@ from indexer.store.card_edits import CardEdits
 from indexer.store.clustering import Clustering
 from indexer.store.content_edits import ContentEdits
 from indexer.store.deciding import Deciding
+from indexer.store.delivering import Delivering
 from indexer.store.flooding import Flooding
 from indexer.store.key_edits import KeyEdits
 from indexer.store.list_upsert import ListUpsert
@@ -36,6 +37,7 @@ class Writer(
     KeyEdits,
     Clustering,
     Answering,
+    Delivering,
 ):
     """The catalog within one transaction that holds the log's lock; `Store.writer` gives it.
 

@@ -116,10 +116,19 @@ from indexer.types.verdicts import (
     Tier,
     Verdict,
 )
+from indexer.types.webhooks import (
+    PING,
+    ClaimedDelivery,
+    DeliveryState,
+    Webhook,
+    WebhookDelivery,
+    WebhookEvent,
+)
 
 __all__ = [
     "COMMON_BOUNDS",
     "EXTERNAL_ID_BYTES",
+    "PING",
     "ApiKey",
     "AuditEntry",
     "AuditEvent",
@@ -130,6 +139,7 @@ __all__ = [
     "Bounds",
     "CardBound",
     "ChangeFeed",
+    "ClaimedDelivery",
     "Classification",
     "Cluster",
     "ClusterAlgorithm",
@@ -143,6 +153,7 @@ __all__ = [
     "Decided",
     "Decision",
     "DecodedImage",
+    "DeliveryState",
     "DisabledReason",
     "Embedded",
     "Embeddings",
@@ -204,6 +215,9 @@ __all__ = [
     "Vectors",
     "Verdict",
     "ViewStatus",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookEvent",
     "WithdrawnFingerprint",
     "allows",
 ]

@@ -29,6 +29,16 @@ def redirect(target: str, status: int = 302) -> Answer:
     return page(status=status, Location=target)
 
 
+def in_turn(*answers: Answer) -> Answer:
+    """Answer one way after the other."""
+    left = list(answers)
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        left.pop(0)(request)
+
+    return answer
+
+
 class Web:
     """A running server: what it answers by path, and what it was asked."""
 
@@ -36,6 +46,7 @@ class Web:
         self.port = server.server_port
         self.pages: dict[str, Answer] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []  # path and headers, in lower case
+        self.bodies: list[bytes] = []  # of what was posted
 
     @property
     def place(self) -> str:
@@ -43,6 +54,11 @@ class Web:
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}{path}"
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64  # more connect at once than wait by default
+    daemon_threads = True
 
 
 @contextmanager
@@ -56,11 +72,14 @@ def running(address: str = "127.0.0.1") -> Iterator[Web]:
             with suppress(BrokenPipeError, ConnectionResetError):  # the other has had enough
                 web.pages[self.path](self)
 
+        def do_POST(self) -> None:
+            web.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.do_GET()
+
         def log_message(self, *_args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer((address, 0), Handler)
-    server.daemon_threads = True
+    server = _Server((address, 0), Handler)
     web = Web(server)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()

@@ -35,8 +35,9 @@ from indexer.store.models.verdicts import (
     RetroScanRow,
     ThresholdCardRow,
 )
+from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611280005"
+REVISION = "202611280006"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
@@ -74,4 +75,6 @@ __all__ = [
     "SpaceRow",
     "ThresholdCardRow",
     "ThumbnailRow",
+    "WebhookDeliveryRow",
+    "WebhookRow",
 ]

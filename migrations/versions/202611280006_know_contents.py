@@ -1,15 +1,15 @@
 """Know what other systems' consoles say of banks, signal types and contents.
 
-Revision ID: 202611280005
-Revises: 202611280004
+Revision ID: 202611280006
+Revises: 202611280005
 Create Date: 2026-11-28
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "202611280005"
-down_revision = "202611280004"
+revision = "202611280006"
+down_revision = "202611280005"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,192 @@
+"""`/v1/webhooks`: who is told of retro-matches and flood flags."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from indexer.store import Writer
+from indexer.types import DeliveryState, Webhook, WebhookDelivery, WebhookEvent
+from search_api import examples, webhooks
+from search_api.auth import Scope, requires
+from search_api.dependencies import Service, ServiceDependency
+from search_api.errors import problems
+from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.webhooks import WebhookSecret
+
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], dependencies=[requires(Scope.ADMIN)])
+ResultT = TypeVar("ResultT")
+WebhookId = Annotated[int, Path(ge=1, le=MAX_ID, description="The webhook.")]
+DeliveryId = Annotated[int, Path(ge=1, le=MAX_ID, description="The delivery.")]
+InState = Annotated[DeliveryState | None, Query(description="Only deliveries in this state.")]
+Url = Annotated[str, Field(max_length=2048, examples=["https://hooks.example.org/lookalike"])]
+LISTED = problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+UNKNOWN = {**problems(HTTPStatus.NOT_FOUND), **LISTED}
+REFUSED = problems(HTTPStatus.BAD_REQUEST)
+
+
+class NewWebhook(BaseModel):
+    """A webhook to make."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+
+    url: Url
+    """Where to send events to: https, unless a setting lets its host do without."""
+    events: list[WebhookEvent] = Field(min_length=1)
+    """What to tell of."""
+    description: str | None = Field(default=None, max_length=1000)
+    """What it is for."""
+
+
+class WebhookChanges(BaseModel):
+    """What to change of a webhook; what is left out or null stays as it is."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+
+    url: Url | None = None
+    """Where to send events to."""
+    events: list[WebhookEvent] | None = Field(default=None, min_length=1)
+    """What to tell of."""
+    description: str | None = Field(default=None, max_length=1000)
+    """What it is for."""
+    enabled: bool | None = None
+    """Whether events are sent."""
+
+
+@router.post(
+    "",
+    summary="Whom to tell of events?",
+    responses={
+        200: examples.answer("Once, with its secret.", examples.WEBHOOK_SECRET),
+        **REFUSED,
+        **LISTED,
+    },
+)
+async def create_webhook(request: NewWebhook, service: ServiceDependency) -> WebhookSecret:
+    """Make a webhook; its secret is not shown again."""
+    return await service.write(
+        webhooks.create_webhook,
+        service.store,
+        service.receivers,
+        request.url,
+        request.events,
+        request.description,
+    )
+
+
+@router.get(
+    "",
+    summary="Who is told of events?",
+    responses={200: examples.answer("Oldest first.", examples.page(examples.WEBHOOK)), **LISTED},
+)
+async def list_webhooks(
+    service: ServiceDependency, cursor: Cursor = None, limit: PageLimit = 100
+) -> Page[Webhook]:
+    """Return a page of the webhooks, without their secrets."""
+    after = id_after(cursor)
+    rows = await service.read(lambda catalog: catalog.webhooks(after_id=after, limit=limit + 1))
+    return page_of(rows, limit, lambda webhook: webhook.id)
+
+
+@router.get(
+    "/{webhook_id}",
+    summary="What is known of a webhook?",
+    responses={200: examples.answer("The webhook.", examples.WEBHOOK), **UNKNOWN},
+)
+async def get_webhook(webhook_id: WebhookId, service: ServiceDependency) -> Webhook:
+    """Return one webhook, without its secret."""
+    return await service.read(lambda catalog: catalog.webhook(webhook_id))
+
+
+@router.patch(
+    "/{webhook_id}",
+    summary="What is to change of a webhook?",
+    responses={200: examples.answer("As it is now.", examples.WEBHOOK), **REFUSED, **UNKNOWN},
+)
+async def edit_webhook(
+    webhook_id: WebhookId, request: WebhookChanges, service: ServiceDependency
+) -> Webhook:
+    """Change a webhook; enabling one that was disabled lets its old deliveries go on."""
+    return await service.write(
+        webhooks.edit_webhook,
+        service.store,
+        service.receivers,
+        webhook_id,
+        url=request.url,
+        events=request.events,
+        description=request.description,
+        enabled=request.enabled,
+    )
+
+
+@router.delete(
+    "/{webhook_id}",
+    summary="Who is not to be told any more?",
+    responses={200: examples.answer("As it was.", examples.WEBHOOK), **UNKNOWN},
+)
+async def remove_webhook(webhook_id: WebhookId, service: ServiceDependency) -> Webhook:
+    """Remove a webhook with its secret; what is not delivered yet is given up."""
+    return await service.write(_write, service, lambda writer: writer.remove_webhook(webhook_id))
+
+
+@router.post(
+    "/{webhook_id}/rotate-secret",
+    summary="Which secret holds from now on?",
+    responses={200: examples.answer("Once, the secret.", examples.WEBHOOK_SECRET), **UNKNOWN},
+)
+async def rotate_secret(webhook_id: WebhookId, service: ServiceDependency) -> WebhookSecret:
+    """Give a webhook another secret, for its next delivery on."""
+    return await service.write(webhooks.rotate_secret, service.store, webhook_id)
+
+
+@router.post(
+    "/{webhook_id}/test",
+    summary="Does a webhook work?",
+    responses={200: examples.answer("To be delivered.", examples.DELIVERY), **UNKNOWN},
+)
+async def test_webhook(webhook_id: WebhookId, service: ServiceDependency) -> WebhookDelivery:
+    """Send an event `ping`, like any other; the list of deliveries says how it went."""
+    return await service.write(_write, service, lambda writer: writer.ping_webhook(webhook_id))
+
+
+@router.get(
+    "/{webhook_id}/deliveries",
+    summary="What became of the deliveries to a webhook?",
+    responses={200: examples.answer("Oldest first.", examples.page(examples.DELIVERY)), **UNKNOWN},
+)
+async def list_deliveries(
+    webhook_id: WebhookId,
+    service: ServiceDependency,
+    state: InState = None,
+    cursor: Cursor = None,
+    limit: PageLimit = 100,
+) -> Page[WebhookDelivery]:
+    """Return a page of the deliveries; those delivered are forgotten after 30 days."""
+    after = id_after(cursor)
+    rows = await service.read(
+        lambda catalog: catalog.webhook_deliveries(
+            webhook_id, state=state, after_id=after, limit=limit + 1
+        )
+    )
+    return page_of(rows, limit, lambda delivery: delivery.id)
+
+
+@router.post(
+    "/{webhook_id}/deliveries/{delivery_id}/retry",
+    summary="Is a delivery that was given up to be tried again?",
+    responses={200: examples.answer("To be delivered.", examples.DELIVERY), **UNKNOWN},
+)
+async def retry_delivery(
+    webhook_id: WebhookId, delivery_id: DeliveryId, service: ServiceDependency
+) -> WebhookDelivery:
+    """Try a dead delivery again at once, and as often as a new one."""
+    return await service.write(
+        _write, service, lambda writer: writer.retry_delivery(delivery_id, of=webhook_id)
+    )
+
+
+def _write(service: Service, function: Callable[[Writer], ResultT]) -> ResultT:
+    with service.store.writer() as writer:
+        return function(writer)
