@@ -21,16 +21,22 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one; default 8000.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that answer; default 1.")
+    ] = None,
     model: ModelReference = None,
 ) -> None:
     """Answer over HTTP; what other processes add is found within a second.
 
-    The address is printed once the server is ready. On loopback this machine needs no key; on any
-    other address everybody does: `lookalike key create` makes one.
+    The address is printed once the server is ready. SIGTERM ends it when what it has accepted is
+    answered; SIGHUP replaces its workers one by one, where it has several.
+
+    On loopback this machine needs no key; on any other address everybody does: `lookalike key
+    create` makes one.
 
     Example: lookalike serve --port 8000
     """
-    from search_api.server import run  # noqa: PLC0415 -- keeps --help quick
+    from search_api.running import run  # noqa: PLC0415 -- keeps --help quick
     from search_api.settings import load_serve_settings  # noqa: PLC0415
 
-    run(load(model), load_serve_settings(host=host, port=port))
+    run(load(model), load_serve_settings(host=host, port=port, workers=workers))

@@ -1,14 +1,17 @@
-"""Runs the application under uvicorn."""
+"""Runs the application under uvicorn, in this process."""
 
+import asyncio
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
 
 import structlog
 import typer
 import uvicorn
 
-from indexer.errors import InputError
 from indexer.matching import open_matcher
 from indexer.pixel_budget import limit_pixels
 from indexer.settings import Settings
@@ -16,38 +19,46 @@ from indexer.store import open_store
 from search_api.access import describe
 from search_api.app import create_app
 from search_api.settings import ServeSettings
+from search_api.warming import warm_up
+
+_LINGER = 0.5  # seconds that a connection may be silent before a stop closes it
+_KEEP_ALIVE = 75  # seconds; longer than load balancers keep a connection, so that they close it
 
 log = structlog.get_logger(__name__)
 
 
-class _Server(uvicorn.Server):
-    """Says where it listens once it answers."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started and sockets:
-            host, port = sockets[0].getsockname()[:2]
-            shown = f"[{host}]" if ":" in host else host
-            typer.echo(f"Listening on http://{shown}:{port} (documentation at /docs)")
-
-
-def run(settings: Settings, serve: ServeSettings) -> None:
+def answer(
+    listener: socket.socket,
+    settings: Settings,
+    serve: ServeSettings,
+    *,
+    on_ready: Callable[[], object],
+    greet: bool = True,
+) -> None:
     """Open the index and serve until interrupted; SIGTERM ends the process with code 0.
 
-    The address is taken before the index is opened and answers once it is ready.
+    Connections are accepted once the views have caught up and the model has run.
 
-    Raises
-    ------
-    InputError
-        The address cannot be taken.
+    Parameters
+    ----------
+    listener : socket
+        Bound to the address.
+    settings : Settings
+    serve : ServeSettings
+    on_ready : callable
+        Called once requests are answered.
+    greet : bool
+        Whether to say on stderr who may ask.
     """
     # uvicorn raises the signal once more when it has shut down: a stop is no failure
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     limit_pixels(serve.decode_pixels)
-    with _bind(serve) as listener, open_store(settings.resolved_database_url) as store:
-        if message := describe(store, serve):
+    with open_store(settings.resolved_database_url) as store:
+        if greet and (message := describe(store, serve)):
             _tell(message, settings)
-        app = create_app(store, open_matcher(store, settings), settings, serve)
+        matcher = open_matcher(store, settings)
+        warm_up(matcher)
+        app = create_app(store, matcher, settings, serve)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -55,8 +66,10 @@ def run(settings: Settings, serve: ServeSettings) -> None:
             lifespan="on",
             proxy_headers=False,  # it would believe any; `access` believes those that are trusted
             server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=serve.grace,
         )
-        _Server(config).run(sockets=[listener])
+        _Server(config, on_ready).run(sockets=[listener])
 
 
 def _tell(message: str, settings: Settings) -> None:
@@ -67,16 +80,35 @@ def _tell(message: str, settings: Settings) -> None:
         typer.echo(message, err=True)
 
 
-def _bind(serve: ServeSettings) -> socket.socket:
-    """Return a socket that is bound but does not listen yet."""
-    listener = socket.socket(socket.AF_INET6 if ":" in serve.host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((serve.host, serve.port))
-    except OSError as error:
-        listener.close()
-        raise InputError(
-            f"Cannot listen on {serve.host}:{serve.port}: {error.strerror}. "
-            "Choose another address with --host and --port."
-        ) from error
-    return listener
+class _Server(uvicorn.Server):
+    """Says when it answers, and stops without breaking off what it has accepted."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, answer what was sent on the connections that there are, then stop.
+
+        A request may be on its way on a connection that looks idle: each gets a moment.
+        """
+        app: Any = self.config.app
+        app.state.service.follower.retire()
+        for server in self.servers:
+            server.close()
+        self.server_state.default_headers.append((b"connection", b"close"))
+        silent_until = monotonic() + _LINGER
+        while (  # noqa: ASYNC110 -- as uvicorn's own shutdown waits
+            self._has_idle() and monotonic() < silent_until and not self.force_exit
+        ):
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
+    def _has_idle(self) -> bool:
+        cycles = [connection.cycle for connection in self.server_state.connections]  # type: ignore[union-attr]
+        return any(cycle is None or cycle.response_complete for cycle in cycles)

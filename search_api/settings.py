@@ -43,6 +43,11 @@ class ServeSettings(BaseSettings):
     body_timeout: float = Field(
         default=30.0, gt=0, description="Seconds within which a picture must have arrived."
     )
+    grace: int = Field(
+        default=30,
+        gt=0,
+        description="Seconds that a stop waits for the requests under way before it breaks them off.",  # noqa: E501
+    )
     decode_pixels: int = Field(
         default=64_000_000,
         gt=0,

@@ -21,6 +21,7 @@ class LogFollower:
         self._stale_after = stale_after
         self._stopping = Event()
         self._fresh_at = monotonic()
+        self._retired = False
         self._thread = Thread(target=self._follow, name="log-follower", daemon=True)
 
     def __enter__(self) -> Self:
@@ -37,14 +38,21 @@ class LogFollower:
         """Seconds since the log was last read with success."""
         return monotonic() - self._fresh_at
 
+    def retire(self) -> None:
+        """Be ready no more: the server is shutting down."""
+        self._retired = True
+
     def check(self) -> int:
         """Return the watermark.
 
         Raises
         ------
         ViewNotReady
-            The log could not be read for longer than `stale_after` seconds.
+            The log could not be read for longer than `stale_after` seconds, or the server is
+            shutting down.
         """
+        if self._retired:
+            raise ViewNotReady("The server is shutting down. Ask another one.")
         age = self.age
         if age > self._stale_after:
             raise ViewNotReady(

@@ -1,0 +1,24 @@
+"""Runs a made-up picture through model and views, so that no caller waits for their first use."""
+
+from io import BytesIO
+
+import numpy as np
+import structlog
+from PIL import Image
+
+from indexer.errors import InputError
+from indexer.matching import Matcher
+
+log = structlog.get_logger(__name__)
+_SIDE = 512  # pixels
+
+
+def warm_up(matcher: Matcher) -> None:
+    """Judge one picture: libraries load, and memory is taken, at their first use."""
+    noise = np.random.default_rng(0).integers(0, 256, (_SIDE // 16, _SIDE // 16, 3), np.uint8)
+    buffer = BytesIO()
+    Image.fromarray(noise).resize((_SIDE, _SIDE)).save(buffer, "JPEG")
+    try:
+        matcher.match(buffer.getvalue(), "warm-up")
+    except InputError as error:  # the settings may refuse it, and the model may: callers are told
+        log.warning("the picture that warms the server up was refused", reason=str(error))

@@ -1,0 +1,51 @@
+"""One of several processes that answer on one socket."""
+
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from threading import Thread
+
+import typer
+
+from indexer.errors import LookalikeError
+from indexer.log import configure_logging
+from indexer.parallelism import limit_library_threads
+from indexer.settings import Settings
+from search_api.settings import ServeSettings
+
+
+def work(
+    listener: socket.socket,
+    settings: Settings,
+    serve: ServeSettings,
+    supervisor: Connection,
+    *,
+    greet: bool,
+) -> None:
+    """Answer until SIGTERM, or until the supervisor is gone, which is told of the first readiness.
+
+    What a terminal sends to all its processes is the supervisor's to pass on.
+    """
+    for one in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN)
+    limit_library_threads()
+    configure_logging(settings.log_level, settings.log_format)
+    Thread(target=_leave_with, args=(supervisor,), name="supervisor-watch", daemon=True).start()
+    from search_api.server import answer  # noqa: PLC0415 -- OpenMP reads its limit when loaded
+
+    try:
+        answer(
+            listener, settings, serve, on_ready=lambda: supervisor.send_bytes(b"ready"), greet=greet
+        )
+    except LookalikeError as error:
+        typer.echo(f"Error ({error.code}): {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _leave_with(supervisor: Connection) -> None:
+    with suppress(EOFError, OSError):
+        supervisor.recv_bytes()  # it never sends anything
+    os.kill(os.getpid(), signal.SIGTERM)
