@@ -9,9 +9,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from indexer.errors import ImageTooLarge, InputError
-from search_api.admission import SlowUpload
+from search_api.admission import ClientGone, SlowUpload
 from search_api.dependencies import ServiceDependency
 
 REQUEST_BODY: dict[str, Any] = {
@@ -84,8 +85,8 @@ async def read_upload(
         The request is not multipart, or does not hold exactly one file and nothing else.
     ImageTooLarge
         The file has more bytes than the settings allow.
-    SlowUpload
-        It has not arrived in time.
+    SlowUpload, ClientGone
+        It has not arrived in time, or will not.
     """
     limit = service.settings.max_image_bytes
     try:
@@ -99,6 +100,8 @@ async def read_upload(
             data = await files[0].read(limit + 1)
     except TimeoutError:
         raise SlowUpload from None
+    except ClientDisconnect:
+        raise ClientGone from None
     except HTTPException as error:  # the parser's refusals; their one code says too little
         raise InputError(f"{str(error.detail).rstrip('.')}. {_HINT}") from error
     if len(data) > limit:

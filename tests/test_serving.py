@@ -1,0 +1,211 @@
+import hashlib
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from http import HTTPStatus
+from pathlib import Path
+from time import monotonic
+
+import httpx
+import psutil
+import pytest
+from PIL import Image
+
+from support import pictures
+from support.commands import PHOTOS, Index
+from support.running import Running, running, until
+
+KNOWN = ("hedgehog.jpg", "bee.jpg", "crab.jpg", "koala.jpg", "swans.jpg", "moose.jpg")
+WAITING = 3
+PLACES = 1 + WAITING
+QUICK = 0.25  # seconds; the time itself is measured by benchmarks/soak.py, on a quiet machine
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    """Index a few photos in one bank; a server on it has one thread and a small waiting room."""
+    index = Index(
+        tmp_path_factory.mktemp("home"),
+        extra={
+            "LOOKALIKE_SERVE_THREADS": "1",
+            "LOOKALIKE_SERVE_MAX_WAITING": str(WAITING),
+            "LOOKALIKE_SERVE_BODY_TIMEOUT": "8",
+            "LOOKALIKE_SERVE_QUEUE_TIMEOUT": "1",
+        },
+    )
+    index.run_here("init")
+    index.run_here("index", "add", *(PHOTOS / name for name in KNOWN), "--bank", "known")
+    return index
+
+
+@pytest.fixture(scope="module")
+def server(index: Index) -> Iterator[Running]:
+    with running(index) as server:
+        yield server
+
+
+def begun_upload(server: Running, length: int = 1_000_000) -> socket.socket:
+    """Send the head of a request with a picture, and the first of its bytes."""
+    url = httpx.URL(server.url)
+    connection = socket.create_connection((url.host, url.port or 0))
+    connection.sendall(
+        f"POST /v1/search HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {length}\r\n"
+        "content-type: multipart/form-data; boundary=b\r\n\r\n--b\r\n".encode()
+    )
+    return connection
+
+
+def answer_of(connection: socket.socket) -> tuple[int, bytes]:
+    """Read one answer, and leave the connection as it is."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(65536)
+    return int(head.split()[1]), body
+
+
+def is_judged_right(response: httpx.Response, name: str, data: bytes) -> bool:
+    verdict = response.json()
+    return (
+        verdict["query"] == name
+        and verdict["sha256"] == hashlib.sha256(data).hexdigest()
+        and verdict["tier"] == "exact"
+        and Path(verdict["matches"][0]["source"]).name == name
+    )
+
+
+def test_a_request_without_a_place_is_turned_away_at_once_and_unread(server: Running) -> None:
+    data = (PHOTOS / KNOWN[0]).read_bytes()
+    with ExitStack() as uploads:
+        for _ in range(PLACES):
+            uploads.enter_context(closing(begun_upload(server)))
+        until(lambda: server.search(data).status_code == HTTPStatus.SERVICE_UNAVAILABLE, 6)
+        times = []
+        for _ in range(9):
+            with closing(begun_upload(server)) as connection:
+                begun = monotonic()
+                status, body = answer_of(connection)
+                times.append(monotonic() - begun)
+                assert status == HTTPStatus.SERVICE_UNAVAILABLE
+                assert b'"urn:lookalike:overloaded"' in body
+        refused = server.search(data)
+        assert refused.headers["retry-after"] == "1"
+        assert sorted(times)[4] < QUICK
+
+        assert server.get("/healthz").status_code == HTTPStatus.OK
+        assert server.get("/v1/decisions").status_code == HTTPStatus.OK  # waits for no picture
+
+    until(lambda: server.search(data).status_code == HTTPStatus.OK)  # they have hung up
+
+
+def test_a_body_that_was_not_read_does_not_break_its_connection(server: Running) -> None:
+    data = (PHOTOS / KNOWN[0]).read_bytes()
+    length = 3_000_000
+    with ExitStack() as uploads:
+        for _ in range(PLACES):
+            uploads.enter_context(closing(begun_upload(server)))
+        until(lambda: server.search(data).status_code == HTTPStatus.SERVICE_UNAVAILABLE, 6)
+        refused = uploads.enter_context(closing(begun_upload(server, length)))
+        assert answer_of(refused)[0] == HTTPStatus.SERVICE_UNAVAILABLE
+        memory = psutil.Process(server.process.pid).memory_info().rss
+
+        refused.sendall(bytes(length - len("--b\r\n")))
+        refused.sendall(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+
+        assert answer_of(refused) == (HTTPStatus.OK, b'{"status":"alive"}')
+        assert psutil.Process(server.process.pid).memory_info().rss < memory + length
+
+
+@pytest.mark.slow
+def test_a_picture_that_does_not_arrive_gives_its_place_to_others(server: Running) -> None:
+    with closing(begun_upload(server)) as connection:
+        status, body = answer_of(connection)
+
+    assert status == HTTPStatus.REQUEST_TIMEOUT
+    assert b'"urn:lookalike:slow_upload"' in body
+
+
+def test_under_overload_whatever_is_answered_is_right(server: Running) -> None:
+    contents = {name: (PHOTOS / name).read_bytes() for name in KNOWN}
+
+    def ask(name: str) -> str:
+        response = server.search(contents[name], name)
+        if response.status_code == HTTPStatus.OK:
+            assert is_judged_right(response, name, contents[name])
+            return "answered"
+        assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE, response.text
+        title: str = response.json()["title"]
+        return title
+
+    with ThreadPoolExecutor(16) as pool:
+        outcomes = list(pool.map(ask, KNOWN * 12))
+
+    assert {"answered", "overloaded"} <= {*outcomes} <= {"answered", "overloaded", "timed_out"}
+
+
+def test_who_waits_too_long_is_told_so(server: Running) -> None:
+    with Image.open(PHOTOS / KNOWN[0]) as photo:
+        large = pictures.encode(photo.resize((5000, 5000)), "PNG", compress_level=1)
+
+    with ThreadPoolExecutor(PLACES) as pool:
+        answers = list(pool.map(lambda _: server.search(large), range(PLACES)))
+
+    assert {answer.status_code for answer in answers} == {
+        HTTPStatus.OK,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    }
+    late = [a for a in answers if a.status_code == HTTPStatus.SERVICE_UNAVAILABLE]
+    assert {answer.json()["title"] for answer in late} == {"timed_out"}
+
+
+def test_clients_that_hang_up_take_nothing_with_them(server: Running) -> None:
+    data = (PHOTOS / KNOWN[0]).read_bytes()
+    body = b'--b\r\ncontent-disposition: form-data; name="i"; filename="i"\r\n\r\n' + data
+    body += b"\r\n--b--\r\n"
+    for _ in range(20):
+        with closing(begun_upload(server, 5 + len(body))) as connection:
+            connection.sendall(body)
+
+    until(lambda: server.search(data).status_code == HTTPStatus.OK)
+
+
+def test_a_busy_server_has_no_more_threads_than_it_needs(server: Running) -> None:
+    process = psutil.Process(server.process.pid)
+    data = (PHOTOS / KNOWN[0]).read_bytes()
+    most = 0
+
+    def ask(number: int) -> None:
+        nonlocal most
+        server.get("/v1/decisions") if number % 2 else server.search(data)
+        most = max(most, process.num_threads())
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(ask, range(60)))
+
+    # the loop; one for pictures, four for reading, two for writing; log, hits, gauges, audit, keys;
+    # and what libraries keep: none has one for each core
+    assert most <= 18
+
+
+def test_answers_of_two_workers_are_not_mixed_up(index: Index) -> None:
+    roomy = Index(index.home, extra={"LOOKALIKE_SERVE_MAX_WAITING": "64"})
+    contents = {name: (PHOTOS / name).read_bytes() for name in KNOWN}
+
+    def ask(name: str) -> bool:
+        return is_judged_right(server.search(contents[name], name), name, contents[name])
+
+    with running(roomy, "--workers", 2) as server, ThreadPoolExecutor(8) as pool:
+        until(lambda: server.log.count("a worker is ready") == 2)
+        assert all(pool.map(ask, KNOWN * 10))
+
+
+def test_an_index_that_workers_cannot_open_is_named_once(tmp_path: Path) -> None:
+    index = Index(tmp_path, extra={"LOOKALIKE_SERVE_PORT": "0"})
+
+    done = index.run("serve", "--workers", 2, code=4)
+
+    assert done.stderr.count("`lookalike init`") == 1
