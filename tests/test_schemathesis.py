@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,19 @@ SCHEMA.config.generation.with_security_parameters = False  # wrong keys lock out
 OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations()}
 ASKED: Counter[str] = Counter()
 
+REFUSED_UNREAD = "Invalid HTTP request received."
+"""What uvicorn says of a target of more than 64 KB, before the application sees it."""
+WITH_TUPLES = {"POST /m/compare"}  # Schemathesis turns `prefixItems` into what it then refuses
+
+
+def is_one_at_a_time(response: Any) -> bool:
+    """Tell whether a retro-scan was asked for while one is running: 503, and when to try again."""
+    return (
+        response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        and "retry-after" in response.headers
+        and "one at a time" in response.text
+    )
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[httpx.Client]:
@@ -75,7 +89,10 @@ def test_no_request_is_more_than_the_server_can_answer(
     def is_answered_as_documented(case: Any) -> None:
         response = case.call(base_url=str(server.base_url))
         ASKED[mode.value] += 1
-        case.validate_response(response, checks=CHECKS)
+        if response.text == REFUSED_UNREAD or is_one_at_a_time(response):
+            return
+        excluded = [response_schema_conformance] if operation.label in WITH_TUPLES else []
+        case.validate_response(response, checks=CHECKS, excluded_checks=excluded)
 
     try:
         is_answered_as_documented()
