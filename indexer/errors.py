@@ -14,6 +14,7 @@
     - UnexportableModel     a model that ONNX Runtime cannot run as torch does
     - RequestKeyReused      another request had the same idempotency key
     - UnusableOutput        the model gave no finite probabilities or embedding for an image
+    - UnusableVectors       stored embeddings that cannot be clustered
     - FetchDisabled         pictures are not fetched by URL here
     - FetchRefused          a URL, or an address behind it, that we do not send requests to
     - FetchFailed           another server did not give what was asked of it
@@ -30,6 +31,7 @@
     - SchemaMismatch        the database's schema is not this version's
     - SnapshotMismatch      a snapshot does not fit its manifest or its log
     - CardMismatch          a threshold card was calibrated for another embedding space
+    - UndoRefused           what an action did has changed since
     - AuditBroken           a row of the audit log is not the one that was written
   x NotFoundError           no such image, bank or model
     - IndexNotInitialised   the database holds no tables yet
@@ -41,6 +43,7 @@
     - ListNotWritten        a list of fingerprints could not be written to disk
     - AuditNotWritten       an export of the audit log could not be written to disk
     - AuditUnavailable      lookups cannot be written down, so none is answered
+    - RunUnderWay           the index is being clustered already
 """
 
 import math
@@ -144,6 +147,20 @@ class UnusableOutput(InputError):
             "happens for every image the weights are damaged: fetch the model again."
         )
         self.rows = rows
+
+
+class UnusableVectors(InputError):
+    """Stored embeddings that cannot be clustered."""
+
+    code = "unusable_vectors"
+
+    def __init__(self, image_ids: list[int]) -> None:
+        named = ", ".join(map(str, image_ids[:10])) + (", ..." if len(image_ids) > 10 else "")  # noqa: PLR2004 -- enough to see what is meant
+        super().__init__(
+            f"The embeddings of {len(image_ids)} images are not finite or not of length 1 "
+            f"({named}). `lookalike verify` says what else is wrong; restore the database from a "
+            "backup, or remove those images and add them again."
+        )
 
 
 class FetchDisabled(InputError):
@@ -285,6 +302,12 @@ class CardMismatch(MismatchError):
         self.got = got
 
 
+class UndoRefused(MismatchError):
+    """What an action did has changed since."""
+
+    code = "undo_refused"
+
+
 class AuditBroken(MismatchError):
     """A row of the audit log is not the one that was written."""
 
@@ -359,3 +382,9 @@ class AuditUnavailable(UnavailableError):
     """Lookups cannot be written to the audit log, so none is answered."""
 
     code = "audit_unavailable"
+
+
+class RunUnderWay(UnavailableError):
+    """The index is being clustered already."""
+
+    code = "run_under_way"

@@ -44,6 +44,7 @@ VERDICT = {
     "pdq": PDQ,
     "pdq_quality": 100,
     "watermark": 90210,
+    "cluster": {"id": 31, "name": "statues", "run_id": 12, "similarity": 0.9127},
 }
 CLASSIFICATION = {"query": "upload.jpg", "probabilities": PROBABILITIES, "model": SPACE}
 IMAGE = {

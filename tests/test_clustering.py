@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
-from indexer.clustering.assignment import assign
+from indexer.assignment import assign
 from indexer.clustering.groups import near_duplicate_groups
 from indexer.clustering.hierarchy import Hierarchy, hdbscan
 from indexer.clustering.kmeans import choose_k, kmeans
@@ -155,6 +155,16 @@ def test_identical_vectors_are_one_cluster() -> None:
 
     assert set(found.labels.tolist()) == {0}
     assert (found.probabilities == 1).all()
+
+
+@pytest.mark.parametrize("strangers", [0, 1, 100])
+def test_one_family_alone_is_a_cluster(strangers: int) -> None:
+    vectors, labels = families((30,), strangers)
+
+    found = clustered(vectors, max_link=0.3)
+
+    np.testing.assert_array_equal(found.labels, labels)
+    assert ((found.outlier_scores >= 0) & (found.outlier_scores <= 1)).all()
 
 
 def test_vectors_without_any_neighbourhood_are_all_noise() -> None:

@@ -54,12 +54,13 @@ def hdbscan(
     -------
     Hierarchy
         All noise where there are fewer vectors than a cluster needs; one cluster where all are the
-        same.
+        same, or where all that is linked is one family.
     """
     n = len(neighbours)
     if n < max(2, min_cluster_size):
         return Hierarchy(np.full(n, -1), np.zeros(n), np.zeros(n))
-    edges = _spanning_tree(neighbours, min_samples, np.sqrt(2 * max_link))
+    longest = float(np.sqrt(2 * max_link))
+    edges, parts = _spanning_tree(neighbours, min_samples, longest)
     if edges["distance"][-1] <= _SAME:
         return Hierarchy(np.zeros(n, np.int64), np.ones(n), np.zeros(n))
     from sklearn.cluster._hdbscan._linkage import make_single_linkage
@@ -68,14 +69,35 @@ def hdbscan(
         tree_to_labels,
     )
 
+    if longest < _UNRELATED and (parts >= min_cluster_size).sum() == 1:
+        edges = _with_a_stand_in(edges, n, min_cluster_size, longest)
     tree = make_single_linkage(edges)
-    labels, probabilities = tree_to_labels(tree, min_cluster_size=min_cluster_size)
-    scores = _outlier_scores(_condense_tree(tree, min_cluster_size), n)
-    return Hierarchy(labels.astype(np.int64), probabilities, scores)
+    found, probabilities = tree_to_labels(tree, min_cluster_size=min_cluster_size)
+    scores = _outlier_scores(_condense_tree(tree, min_cluster_size), len(found))
+    _, labels = np.unique(np.append(found[:n], -1), return_inverse=True)
+    return Hierarchy(labels[:n] - 1, probabilities[:n], scores[:n])
 
 
-def _spanning_tree(neighbours: Neighbours, min_samples: int, longest: float) -> NDArray[np.void]:
-    """Return the n - 1 edges of the tree by rising distance, in scikit-learn's record type.
+def _with_a_stand_in(edges: NDArray[np.void], n: int, size: int, length: float) -> NDArray[np.void]:
+    """Add the least dense family that can be, far from everything.
+
+    The root of the tree is never a cluster: where there is one family alone, it would be the root,
+    and all noise. Beside another one it is a branch.
+    """
+    stand_in = np.zeros(size, edges.dtype)
+    stand_in["current_node"] = np.arange(n, n + size)
+    stand_in["next_node"] = [*range(n + 1, n + size), edges["current_node"][-1]]
+    stand_in["distance"] = [*[length] * (size - 1), _UNRELATED]
+    together = np.concatenate([stand_in, edges])  # before what is single, as is said below
+    return together[np.argsort(together["distance"], kind="stable")]
+
+
+def _spanning_tree(
+    neighbours: Neighbours, min_samples: int, longest: float
+) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+    """Return the n - 1 edges of the tree by rising distance, and the sizes of the linked parts.
+
+    The edges are in scikit-learn's record type.
 
     What no edge up to the longest one joins is joined last, the largest parts first: so a single
     vector hangs on the root, and is noise, rather than on the cluster that it happened to meet.
@@ -95,7 +117,7 @@ def _spanning_tree(neighbours: Neighbours, min_samples: int, longest: float) -> 
     edges["current_node"] = np.concatenate([start, np.full(len(parts) - 1, parts[0])])
     edges["next_node"] = np.concatenate([end, parts[1:]])
     edges["distance"] = np.concatenate([distances, np.full(len(parts) - 1, _UNRELATED)])
-    return edges
+    return edges, sizes
 
 
 def _reachability(neighbours: Neighbours, min_samples: int) -> csr_matrix:

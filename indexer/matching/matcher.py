@@ -1,9 +1,10 @@
 """The matcher: an index opened for queries, following its log."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
+from indexer.assignment import NewestClusters
 from indexer.errors import NotFoundError
 from indexer.matching.candidates import Case
 from indexer.matching.classifier import Classifier, by_label
@@ -20,7 +21,16 @@ from indexer.spaces import load_bound_encoder
 from indexer.stages import timed
 from indexer.store import Catalog, Store
 from indexer.thresholds import ThresholdBook
-from indexer.types import ImageRecord, Match, Space, SpaceTraits, Tier, Verdict
+from indexer.types import (
+    Embeddings,
+    ImageRecord,
+    Match,
+    Space,
+    SpaceTraits,
+    Tier,
+    Verdict,
+    VerdictCluster,
+)
 from indexer.vectors.binary_index import PDQ_BITS
 from indexer.verification import Grey
 from indexer.views import Views, open_views
@@ -62,6 +72,7 @@ class Matcher:
         self._views = open_views(store, space, settings)
         self._hearing = Hearing(self._views, space, settings, traits.bounds)
         self._verifier = Verifier(store, settings)
+        self._clusters = NewestClusters(store, space)
 
     @property
     def classifier(self) -> Classifier:
@@ -101,7 +112,12 @@ class Matcher:
         """Apply what was committed since the last call; return the new watermark."""
         for view in self.views:
             view.catch_up()
+        self._clusters.refresh()
         return self.watermark
+
+    def cluster_of(self, vector: Embeddings) -> VerdictCluster | None:
+        """Return the cluster that an embedding, (d,) float32 of length 1, belongs to."""
+        return self._clusters.find(vector)
 
     def match(  # noqa: PLR0913 -- one for each option
         self,
@@ -167,6 +183,7 @@ class Matcher:
             pdq=pdq.bits[0].tobytes().hex(),
             pdq_quality=pdq.quality,
             watermark=watermark,
+            cluster=self.cluster_of(examined.pieces.embeddings[0]),
         )
 
     def rank(self, data: bytes, k: int = 10) -> list[Match]:
@@ -321,17 +338,8 @@ class Matcher:
         return record, self.query(record.sha256, record.md5, pieces)
 
 
-def open_matcher(
-    store: Store, settings: Settings, wrap: Callable[[Encoder], Encoder] = lambda encoder: encoder
-) -> Matcher:
+def open_matcher(store: Store, settings: Settings) -> Matcher:
     """Load the model of the index and its views, caught up with the log.
-
-    Parameters
-    ----------
-    store : Store
-    settings : Settings
-    wrap : callable, optional
-        Puts something around the model, such as what gathers batches.
 
     Raises
     ------
@@ -343,7 +351,6 @@ def open_matcher(
         What comes with the model is damaged.
     """
     encoder, space = load_bound_encoder(store, settings)
-    traits = load_traits(encoder.card.reference)
-    matcher = Matcher(store, wrap(encoder), space, settings, traits)
+    matcher = Matcher(store, encoder, space, settings, load_traits(encoder.card.reference))
     matcher.catch_up()
     return matcher

@@ -1,12 +1,13 @@
 """Reading clusters: runs, what each found, who is in them, what became of them."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy import ColumnElement, Row, Text, and_, cast, func, select
 
 from indexer.errors import NotFoundError
 from indexer.store.entry_conditions import ACTIVE
@@ -24,7 +25,7 @@ from indexer.store.models import (
     SourceRow,
     SpaceRow,
 )
-from indexer.store.parameters import MAX_ID
+from indexer.store.parameters import MAX_ID, chunks
 from indexer.store.queries import Queries
 from indexer.store.rows import WHOLE
 from indexer.store.values import ClusterReach, Membership, ScopedVectors
@@ -34,6 +35,7 @@ from indexer.types import (
     ClusterMember,
     ClusterRun,
     ClusterScope,
+    Keys,
     Lineage,
     LineageEvent,
     RunState,
@@ -51,17 +53,16 @@ class ClusterQueries(Queries):
         scope: ClusterScope,
         space: Space,
         *,
-        after_id: int = 0,
         on_progress: Callable[[int], None] = lambda _count: None,
     ) -> ScopedVectors:
         """Read the embeddings of the whole first frames of the active images in a scope, by id.
+
+        They go into one array, made for all of them: a run takes little more memory than that.
 
         Parameters
         ----------
         scope : ClusterScope
         space : Space
-        after_id : int
-            Only images behind this one.
         on_progress : callable
             Called with the number of images read since the last call; what it raises ends it.
 
@@ -70,12 +71,37 @@ class ClusterQueries(Queries):
         NotFoundError
             There is no bank of one of the scope's names.
         """
-        conditions = [*self._in_scope(scope, space), ImageRow.id > min(after_id, MAX_ID)]
-        of_space = and_(
-            EmbeddingRow.image_id == ImageRow.id,
-            EmbeddingRow.space_id == space.id,
-            EmbeddingRow.part == WHOLE,
+        return self._read_vectors([*self._in_scope(scope, space)], space, on_progress)
+
+    def scoped_ids(self, scope: ClusterScope, space: Space) -> Keys:
+        """Return the ids of the images that `scoped_vectors` reads, ascending.
+
+        Raises
+        ------
+        NotFoundError
+            There is no bank of one of the scope's names.
+        """
+        statement = (
+            select(ImageRow.id)
+            .join(EmbeddingRow, _of_space(space))
+            .where(*self._in_scope(scope, space))
+            .order_by(ImageRow.id)
         )
+        return np.fromiter(self._connection.scalars(statement), np.int64)
+
+    def vectors_of(self, image_ids: Keys, space: Space) -> Iterator[ScopedVectors]:
+        """Yield the embeddings of the active images among these, some thousands at a time."""
+        for chunk in chunks(image_ids.tolist()):
+            conditions = [ImageRow.removed_at.is_(None), ImageRow.id.in_(chunk)]
+            yield self._read_vectors(conditions, space)
+
+    def _read_vectors(
+        self,
+        conditions: Sequence[ColumnElement[bool]],
+        space: Space,
+        on_progress: Callable[[int], None] = lambda _count: None,
+    ) -> ScopedVectors:
+        of_space = _of_space(space)
         counting = select(func.count()).select_from(ImageRow).join(EmbeddingRow, of_space)
         count = self._connection.scalar(counting.where(*conditions)) or 0
         ids = np.empty(count, np.int64)
@@ -89,11 +115,12 @@ class ClusterQueries(Queries):
             .execution_options(yield_per=_READ_AT_ONCE)
         )
         row = 0
-        for part in self._connection.execute(statement).partitions():
-            for image_id, vector, created_at in part:
-                ids[row], vectors[row], added_at[row] = image_id, vector, created_at.timestamp()
-                row += 1
-            on_progress(len(part))
+        with self._connection.execute(statement) as found:  # closed when progress ends it, too
+            for part in found.partitions():
+                for image_id, vector, created_at in part:
+                    ids[row], vectors[row], added_at[row] = image_id, vector, created_at.timestamp()
+                    row += 1
+                on_progress(len(part))
         return ScopedVectors(ids, vectors, added_at)
 
     def cluster_run(self, run_id: int) -> ClusterRun:
@@ -140,23 +167,55 @@ class ClusterQueries(Queries):
             conditions.append(ClusterRunRow.algorithm == algorithm.value)
         if before is not None:
             conditions.append(ClusterRunRow.id < before)
-        runs = self._cluster_runs_where(*conditions, newest_first=True)
-        return next((run for run in runs if scope is None or run.scope == scope), None)
+        if scope is not None:
+            said = json.dumps(scope_columns(scope))  # as it was written, field by field
+            conditions.append(cast(ClusterRunRow.scope, Text) == said)
+        return next(iter(self._cluster_runs_where(*conditions, newest_first=True, limit=1)), None)
 
-    def membership(self, run_id: int) -> Membership:
-        """Return which image of a run is in which cluster, by ascending image."""
+    def membership(self, run_id: int, *, assigned: bool = True) -> Membership:
+        """Return which image of a run is in which cluster, by ascending image.
+
+        Parameters
+        ----------
+        run_id : int
+        assigned : bool
+            Whether images that were assigned after the run are among them.
+        """
         table = ClusterMemberRow
         statement = (
             select(table.image_id, func.coalesce(table.cluster_id, -1), table.probability)
             .where(table.run_id == run_id)
             .order_by(table.image_id)
         )
+        if not assigned:
+            statement = statement.where(~table.assigned)
         rows = self._connection.execute(statement).all()
         return Membership(
             image_ids=np.array([row[0] for row in rows], np.int64),
             cluster_ids=np.array([row[1] for row in rows], np.int64),
             probabilities=np.array([row[2] for row in rows], np.float64),
         )
+
+    def cluster_name(self, cluster_id: int) -> str:
+        """Return the name that a cluster has now.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such cluster.
+        """
+        statement = select(ClusterRow.name).where(ClusterRow.id == min(cluster_id, MAX_ID))
+        name: str | None = self._connection.scalar(statement)
+        if name is None:
+            raise NotFoundError(
+                f"There is no cluster {cluster_id}. `lookalike cluster show` lists them."
+            )
+        return name
+
+    def largest_clusters(self, run_id: int, limit: int) -> list[Cluster]:
+        """Return the largest clusters of a run, largest first, ties by id."""
+        order = (RunClusterRow.size.desc(), RunClusterRow.cluster_id)
+        return self._clusters_where(RunClusterRow.run_id == run_id, order=order, limit=limit)
 
     def clusters(self, run_id: int, *, after_id: int = 0, limit: int = 100) -> list[Cluster]:
         """Return a page of the clusters of a run, by id."""
@@ -177,7 +236,8 @@ class ClusterQueries(Queries):
         conditions = [RunClusterRow.cluster_id == min(cluster_id, MAX_ID)]
         if run_id is not None:
             conditions.append(RunClusterRow.run_id == run_id)
-        found = self._clusters_where(*conditions, newest_first=True, limit=1)
+        newest = (RunClusterRow.run_id.desc(),)
+        found = self._clusters_where(*conditions, order=newest, limit=1)
         if not found:
             of_run = "" if run_id is None else f" in run {run_id}"
             raise NotFoundError(
@@ -233,7 +293,9 @@ class ClusterQueries(Queries):
             run_id=run_id,
             cluster_ids=np.array([row.cluster_id for row in rows], np.int64),
             names=tuple(row.name for row in rows),
-            medoids=np.array([row.medoid for row in rows], np.float32),
+            medoids=np.array([row.medoid for row in rows], np.float32).reshape(
+                len(rows), -1 if rows else 0
+            ),
             radii=np.array([row.radius for row in rows], np.float64),
         )
 
@@ -305,9 +367,11 @@ class ClusterQueries(Queries):
         return [_run(row) for row in self._connection.execute(statement)]
 
     def _clusters_where(
-        self, *conditions: ColumnElement[bool], newest_first: bool = False, limit: int
+        self,
+        *conditions: ColumnElement[bool],
+        order: Sequence[Any] = (),
+        limit: int,
     ) -> list[Cluster]:
-        order = RunClusterRow.run_id.desc() if newest_first else RunClusterRow.cluster_id
         table = RunClusterRow
         statement = (
             select(
@@ -326,7 +390,7 @@ class ClusterQueries(Queries):
             )
             .join(ClusterRow, ClusterRow.id == table.cluster_id)
             .where(*conditions)
-            .order_by(order)
+            .order_by(*order, table.cluster_id)
             .limit(limit)
         )
         found = []
@@ -358,6 +422,15 @@ class ClusterQueries(Queries):
             Lineage(**dict(row._mapping) | {"event": LineageEvent(row.event)})  # noqa: SLF001 -- as above
             for row in self._connection.execute(statement)
         ]
+
+
+def _of_space(space: Space) -> ColumnElement[bool]:
+    """Say which embedding is that of an image's whole first frame in a space."""
+    return and_(
+        EmbeddingRow.image_id == ImageRow.id,
+        EmbeddingRow.space_id == space.id,
+        EmbeddingRow.part == WHOLE,
+    )
 
 
 def scope_columns(scope: ClusterScope) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
+from indexer.errors import RunUnderWay
 from indexer.store.cluster_queries import scope_columns
 from indexer.store.edits import Edits
 from indexer.store.models import (
@@ -30,7 +31,13 @@ class Clustering(Edits):
         scope: ClusterScope,
         space_id: int,
     ) -> ClusterRun:
-        """Begin a run of what the log holds now; it continues the newest of its series."""
+        """Begin a run of what the log holds now; it continues the newest of its series.
+
+        Whoever calls this holds `Store.clustering`: what is running still was cut off, and failed.
+        """
+        cut_off = {"state": RunState.FAILED.value, "finished_at": self._now}
+        running = ClusterRunRow.state == RunState.RUNNING.value
+        self._connection.execute(update(ClusterRunRow).where(running).values(cut_off))
         previous = self.newest_cluster_run(space_id, algorithm, scope)
         row = {
             "algorithm": algorithm.value,
@@ -49,11 +56,10 @@ class Clustering(Edits):
         return self.cluster_run(self._insert_one(ClusterRunRow, row))
 
     def end_cluster_run(self, run_id: int, state: RunState) -> ClusterRun:
-        """Say how a run ended that found nothing."""
+        """Say how a run ended that found nothing, if nobody said so before."""
         values = {"state": state.value, "finished_at": self._now}
-        self._connection.execute(
-            update(ClusterRunRow).where(ClusterRunRow.id == run_id).values(values)
-        )
+        running = (ClusterRunRow.id == run_id, ClusterRunRow.state == RunState.RUNNING.value)
+        self._connection.execute(update(ClusterRunRow).where(*running).values(values))
         return self.cluster_run(run_id)
 
     def finish_cluster_run(
@@ -73,7 +79,17 @@ class Clustering(Edits):
         members : FoundMembers
             Every image of the run, noise included.
         lineage : sequence of FoundLineage
+
+        Raises
+        ------
+        RunUnderWay
+            The run is over already: another program took it for cut off.
         """
+        if self.cluster_run(run_id).state is not RunState.RUNNING:
+            raise RunUnderWay(
+                f"Cluster run {run_id} was given up, as its connection was lost and another run "
+                "began. Wait until that one is done: `lookalike cluster list` shows it."
+            )
         ids = [
             cluster.cluster_id if cluster.cluster_id is not None else self._new_cluster()
             for cluster in clusters

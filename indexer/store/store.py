@@ -10,6 +10,7 @@ from sqlalchemy import Engine, select
 from indexer.settings import audit_key_set
 from indexer.store.address import location, parse_address
 from indexer.store.catalog import Catalog
+from indexer.store.claims import clustering
 from indexer.store.engine import make_engine, reading, writing
 from indexer.store.models import CatalogInfo
 from indexer.store.schema import require_current
@@ -65,6 +66,20 @@ class Store:
     def joining(self, writer: Writer) -> "Store":
         """Return a store whose transactions are all part of the writer's, and end with it."""
         return _Joined(self._engine, self._log_id, writer)
+
+    @contextmanager
+    def clustering(self) -> Iterator[bool]:
+        """Claim the clustering of this index for the block; give whether it was free.
+
+        Nobody else has the claim meanwhile, and it ends with the process, however that ends.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            The database cannot be reached, or its folder cannot be written.
+        """
+        with clustering(self._engine) as free:
+            yield free
 
     def size(self) -> int:
         """Return how many bytes the database takes on its disk, SQLite's WAL included.

@@ -115,6 +115,7 @@ from indexer.types.verdicts import (
     SuppressionKind,
     Tier,
     Verdict,
+    VerdictCluster,
 )
 from indexer.types.webhooks import (
     PING,
@@ -214,6 +215,7 @@ __all__ = [
     "VectorChanges",
     "Vectors",
     "Verdict",
+    "VerdictCluster",
     "ViewStatus",
     "Webhook",
     "WebhookDelivery",

@@ -116,6 +116,22 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class VerdictCluster:
+    """The family of stored images that a query belongs to."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    id: int
+    """The cluster's identity, kept from run to run."""
+    name: str
+    """Given once, or by an analyst."""
+    run_id: int
+    """The cluster run that found it so."""
+    similarity: float
+    """Cosine similarity of the query to the cluster's medoid, -1 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer to one query: the strongest tier reached, and everything that led to it."""
 
@@ -143,6 +159,8 @@ class Verdict:
     """0 to 100; a picture below the threshold of the settings is not compared by PDQ."""
     watermark: int
     """The last change of the log that the search had seen."""
+    cluster: VerdictCluster | None = None
+    """The cluster of the newest run over all images that reaches the query; null for none."""
 
 
 @dataclass(frozen=True, slots=True)

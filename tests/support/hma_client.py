@@ -114,8 +114,7 @@ class HmaClient:
         return self._get(path, **query)
 
     def post(self, path: str, body: Any) -> Any:
-        headers = {"content-type": "application/json"}
-        return self._send("POST", path, content=json.dumps(body), headers=headers)
+        return self._send("POST", path, json=body)
 
     def delete(self, path: str) -> Any:
         return self._send("DELETE", path)

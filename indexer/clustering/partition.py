@@ -1,0 +1,73 @@
+"""The images of a run divided by its algorithm."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.clustering.groups import near_duplicate_groups
+from indexer.clustering.hierarchy import hdbscan
+from indexer.clustering.kmeans import kmeans
+from indexer.clustering.parameters import ClusterParameters
+from indexer.types import ClusterAlgorithm, Embeddings
+from indexer.vectors.neighbours import find_neighbours
+
+_NEIGHBOURS: Final = 16
+"""Neighbours that the graph has of each image: enough for exact HDBSCAN's answer (ARI 0.98)."""
+_ALL_PAIRS: Final = 2_000  # images up to which the graph has all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Which cluster each image is in, and how well."""
+
+    labels: NDArray[np.int64]  # (n,), from 0 without gaps; -1 for noise
+    probabilities: NDArray[np.float64]  # (n,), 0 to 1; 0 for noise
+    outlier_scores: NDArray[np.float64]  # (n,), 0 to 1
+
+
+def partition(
+    algorithm: ClusterAlgorithm,
+    vectors: Embeddings,
+    parameters: ClusterParameters,
+    *,
+    threads: int,
+    on_progress: Callable[[int], None],
+) -> Partition:
+    """Cluster vectors.
+
+    Parameters
+    ----------
+    algorithm : ClusterAlgorithm
+    vectors : ndarray of shape (n, d), float32, unit rows
+    parameters : ClusterParameters
+    threads : int
+        Cores that are used.
+    on_progress : callable
+        Called with the number of vectors compared since the last call; what it raises ends it.
+    """
+    n = len(vectors)
+    if algorithm is ClusterAlgorithm.KMEANS:
+        on_progress(0)
+        labels = kmeans(vectors, parameters.k, seed=parameters.seed, threads=threads)
+        on_progress(n)
+        return Partition(labels, np.ones(n), np.zeros(n))
+    neighbours = find_neighbours(
+        vectors,
+        n if n <= _ALL_PAIRS else max(_NEIGHBOURS, parameters.min_samples),
+        seed=parameters.seed,
+        threads=threads,
+        on_progress=on_progress,
+    )
+    if algorithm is ClusterAlgorithm.NEAR_DUPLICATES:
+        labels = near_duplicate_groups(vectors, neighbours, 1 - parameters.max_distance)
+        return Partition(labels, (labels >= 0).astype(np.float64), np.zeros(n))
+    found = hdbscan(
+        neighbours,
+        min_cluster_size=parameters.min_cluster_size,
+        min_samples=parameters.min_samples,
+        max_link=parameters.max_link,
+    )
+    return Partition(found.labels, found.probabilities, found.outlier_scores)

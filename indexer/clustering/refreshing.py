@@ -1,0 +1,163 @@
+"""Bringing clusters up to date for little: by assigning what is new, or by a new run."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Event
+from typing import Final
+
+import numpy as np
+
+from indexer.assignment import assign
+from indexer.clustering.parameters import ClusterParameters
+from indexer.clustering.runs import ClusterRunner, Progress, require_unit
+from indexer.errors import InputError
+from indexer.settings import Settings
+from indexer.spaces import bound_space
+from indexer.store import FoundMembers, Store
+from indexer.types import ClusterAlgorithm, ClusterRun, ClusterScope, Keys, RunState, Space
+
+FEW: Final = 0.05
+"""Share of a run's images up to which changes since are few: new ones are assigned then."""
+
+
+class Refreshed(StrEnum):
+    """How clusters were brought up to date."""
+
+    UNCHANGED = "unchanged"  # nothing in scope had changed
+    ASSIGNED = "assigned"  # new images were assigned to the clusters of the last run
+    CLUSTERED = "clustered"  # a new run
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """The run that holds now, and what was done for it."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    run: ClusterRun
+    """The run that holds now."""
+    how: Refreshed
+    """unchanged, assigned or clustered."""
+    assigned: int
+    """Images that joined a cluster of it now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """How the images in a run's scope differ from those that it looked at."""
+
+    new: Keys  # in scope, neither looked at nor assigned since
+    assigned: int
+    gone: int
+
+    @property
+    def number(self) -> int:
+        return len(self.new) + self.assigned + self.gone
+
+
+class ClusterRefresher:
+    """Keeps the clusters of an index up to date."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._runner = ClusterRunner(store, settings)
+
+    def refresh(
+        self,
+        algorithm: ClusterAlgorithm,
+        scope: ClusterScope,
+        parameters: ClusterParameters,
+        *,
+        few: float = FEW,
+        on_progress: Progress = lambda _stage, _done, _of: None,
+        stop: Event | None = None,
+    ) -> Refresh:
+        """Do what is needed since the last run of the same images by the same parameters.
+
+        Nothing if nothing in its scope changed. If few images did (came, went, or were assigned
+        since), the new ones are assigned to its clusters. Else there is a new run.
+
+        Parameters
+        ----------
+        algorithm, scope, parameters, on_progress, stop
+            As for `ClusterRunner.run`, whose errors this raises, too.
+        few : float
+            Largest share of the run's images, 0 to 1, that count as few; 0 for a new run whenever
+            anything changed.
+
+        Raises
+        ------
+        InputError
+            `few` is no share.
+        """
+        if not 0 <= few <= 1:
+            raise InputError(f"A share lies from 0 to 1, got {few}.")
+        heeded = parameters.of(algorithm)
+        space = bound_space(self._store)
+        with self._store.reader() as catalog:
+            last = catalog.newest_cluster_run(space.id, algorithm, scope)
+            unseen = last is not None and catalog.head() > last.watermark
+        if last is not None and last.parameters == heeded:
+            if not unseen:
+                return Refresh(last, Refreshed.UNCHANGED, 0)
+            since = self._since(last, space)
+            if not since.number:
+                return Refresh(last, Refreshed.UNCHANGED, 0)
+            if since.number <= few * last.images:
+                assigned = self._assign(last, space, since.new)
+                how = Refreshed.ASSIGNED if assigned else Refreshed.UNCHANGED
+                return Refresh(last, how, assigned)
+        run = self._runner.run(algorithm, scope, parameters, on_progress=on_progress, stop=stop)
+        return Refresh(run, Refreshed.CLUSTERED, 0)
+
+    def assign(self, run: ClusterRun) -> int:
+        """Assign the images in a run's scope that it does not know; return how many joined.
+
+        An image joins the cluster of the nearest medoid whose radius it lies within. Others are
+        left out, and looked at again the next time.
+
+        Raises
+        ------
+        InputError
+            The run is not done, or of another space than the index's; or an embedding cannot be
+            used.
+        """
+        space = bound_space(self._store)
+        if run.state is not RunState.DONE or run.model != space.fingerprint:
+            raise InputError(
+                f"Cluster run {run.id} is {run.state} and of space {run.model[:12]}. Images are "
+                f"assigned to runs that are done, in the index's space {space.fingerprint[:12]}: "
+                "`lookalike cluster list` shows them."
+            )
+        return self._assign(run, space, self._since(run, space).new)
+
+    def _since(self, run: ClusterRun, space: Space) -> _Since:
+        with self._store.reader() as catalog:
+            now = catalog.scoped_ids(run.scope, space)
+            known = catalog.membership(run.id).image_ids
+            found = catalog.membership(run.id, assigned=False).image_ids
+        return _Since(
+            new=np.setdiff1d(now, known, assume_unique=True),
+            assigned=len(known) - len(found),
+            gone=len(np.setdiff1d(known, now, assume_unique=True)),
+        )
+
+    def _assign(self, run: ClusterRun, space: Space, image_ids: Keys) -> int:
+        ids, clusters, similarities = [], [], []
+        with self._store.reader() as catalog:
+            reach = catalog.cluster_reach(run.id)
+            for scoped in catalog.vectors_of(image_ids, space):
+                require_unit(scoped)
+                found = assign(scoped.vectors, reach)
+                joined = found.cluster_ids >= 0
+                ids.append(scoped.ids[joined])
+                clusters.append(found.cluster_ids[joined])
+                similarities.append(found.similarities[joined].astype(np.float64))
+        if not sum(map(len, ids)):
+            return 0
+        closeness = np.clip(np.concatenate(similarities), 0, 1)
+        members = FoundMembers(
+            np.concatenate(ids), np.concatenate(clusters), closeness, 1 - closeness
+        )
+        with self._store.writer() as writer:
+            return writer.assign_members(run.id, members)

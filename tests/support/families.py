@@ -1,0 +1,71 @@
+"""Images whose embeddings lie in families: around an axis each, or far from everything."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from indexer.clustering.parameters import ClusterParameters
+from indexer.clustering.runs import ClusterRunner
+from indexer.settings import Settings
+from indexer.store import Store
+from indexer.types import ClusterAlgorithm, ClusterRun, ClusterScope, Embeddings, Space
+from support.catalog import DIMENSION, arrival, new_image
+
+EVERYTHING = ClusterScope()
+
+
+def near_axis(axis: int, seed: int, spread: float = 0.05) -> Embeddings:
+    """Make a unit vector close to a coordinate axis."""
+    random = np.random.default_rng(seed)
+    vector = np.eye(DIMENSION)[axis] + spread * random.standard_normal(DIMENSION)
+    unit: Embeddings = (vector / np.linalg.norm(vector)).astype(np.float32)
+    return unit
+
+
+def between(one: int, other: int, seed: int) -> Embeddings:
+    """Make a unit vector half way between two axes."""
+    vector = near_axis(one, seed) + near_axis(other, seed + 1)
+    unit: Embeddings = (vector / np.linalg.norm(vector)).astype(np.float32)
+    return unit
+
+
+def add_vectors(
+    store: Store, space: Space, vectors: dict[int, Embeddings], bank_id: int | None = None
+) -> list[int]:
+    """Add an image for each seed, with this embedding; return their ids in that order."""
+    images = {seed: replace(new_image(seed), embedding=vectors[seed]) for seed in vectors}
+    items = [(image, arrival(f"{seed}.jpg", bank_id=bank_id)) for seed, image in images.items()]
+    with store.writer() as writer:
+        writer.add_images(items, space.id)
+        ids = writer.ids_by_sha256([image.sha256 for image in images.values()])
+    return [ids[image.sha256] for image in images.values()]
+
+
+def add_family(
+    store: Store, space: Space, axis: int, seeds: Iterable[int], bank_id: int | None = None
+) -> list[int]:
+    """Add a family of images around an axis."""
+    return add_vectors(store, space, {seed: near_axis(axis, seed) for seed in seeds}, bank_id)
+
+
+def clustered(
+    store: Store,
+    algorithm: ClusterAlgorithm = ClusterAlgorithm.HDBSCAN,
+    scope: ClusterScope = EVERYTHING,
+    **parameters: Any,
+) -> ClusterRun:
+    """Run a clustering to its end."""
+    runner = ClusterRunner(store, Settings(worker_threads=1))
+    return runner.run(algorithm, scope, ClusterParameters(**parameters))
+
+
+def members_of(store: Store, run: ClusterRun) -> dict[int, set[int]]:
+    """Return the images of each cluster of a run; noise is cluster -1."""
+    with store.reader() as catalog:
+        found = catalog.membership(run.id)
+    clusters: dict[int, set[int]] = {}
+    for image, cluster in zip(found.image_ids.tolist(), found.cluster_ids.tolist(), strict=True):
+        clusters.setdefault(cluster, set()).add(image)
+    return clusters
