@@ -84,7 +84,7 @@ def problem(
         type=f"urn:lookalike:{code}",
         title=code,
         status=status,
-        detail=detail,
+        detail=detail.encode("utf-8", "backslashreplace").decode(),  # it may quote half characters
         request_id=facts.id if facts else None,
     )
     if status == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -48,7 +48,7 @@ def _is_problem(start: Message) -> bool:
 
 
 async def _send_message(start: Message, problem: bytes, send: Send) -> None:
-    body = json.dumps({"message": json.loads(problem)["detail"]}, ensure_ascii=False).encode()
+    body = json.dumps({"message": json.loads(problem)["detail"]}).encode()
     headers = MutableHeaders(raw=list(start["headers"]))
     headers["content-type"] = "application/json"
     headers["content-length"] = str(len(body))

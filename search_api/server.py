@@ -18,6 +18,7 @@ from indexer.settings import Settings
 from indexer.store import open_store
 from search_api.access import describe
 from search_api.app import create_app
+from search_api.batching import batching
 from search_api.settings import ServeSettings
 from search_api.warming import warm_up
 
@@ -56,7 +57,7 @@ def answer(
     with open_store(settings.resolved_database_url) as store:
         if greet and (message := describe(store, serve)):
             _tell(message, settings)
-        matcher = open_matcher(store, settings)
+        matcher = open_matcher(store, settings, batching)
         warm_up(matcher)
         app = create_app(store, matcher, settings, serve)
         config = uvicorn.Config(

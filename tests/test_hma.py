@@ -265,6 +265,8 @@ def test_metadata_comes_with_a_form_whole_or_as_consoles_send_it(
     }
     refused(400, client.add_file, bank, photo("swans"), note="n" * 256)
     refused(400, client.add_file, bank, photo("swans"), metadata=[1])
+    refused(400, client.add_file, bank, photo("swans"), metadata='{"json": {"x": 1e999}}')
+    refused(400, client.add_file, bank, photo("swans"), metadata='{"x": ' * 60 + "1" + "}" * 60)
 
 
 def test_bare_signals_are_one_content(client: HmaClient, bank: str) -> None:
@@ -389,6 +391,39 @@ def test_lookups_that_cannot_be_answered_are_refused(client: HmaClient) -> None:
     refused(400, client.lookup_signal, "AAAA", embedding)
 
 
+def test_texts_that_no_encoding_has_are_refused_or_kept(client: HmaClient, bank: str) -> None:
+    odd = "\ud800"  # half a character, as JSON may escape it
+    pair = ["ab" * 32, "ab" * 32]
+
+    refused(400, client.post, "/m/compare", {odd: pair})
+    refused(400, client.post, "/m/compare", {"pdq": [odd, odd]})
+    refused(400, client.post, f"/c/bank/{bank}/signal", {odd: "ab"})
+    refused(400, client.post, f"/c/bank/{bank}/signal", {"pdq": odd})
+    refused(400, client.post, "/c/banks", {"name": odd})
+    refused(400, client.add_file, bank, photo("swans"), metadata={"json": {odd: odd}})
+    refused(400, client.add_file, bank, photo("swans"), metadata={"content_id": odd})
+    assert client.add_file(bank, photo("swans"), metadata={"content_id": "\x00"})
+    refused(404, client.content, "%00", 1)
+
+
+def test_lookups_are_written_to_the_audit_log(client: HmaClient, bank: str, store: Store) -> None:
+    signals = client.add_file(bank, photo("hedgehog"))["signals"]
+    client.lookup_signal(signals["pdq"], "pdq")
+    client.lookup_file(photo("hedgehog"))
+    client.hash_file(photo("hedgehog"))
+    wanted = {
+        ("lookup.signal", signals["pdq"]),
+        ("lookup.search", signals["sha256"]),
+        ("lookup.hash", signals["sha256"]),
+    }
+
+    def written() -> set[tuple[str, str | None]]:
+        with store.reader() as catalog:
+            return {(row.action, row.subject_id) for row in catalog.audit_rows()}
+
+    eventually(written, lambda rows: wanted <= rows)
+
+
 # --- configuration and health --------------------------------------------------------------------
 
 
@@ -439,6 +474,13 @@ def test_exchanges_are_well_formed_though_there_are_none(client: HmaClient) -> N
     assert client.delete("/c/exchange/NONE") == {"message": "success"}
     refused(400, client.post, "/c/exchanges", {"bank": "NEW", "api": "ncmec", "api_json": {}})
     assert client.get("/c/content_type") == [{"name": "photo", "enabled": True}]
+
+
+def test_what_other_parts_of_the_server_refuse_is_a_message_too(client: HmaClient) -> None:
+    refused(404, client.get, "/c/nothing")
+    refused(405, client.delete, "/m/compare")
+    refused(404, client.get, "/c/bank/KNOWN/content/one")
+    refused(413, client.post, "/m/compare", {"pdq": ["0" * 60_000_000]})
 
 
 def test_status_and_site_map(client: HmaClient) -> None:

@@ -39,6 +39,10 @@ def test_importing_a_package_loads_no_engine(package: str) -> None:
     assert not imported_by(f"    import {package}") & {"torch", "timm", "faiss", "sklearn"}
 
 
+def test_the_client_loads_no_server() -> None:
+    assert not imported_by("    import search_api.client") & (HEAVY | {"starlette", "PIL"})
+
+
 def test_help_takes_less_than_half_a_second() -> None:
     def seconds() -> float:
         start = perf_counter()

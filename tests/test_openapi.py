@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -76,6 +77,13 @@ def test_a_list_is_a_page(name: str, operation: dict[str, Any]) -> None:
     if "cursor" in queries:
         assert "limit" in queries
         assert issubclass(answer, Page)
+
+
+def test_each_operation_has_a_name_of_its_own_that_code_can_have() -> None:
+    names = [operation["operationId"] for operation in OPERATIONS.values()]
+
+    assert len(names) == len({*names})
+    assert all(re.fullmatch("[a-z]+(_[a-z]+){0,3}", name) for name in names), names
 
 
 def test_no_route_promises_another_kind_of_error() -> None:

@@ -1,6 +1,6 @@
 """The matcher: an index opened for queries, following its log."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -338,8 +338,17 @@ class Matcher:
         return record, self.query(record.sha256, record.md5, pieces)
 
 
-def open_matcher(store: Store, settings: Settings) -> Matcher:
+def open_matcher(
+    store: Store, settings: Settings, wrap: Callable[[Encoder], Encoder] = lambda encoder: encoder
+) -> Matcher:
     """Load the model of the index and its views, caught up with the log.
+
+    Parameters
+    ----------
+    store : Store
+    settings : Settings
+    wrap : callable, optional
+        Puts something around the model, such as what gathers batches.
 
     Raises
     ------
@@ -351,6 +360,7 @@ def open_matcher(store: Store, settings: Settings) -> Matcher:
         What comes with the model is damaged.
     """
     encoder, space = load_bound_encoder(store, settings)
-    matcher = Matcher(store, encoder, space, settings, load_traits(encoder.card.reference))
+    traits = load_traits(encoder.card.reference)
+    matcher = Matcher(store, wrap(encoder), space, settings, traits)
     matcher.catch_up()
     return matcher

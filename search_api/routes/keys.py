@@ -41,7 +41,9 @@ class KeyRequest(BaseModel):
     summary="Who else may use the server?",
     responses={
         200: examples.answer("The key and, this once, its token.", examples.CREATED_KEY),
-        **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+        **problems(
+            HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+        ),
     },
 )
 async def create_key(request: KeyRequest, service: ServiceDependency) -> keys.CreatedKey:

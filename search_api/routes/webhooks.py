@@ -57,6 +57,7 @@ class WebhookChanges(BaseModel):
 
 @router.post(
     "",
+    operation_id="create_webhook",
     summary="Whom to tell of events?",
     responses={
         200: examples.answer("Once, with its secret.", examples.WEBHOOK_SECRET),
@@ -78,6 +79,7 @@ async def create_webhook(request: NewWebhook, service: ServiceDependency) -> Web
 
 @router.get(
     "",
+    operation_id="list_webhooks",
     summary="Who is told of events?",
     responses={200: examples.answer("Oldest first.", examples.page(examples.WEBHOOK)), **LISTED},
 )
@@ -92,6 +94,7 @@ async def list_webhooks(
 
 @router.get(
     "/{webhook_id}",
+    operation_id="get_webhook",
     summary="What is known of a webhook?",
     responses={200: examples.answer("The webhook.", examples.WEBHOOK), **UNKNOWN},
 )
@@ -102,6 +105,7 @@ async def get_webhook(webhook_id: WebhookId, service: ServiceDependency) -> Webh
 
 @router.patch(
     "/{webhook_id}",
+    operation_id="edit_webhook",
     summary="What is to change of a webhook?",
     responses={200: examples.answer("As it is now.", examples.WEBHOOK), **REFUSED, **UNKNOWN},
 )
@@ -123,6 +127,7 @@ async def edit_webhook(
 
 @router.delete(
     "/{webhook_id}",
+    operation_id="remove_webhook",
     summary="Who is not to be told any more?",
     responses={200: examples.answer("As it was.", examples.WEBHOOK), **UNKNOWN},
 )
@@ -133,6 +138,7 @@ async def remove_webhook(webhook_id: WebhookId, service: ServiceDependency) -> W
 
 @router.post(
     "/{webhook_id}/rotate-secret",
+    operation_id="rotate_webhook_secret",
     summary="Which secret holds from now on?",
     responses={200: examples.answer("Once, the secret.", examples.WEBHOOK_SECRET), **UNKNOWN},
 )
@@ -143,6 +149,7 @@ async def rotate_secret(webhook_id: WebhookId, service: ServiceDependency) -> We
 
 @router.post(
     "/{webhook_id}/test",
+    operation_id="test_webhook",
     summary="Does a webhook work?",
     responses={200: examples.answer("To be delivered.", examples.DELIVERY), **UNKNOWN},
 )
@@ -153,6 +160,7 @@ async def test_webhook(webhook_id: WebhookId, service: ServiceDependency) -> Web
 
 @router.get(
     "/{webhook_id}/deliveries",
+    operation_id="list_webhook_deliveries",
     summary="What became of the deliveries to a webhook?",
     responses={200: examples.answer("Oldest first.", examples.page(examples.DELIVERY)), **UNKNOWN},
 )
@@ -175,6 +183,7 @@ async def list_deliveries(
 
 @router.post(
     "/{webhook_id}/deliveries/{delivery_id}/retry",
+    operation_id="retry_webhook_delivery",
     summary="Is a delivery that was given up to be tried again?",
     responses={200: examples.answer("To be delivered.", examples.DELIVERY), **UNKNOWN},
 )

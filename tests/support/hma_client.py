@@ -114,7 +114,8 @@ class HmaClient:
         return self._get(path, **query)
 
     def post(self, path: str, body: Any) -> Any:
-        return self._send("POST", path, json=body)
+        headers = {"content-type": "application/json"}
+        return self._send("POST", path, content=json.dumps(body), headers=headers)
 
     def delete(self, path: str) -> Any:
         return self._send("DELETE", path)

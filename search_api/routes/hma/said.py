@@ -4,6 +4,7 @@ import json
 from asyncio import timeout
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Final, Self
 
 from fastapi import Request
@@ -16,6 +17,7 @@ from search_api.routes.hma.media import Form, read_form
 from search_api.routes.hma.messages import refuse
 
 _LONGEST_NOTE: Final = 255  # characters
+_DEEPEST: Final = 32  # objects and lists in each other
 _KEYS: Final = frozenset({"content_id", "content_uri", "json"})
 
 
@@ -135,9 +137,26 @@ def _gathered(fields: Mapping[str, str]) -> Mapping[str, Any]:
     return body
 
 
+def _is_plain(value: object, depth: int = 0) -> bool:
+    """Tell whether every database and client takes a JSON value."""
+    if depth > _DEEPEST:
+        return False
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, str):
+        return not any("\ud800" <= character <= "\udfff" for character in value)
+    inner = [*value, *value.values()] if isinstance(value, dict) else value
+    return not isinstance(inner, list) or all(_is_plain(each, depth + 1) for each in inner)
+
+
 def _checked(given: object) -> ContentMetadata:
     if not isinstance(given, dict):
         raise refuse("metadata should be a JSON object.")
+    if not _is_plain(given):
+        raise refuse(
+            "metadata holds numbers that are not finite or half characters, or nests deeper than "
+            f"{_DEEPEST}."
+        )
     try:
         said = Metadata.model_validate(given)
     except ValidationError as error:
