@@ -92,7 +92,13 @@ async def answer_each(
     uploads: Sequence[Upload | tuple[str, LookalikeError]],
     answer: Callable[[Upload], Awaitable[AnswerT]],
 ) -> list[tuple[str, AnswerT | None, Problem | None]]:
-    """Answer for each picture, a few at a time; give name, answer and problem in their order."""
+    """Answer for each picture, a few at a time; give name, answer and problem in their order.
+
+    Raises
+    ------
+    TimedOut, ClientGone
+        One waited too long for its turn, or nobody waits any more.
+    """
     at_once = anyio.Semaphore(os.cpu_count() or 1)
     answered: list[tuple[str, AnswerT | None, Problem | None]] = [("", None, None)] * len(uploads)
 
@@ -103,10 +109,13 @@ async def answer_each(
             except LookalikeError as error:
                 answered[place] = (upload.name, None, problem_of(error))
 
-    async with anyio.create_task_group() as group:
-        for place, upload in enumerate(uploads):
-            if isinstance(upload, Upload):
-                group.start_soon(answer_one, place, upload)
-            else:
-                answered[place] = (upload[0], None, problem_of(upload[1]))
+    try:
+        async with anyio.create_task_group() as group:
+            for place, upload in enumerate(uploads):
+                if isinstance(upload, Upload):
+                    group.start_soon(answer_one, place, upload)
+                else:
+                    answered[place] = (upload[0], None, problem_of(upload[1]))
+    except ExceptionGroup as failures:  # the errors' table knows the first, not the group
+        raise failures.exceptions[0] from None
     return answered
