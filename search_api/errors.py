@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from indexer.errors import (
     AccessError,
@@ -35,6 +36,7 @@ from search_api.schemas import Problem
 log = structlog.get_logger(__name__)
 PROBLEM = "application/problem+json"
 _GONE = 499  # what nginx calls a client that did not wait for the answer
+_TOLD = 10  # mistakes of a request that its refusal names
 
 STATUS: dict[type[LookalikeError], HTTPStatus] = {
     InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -122,8 +124,11 @@ async def _ours(_request: Request, error: Exception) -> JSONResponse:
 async def _validation(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):  # pragma: no cover -- as above
         raise error
-    detail = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    return problem("invalid_request", HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    mistakes = list(error.errors())
+    told = [f"{'.'.join(map(str, e['loc']))[:200]}: {e['msg'][:500]}" for e in mistakes[:_TOLD]]
+    if len(mistakes) > _TOLD:
+        told.append(f"and {len(mistakes) - _TOLD} more")
+    return problem("invalid_request", HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(told))
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
@@ -175,3 +180,4 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(TimedOut, _timed_out)
     app.add_exception_handler(SlowUpload, _slow_upload)
     app.add_exception_handler(ClientGone, _client_gone)
+    app.add_exception_handler(ClientDisconnect, _client_gone)

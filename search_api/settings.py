@@ -89,7 +89,9 @@ class ServeSettings(BaseSettings):
         description="Base URL of an OpenTelemetry collector that traces are sent to, by OTLP over HTTP.",  # noqa: E501
     )
     max_request_bytes: int = Field(
-        default=48 * 2**20, gt=0, description="Largest request body accepted, in bytes."
+        default=48 * 2**20,
+        gt=0,
+        description="Largest request body accepted, in bytes; one that is no form with files may have 4 MiB at most.",  # noqa: E501
     )
     fetch_hosts: str | None = Field(
         default=None,
