@@ -9,10 +9,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from indexer.errors import ImageTooLarge, InputError
-from search_api.admission import ClientGone, SlowUpload
+from search_api.admission import SlowUpload
 from search_api.dependencies import ServiceDependency
 
 REQUEST_BODY: dict[str, Any] = {
@@ -64,13 +63,15 @@ async def take_place(request: Request, service: ServiceDependency) -> AsyncItera
     Overloaded
         There is no place.
     """
-    declared = request.headers.get("content-length", "")
-    size = int(declared) if declared.isdigit() else service.settings.max_image_bytes
+    most, declared = service.settings.max_image_bytes, request.headers.get("content-length", "0")
+    size = int(declared) if declared.isdigit() else 0
+    if "transfer-encoding" in request.headers or "url" in request.query_params:
+        size += most  # of what is to come it is not said how much
     async with service.gates.pictures.place(size, request.receive):
         yield
 
 
-Place = Depends(take_place)
+Place = Depends(take_place, scope="function")  # not until a slow reader has the answer
 """What a route depends on that reads a picture from its request, or from elsewhere, in any way."""
 
 
@@ -85,8 +86,8 @@ async def read_upload(
         The request is not multipart, or does not hold exactly one file and nothing else.
     ImageTooLarge
         The file has more bytes than the settings allow.
-    SlowUpload, ClientGone
-        It has not arrived in time, or will not.
+    SlowUpload
+        It has not arrived in time.
     """
     limit = service.settings.max_image_bytes
     try:
@@ -100,8 +101,6 @@ async def read_upload(
             data = await files[0].read(limit + 1)
     except TimeoutError:
         raise SlowUpload from None
-    except ClientDisconnect:
-        raise ClientGone from None
     except HTTPException as error:  # the parser's refusals; their one code says too little
         raise InputError(f"{str(error.detail).rstrip('.')}. {_HINT}") from error
     if len(data) > limit:
