@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
@@ -12,7 +13,7 @@ from typing import Self
 import anyio
 import structlog
 
-from indexer.errors import LookalikeError, UnavailableError
+from indexer.errors import LookalikeError, NotFoundError, UnavailableError
 from indexer.store import Store
 from indexer.types import ClaimedDelivery
 from search_api.outbound import Outbound
@@ -97,7 +98,8 @@ class Deliverer:
                     next_attempt_at=self._next(attempt),
                 )
                 if attempt.status == _GONE:
-                    writer.edit_webhook(delivery.webhook_id, enabled=False)
+                    with suppress(NotFoundError):  # removed meanwhile
+                        writer.edit_webhook(delivery.webhook_id, enabled=False)
         failed = sum(attempt.error is not None for attempt in attempts)
         return Round(len(attempts) - failed, failed)
 
@@ -145,6 +147,9 @@ class Deliverer:
             error = f"The receiver did not answer within {self._serve.webhook_timeout:g} s."
         except LookalikeError as failure:
             error = str(failure)
+        except Exception as failure:  # or no other attempt of the round would be written down
+            log.exception("delivering failed unforeseen", delivery=delivery.id)
+            error = f"The attempt failed unforeseen: {type(failure).__name__}."
         if error:
             log.warning(
                 "a webhook was not delivered",

@@ -329,6 +329,38 @@ def test_a_receiver_that_is_gone_is_disabled(
         assert not catalog.webhook(made.webhook.id).enabled
 
 
+def test_a_receiver_that_is_gone_and_removed_meanwhile_does_not_undo_the_round(
+    store: Store, serve: ServeSettings, web: Web, entry_id: int
+) -> None:
+    gone, kept = hook(store, serve, web, path="/gone"), hook(store, serve, web)
+
+    def remove(_request: object) -> Any:
+        with store.writer() as writer:
+            writer.remove_webhook(gone.webhook.id)
+        return page(status=410)(_request)
+
+    web.pages["/gone"] = remove
+    flag(store, entry_id)
+
+    assert Deliverer(store, serve).deliver_all() == Round(delivered=1, failed=1)
+
+    assert only(store, kept).state is DeliveryState.DELIVERED
+
+
+def test_an_attempt_that_fails_unforeseen_counts_and_does_not_undo_the_round(
+    store: Store, serve: ServeSettings, web: Web, entry_id: int
+) -> None:
+    broken, kept = hook(store, serve, web), hook(store, serve, web)
+    with store.writer() as writer:
+        writer.set_webhook_secret(broken.webhook.id, "whsec_damaged")
+    flag(store, entry_id)
+
+    assert Deliverer(store, serve).deliver_due() == Round(delivered=1, failed=1)
+
+    assert only(store, kept).state is DeliveryState.DELIVERED
+    assert only(store, broken).last_error == "The attempt failed unforeseen: Error."
+
+
 def test_a_receiver_that_hangs_does_not_hold_up_the_others(
     store: Store, web: Web, entry_id: int
 ) -> None:
