@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from time import perf_counter_ns, time_ns
+from time import perf_counter, perf_counter_ns, time_ns
 from typing import TypeVar
 
 import anyio
@@ -15,6 +15,8 @@ from starlette.types import Receive
 from indexer.stages import Timing, record
 
 ResultT = TypeVar("ResultT")
+_HOPEFUL = 0.5  # share of the timeout that a request may expect to wait when it is let in
+_NEWEST = 0.1  # weight of the newest call in what calls take
 
 
 class Overloaded(Exception):
@@ -55,6 +57,7 @@ class Admission:
     def __init__(
         self, *, threads: int, max_waiting: int, timeout: float, max_bytes: float = math.inf
     ) -> None:
+        self._count = threads
         self._most = threads + max_waiting
         self._max_bytes = max_bytes
         self._timeout = timeout
@@ -63,6 +66,7 @@ class Admission:
         self._receive: ContextVar[Receive | None] = ContextVar("receive_in_place")
         self._present = 0
         self._bytes = 0
+        self._seconds = 0.0  # that a call takes, of late
 
     @property
     def running(self) -> int:
@@ -89,10 +93,10 @@ class Admission:
         Raises
         ------
         Overloaded
-            There is no place.
+            There is no place, or its turn would hardly come in time.
         """
         full = self._present >= self._most or self._bytes + size > self._max_bytes
-        if full and self._present:
+        if self._present and (full or self._expected_wait() > _HOPEFUL * self._timeout):
             raise Overloaded
         self._present += 1
         self._bytes += size
@@ -116,10 +120,17 @@ class Admission:
             async with self.place():
                 return await self.run(call)
         await self._take_turn(self._receive.get())
+        begun = perf_counter()
         try:
             return await anyio.to_thread.run_sync(call, limiter=self._threads)
         finally:
             self._turns.give_back()
+            self._seconds += _NEWEST * (perf_counter() - begun - self._seconds)
+
+    def _expected_wait(self) -> float:
+        """Return in how many seconds the turn of one more would come, by how long calls took."""
+        ahead = max(0, self._present + 1 - self._count)
+        return ahead * self._seconds / self._count
 
     async def _take_turn(self, receive: Receive | None) -> None:
         turn = self._turns.ask()

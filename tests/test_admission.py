@@ -2,7 +2,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from contextvars import Context
 from time import monotonic, sleep
 from typing import Any
@@ -100,6 +100,22 @@ def test_who_finds_no_place_is_turned_away_and_a_place_is_free_again_afterwards(
                 await asyncio.create_task(one.run(print), context=Context())
         async with one.place():
             assert await one.run(lambda: 7) == 7  # within its own place
+
+    asyncio.run(scenario())
+
+
+def test_who_would_wait_too_long_is_turned_away_at_once() -> None:
+    async def scenario() -> None:
+        one = admission(max_waiting=100, timeout=1)
+        for _ in range(30):
+            await one.run(lambda: sleep(0.02))
+        admitted = 0
+        async with AsyncExitStack() as present:
+            with suppress(Overloaded):
+                while admitted < 100:
+                    await present.enter_async_context(one.place())
+                    admitted += 1
+        assert 5 <= admitted <= 40  # half a second's worth, as fast as this machine is now
 
     asyncio.run(scenario())
 

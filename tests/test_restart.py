@@ -28,7 +28,8 @@ OK = HTTPStatus.OK
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
-    index = Index(tmp_path_factory.mktemp("home"))
+    patient = {"LOOKALIKE_SERVE_QUEUE_TIMEOUT": "60"}
+    index = Index(tmp_path_factory.mktemp("home"), extra=patient)
     fill(index)
     return index
 
@@ -123,7 +124,7 @@ def test_workers_end_when_their_supervisor_is_killed(index: Index) -> None:
 @pytest.mark.slow
 def test_a_database_that_is_restarted_is_found_again(tmp_path: Path) -> None:
     with own_postgres() as postgres:
-        settings = {"LOOKALIKE_SERVE_STALE_AFTER": "1"}
+        settings = {"LOOKALIKE_SERVE_STALE_AFTER": "1", "LOOKALIKE_SERVE_QUEUE_TIMEOUT": "60"}
         index = Index(tmp_path, postgres.url, extra=settings)
         fill(index)
         data = KNOWN.read_bytes()

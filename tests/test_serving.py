@@ -159,7 +159,8 @@ def test_who_waits_too_long_is_told_so(server: Running) -> None:
         HTTPStatus.SERVICE_UNAVAILABLE,
     }
     late = [a for a in answers if a.status_code == HTTPStatus.SERVICE_UNAVAILABLE]
-    assert {answer.json()["title"] for answer in late} == {"timed_out"}
+    titles = {answer.json()["title"] for answer in late}
+    assert {"timed_out"} <= titles <= {"timed_out", "overloaded"}
 
 
 def test_clients_that_hang_up_take_nothing_with_them(server: Running) -> None:
@@ -192,7 +193,7 @@ def test_a_busy_server_has_no_more_threads_than_it_needs(server: Running) -> Non
 
 
 def test_answers_of_two_workers_are_not_mixed_up(index: Index) -> None:
-    roomy = Index(index.home, extra={"LOOKALIKE_SERVE_MAX_WAITING": "64"})
+    roomy = Index(index.home, extra={"LOOKALIKE_SERVE_QUEUE_TIMEOUT": "60"})
     contents = {name: (PHOTOS / name).read_bytes() for name in KNOWN}
 
     def ask(name: str) -> bool:
