@@ -19,6 +19,7 @@ from indexer.store import open_store
 from search_api.access import describe
 from search_api.app import create_app
 from search_api.batching import batching
+from search_api.connection import Connection
 from search_api.settings import ServeSettings
 from search_api.warming import warm_up
 
@@ -62,6 +63,8 @@ def answer(
         app = create_app(store, matcher, settings, serve)
         config = uvicorn.Config(
             app,
+            http=Connection,
+            ws="none",  # there is no such route
             log_config=None,
             access_log=False,
             lifespan="on",

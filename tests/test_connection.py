@@ -1,0 +1,119 @@
+"""What a connection reads before anybody is known is bounded in bytes and time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from search_api import connection
+from search_api.connection import MOST_BESIDES, Connection
+
+HEAD = b"POST / HTTP/1.1\r\nhost: here\r\n"
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def say_how_much(_scope: Any, receive: Any, send: Any) -> None:
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+    body = str(size).encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[Streams]:
+    config = uvicorn.Config(say_how_much, lifespan="off", log_config=None)
+    loop, state = asyncio.get_running_loop(), ServerState()
+    server = await loop.create_server(
+        lambda: Connection(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+    )
+    host, port = server.sockets[0].getsockname()
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        server.close()
+
+
+def talk(scenario: Callable[[Streams], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        async with asyncio.timeout(20), connected() as streams:
+            return await scenario(streams)
+
+    return asyncio.run(run())
+
+
+async def endlessly(streams: Streams, piece: bytes) -> bytes:
+    """Send a piece over and over until nobody reads it; return what was answered."""
+    reader, writer = streams
+    for _ in range(100 * MOST_BESIDES // len(piece)):
+        writer.write(piece)
+        try:
+            await writer.drain()
+        except ConnectionError:
+            break
+        if reader.at_eof():
+            break
+    else:
+        pytest.fail("all of it was read")
+    return bytes(reader._buffer)  # type: ignore[attr-defined] # noqa: SLF001 -- reading may fail
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [
+        (HEAD, b"x-more: " + b"a" * 1000 + b"\r\n"),
+        (HEAD + b"x-long: ", b"a" * 1000),
+        (b"GET /", b"a" * 1000),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n0\r\n", b"x-more: " + b"a" * 1000 + b"\r\n"),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n1;", b"a" * 1000),
+    ],
+    ids=["many headers", "a long header", "a long path", "many trailers", "a long chunk extension"],
+)
+def test_a_head_without_end_is_not_read_to_its_end(begin: bytes, piece: bytes) -> None:
+    async def scenario(streams: Streams) -> None:
+        streams[1].write(begin)
+        await endlessly(streams, piece)
+
+    talk(scenario)
+
+
+def test_bodies_of_many_small_chunks_are_read_one_after_the_other() -> None:
+    long = b"x-long: " + b"a" * (MOST_BESIDES // 2)
+    head = HEAD + long + b"\r\ntransfer-encoding: chunked\r\n\r\n"
+    chunks = MOST_BESIDES // 4
+
+    async def scenario(streams: Streams) -> None:
+        reader, writer = streams
+        for _ in range(3):
+            writer.write(head + b"4\r\nabcd\r\n" * chunks + b"0\r\n\r\n")
+            await writer.drain()
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200")
+            size = str(4 * chunks).encode()
+            assert await reader.readexactly(len(size)) == size
+
+    talk(scenario)
+
+
+@pytest.mark.parametrize("begin", [b"", b"GET / HT"], ids=["nothing", "half a head"])
+def test_who_sends_no_whole_head_is_not_waited_for(
+    begin: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(uvicorn.Config, "timeout_keep_alive", 0.2, raising=False)
+
+    async def scenario(streams: Streams) -> bytes:
+        reader, writer = streams
+        writer.write(begin)
+        return await reader.read()
+
+    assert talk(scenario) == b""
