@@ -53,13 +53,22 @@ def decide(
     usable = pdq.bits if pdq and pdq.quality >= min_quality else None
     new = replace(new, query_pdq=usable)
     with store.writer() as writer:
-        joined = _bank_for(writer, bank, new.outcome) if bank is not None else None
+        joined = bank_for(writer, bank, new.outcome) if bank is not None else None
         decision = writer.decide(new)
         entries = _join(writer, joined, new) if joined else 0
     return Decided(decision, bank, entries)
 
 
-def _bank_for(writer: Writer, name: str, outcome: Outcome) -> Bank:
+def bank_for(writer: Writer, name: str, outcome: Outcome) -> Bank:
+    """Return the bank that a query of an outcome is to join.
+
+    Raises
+    ------
+    InputError
+        It is not of the kind that fits, or no bank fits the outcome.
+    NotFoundError
+        There is no such bank.
+    """
     bank = writer.bank(name)
     wanted = _JOINS.get(outcome)
     if wanted is None:

@@ -3,6 +3,7 @@
 from indexer.store.answering import ANSWERS_KEPT
 from indexer.store.catalog import Catalog
 from indexer.store.changes import EmbeddingFeed, PdqFeed
+from indexer.store.cluster_edits import ClusterPart
 from indexer.store.entry_edits import FOR_GOOD
 from indexer.store.entry_feed import EntryPdqFeed
 from indexer.store.list_queries import ListItem, ListPlan
@@ -45,6 +46,7 @@ __all__ = [
     "BankDetails",
     "Catalog",
     "CloseOutcome",
+    "ClusterPart",
     "ClusterReach",
     "DatabaseFacts",
     "EmbeddingFeed",

@@ -11,6 +11,8 @@ from indexer.store.age_queries import AgeQueries
 from indexer.store.answer_queries import AnswerQueries
 from indexer.store.audit_queries import AuditQueries
 from indexer.store.card_queries import CardQueries
+from indexer.store.cluster_action_queries import ClusterActionQueries
+from indexer.store.cluster_change_queries import ClusterChangeQueries
 from indexer.store.cluster_queries import ClusterQueries
 from indexer.store.content_queries import ContentQueries
 from indexer.store.decision_queries import DecisionQueries
@@ -66,6 +68,8 @@ class Catalog(
     AuditQueries,
     KeyQueries,
     ClusterQueries,
+    ClusterActionQueries,
+    ClusterChangeQueries,
     AnswerQueries,
 ):
     """The catalog within one transaction; `Store.reader` gives it."""

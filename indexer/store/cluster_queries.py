@@ -212,6 +212,21 @@ class ClusterQueries(Queries):
             )
         return name
 
+    def cluster_names(self, run_id: int) -> dict[int, str]:
+        """Return the names that the clusters of a run have now, by id."""
+        statement = (
+            select(ClusterRow.id, ClusterRow.name)
+            .join(RunClusterRow, RunClusterRow.cluster_id == ClusterRow.id)
+            .where(RunClusterRow.run_id == run_id)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(statement)}
+
+    def cluster_note(self, cluster_id: int) -> str | None:
+        """Return what an analyst wrote down about a cluster."""
+        statement = select(ClusterRow.note).where(ClusterRow.id == min(cluster_id, MAX_ID))
+        note: str | None = self._connection.scalar(statement)
+        return note
+
     def largest_clusters(self, run_id: int, limit: int) -> list[Cluster]:
         """Return the largest clusters of a run, largest first, ties by id."""
         order = (RunClusterRow.size.desc(), RunClusterRow.cluster_id)

@@ -11,6 +11,7 @@ from indexer.sources import SkippedSource
 from indexer.store.adding import Adding
 from indexer.store.answering import Answering
 from indexer.store.card_edits import CardEdits
+from indexer.store.cluster_undoing import ClusterUndoing
 from indexer.store.clustering import Clustering
 from indexer.store.content_edits import ContentEdits
 from indexer.store.deciding import Deciding
@@ -36,6 +37,7 @@ class Writer(
     ListUpsert,
     KeyEdits,
     Clustering,
+    ClusterUndoing,
     Answering,
     Delivering,
 ):

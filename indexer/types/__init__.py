@@ -41,7 +41,9 @@ from indexer.types.cards import (
     ThresholdCard,
 )
 from indexer.types.clusters import (
+    ActionKind,
     Cluster,
+    ClusterAction,
     ClusterAlgorithm,
     ClusterMember,
     ClusterRun,
@@ -130,6 +132,7 @@ __all__ = [
     "COMMON_BOUNDS",
     "EXTERNAL_ID_BYTES",
     "PING",
+    "ActionKind",
     "ApiKey",
     "AuditEntry",
     "AuditEvent",
@@ -143,6 +146,7 @@ __all__ = [
     "ClaimedDelivery",
     "Classification",
     "Cluster",
+    "ClusterAction",
     "ClusterAlgorithm",
     "ClusterMember",
     "ClusterRun",

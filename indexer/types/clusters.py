@@ -160,3 +160,34 @@ class Lineage:
     """Images in it in the run before; 0 for a new one."""
     size_after: int
     """Images in it now; 0 for one that is gone or merged into another."""
+
+
+class ActionKind(StrEnum):
+    """What an analyst did about a cluster."""
+
+    LABEL = "label"
+    NOTE = "note"
+    BANK = "bank"
+    DECISION = "decision"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAction:
+    """What an analyst did about a cluster, in one step that can be undone in one step."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    id: int
+    """Rises with time."""
+    cluster_id: int
+    """The cluster."""
+    run_id: int | None
+    """The run whose members it was done to; null for a label or a note."""
+    kind: ActionKind
+    """label, note, bank or decision."""
+    detail: dict[str, Any]
+    """What was asked for, and how much of it was new."""
+    created_at: datetime
+    """When it was done."""
+    undone_at: datetime | None
+    """When it was undone; null while it holds."""

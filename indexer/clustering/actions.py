@@ -1,0 +1,156 @@
+"""What analysts do about a cluster: each one transaction, remembered, audited and undoable."""
+
+from typing import Final
+
+from indexer.decisions import bank_for
+from indexer.errors import InputError
+from indexer.store import ClusterPart, Store, Writer
+from indexer.types import ClusterAction, Outcome
+
+_LONGEST_NAME: Final = 100  # characters
+_LONGEST_NOTE: Final = 10_000
+
+
+def label(store: Store, cluster_id: int, name: str) -> ClusterAction:
+    """Give a cluster another name, which later runs keep.
+
+    Raises
+    ------
+    InputError
+        The name is empty, longer than 100 characters, or has some that cannot be printed.
+    NotFoundError
+        There is no such cluster.
+    """
+    name = name.strip()
+    if not (0 < len(name) <= _LONGEST_NAME and name.isprintable()):
+        raise InputError(
+            f"{name!r} cannot be a cluster's name. Use 1 to {_LONGEST_NAME} printable characters."
+        )
+    with store.writer() as writer:
+        return writer.label_cluster(cluster_id, name)
+
+
+def note(store: Store, cluster_id: int, text: str) -> ClusterAction:
+    """Write something down about a cluster, in place of what was there; nothing when empty.
+
+    Raises
+    ------
+    InputError
+        It is longer than 10,000 characters.
+    NotFoundError
+        There is no such cluster.
+    """
+    if len(text) > _LONGEST_NOTE:
+        raise InputError(
+            f"The note has {len(text)} characters. Write {_LONGEST_NOTE} at most, and refer to "
+            "where the rest is."
+        )
+    with store.writer() as writer:
+        return writer.note_cluster(cluster_id, text.strip() or None)
+
+
+def add_to_bank(
+    store: Store,
+    cluster_id: int,
+    bank: str,
+    *,
+    min_probability: float = 0.0,
+    run_id: int | None = None,
+) -> ClusterAction:
+    """Make the members of a cluster entries of a bank; those that are already stay.
+
+    Parameters
+    ----------
+    store : Store
+    cluster_id : int
+    bank : str
+    min_probability : float
+        Only members that belong to it at least so strongly, 0 to 1.
+    run_id : int, optional
+        The members as this run found them; as the newest run that has the cluster by default.
+
+    Raises
+    ------
+    InputError
+        The probability is none.
+    NotFoundError
+        There is no such cluster or bank, or the run does not have the cluster.
+    """
+    with store.writer() as writer:
+        part = _part(writer, cluster_id, run_id, min_probability)
+        return writer.bank_cluster(part, writer.bank(bank))
+
+
+def decide(  # noqa: PLR0913 -- one for each thing that is said
+    store: Store,
+    cluster_id: int,
+    outcome: Outcome,
+    *,
+    bank: str | None = None,
+    min_probability: float = 0.0,
+    run_id: int | None = None,
+    analyst: str | None = None,
+    note: str | None = None,
+) -> ClusterAction:
+    """Decide about every match that retro-scans listed for the members of a cluster.
+
+    Each is decided as by `indexer.decisions.decide`: a rejected match is suppressed from then on
+    for the member's very bytes. The members can join a bank in the same step, matched or not: a
+    block bank when they are confirmed, an allow bank when they are rejected.
+
+    Parameters
+    ----------
+    store : Store
+    cluster_id : int
+    outcome : Outcome
+    bank : str, optional
+    min_probability, run_id
+        As for `add_to_bank`.
+    analyst : str, optional
+        Who decided.
+    note : str, optional
+        Why.
+
+    Raises
+    ------
+    InputError
+        There is nothing to decide (no listed match, and no bank to join), the bank is not of the
+        kind that fits, or the probability is none.
+    NotFoundError
+        There is no such cluster or bank, or the run does not have the cluster.
+    """
+    with store.writer() as writer:
+        part = _part(writer, cluster_id, run_id, min_probability)
+        joined = bank_for(writer, bank, outcome) if bank is not None else None
+        action = writer.decide_cluster(part, outcome, joined, analyst=analyst, note=note)
+        said = action.detail
+        if joined is None and not said["decisions"] and not said["unchanged"]:
+            raise InputError(
+                f"No retro-scan has listed a match of the {said['members']} members of cluster "
+                f"{cluster_id}, so there is nothing to decide. Name a bank for them to join, or "
+                "run `lookalike retro-scan run` first."
+            )
+        return action
+
+
+def undo(store: Store, action_id: int) -> ClusterAction:
+    """Take back all that an action did, unless something of it has changed since.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such action.
+    UndoRefused
+        It is undone already, or what it did has changed; nothing is undone then.
+    """
+    with store.writer() as writer:
+        return writer.undo_cluster_action(action_id)
+
+
+def _part(
+    writer: Writer, cluster_id: int, run_id: int | None, min_probability: float
+) -> ClusterPart:
+    if not 0 <= min_probability <= 1:
+        raise InputError(f"A probability lies from 0 to 1, got {min_probability}.")
+    cluster = writer.cluster(cluster_id, run_id)
+    return ClusterPart(cluster.id, cluster.run_id, min_probability)

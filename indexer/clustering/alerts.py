@@ -1,0 +1,206 @@
+"""What of the clusters of a run an analyst should look at, against the run before."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from indexer.errors import InputError, NotFoundError
+from indexer.spaces import bound_space
+from indexer.store import Catalog, Store
+from indexer.types import ClusterRun, LineageEvent, RunState
+
+
+class AlertKind(StrEnum):
+    """What is worth a look."""
+
+    GROWTH = "growth"  # grew fast, or is new and large at once
+    BANK_HIT = "bank_hit"  # hits a block bank that it did not hit
+    DRIFT = "drift"  # its classes are others than they were
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRules:
+    """From where on a change is worth an alert."""
+
+    growth_factor: float = 2.0  # size over size before
+    min_size: int = 10  # images; smaller clusters only alert by a bank
+    drift: float = 0.2  # total variation distance of the shares of classes, 0 to 1
+
+    def check(self) -> None:
+        """Make sure that the rules make sense.
+
+        Raises
+        ------
+        InputError
+            One is out of bounds.
+        """
+        if self.growth_factor <= 1 or self.min_size < 1 or not 0 <= self.drift <= 1:
+            raise InputError(
+                "Alerts take a growth factor above 1, a size of 1 or more and a drift from 0 to 1; "
+                f"got {self.growth_factor}, {self.min_size} and {self.drift}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One cluster, and why it is worth a look."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    kind: AlertKind
+    """growth, bank_hit or drift."""
+    run_id: int
+    """The run that shows it."""
+    cluster_id: int
+    """The cluster."""
+    name: str
+    """Its name."""
+    size: int
+    """Its members now."""
+    before: float
+    """Members in the run before for growth, members that hit the bank then for bank_hit, else 0."""
+    now: float
+    """Members now for growth, that hit the bank for bank_hit, the distance for drift."""
+    bank: str | None
+    """The bank that it hits; null for the other kinds."""
+    message: str
+    """All of it in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A run and the one before it, with what both say of the clusters."""
+
+    run: ClusterRun
+    previous: ClusterRun
+    names: Mapping[int, str]
+    sizes: Mapping[int, int]
+    sizes_before: Mapping[int, int]
+    origins: Mapping[int, int]  # the cluster before that a new one split off
+    new: frozenset[int]
+
+
+def find_alerts(
+    store: Store, rules: AlertRules, run_id: int | None = None, *, now: datetime | None = None
+) -> list[Alert]:
+    """Compare a run with the one before of the same images.
+
+    Parameters
+    ----------
+    store : Store
+    rules : AlertRules
+    run_id : int, optional
+        The newest one that is done by default.
+    now : datetime, optional
+        The moment whose banks count for the run; this one by default. For the run before those of
+        its end count.
+
+    Returns
+    -------
+    list of Alert
+        Hits of banks first, then growth, then drift, largest clusters first. None for a run that is
+        the first of its kind.
+
+    Raises
+    ------
+    InputError
+        A rule is out of bounds, or the run is not done.
+    NotFoundError
+        There is no such run, or none is done.
+    """
+    rules.check()
+    space = bound_space(store)
+    with store.reader() as catalog:
+        pair = _read(catalog, _chosen(catalog, space.id, run_id))
+        if pair is None:
+            return []
+        found = [
+            *_bank_hits(catalog, pair, now or datetime.now(UTC)),
+            *_growth(pair, rules),
+            *_drift(catalog, pair, rules, space.id),
+        ]
+    order = [AlertKind.BANK_HIT, AlertKind.GROWTH, AlertKind.DRIFT]
+    return sorted(found, key=lambda a: (order.index(a.kind), -a.size, a.cluster_id, a.bank or ""))
+
+
+def _chosen(catalog: Catalog, space_id: int, run_id: int | None) -> ClusterRun:
+    run = catalog.newest_cluster_run(space_id) if run_id is None else catalog.cluster_run(run_id)
+    if run is None:
+        raise NotFoundError("No cluster run is done yet. `lookalike cluster run` makes one.")
+    if run.state is not RunState.DONE:
+        raise InputError(f"Cluster run {run.id} is {run.state}: it found nothing to compare.")
+    return run
+
+
+def _read(catalog: Catalog, run: ClusterRun) -> _Pair | None:
+    if run.previous_run is None:
+        return None
+    sizes = catalog.cluster_sizes(run.id)
+    lineage = catalog.lineage(run.id, limit=len(sizes) + run.images + 1)
+    return _Pair(
+        run=run,
+        previous=catalog.cluster_run(run.previous_run),
+        names=catalog.cluster_names(run.id),
+        sizes=sizes,
+        sizes_before=catalog.cluster_sizes(run.previous_run),
+        origins={
+            step.cluster_id: step.other_id
+            for step in lineage
+            if step.event is LineageEvent.SPLIT and step.other_id is not None
+        },
+        new=frozenset(step.cluster_id for step in lineage if step.event is LineageEvent.NEW),
+    )
+
+
+def _bank_hits(catalog: Catalog, pair: _Pair, now: datetime) -> Iterator[Alert]:
+    then = pair.previous.finished_at or pair.previous.created_at
+    hits_before = catalog.cluster_bank_hits(pair.previous.id, then)
+    for cluster_id, banks in catalog.cluster_bank_hits(pair.run.id, now).items():
+        known = hits_before.get(pair.origins.get(cluster_id, cluster_id), {})
+        for bank, count in banks.items():
+            if bank not in known:
+                text = f"{count} of {pair.sizes[cluster_id]} images hit bank {bank}, none did"
+                yield _alert(AlertKind.BANK_HIT, pair, cluster_id, (0, count), text, bank)
+
+
+def _growth(pair: _Pair, rules: AlertRules) -> Iterator[Alert]:
+    for cluster_id, size in pair.sizes.items():
+        before = pair.sizes_before.get(cluster_id, 0)
+        grown = before and size >= rules.growth_factor * before
+        if size >= rules.min_size and (grown or cluster_id in pair.new):
+            text = f"grew from {before} to {size} images" if before else f"is new, of {size} images"
+            yield _alert(AlertKind.GROWTH, pair, cluster_id, (before, size), text)
+
+
+def _drift(catalog: Catalog, pair: _Pair, rules: AlertRules, space_id: int) -> Iterator[Alert]:
+    classes = catalog.cluster_classes(pair.run.id, space_id)
+    classes_before = catalog.cluster_classes(pair.previous.id, space_id)
+    for cluster_id in classes.keys() & classes_before.keys():
+        if min(pair.sizes[cluster_id], pair.sizes_before[cluster_id]) < rules.min_size:
+            continue
+        distance = _distance(classes[cluster_id], classes_before[cluster_id])
+        if distance > rules.drift:
+            text = f"{distance:.0%} of its images are of other classes than before"
+            yield _alert(AlertKind.DRIFT, pair, cluster_id, (0, distance), text)
+
+
+def _distance(one: Mapping[str, int], other: Mapping[str, int]) -> float:
+    """Return the total variation distance of two mixes of classes, 0 to 1."""
+    total, others = sum(one.values()), sum(other.values())
+    labels = one.keys() | other.keys()
+    gaps = (abs(one.get(key, 0) / total - other.get(key, 0) / others) for key in sorted(labels))
+    return sum(gaps) / 2
+
+
+def _alert(
+    kind: AlertKind,
+    pair: _Pair,
+    cluster_id: int,
+    values: tuple[float, float],
+    text: str,
+    bank: str | None = None,
+) -> Alert:
+    name, size = pair.names[cluster_id], pair.sizes[cluster_id]
+    message = f"Cluster {cluster_id} ({name}) {text} (run {pair.previous.id} to {pair.run.id})."
+    return Alert(kind, pair.run.id, cluster_id, name, size, *values, bank, message)
