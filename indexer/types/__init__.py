@@ -2,6 +2,7 @@
 
 from indexer.types.access import (
     ApiKey,
+    CreatedKey,
     NewKey,
     Scope,
     SecretHash,
@@ -126,6 +127,7 @@ from indexer.types.webhooks import (
     Webhook,
     WebhookDelivery,
     WebhookEvent,
+    WebhookSecret,
 )
 
 __all__ = [
@@ -155,6 +157,7 @@ __all__ = [
     "ContentEntry",
     "ContentMetadata",
     "Counts",
+    "CreatedKey",
     "Decided",
     "Decision",
     "DecodedImage",
@@ -224,6 +227,7 @@ __all__ = [
     "Webhook",
     "WebhookDelivery",
     "WebhookEvent",
+    "WebhookSecret",
     "WithdrawnFingerprint",
     "allows",
 ]
