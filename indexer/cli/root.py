@@ -12,6 +12,7 @@ from indexer.acting import Actor, acting_as
 from indexer.cli import (
     audit,
     bank,
+    cluster,
     db,
     decision,
     evaluate,
@@ -100,6 +101,7 @@ app.add_typer(decision.app, name="decision")
 app.add_typer(retroscan.app, name="retro-scan")
 app.add_typer(flood.app, name="flood")
 app.add_typer(threshold.app, name="threshold")
+app.add_typer(cluster.app, name="cluster")
 app.add_typer(key.app, name="key")
 app.add_typer(audit.app, name="audit")
 app.add_typer(model.app, name="model")

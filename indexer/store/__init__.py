@@ -8,6 +8,7 @@ from indexer.store.entry_edits import FOR_GOOD
 from indexer.store.entry_feed import EntryPdqFeed
 from indexer.store.list_queries import ListItem, ListPlan
 from indexer.store.migrate import check, current, upgrade
+from indexer.store.report_values import BankShare, EntryVectors, MemberPart
 from indexer.store.scanning import NewRetroMatch
 from indexer.store.store import Store, open_store
 from indexer.store.values import (
@@ -44,6 +45,7 @@ __all__ = [
     "Arrival",
     "AuditQuery",
     "BankDetails",
+    "BankShare",
     "Catalog",
     "CloseOutcome",
     "ClusterPart",
@@ -51,12 +53,14 @@ __all__ = [
     "DatabaseFacts",
     "EmbeddingFeed",
     "EntryPdqFeed",
+    "EntryVectors",
     "FoundCluster",
     "FoundLineage",
     "FoundMembers",
     "ImageFingerprints",
     "ListItem",
     "ListPlan",
+    "MemberPart",
     "Membership",
     "NewRetroMatch",
     "OpenSource",

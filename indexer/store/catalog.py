@@ -35,6 +35,7 @@ from indexer.store.models import (
 )
 from indexer.store.parameters import MAX_ID, chunks, possible_ids
 from indexer.store.records import read_records
+from indexer.store.report_queries import ReportQueries
 from indexer.store.retro_queries import RetroQueries
 from indexer.store.sample_queries import SampleQueries
 from indexer.store.selection import select_images
@@ -71,6 +72,7 @@ class Catalog(
     ClusterActionQueries,
     ClusterChangeQueries,
     AnswerQueries,
+    ReportQueries,
 ):
     """The catalog within one transaction; `Store.reader` gives it."""
 

@@ -2,7 +2,6 @@
 
 from indexer.types.access import (
     ApiKey,
-    CreatedKey,
     NewKey,
     Scope,
     SecretHash,
@@ -94,6 +93,7 @@ from indexer.types.pictures import (
     Space,
     StoredPart,
 )
+from indexer.types.reports import ReportFormat
 from indexer.types.retroscans import (
     RetroMatch,
     RetroScan,
@@ -127,7 +127,6 @@ from indexer.types.webhooks import (
     Webhook,
     WebhookDelivery,
     WebhookEvent,
-    WebhookSecret,
 )
 
 __all__ = [
@@ -157,7 +156,6 @@ __all__ = [
     "ContentEntry",
     "ContentMetadata",
     "Counts",
-    "CreatedKey",
     "Decided",
     "Decision",
     "DecodedImage",
@@ -197,6 +195,7 @@ __all__ = [
     "PdqBits",
     "Probabilities",
     "RateUnit",
+    "ReportFormat",
     "RetroMatch",
     "RetroScan",
     "Rgb",
@@ -227,7 +226,6 @@ __all__ = [
     "Webhook",
     "WebhookDelivery",
     "WebhookEvent",
-    "WebhookSecret",
     "WithdrawnFingerprint",
     "allows",
 ]

@@ -20,15 +20,17 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-dev-shm-usage",
 ]
+WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+"""What lets a machine without a graphics card draw by WebGL."""
 
 
 @contextmanager
-def running_browser() -> Iterator[Browser]:
-    """Run Chromium."""
+def running_browser(*flags: str) -> Iterator[Browser]:
+    """Run Chromium, with further flags."""
     if shutil.which(CHROMIUM) is None:
         pytest.fail(MISSING, pytrace=False)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*_FLAGS, *flags])
         try:
             yield browser
         finally:

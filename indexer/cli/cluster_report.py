@@ -1,0 +1,58 @@
+"""`cluster report`: what a cluster run found, to read, to sign and to go on working with."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.cli.options import load
+from indexer.types import ReportFormat
+
+
+def report(
+    run: Annotated[
+        int | None, typer.Argument(metavar="[RUN]", help="Number of a run; the newest by default.")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE|-", help="File to write; - for stdout."),
+    ] = None,
+    report_format: Annotated[
+        ReportFormat, typer.Option("--format", help="How the report is written.")
+    ] = ReportFormat.HTML,
+) -> None:
+    """Write a report about a cluster run: what it found, and what changed since the one before.
+
+    html is one file for people, with a map and blurred grey pictures; it needs no network. json
+    holds everything, csv and parquet a row for each image. By default the file is called
+    cluster-run-RUN and ends as its format.
+
+    Example: lookalike cluster report --output report.html
+    """
+    from indexer.cli.progress import show_progress  # noqa: PLC0415 -- keeps --help quick
+    from indexer.reports import (  # noqa: PLC0415
+        build_report,
+        check_writable,
+        options_for,
+        save_report,
+        write_report,
+    )
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    check_writable(report_format)
+    with open_store(settings.resolved_database_url) as store, show_progress() as on_progress:
+        made = build_report(
+            store, settings, run, options_for(report_format), on_progress=on_progress
+        )
+    target = output or f"cluster-run-{made.run.id}.{report_format}"
+    if target == "-":
+        write_report(made, report_format, sys.stdout.buffer)
+        return
+    save_report(made, report_format, Path(target))
+    found = made.summary
+    typer.echo(
+        f"{target}: run {made.run.id}, {found.images} images, {found.clusters} clusters, "
+        f"{found.noise} images in none."
+    )

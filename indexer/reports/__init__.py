@@ -1,0 +1,15 @@
+"""Reports about cluster runs: one tree of values, written as HTML, JSON, CSV or Parquet."""
+
+from indexer.reports.build import ReportOptions, build_report
+from indexer.reports.model import Report
+from indexer.reports.writing import check_writable, options_for, save_report, write_report
+
+__all__ = [
+    "Report",
+    "ReportOptions",
+    "build_report",
+    "check_writable",
+    "options_for",
+    "save_report",
+    "write_report",
+]

@@ -1,0 +1,240 @@
+"""Building the report about a cluster run."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+import indexer
+from indexer.errors import InputError, NotFoundError
+from indexer.reports.describing import describe, within
+from indexer.reports.gathering import Material, Progress, gather
+from indexer.reports.model import (
+    Change,
+    ClusterReport,
+    Members,
+    Neighbours,
+    Picture,
+    Report,
+    Summary,
+)
+from indexer.reports.pictures import Obscurer, wanted
+from indexer.reports.shares import days_of
+from indexer.settings import Settings
+from indexer.store import Catalog, Store
+from indexer.types import ClusterRun, Lineage, LineageEvent, RunState
+from indexer.vectors.neighbours import find_neighbours
+
+_NEIGHBOURS: Final = 10
+_RARE_FIRST: Final = (
+    LineageEvent.NEW,
+    LineageEvent.MERGED,
+    LineageEvent.SPLIT,
+    LineageEvent.GONE,
+    LineageEvent.GROWN,
+    LineageEvent.CONTINUED,
+)
+_NO_ROWS: Final = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What costs time or room, and is not wanted of every report."""
+
+    pictures: int = 0
+    """Most pictures, those of the largest clusters first."""
+    neighbours: bool = False
+    """Whether each image's nearest others are found: all vectors are in memory then."""
+
+
+def build_report(
+    store: Store,
+    settings: Settings,
+    run_id: int | None = None,
+    options: ReportOptions | None = None,
+    *,
+    on_progress: Progress = lambda _stage, _done, _of: None,
+) -> Report:
+    """Gather what an analyst wants to know of a cluster run.
+
+    Images that have left the index since the run are counted, and left out otherwise.
+
+    Parameters
+    ----------
+    store : Store
+    settings : Settings
+    run_id : int, optional
+        The newest finished run by default.
+    options : ReportOptions, optional
+        No pictures and no neighbours by default.
+    on_progress : callable
+        Called with the name of a stage, and how much of how much is done.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    InputError
+        The run did not come to its end.
+    """
+    options = options or ReportOptions()
+    with store.reader() as catalog:
+        material = gather(catalog, settings, _find_run(catalog, run_id), on_progress)
+        clusters = _describe(material)
+        if options.pictures:
+            on_progress("pictures", 0, options.pictures)
+            obscurer = Obscurer(catalog, settings.image_limits)
+            clusters = _with_pictures(clusters, obscurer, options.pictures)
+        neighbours = None
+        if options.neighbours:
+            on_progress("neighbours", 0, len(material.columns.image_ids))
+            neighbours = _neighbours(catalog, material, settings)
+    return Report(
+        run=material.run,
+        model=_model_name(material.space.model),
+        made_at=datetime.now(UTC),
+        version=indexer.__version__,
+        summary=_summarise(material),
+        clusters=clusters,
+        members=_members(material, neighbours),
+    )
+
+
+def _find_run(catalog: Catalog, run_id: int | None) -> ClusterRun:
+    if run_id is None:
+        space = catalog.active_space()
+        newest = catalog.newest_cluster_run(space.id) if space else None
+        if newest is None:
+            raise NotFoundError(
+                "There is no finished cluster run yet. `lookalike cluster run` makes one."
+            )
+        return newest
+    run = catalog.cluster_run(run_id)
+    if run.state is not RunState.DONE:
+        raise InputError(
+            f"Cluster run {run_id} is {run.state}; only one that is done can be reported. "
+            "`lookalike cluster list` shows the runs."
+        )
+    return run
+
+
+def _model_name(reference: str) -> str:
+    """Return a model's name without the folders of this machine."""
+    return reference if reference.startswith("hf-hub:") else Path(reference).name
+
+
+def _describe(material: Material) -> tuple[ClusterReport, ...]:
+    rows = material.columns.rows_of_clusters()
+    changes = {
+        step.cluster_id: step
+        for step in material.lineage
+        if step.size_after and step.event is not LineageEvent.MERGED
+    }
+    first = material.run.previous_run is None
+    return tuple(
+        describe(c, rows.get(c.id, _NO_ROWS), None if first else changes.get(c.id), material)
+        for c in material.clusters
+    )
+
+
+def _with_pictures(
+    clusters: Sequence[ClusterReport], obscurer: Obscurer, most: int
+) -> tuple[ClusterReport, ...]:
+    sources = {
+        picture.image_id: picture.source
+        for cluster in clusters
+        for picture in (cluster.medoid, *cluster.exemplars, *cluster.outliers)
+    }
+    groups = ([p.image_id for p in (c.medoid, *c.exemplars, *c.outliers)] for c in clusters)
+    made = obscurer.pictures({i: sources[i] for i in wanted(groups, most)})
+
+    def of(pictures: Sequence[Picture]) -> tuple[Picture, ...]:
+        return tuple(replace(p, thumbnail=made.get(p.image_id)) for p in pictures)
+
+    return tuple(
+        replace(c, medoid=of([c.medoid])[0], exemplars=of(c.exemplars), outliers=of(c.outliers))
+        for c in clusters
+    )
+
+
+def _summarise(material: Material) -> Summary:
+    run, columns = material.run, material.columns
+    first = run.previous_run is None
+    lineage = () if first else material.lineage
+    moments = columns.added_at
+    rows = columns.rows_of_clusters()
+    return Summary(
+        images=run.images,
+        clusters=run.clusters,
+        noise=run.noise,
+        assigned=int(columns.assigned.sum()),
+        removed=max(run.images + int(columns.assigned.sum()) - len(columns.image_ids), 0),
+        first_seen=min(moments, default=None),
+        last_seen=max(moments, default=None),
+        events=dict(Counter(step.event for step in lineage)),
+        changes=tuple(
+            Change(
+                event=step.event,
+                cluster_id=step.cluster_id,
+                name=material.names.get(step.cluster_id, ""),
+                other_id=step.other_id,
+                other_name=material.names.get(step.other_id) if step.other_id else None,
+                size_before=step.size_before,
+                size_after=step.size_after,
+            )
+            for step in sorted(lineage, key=_telling)
+        ),
+        alerts=(),
+        within=within(columns.distances[each] for each in rows.values()),
+        growth=days_of(moments),
+    )
+
+
+def _telling(step: Lineage) -> tuple[int, int, int]:
+    """Sort what is told of clusters: what is rare first, then what changed most."""
+    return _RARE_FIRST.index(step.event), -abs(step.size_after - step.size_before), step.cluster_id
+
+
+def _neighbours(catalog: Catalog, material: Material, settings: Settings) -> Neighbours:
+    columns, space = material.columns, material.space
+    vectors = np.empty((len(columns.image_ids), space.dimension), np.float32)
+    done = 0
+    for part in catalog.member_parts(material.run.id, space):
+        vectors[done : done + len(part.vectors)] = part.vectors
+        done += len(part.vectors)
+    found = find_neighbours(vectors, _NEIGHBOURS, threads=settings.worker_threads)
+    return Neighbours(
+        rows=tuple(map(tuple, found.rows.tolist())),
+        distances=tuple(map(tuple, np.clip(1 - found.similarities, 0, 2).round(6).tolist())),
+    )
+
+
+def _members(material: Material, neighbours: Neighbours | None) -> Members:
+    columns = material.columns
+    ids: list[int] = columns.image_ids.tolist()
+    known: Sequence[tuple[str | None, str | None]] = [
+        material.sources.get(i, (None, None)) for i in ids
+    ]
+    return Members(
+        image_ids=tuple(ids),
+        cluster_ids=tuple(None if i < 0 else i for i in columns.cluster_ids.tolist()),
+        probabilities=_rounded(columns.probabilities),
+        outlier_scores=_rounded(columns.outlier_scores),
+        distances=tuple(None if np.isnan(d) else d for d in columns.distances.round(6).tolist()),
+        assigned=tuple(columns.assigned.tolist()),
+        x=_rounded(columns.places[:, 0]),
+        y=_rounded(columns.places[:, 1]),
+        added_at=columns.added_at,
+        labels=columns.labels,
+        sources=tuple(source for source, _ in known),
+        uploaders=tuple(uploader for _, uploader in known),
+        neighbours=neighbours,
+    )
+
+
+def _rounded(numbers: Any) -> tuple[float, ...]:
+    return tuple(np.asarray(numbers, np.float64).round(6).tolist())

@@ -1,0 +1,112 @@
+"""What a report is made from: one state of the catalog, read once."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from indexer.errors import LookalikeError
+from indexer.model import load_traits
+from indexer.reports.columns import Columns, read_columns
+from indexer.reports.model import BankHit, NearEntry
+from indexer.reports.nearest import nearest_entries
+from indexer.settings import Settings
+from indexer.store import Catalog
+from indexer.thresholds import choose_thresholds
+from indexer.types import COMMON_BOUNDS, Bounds, Cluster, ClusterRun, Lineage, Space
+
+_PAGE = 1000
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A cluster run with all that the catalog knows about its images."""
+
+    run: ClusterRun
+    space: Space
+    clusters: tuple[Cluster, ...]
+    """The largest first."""
+    lineage: tuple[Lineage, ...]
+    names: dict[int, str]
+    """Of the clusters that the lineage tells of."""
+    columns: Columns
+    sources: dict[int, tuple[str, str | None]]
+    """The newest source of each image, and who sent it."""
+    banks: dict[int, tuple[BankHit, ...]]
+    """By cluster."""
+    nearest: dict[int, tuple[NearEntry, ...]]
+    """By cluster."""
+
+
+def gather(
+    catalog: Catalog, settings: Settings, run: ClusterRun, on_progress: Progress
+) -> Material:
+    """Read what a report about a run is made from.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    settings : Settings
+        Their thresholds judge what is near to a bank.
+    run : ClusterRun
+    on_progress : callable
+        Called with the name of a stage, and how much of how much is done.
+    """
+    space = catalog.space(run.model)
+    if space is None:  # the foreign key of the run forbids it
+        raise LookupError(run.model)
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        on_progress("reading", done, 2 * run.images)
+
+    reach = catalog.cluster_reach(run.id)
+    columns = read_columns(catalog, reach, space, run.images, advance)
+    on_progress("comparing with banks", 0, 1)
+    thresholds = choose_thresholds(
+        settings,
+        catalog.card_bounds(space.id),
+        space_id=space.id,
+        suggested=_bounds(settings.model or space.model),
+    )
+    entries = catalog.block_entry_vectors(space, datetime.now(UTC))
+    hits: defaultdict[int, list[BankHit]] = defaultdict(list)
+    for share in catalog.banks_of_clusters(run.id):
+        hit = BankHit(share.bank, share.kind, share.severity, share.members)
+        hits[share.cluster_id].append(hit)
+    return Material(
+        run=run,
+        space=space,
+        clusters=tuple(sorted(_clusters(catalog, run.id), key=lambda c: (-c.size, c.id))),
+        lineage=tuple(_lineage(catalog, run.id)),
+        names=catalog.cluster_names(run.id),
+        columns=columns,
+        sources=catalog.member_sources(run.id),
+        banks={cluster_id: tuple(found) for cluster_id, found in hits.items()},
+        nearest=nearest_entries(reach, entries, thresholds),
+    )
+
+
+def _bounds(reference: str) -> Bounds:
+    """Return the bounds that a model states; common ones where it is not at hand."""
+    try:
+        return load_traits(reference).bounds
+    except LookalikeError:
+        return COMMON_BOUNDS
+
+
+def _clusters(catalog: Catalog, run_id: int) -> Iterator[Cluster]:
+    last = 0
+    while page := catalog.clusters(run_id, after_id=last, limit=_PAGE):
+        yield from page
+        last = page[-1].id
+
+
+def _lineage(catalog: Catalog, run_id: int) -> Iterator[Lineage]:
+    last = 0
+    while page := catalog.lineage(run_id, after_id=last, limit=_PAGE):
+        yield from page
+        last = page[-1].id

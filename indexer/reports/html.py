@@ -1,0 +1,137 @@
+"""A report as one HTML file that needs nothing else: no network, no other file."""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+
+from indexer.reports.model import Day, Report, Within
+from indexer.types import ClusterScope
+
+_PAGE: Final = Path(__file__).with_name("page")
+_TOLD: Final = 150
+"""Clusters with a section of their own; the table names all of them."""
+_LISTED: Final = 2_000
+"""Rows of a table; more are a matter for CSV."""
+_DRAWN: Final = 200_000
+"""Points of the map; of more images every second, third, ... is drawn."""
+_THIN_SPACE: Final = "\u2009"
+
+
+def write_html(report: Report, file: BinaryIO) -> None:
+    """Write a report for people: a map to move about in, tables to sort, pages to print.
+
+    Its policy forbids every connection. The only script that runs is its own, known by its digest;
+    `unsafe-eval` is there for regl, which compiles its drawing commands.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 -- slow to load
+
+    environment = Environment(
+        loader=FileSystemLoader(_PAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": _count, "number": _number, "moment": _moment, "day": _day}
+    script = (_PAGE / "report.js").read_text(encoding="utf-8")
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    page = environment.get_template("report.html.jinja").generate(
+        report=report,
+        script=script,
+        style=(_PAGE / "report.css").read_text(encoding="utf-8"),
+        notices=(_PAGE / "NOTICES.txt").read_text(encoding="utf-8"),
+        policy=(
+            f"default-src 'none'; script-src 'sha256-{digest}' 'unsafe-eval'; "
+            "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+        ),
+        points=_points(report),
+        scope=_scope(report.run.scope),
+        told=report.clusters[:_TOLD],
+        listed=report.clusters[:_LISTED],
+        changes=report.summary.changes[:_LISTED],
+        days=_span(report),
+        growth=_growth,
+        within=_within,
+        drawn=len(report.members.image_ids[:: _stride(report)]),
+    )
+    file.writelines(piece.encode("utf-8", "replace") for piece in page)
+
+
+def _points(report: Report) -> dict[str, Any]:
+    """Return what the map is drawn from, packed as `points.js` unpacks it."""
+    members, step = report.members, _stride(report)
+    places = {cluster.id: place for place, cluster in enumerate(report.clusters, 1)}
+    clusters = [places.get(i, 0) if i is not None else 0 for i in members.cluster_ids[::step]]
+    return {
+        "x": _packed(members.x[::step], "<f4"),
+        "y": _packed(members.y[::step], "<f4"),
+        "cluster": _packed(clusters, "<u4"),
+        "id": _packed(members.image_ids[::step], "<f8"),
+        "clusters": [
+            {"id": c.id, "name": c.name, "size": c.size, "medoid": c.medoid.image_id}
+            for c in report.clusters
+        ],
+    }
+
+
+def _stride(report: Report) -> int:
+    return -(-len(report.members.image_ids) // _DRAWN) or 1
+
+
+def _packed(numbers: Sequence[float], kind: str) -> str:
+    return b64encode(np.array(numbers, kind).tobytes()).decode()
+
+
+def _span(report: Report) -> str:
+    days = [day.day.isoformat() for day in report.summary.growth]
+    return json.dumps([days[0], days[-1]] if days else [])
+
+
+def _growth(days: Sequence[Day]) -> str:
+    return json.dumps([[day.day.isoformat(), day.added] for day in days])
+
+
+def _within(rows: Sequence[Within], size: int) -> str:
+    return json.dumps([[row.distance, round(row.images / max(size, 1), 4)] for row in rows])
+
+
+def _scope(scope: ClusterScope) -> list[str]:
+    """Say which images a run looked at, a phrase for each condition."""
+    return list(_conditions(scope)) or ["all images"]
+
+
+def _conditions(scope: ClusterScope) -> Iterator[str]:
+    if scope.banks:
+        yield f"in {' or '.join(scope.banks)}"
+    if scope.label is not None:
+        yield f"of class {scope.label}"
+    if scope.min_probability is not None:
+        yield f"with probability {scope.min_probability:g} or more"
+    if scope.since is not None:
+        yield f"added since {_moment(scope.since)}"
+    if scope.until is not None:
+        yield f"added before {_moment(scope.until)}"
+    if scope.uploader is not None:
+        yield f"sent by {scope.uploader}"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}".replace(",", _THIN_SPACE)
+
+
+def _number(number: float | None, digits: int = 3) -> str:
+    return "" if number is None else f"{number:.{digits}f}"
+
+
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _day(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d}"

@@ -1,0 +1,204 @@
+"""A cluster report: everything that its writers write, as one tree of values."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from indexer.types import ClusterRun, LineageEvent, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many images have something in common."""
+
+    name: str
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Where images come from: the most frequent places, and all others together."""
+
+    top: tuple[Count, ...]
+    others: int
+    """How many further places there are ..."""
+    images_of_others: int
+    """... and how many images come from them."""
+    unknown: int
+    """Images of which it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """How many members of a cluster were added on a day (UTC)."""
+
+    day: date
+    added: int
+
+
+@dataclass(frozen=True, slots=True)
+class NearEntry:
+    """An entry of a block bank, and how alike a cluster's medoid is to it."""
+
+    entry_id: int
+    bank: str
+    image_id: int
+    similarity: float
+    """Cosine, higher is closer."""
+    tier: Tier
+    """What a search for the medoid would call it, by its embedding."""
+
+
+@dataclass(frozen=True, slots=True)
+class BankHit:
+    """A bank that holds members of a cluster."""
+
+    bank: str
+    kind: str
+    severity: str | None
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """How much lies within a distance of the medoid."""
+
+    distance: float
+    """Cosine distance (1 - similarity)."""
+    images: int
+    clusters: int
+    """Clusters that keep at least two members; 1 or 0 within one cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image of a cluster."""
+
+    image_id: int
+    source: str | None
+    distance: float | None
+    """Cosine distance from the medoid; null where it has left the index since."""
+    outlier_score: float
+    thumbnail: str | None = None
+    """A small, grey and blurred copy as a data URI; null where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a cluster since the run before."""
+
+    event: LineageEvent
+    cluster_id: int
+    name: str
+    other_id: int | None
+    other_name: str | None
+    size_before: int
+    size_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReport:
+    """What a report says about one cluster."""
+
+    id: int
+    name: str
+    note: str | None
+    size: int
+    growth_per_day: float
+    growth: tuple[Day, ...]
+    """Days without new members are left out."""
+    first_seen: datetime
+    last_seen: datetime
+    event: LineageEvent | None
+    """What became of it since the run before; null in the first run."""
+    size_before: int | None
+    classes: tuple[Count, ...]
+    """Members by their most probable class, the most frequent first."""
+    banks: tuple[BankHit, ...]
+    nearest_entries: tuple[NearEntry, ...]
+    """Entries of block banks that are nearest to the medoid, nearest first."""
+    sources: Spread
+    """By the folder, archive or host that holds them."""
+    uploaders: Spread
+    radius: float
+    max_pair_distance: float
+    mean_distance: float
+    """Mean cosine distance of the members from the medoid."""
+    within: tuple[Within, ...]
+    """How many members would be left at smaller radii."""
+    medoid: Picture
+    exemplars: tuple[Picture, ...]
+    """Without the medoid."""
+    outliers: tuple[Picture, ...]
+    """Members with the highest outlier scores, then the farthest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The nearest other members of each image, by their places in `Members`."""
+
+    rows: tuple[tuple[int, ...], ...]
+    distances: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """All images of a run that are still in the index, column by column, by ascending id."""
+
+    image_ids: tuple[int, ...]
+    cluster_ids: tuple[int | None, ...]
+    """None for noise."""
+    probabilities: tuple[float, ...]
+    outlier_scores: tuple[float, ...]
+    distances: tuple[float | None, ...]
+    """Cosine distance from the medoid; None for noise."""
+    assigned: tuple[bool, ...]
+    """Whether each was assigned after the run."""
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    added_at: tuple[datetime, ...]
+    labels: tuple[str | None, ...]
+    """The most probable class."""
+    sources: tuple[str | None, ...]
+    uploaders: tuple[str | None, ...]
+    neighbours: Neighbours | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What an analyst reads first."""
+
+    images: int
+    clusters: int
+    noise: int
+    assigned: int
+    """Images that were assigned to a cluster after the run."""
+    removed: int
+    """Images of the run that have left the index since."""
+    first_seen: datetime | None
+    last_seen: datetime | None
+    events: dict[LineageEvent, int]
+    """How many clusters of each kind of change there are."""
+    changes: tuple[Change, ...]
+    """What became of each cluster since the run before; empty in the first run."""
+    alerts: tuple[dict[str, Any], ...]
+    """What is worth a look now."""
+    within: tuple[Within, ...]
+    """What smaller radii would leave of all clusters."""
+    growth: tuple[Day, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A cluster run as an analyst reads it."""
+
+    run: ClusterRun
+    model: str
+    """Name of the model that made the embeddings."""
+    made_at: datetime
+    version: str
+    """Version of the program that made the report."""
+    summary: Summary
+    clusters: tuple[ClusterReport, ...]
+    """The largest first."""
+    members: Members

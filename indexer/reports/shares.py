@@ -1,0 +1,53 @@
+"""What the members of a cluster have in common: classes, places, days."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from indexer.reports.model import Count, Day, Spread
+
+_TOP: Final = 5
+
+
+def classes_of(labels: Iterable[str | None]) -> tuple[Count, ...]:
+    """Count the images of each class, the most frequent first."""
+    counted = Counter(label for label in labels if label is not None)
+    return tuple(Count(*each) for each in sorted(counted.items(), key=_most_first))
+
+
+def spread_of(names: Iterable[str | None]) -> Spread:
+    """Count the images of each place; those of the less frequent places together."""
+    counted = Counter(names)
+    unknown = counted.pop(None, 0)
+    ordered = sorted(((name, n) for name, n in counted.items() if name), key=_most_first)
+    rest = ordered[_TOP:]
+    return Spread(
+        top=tuple(Count(*each) for each in ordered[:_TOP]),
+        others=len(rest),
+        images_of_others=sum(images for _, images in rest),
+        unknown=unknown,
+    )
+
+
+def days_of(moments: Iterable[datetime]) -> tuple[Day, ...]:
+    """Count what was added on each day that something was, in order."""
+    counted = Counter(moment.date() for moment in moments)
+    return tuple(Day(day, counted[day]) for day in sorted(counted))
+
+
+def place_of(uri: str) -> str:
+    """Return the folder, archive or host that holds a source."""
+    archive, inside, _ = uri.partition("!/")
+    if inside:
+        return archive
+    parts = urlsplit(uri) if "://" in uri else None
+    if parts is not None and parts.scheme in {"http", "https"}:
+        return f"{parts.scheme}://{parts.hostname or ''}"
+    return uri.rpartition("/")[0] or uri
+
+
+def _most_first(item: tuple[str, int]) -> tuple[int, str]:
+    name, images = item
+    return -images, name
