@@ -30,6 +30,7 @@ from indexer.types import (
     Tier,
     Verdict,
 )
+from search_api.administering import Administering
 from search_api.schemas import (
     BankEdit,
     ClassifiedItem,
@@ -64,7 +65,7 @@ __all__ = [
 ]
 
 
-class Lookalike:
+class Lookalike(Administering):
     """One server's API; safe to use from several threads, closed by a `with` block.
 
     Lists are iterators that ask for their pages as they are needed. A request that finds the server

@@ -112,6 +112,13 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemostrecent",
         )
+        self.deliveries = Gauge(
+            "lookalike_webhook_deliveries",
+            "Deliveries to webhooks that are not done: pending or dead, which is given up.",
+            ["state"],
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )
         self.memory = Gauge(
             "lookalike_worker_resident_memory_bytes",
             "Memory that a worker process takes.",

@@ -22,7 +22,9 @@ ROUTINE = {"/healthz", "/readyz", "/metrics", "/status/live"}  # asked all the t
 
 def route_of(scope: Scope) -> str:
     """Return the template of the route that answered, such as `/v1/images/{image_id}`."""
-    return getattr(scope.get("route"), "path", None) or UNMATCHED
+    mounted = scope.get("root_path", "").removeprefix(scope.get("app_root_path", ""))
+    files = f"{mounted}/{{path}}" if mounted else UNMATCHED
+    return getattr(scope.get("route"), "path", None) or files
 
 
 class RequestLog:

@@ -91,6 +91,8 @@ class Sampler:
             self._counted_at = monotonic()
             metrics.images.set(sizes.images)
             metrics.entries.set(sizes.entries)
+            metrics.deliveries.labels("pending").set(sizes.deliveries_pending)
+            metrics.deliveries.labels("dead").set(sizes.deliveries_dead)
             self._show_quarantine(sizes.quarantined_by_code)
 
     def _show_quarantine(self, by_code: dict[str, int]) -> None:

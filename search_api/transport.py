@@ -12,7 +12,7 @@ from tenacity.wait import wait_random_exponential
 from search_api.schemas import Page, Problem
 
 AnswerT = TypeVar("AnswerT")
-_BUSY: Final = {429, 503}
+_TURNED_AWAY: Final = {"overloaded", "timed_out", "rate_limited", "locked_out"}
 _LONGEST_WAIT: Final = 30.0  # seconds between two attempts
 _BACK_OFF: Final = wait_random_exponential(multiplier=0.2, max=_LONGEST_WAIT)
 
@@ -92,6 +92,16 @@ class Transport:
         response = self._retrying.copy()(self._send, method, path, options)
         return TypeAdapter(shape).validate_json(response.content)
 
+    def once(self, method: str, path: str, shape: type[AnswerT], **options: Any) -> AnswerT:
+        """Send a request that would do more if it came twice, and that cannot carry a key.
+
+        Answers with secrets are remembered nowhere: only what the server turned away unread is sent
+        again.
+        """
+        retrying = self._retrying.copy(retry=retry_if_exception(_was_not_run))
+        response = retrying(self._send, method, path, options)
+        return TypeAdapter(shape).validate_json(response.content)
+
     def change(self, method: str, path: str, shape: type[AnswerT], **options: Any) -> AnswerT:
         """Send a request that changes something: with a key, so that it is carried out once."""
         headers = {"Idempotency-Key": uuid4().hex}
@@ -139,6 +149,12 @@ def _error(response: httpx.Response) -> ApiError:
 def _may_pass(error: BaseException) -> bool:
     """Tell whether sending again may help: it does no harm, as changes have a key."""
     return isinstance(error, Busy | httpx.TransportError)
+
+
+def _was_not_run(error: BaseException) -> bool:
+    """Tell whether the server surely did nothing of what it was asked."""
+    turned_away = isinstance(error, Busy) and error.code in _TURNED_AWAY
+    return turned_away or isinstance(error, httpx.ConnectError)
 
 
 def _wait(state: RetryCallState) -> float:

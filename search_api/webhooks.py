@@ -1,29 +1,16 @@
 """Making webhooks and their secrets, which are shown but once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import httpx
 
 from indexer.errors import FetchRefused
 from indexer.store import Store
-from indexer.types import Webhook, WebhookEvent
+from indexer.types import Webhook, WebhookEvent, WebhookSecret
 from search_api.hosts import HostList
 from search_api.outbound import parse_url
 from search_api.settings import ServeSettings
 from search_api.signing import new_secret
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookSecret:
-    """A webhook with the secret that it was just given."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
-
-    webhook: Webhook
-    """The webhook."""
-    secret: str
-    """What its receiver checks signatures with; it is not shown again."""
 
 
 class Receivers:

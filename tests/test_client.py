@@ -6,6 +6,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from indexer.types import Scope
 from search_api.client import ApiError, Busy, Lookalike, NotFound
 from search_api.transport import Transport
 
@@ -55,6 +56,32 @@ def test_a_lost_connection_is_tried_again_and_then_given_up() -> None:
     with pytest.raises(httpx.ConnectError):
         client_of(handler, attempts=2).status()
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "times"),
+    [
+        (problem(503, "overloaded", **{"Retry-After": "0"}), 2),
+        (problem(503, "database_unavailable", **{"Retry-After": "0"}), 1),
+        (httpx.ConnectError("refused"), 2),
+        (httpx.ReadError("reset"), 1),
+    ],
+    ids=["turned away", "perhaps committed", "not reached", "answer lost"],
+)
+def test_what_makes_a_secret_is_sent_again_only_if_it_surely_made_none(
+    first: httpx.Response | Exception, times: int
+) -> None:
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if isinstance(first, Exception):
+            raise first
+        return first
+
+    with pytest.raises((Busy, httpx.TransportError)):
+        client_of(handler, attempts=2).create_key("uploads", [Scope.CHECK])
+    assert asked == ["/v1/keys"] * times
 
 
 def test_what_is_wrong_with_a_request_is_not_tried_again() -> None:

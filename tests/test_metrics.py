@@ -8,6 +8,7 @@ import httpx
 import pytest
 from prometheus_client import ProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
 
 from indexer.matching import open_matcher
 from indexer.store import open_store
@@ -101,19 +102,56 @@ def test_paths_that_are_no_route_make_one_series(client: httpx.Client) -> None:
         client.get(f"/secret-{number}")
     client.get("/v1/images/999")
 
-    text = client.get("/metrics").text
-    routes = set(re.findall(r'request_duration_seconds_count{.*route="([^"]*)"', text))
-    assert "secret" not in text
+    shown = client.get("/metrics").text
+    routes = set(re.findall(r'request_duration_seconds_count{.*route="([^"]*)"', shown))
+    assert "secret" not in shown
     assert {"unmatched", "/v1/images/{image_id}"} <= routes
+
+
+def test_files_make_one_series(client: httpx.Client) -> None:
+    labels = {"method": "GET", "route": "/static/{path}"}
+    for file, status in (("icon.svg", 200), ("console.css", 200), ("secret.css", 404)):
+        assert client.get(f"/static/{file}").status_code == status
+
+    answered = "lookalike_http_request_duration_seconds_count"
+    assert measured(client, answered, **labels, status="200") == 2
+    assert measured(client, answered, **labels, status="404") == 1
+
+
+def test_deliveries_that_wait_and_that_were_given_up_are_shown(
+    client: httpx.Client, index: Index
+) -> None:
+    webhooks = [
+        client.post(
+            "/v1/webhooks", json={"url": f"https://{host}.example/", "events": ["flood_flag"]}
+        ).json()["webhook"]["id"]
+        for host in ("kept", "removed")
+    ]
+    with open_store(index.settings.resolved_database_url) as store, store.writer() as writer:
+        for webhook in webhooks:
+            writer.edit_webhook(webhook, enabled=False)
+            writer.ping_webhook(webhook)
+            writer.ping_webhook(webhook)
+        writer.connection.execute(
+            text(
+                "UPDATE webhook_deliveries SET next_attempt_at = NULL, dead_at = :now WHERE id IN "
+                "(SELECT MIN(id) FROM webhook_deliveries GROUP BY webhook_id)"
+            ),
+            {"now": "2026-11-28 09:00:00+00:00"},
+        )
+        writer.remove_webhook(webhooks[1])
+
+    until(lambda: measured(client, "lookalike_webhook_deliveries", state="pending") == 1)
+    assert measured(client, "lookalike_webhook_deliveries", state="dead") == 1
 
 
 def test_methods_that_nobody_knows_make_one_series(client: httpx.Client) -> None:
     for method in ("PROPFIND", "MKCOL"):
         client.request(method, "/v1/search")
 
-    text = client.get("/metrics").text
-    assert 'method="other"' in text
-    assert "MKCOL" not in text
+    shown = client.get("/metrics").text
+    assert 'method="other"' in shown
+    assert "MKCOL" not in shown
 
 
 def test_what_the_index_holds_is_shown(client: httpx.Client, index: Index) -> None:

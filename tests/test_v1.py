@@ -8,7 +8,16 @@ from typing import Any
 import httpx
 import pytest
 
-from indexer.types import BankKind, Fingerprint, FingerprintKind, Outcome, Tier
+from indexer.types import (
+    BankKind,
+    DeliveryState,
+    Fingerprint,
+    FingerprintKind,
+    Outcome,
+    Scope,
+    Tier,
+    WebhookEvent,
+)
 from search_api.client import (
     Conflict,
     Lookalike,
@@ -252,6 +261,31 @@ def test_the_status_is_that_of_the_command(api: Lookalike, index: Index) -> None
     assert status.counts.images == said["counts"]["images"]
     assert (str(status.home), status.database) == (said["home"], said["database"])
     assert [bank.name for bank in status.banks] == [bank["name"] for bank in said["banks"]]
+
+
+def test_an_administrator_manages_keys_and_webhooks_and_reads_what_was_done(
+    api: Lookalike,
+) -> None:
+    key = api.create_key("uploads", [Scope.CHECK], requests_per_second=5)
+    assert key.token.startswith(f"lk_{key.key.public_id}_")
+    assert key.key in list(api.keys(limit=1))
+    assert api.revoke_key(key.key.id).revoked_at is not None
+
+    made = api.create_webhook("https://hooks.example.org/a", [WebhookEvent.FLOOD_FLAG])
+    disabled = api.edit_webhook(made.webhook.id, enabled=False, description="ours")
+    assert (disabled.enabled, disabled.description) == (False, "ours")
+    assert api.webhook(made.webhook.id) in list(api.webhooks())
+    assert api.rotate_webhook_secret(made.webhook.id).secret != made.secret
+    sent = api.test_webhook(made.webhook.id)
+    assert list(api.webhook_deliveries(made.webhook.id, DeliveryState.PENDING)) == [sent]
+    with pytest.raises(UnusableRequest, match="is pending"):
+        api.retry_webhook_delivery(made.webhook.id, sent.id)
+    api.remove_webhook(made.webhook.id)
+
+    done = [entry.action for entry in api.audit(action="webhook.", newest_first=True, limit=2)]
+    assert done[:2] == ["webhook.remove", "webhook.test"]
+    assert api.audit_head().number >= len(done)
+    assert key.token not in str(list(api.audit()))
 
 
 def test_a_decision_is_remembered_and_a_retro_scan_ends(api: Lookalike) -> None:

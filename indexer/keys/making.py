@@ -1,27 +1,14 @@
 """Making keys and revoking them."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from indexer.errors import InputError
 from indexer.keys.tokens import hash_secret, new_token
 from indexer.store import Store
-from indexer.types import ApiKey, NewKey, Scope
+from indexer.types import ApiKey, CreatedKey, NewKey, Scope
 
 MAX_NAME = 64
-
-
-@dataclass(frozen=True, slots=True)
-class CreatedKey:
-    """A key that was made just now, with what proves that one has it."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
-
-    key: ApiKey
-    """The key as it is listed."""
-    token: str = field(repr=False)
-    """Give this to whoever is to use the key: it is shown this once and kept nowhere."""
 
 
 def create_key(

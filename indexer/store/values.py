@@ -147,6 +147,10 @@ class Sizes:
     """Active entries of all banks."""
     quarantined_by_code: dict[str, int]
     """Files that could not be indexed, by the code of the error."""
+    deliveries_pending: int
+    """Deliveries to webhooks that are to be attempted."""
+    deliveries_dead: int
+    """Those that were given up."""
 
 
 @dataclass(frozen=True, slots=True)

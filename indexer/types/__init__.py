@@ -2,6 +2,7 @@
 
 from indexer.types.access import (
     ApiKey,
+    CreatedKey,
     NewKey,
     Scope,
     SecretHash,
@@ -127,6 +128,7 @@ from indexer.types.webhooks import (
     Webhook,
     WebhookDelivery,
     WebhookEvent,
+    WebhookSecret,
 )
 
 __all__ = [
@@ -156,6 +158,7 @@ __all__ = [
     "ContentEntry",
     "ContentMetadata",
     "Counts",
+    "CreatedKey",
     "Decided",
     "Decision",
     "DecodedImage",
@@ -226,6 +229,7 @@ __all__ = [
     "Webhook",
     "WebhookDelivery",
     "WebhookEvent",
+    "WebhookSecret",
     "WithdrawnFingerprint",
     "allows",
 ]

@@ -1,7 +1,7 @@
 """Who may use the server, and for what."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,6 +48,18 @@ class ApiKey:
     def works_at(self, now: datetime) -> bool:
         """Tell whether the key is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedKey:
+    """A key that was made just now, with what proves that one has it."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    key: ApiKey
+    """The key as it is listed."""
+    token: str = field(repr=False)
+    """Give this to whoever is to use the key: it is shown this once and kept nowhere."""
 
 
 @dataclass(frozen=True, slots=True)

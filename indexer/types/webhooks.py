@@ -1,6 +1,6 @@
 """Webhooks, and what is to be delivered to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -42,6 +42,18 @@ class Webhook:
     """Whether events are sent; while it is disabled none are kept for it, either."""
     created_at: datetime
     """When it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSecret:
+    """A webhook with the secret that it was just given."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    webhook: Webhook
+    """The webhook."""
+    secret: str = field(repr=False)
+    """What its receiver checks signatures with; it is not shown again."""
 
 
 @dataclass(frozen=True, slots=True)

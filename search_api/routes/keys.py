@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from indexer import keys
-from indexer.types import ApiKey
+from indexer.types import ApiKey, CreatedKey
 from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
@@ -46,7 +46,7 @@ class KeyRequest(BaseModel):
         ),
     },
 )
-async def create_key(request: KeyRequest, service: ServiceDependency) -> keys.CreatedKey:
+async def create_key(request: KeyRequest, service: ServiceDependency) -> CreatedKey:
     """Make a key; it works at once. Its token is in this answer and nowhere else."""
     expires_at: datetime | None = request.expires_at
     return await service.write(

@@ -8,13 +8,12 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from indexer.store import Writer
-from indexer.types import DeliveryState, Webhook, WebhookDelivery, WebhookEvent
+from indexer.types import DeliveryState, Webhook, WebhookDelivery, WebhookEvent, WebhookSecret
 from search_api import examples, webhooks
 from search_api.auth import Scope, requires
 from search_api.dependencies import Service, ServiceDependency
 from search_api.errors import problems
 from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
-from search_api.webhooks import WebhookSecret
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], dependencies=[requires(Scope.ADMIN)])
 ResultT = TypeVar("ResultT")
