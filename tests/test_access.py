@@ -264,6 +264,17 @@ def test_what_others_send_through_this_machine_needs_a_key(
     assert title(ask(app_over(sqlite), "/openapi.json", **request_)) == "unauthenticated"
 
 
+def test_a_proxy_that_tells_nothing_of_itself_but_an_old_protocol_is_none_of_this_machine() -> None:
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "client": ("127.0.0.1", 4711),
+        "headers": [(b"host", b"127.0.0.1:8000")],
+    }
+    assert read_caller({**scope, "http_version": "1.1"}, ()).local
+    assert not read_caller({**scope, "http_version": "1.0"}, ()).local
+
+
 @pytest.mark.parametrize(
     "headers",
     [

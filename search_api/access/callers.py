@@ -21,6 +21,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SECURE_COOKIE = f"__Host-{SESSION_COOKIE}"
+_OF_PROXIES = "1.0"  # nginx sends it by default, and with it our own name as the host
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
@@ -69,6 +70,7 @@ def read_caller(scope: Scope, proxies: Sequence[Network]) -> Caller:
             and peer.is_loopback
             and is_loopback(_host(headers.get("host", "")))
             and not any(name in headers for name in _FORWARDED)
+            and scope.get("http_version") != _OF_PROXIES
         ),
         cross_site=changing and _is_cross_site(headers),
         changing=changing,
