@@ -140,6 +140,30 @@ def test_a_second_run_tells_what_became_of_each_cluster(store: Store, space: Spa
     assert (grown.size_before, grown.size) == (6, 9)
 
 
+def test_a_cluster_that_is_gone_is_told_by_its_name_and_growth_by_an_alert(
+    store: Store, space: Space
+) -> None:
+    lost = add_family(store, space, 0, range(6))
+    add_family(store, space, 1, range(10, 16))
+    clustered(store)
+    with store.writer() as writer:
+        writer.remove_images(lost)
+    add_family(store, space, 1, range(20, 32))
+    clustered(store)
+
+    report = report_of(store)
+
+    gone, grown = report.summary.changes
+    assert (gone.event, grown.event) == (LineageEvent.GONE, LineageEvent.GROWN)
+    assert gone.name
+    assert [(alert.kind, alert.cluster_id) for alert in report.summary.alerts] == [
+        ("growth", grown.cluster_id)
+    ]
+    page = written(report, ReportFormat.HTML).decode()
+    assert gone.name in page
+    assert report.summary.alerts[0].message in page.replace("&#39;", "'")
+
+
 def test_uploaders_and_places_are_counted_with_the_rest_together() -> None:
     spread = spread_of([*"aaabbbccdde", "f", "g", None])
 

@@ -1,7 +1,7 @@
 """Building the report about a cluster run."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 import indexer
+from indexer.clustering.alerts import Alert, AlertRules, find_alerts
 from indexer.errors import InputError, NotFoundError
 from indexer.reports.describing import describe, within
 from indexer.reports.gathering import Material, Progress, gather
@@ -98,7 +99,7 @@ def build_report(
         model=_model_name(material.space.model),
         made_at=datetime.now(UTC),
         version=indexer.__version__,
-        summary=_summarise(material),
+        summary=_summarise(material, find_alerts(store, AlertRules(), material.run.id)),
         clusters=clusters,
         members=_members(material, neighbours),
     )
@@ -161,7 +162,7 @@ def _with_pictures(
     )
 
 
-def _summarise(material: Material) -> Summary:
+def _summarise(material: Material, alerts: Iterable[Alert]) -> Summary:
     run, columns = material.run, material.columns
     first = run.previous_run is None
     lineage = () if first else material.lineage
@@ -188,7 +189,7 @@ def _summarise(material: Material) -> Summary:
             )
             for step in sorted(lineage, key=_telling)
         ),
-        alerts=(),
+        alerts=tuple(alerts),
         within=within(columns.distances[each] for each in rows.values()),
         growth=days_of(moments),
     )

@@ -82,7 +82,7 @@ def gather(
         space=space,
         clusters=tuple(sorted(_clusters(catalog, run.id), key=lambda c: (-c.size, c.id))),
         lineage=tuple(_lineage(catalog, run.id)),
-        names=catalog.cluster_names(run.id),
+        names=catalog.lineage_names(run.id),
         columns=columns,
         sources=catalog.member_sources(run.id),
         banks={cluster_id: tuple(found) for cluster_id, found in hits.items()},

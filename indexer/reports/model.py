@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
+from indexer.clustering.alerts import Alert
 from indexer.types import ClusterRun, LineageEvent, Tier
 
 
@@ -181,8 +181,8 @@ class Summary:
     """How many clusters of each kind of change there are."""
     changes: tuple[Change, ...]
     """What became of each cluster since the run before; empty in the first run."""
-    alerts: tuple[dict[str, Any], ...]
-    """What is worth a look now."""
+    alerts: tuple[Alert, ...]
+    """What is worth a look, by the rules that `cluster alerts` has by default."""
     within: tuple[Within, ...]
     """What smaller radii would leave of all clusters."""
     growth: tuple[Day, ...]

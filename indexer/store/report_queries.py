@@ -148,7 +148,7 @@ class ReportQueries(Queries):
                 vectors=np.array([row[3] for row in rows], np.float32),
             )
 
-    def cluster_names(self, run_id: int) -> dict[int, str]:
+    def lineage_names(self, run_id: int) -> dict[int, str]:
         """Return the names of all clusters that the lineage of a run tells of."""
         told = select(LineageRow.cluster_id, LineageRow.other_id).where(LineageRow.run_id == run_id)
         ids = {number for row in self._connection.execute(told) for number in row if number}
