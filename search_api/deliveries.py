@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from threading import Event, Thread
 from time import time
 from typing import Self
 
 import anyio
 import structlog
 
-from indexer.errors import LookalikeError, NotFoundError, UnavailableError
+from indexer.errors import LookalikeError, NotFoundError
 from indexer.store import Store
 from indexer.types import ClaimedDelivery
 from search_api.outbound import Outbound
+from search_api.repeating import Repeating
 from search_api.settings import ServeSettings
 from search_api.signing import signed_headers
 from search_api.webhooks import Receivers
@@ -62,17 +62,20 @@ class Deliverer:
         self._outbound = Outbound(connect_timeout=serve.webhook_timeout / 2)
         self._lease = timedelta(seconds=3 * serve.webhook_timeout)
         self._forgotten_at: datetime | None = None
-        self._stopping = Event()
-        self._thread = Thread(target=self._deliver_on, name="webhooks", daemon=True)
+        self._repeating = Repeating(
+            self._deliver_and_forget,
+            name="webhooks",
+            interval=serve.webhook_interval,
+            doing="delivering webhooks",
+        )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._repeating.__enter__()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Stop, once the attempts under way are written down."""
-        self._stopping.set()
-        self._thread.join()
+        self._repeating.__exit__(*exception)
 
     def deliver_due(self) -> Round:
         """Attempt what is due, at most so much as a round takes; an empty round: nothing is due.
@@ -112,19 +115,13 @@ class Deliverer:
             The database cannot be used.
         """
         done = Round()
-        while not self._stopping.is_set() and (latest := self.deliver_due()) != Round():
+        while not self._repeating.is_stopping and (latest := self.deliver_due()) != Round():
             done = Round(done.delivered + latest.delivered, done.failed + latest.failed)
         return done
 
-    def _deliver_on(self) -> None:
-        while not self._stopping.wait(self._serve.webhook_interval):
-            try:
-                self.deliver_all()
-                self._forget()
-            except UnavailableError as error:
-                log.warning("webhooks cannot be delivered, trying again", reason=str(error))
-            except Exception:  # deliveries must not end because one round failed
-                log.exception("delivering webhooks failed, trying again")
+    def _deliver_and_forget(self) -> None:
+        self.deliver_all()
+        self._forget()
 
     def _forget(self) -> None:
         """Delete, once a day, what was delivered long ago."""

@@ -1,17 +1,12 @@
 """Counts what searches hit, and writes it down every few seconds."""
 
 from collections.abc import Callable, Collection
-from threading import Event, Thread
 from typing import Self
 
-import structlog
-
 from indexer.acting import Actor, acting_as
-from indexer.errors import UnavailableError
 from indexer.flood import FloodWatch
 from indexer.types import Verdict
-
-log = structlog.get_logger(__name__)
+from search_api.repeating import Repeating
 
 
 class HitWriter:
@@ -25,18 +20,17 @@ class HitWriter:
     ) -> None:
         self._watch = watch
         self._count = count  # for the metrics
-        self._interval = interval  # seconds
-        self._stopping = Event()
-        self._thread = Thread(target=self._write_on, name="hit-writer", daemon=True)
+        self._repeating = Repeating(
+            self._write, name="hit-writer", interval=interval, doing="writing hits", at_end=True
+        )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._repeating.__enter__()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Stop, once all that was counted is written."""
-        self._stopping.set()
-        self._thread.join()
+        self._repeating.__exit__(*exception)
 
     def record(self, verdict: Verdict) -> None:
         """Count the hits of a verdict."""
@@ -47,16 +41,6 @@ class HitWriter:
         """Count hits of a lookup that comes to no verdict."""
         self._watch.record_entries(entry_ids)
 
-    def _write_on(self) -> None:
-        while not self._stopping.wait(self._interval):
-            self._write()
-        self._write()
-
     def _write(self) -> None:
-        try:
-            with acting_as(Actor("system", "flood-watch")):
-                self._watch.flush()
-        except UnavailableError as error:
-            log.warning("hits could not be written, trying again", reason=str(error))
-        except Exception:  # counting must not end because one writing failed
-            log.exception("writing hits failed, trying again")
+        with acting_as(Actor("system", "flood-watch")):
+            self._watch.flush()

@@ -1,15 +1,11 @@
 """Follows the log, so that what another process commits is found within a second."""
 
-from threading import Event, Thread
 from time import monotonic
 from typing import Self
 
-import structlog
-
-from indexer.errors import UnavailableError, ViewNotReady
+from indexer.errors import ViewNotReady
 from indexer.matching import Matcher
-
-log = structlog.get_logger(__name__)
+from search_api.repeating import Repeating
 
 
 class LogFollower:
@@ -17,21 +13,20 @@ class LogFollower:
 
     def __init__(self, matcher: Matcher, *, poll_interval: float, stale_after: float) -> None:
         self._matcher = matcher
-        self._poll_interval = poll_interval
         self._stale_after = stale_after
-        self._stopping = Event()
         self._fresh_at = monotonic()
         self._retired = False
-        self._thread = Thread(target=self._follow, name="log-follower", daemon=True)
+        self._repeating = Repeating(
+            self._look, name="log-follower", interval=poll_interval, doing="following the log"
+        )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._repeating.__enter__()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Stop, once the changes being applied are in."""
-        self._stopping.set()
-        self._thread.join()
+        self._repeating.__exit__(*exception)
 
     @property
     def age(self) -> float:
@@ -61,13 +56,6 @@ class LogFollower:
             )
         return self._matcher.watermark
 
-    def _follow(self) -> None:
-        while not self._stopping.wait(self._poll_interval):
-            try:
-                self._matcher.catch_up()
-            except UnavailableError as error:
-                log.warning("cannot follow the log, trying again", reason=str(error))
-            except Exception:  # a dead follower would serve a stale index for good
-                log.exception("following the log failed, trying again")
-            else:
-                self._fresh_at = monotonic()
+    def _look(self) -> None:
+        self._matcher.catch_up()
+        self._fresh_at = monotonic()

@@ -1,15 +1,11 @@
 """Keeps what is known of the keys fresh, and writes down when they were used."""
 
-from threading import Event, Thread
 from time import monotonic
 from typing import Self
 
-import structlog
-
-from indexer.errors import UnavailableError
 from indexer.keys import KeyRing
+from search_api.repeating import Repeating
 
-log = structlog.get_logger(__name__)
 _REFRESHED_EVERY = 1.0  # seconds
 _WRITTEN_EVERY = 60.0  # seconds
 
@@ -22,34 +18,25 @@ class KeyKeeper:
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
-        self._stopping = Event()
-        self._thread = Thread(target=self._keep, name="key-keeper", daemon=True)
+        self._written_at = monotonic()
+        self._repeating = Repeating(
+            self._keep,
+            name="key-keeper",
+            interval=_REFRESHED_EVERY,
+            doing="looking after keys",
+            at_end=True,
+        )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._repeating.__enter__()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Stop, once all uses are written."""
-        self._stopping.set()
-        self._thread.join()
+        self._repeating.__exit__(*exception)
 
     def _keep(self) -> None:
-        written_at = monotonic()
-        while not self._stopping.wait(_REFRESHED_EVERY):
-            self._try(writing=False)
-            if monotonic() - written_at >= _WRITTEN_EVERY:
-                written_at = monotonic()
-                self._try(writing=True)
-        self._try(writing=True)
-
-    def _try(self, *, writing: bool) -> None:
-        try:
-            if writing:
-                self._ring.write_use()
-            else:
-                self._ring.refresh()
-        except UnavailableError as error:
-            log.warning("keys could not be looked after, trying again", reason=str(error))
-        except Exception:  # keys would stop working within seconds
-            log.exception("looking after keys failed, trying again")
+        self._ring.refresh()
+        if self._repeating.is_stopping or monotonic() - self._written_at >= _WRITTEN_EVERY:
+            self._written_at = monotonic()
+            self._ring.write_use()

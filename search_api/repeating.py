@@ -1,0 +1,73 @@
+"""A thread that does one thing again and again, whatever happens to it, until it is stopped."""
+
+from collections.abc import Callable
+from threading import Event, Thread
+from typing import Self
+
+import structlog
+
+from indexer.errors import UnavailableError
+
+log = structlog.get_logger(__name__)
+
+
+class Repeating:
+    """Does something every so many seconds within a `with` block; failures are logged and survived.
+
+    Parameters
+    ----------
+    act : callable
+        What is done.
+    name : str
+        The thread's.
+    interval : float
+        Seconds between the end of one time and the next.
+    doing : str
+        What is done, for the log, such as `writing hits`.
+    at_end : bool
+        Whether it is done once more when the block ends.
+    """
+
+    def __init__(
+        self,
+        act: Callable[[], object],
+        *,
+        name: str,
+        interval: float,
+        doing: str,
+        at_end: bool = False,
+    ) -> None:
+        self._act = act
+        self._interval = interval
+        self._doing = doing
+        self._at_end = at_end
+        self._stopping = Event()
+        self._thread = Thread(target=self._repeat, name=name, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Stop, once what is being done is done."""
+        self._stopping.set()
+        self._thread.join()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the block has ended."""
+        return self._stopping.is_set()
+
+    def _repeat(self) -> None:
+        while not self._stopping.wait(self._interval):
+            self._try()
+        if self._at_end:
+            self._try()
+
+    def _try(self) -> None:
+        try:
+            self._act()
+        except UnavailableError as error:
+            log.warning("not possible now, trying again", task=self._doing, reason=str(error))
+        except Exception:  # one failure must not end it for good
+            log.exception("failed, trying again", task=self._doing)
