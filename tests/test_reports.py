@@ -226,7 +226,7 @@ def test_a_run_without_clusters_is_reported(store: Store, space: Space, seeds: l
     add_vectors(store, space, {seed: near_axis(0, seed) for seed in seeds})
     clustered(store)
 
-    report = report_of(store, neighbours=True)
+    report = report_of(store, neighbours=True, alternatives=True)
 
     assert report.clusters == ()
     assert len(report.members.image_ids) == len(seeds)
@@ -242,6 +242,33 @@ def test_without_a_finished_run_there_is_no_report(store: Store, space: Space) -
         writer.end_cluster_run(run.id, RunState.CANCELLED)
     with pytest.raises(InputError, match="cancelled"):
         report_of(store, run.id)
+
+
+@pytest.mark.parametrize("algorithm", [ClusterAlgorithm.HDBSCAN, ClusterAlgorithm.NEAR_DUPLICATES])
+def test_other_bounds_find_what_a_run_with_them_finds(
+    store: Store, space: Space, algorithm: ClusterAlgorithm
+) -> None:
+    add_family(store, space, 0, range(6))
+    add_vectors(store, space, {seed: near_axis(1, seed, 0.2) for seed in range(10, 20)})
+    clustered(store, algorithm)
+
+    told = report_of(store, alternatives=True).summary.alternatives
+
+    assert len({each.images for each in told}) > 1
+    assert [each.of_run for each in told].count(True) == 1
+    for each in told:
+        run = clustered(store, algorithm, **{each.parameter: each.value})
+        assert (each.clusters, each.images) == (run.clusters, run.images - run.noise)
+
+
+def test_without_a_bound_there_are_no_alternatives(store: Store, space: Space) -> None:
+    add_family(store, space, 0, range(6))
+    clustered(store, ClusterAlgorithm.KMEANS)
+
+    report = report_of(store, alternatives=True)
+
+    assert report.summary.alternatives == ()
+    assert written(report, ReportFormat.HTML)
 
 
 # --- the map -------------------------------------------------------------------------------------

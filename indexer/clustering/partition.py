@@ -12,7 +12,7 @@ from indexer.clustering.hierarchy import hdbscan
 from indexer.clustering.kmeans import kmeans
 from indexer.clustering.parameters import ClusterParameters
 from indexer.types import ClusterAlgorithm, Embeddings
-from indexer.vectors.neighbours import find_neighbours
+from indexer.vectors.neighbours import Neighbours, find_neighbours
 
 _NEIGHBOURS: Final = 16
 """Neighbours that the graph has of each image: enough for exact HDBSCAN's answer (ARI 0.98)."""
@@ -54,16 +54,57 @@ def partition(
         labels = kmeans(vectors, parameters.k, seed=parameters.seed, threads=threads)
         on_progress(n)
         return Partition(labels, np.ones(n), np.zeros(n))
-    neighbours = find_neighbours(
+    neighbours = graph_of(vectors, parameters, threads=threads, on_progress=on_progress)
+    return divide(algorithm, vectors, neighbours, parameters)
+
+
+def graph_of(
+    vectors: Embeddings,
+    parameters: ClusterParameters,
+    *,
+    threads: int,
+    on_progress: Callable[[int], None] = lambda _count: None,
+) -> Neighbours:
+    """Find the neighbours that hdbscan and near_duplicates divide vectors by.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, d), float32, unit rows
+    parameters : ClusterParameters
+    threads : int
+        Cores that are used.
+    on_progress : callable
+        As for `partition`.
+    """
+    n = len(vectors)
+    return find_neighbours(
         vectors,
         n if n <= _ALL_PAIRS else max(_NEIGHBOURS, parameters.min_samples),
         seed=parameters.seed,
         threads=threads,
         on_progress=on_progress,
     )
+
+
+def divide(
+    algorithm: ClusterAlgorithm,
+    vectors: Embeddings,
+    neighbours: Neighbours,
+    parameters: ClusterParameters,
+) -> Partition:
+    """Cluster vectors whose neighbours are known, by hdbscan or near_duplicates.
+
+    Parameters
+    ----------
+    algorithm : ClusterAlgorithm
+    vectors : ndarray of shape (n, d), float32, unit rows
+    neighbours : Neighbours
+        As `graph_of` finds them; they depend on no bound, so one graph serves several.
+    parameters : ClusterParameters
+    """
     if algorithm is ClusterAlgorithm.NEAR_DUPLICATES:
         labels = near_duplicate_groups(vectors, neighbours, 1 - parameters.max_distance)
-        return Partition(labels, (labels >= 0).astype(np.float64), np.zeros(n))
+        return Partition(labels, (labels >= 0).astype(np.float64), np.zeros(len(vectors)))
     found = hdbscan(
         neighbours,
         min_cluster_size=parameters.min_cluster_size,

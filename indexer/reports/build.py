@@ -1,7 +1,7 @@
 """Building the report about a cluster run."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +10,13 @@ from typing import Any, Final
 import numpy as np
 
 import indexer
-from indexer.clustering.alerts import Alert, AlertRules, find_alerts
+from indexer.clustering.alerts import AlertRules, find_alerts
 from indexer.errors import InputError, NotFoundError
+from indexer.reports.alternatives import MOST, alternatives
 from indexer.reports.describing import describe, within
 from indexer.reports.gathering import Material, Progress, gather
 from indexer.reports.model import (
+    Alternative,
     Change,
     ClusterReport,
     Members,
@@ -27,7 +29,7 @@ from indexer.reports.pictures import Obscurer, wanted
 from indexer.reports.shares import days_of
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
-from indexer.types import ClusterRun, Lineage, LineageEvent, RunState
+from indexer.types import ClusterRun, Embeddings, Lineage, LineageEvent, RunState
 from indexer.vectors.neighbours import find_neighbours
 
 _NEIGHBOURS: Final = 10
@@ -48,6 +50,8 @@ class ReportOptions:
 
     pictures: int = 0
     """Most pictures, those of the largest clusters first."""
+    alternatives: bool = False
+    """Whether up to 20,000 images are clustered anew with other bounds: some seconds."""
     neighbours: bool = False
     """Whether each image's nearest others are found: all vectors are in memory then."""
 
@@ -90,16 +94,25 @@ def build_report(
             on_progress("pictures", 0, options.pictures)
             obscurer = Obscurer(catalog, settings.image_limits)
             clusters = _with_pictures(clusters, obscurer, options.pictures)
-        neighbours = None
+        neighbours: Neighbours | None = None
+        others: tuple[Alternative, ...] = ()
         if options.neighbours:
             on_progress("neighbours", 0, len(material.columns.image_ids))
-            neighbours = _neighbours(catalog, material, settings)
+            neighbours = _neighbours(_vectors(catalog, material), settings)
+        if options.alternatives and len(material.columns.image_ids) <= MOST:
+            on_progress("other bounds", 0, len(material.columns.image_ids))
+            vectors = _vectors(catalog, material)
+            others = alternatives(material.run, vectors, settings.worker_threads)
     return Report(
         run=material.run,
         model=_model_name(material.space.model),
         made_at=datetime.now(UTC),
         version=indexer.__version__,
-        summary=_summarise(material, find_alerts(store, AlertRules(), material.run.id)),
+        summary=replace(
+            _summarise(material),
+            alerts=tuple(find_alerts(store, AlertRules(), material.run.id)),
+            alternatives=others,
+        ),
         clusters=clusters,
         members=_members(material, neighbours),
     )
@@ -162,7 +175,7 @@ def _with_pictures(
     )
 
 
-def _summarise(material: Material, alerts: Iterable[Alert]) -> Summary:
+def _summarise(material: Material) -> Summary:
     run, columns = material.run, material.columns
     first = run.previous_run is None
     lineage = () if first else material.lineage
@@ -189,7 +202,7 @@ def _summarise(material: Material, alerts: Iterable[Alert]) -> Summary:
             )
             for step in sorted(lineage, key=_telling)
         ),
-        alerts=tuple(alerts),
+        alerts=(),
         within=within(columns.distances[each] for each in rows.values()),
         growth=days_of(moments),
     )
@@ -200,13 +213,18 @@ def _telling(step: Lineage) -> tuple[int, int, int]:
     return _RARE_FIRST.index(step.event), -abs(step.size_after - step.size_before), step.cluster_id
 
 
-def _neighbours(catalog: Catalog, material: Material, settings: Settings) -> Neighbours:
-    columns, space = material.columns, material.space
-    vectors = np.empty((len(columns.image_ids), space.dimension), np.float32)
+def _vectors(catalog: Catalog, material: Material) -> Embeddings:
+    """Read the vectors of all images into one array."""
+    space = material.space
+    vectors = np.empty((len(material.columns.image_ids), space.dimension), np.float32)
     done = 0
     for part in catalog.member_parts(material.run.id, space):
         vectors[done : done + len(part.vectors)] = part.vectors
         done += len(part.vectors)
+    return vectors
+
+
+def _neighbours(vectors: Embeddings, settings: Settings) -> Neighbours:
     found = find_neighbours(vectors, _NEIGHBOURS, threads=settings.worker_threads)
     return Neighbours(
         rows=tuple(map(tuple, found.rows.tolist())),

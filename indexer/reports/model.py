@@ -71,6 +71,20 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """What a run would have found with another bound, of the images that are still there."""
+
+    parameter: str
+    """max_link or max_distance."""
+    value: float
+    clusters: int
+    images: int
+    """Images in a cluster."""
+    of_run: bool
+    """Whether it is the bound of the run itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """An image of a cluster."""
 
@@ -186,6 +200,8 @@ class Summary:
     within: tuple[Within, ...]
     """What smaller radii would leave of all clusters."""
     growth: tuple[Day, ...]
+    alternatives: tuple[Alternative, ...] = ()
+    """What other bounds would have found; none where that was not asked for, or is too much."""
 
 
 @dataclass(frozen=True, slots=True)

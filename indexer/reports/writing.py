@@ -21,6 +21,7 @@ def options_for(kind: ReportFormat) -> ReportOptions:
     """Return what a report must hold for a format."""
     return ReportOptions(
         pictures=_PICTURES if kind is ReportFormat.HTML else 0,
+        alternatives=kind in {ReportFormat.HTML, ReportFormat.JSON},
         neighbours=kind is ReportFormat.PARQUET,
     )
 

@@ -1,0 +1,53 @@
+"""What a run would have found with another bound."""
+
+from dataclasses import replace
+from typing import Final
+
+from indexer.clustering.parameters import ClusterParameters
+from indexer.clustering.partition import divide, graph_of
+from indexer.reports.model import Alternative
+from indexer.types import ClusterAlgorithm, ClusterRun, Embeddings
+
+MOST: Final = 20_000
+"""Images that are clustered anew for a report: seconds of comparing, and some for each bound."""
+_BOUNDS: Final = {
+    ClusterAlgorithm.HDBSCAN: ("max_link", (0.1, 0.2, 0.3, 0.4, 0.5)),
+    ClusterAlgorithm.NEAR_DUPLICATES: ("max_distance", (0.02, 0.05, 0.1, 0.15, 0.2)),
+}
+
+
+def alternatives(run: ClusterRun, vectors: Embeddings, threads: int) -> tuple[Alternative, ...]:
+    """Cluster the images of a run anew with other bounds, its own among them.
+
+    Parameters
+    ----------
+    run : ClusterRun
+    vectors : ndarray of shape (n, d), float32, unit rows
+        Of its images.
+    threads : int
+        Cores that are used.
+
+    Returns
+    -------
+    tuple of Alternative
+        By ascending bound; none for kmeans, which has no bound.
+    """
+    if run.algorithm not in _BOUNDS:
+        return ()
+    name, values = _BOUNDS[run.algorithm]
+    parameters = ClusterParameters(**run.parameters)
+    own = getattr(parameters, name)
+    graph = graph_of(vectors, parameters, threads=threads)
+    found = []
+    for value in sorted({*values, own}):
+        labels = divide(run.algorithm, vectors, graph, replace(parameters, **{name: value})).labels
+        found.append(
+            Alternative(
+                parameter=name,
+                value=value,
+                clusters=int(labels.max(initial=-1)) + 1,
+                images=int((labels >= 0).sum()),
+                of_run=value == own,
+            )
+        )
+    return tuple(found)
