@@ -11,7 +11,7 @@ from indexer.reports.model import ClusterReport, Picture, Within
 from indexer.reports.shares import classes_of, days_of, place_of, spread_of
 from indexer.types import Cluster, Lineage
 
-DISTANCES: Final = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+DISTANCES: Final = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)
 """Cosine distances from the medoid at which a report says what would be left."""
 _OUTLIERS: Final = 5  # of each cluster
 _LEAST: Final = 2  # members that make a cluster

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.reports.model import Day, Report, Within
 from indexer.types import ClusterScope
@@ -65,14 +66,16 @@ def write_html(report: Report, file: BinaryIO) -> None:
 
 def _points(report: Report) -> dict[str, Any]:
     """Return what the map is drawn from, packed as `points.js` unpacks it."""
-    members, step = report.members, _stride(report)
+    members = report.members
     places = {cluster.id: place for place, cluster in enumerate(report.clusters, 1)}
-    clusters = [places.get(i, 0) if i is not None else 0 for i in members.cluster_ids[::step]]
+    clusters = np.array([places.get(i, 0) if i is not None else 0 for i in members.cluster_ids])
+    drawn = np.arange(0, len(clusters), _stride(report))
+    drawn = drawn[np.argsort(clusters[drawn] > 0, kind="stable")]  # noise below the clusters
     return {
-        "x": _packed(members.x[::step], "<f4"),
-        "y": _packed(members.y[::step], "<f4"),
-        "cluster": _packed(clusters, "<u4"),
-        "id": _packed(members.image_ids[::step], "<f8"),
+        "x": _packed(np.array(members.x)[drawn], "<f4"),
+        "y": _packed(np.array(members.y)[drawn], "<f4"),
+        "cluster": _packed(clusters[drawn], "<u4"),
+        "id": _packed(np.array(members.image_ids)[drawn], "<f8"),
         "clusters": [
             {"id": c.id, "name": c.name, "size": c.size, "medoid": c.medoid.image_id}
             for c in report.clusters
@@ -84,8 +87,8 @@ def _stride(report: Report) -> int:
     return -(-len(report.members.image_ids) // _DRAWN) or 1
 
 
-def _packed(numbers: Sequence[float], kind: str) -> str:
-    return b64encode(np.array(numbers, kind).tobytes()).decode()
+def _packed(numbers: NDArray[Any], kind: str) -> str:
+    return b64encode(numbers.astype(kind).tobytes()).decode()
 
 
 def _span(report: Report) -> str:
