@@ -15,6 +15,7 @@ from indexer.store import Store
 from search_api.access import AccessControl, make_access
 from search_api.auth import REFUSALS, Scope, requires
 from search_api.body_limit import BodyLimit
+from search_api.cluster_runs import ClusterRuns
 from search_api.deliveries import Deliverer
 from search_api.dependencies import Service
 from search_api.errors import install_error_handlers
@@ -58,6 +59,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     )
     lookups = LookupLog(store, interval=serve.audit_interval, capacity=serve.audit_queue)
     scans = ScanRunner(RetroScanner(store, matcher, settings))
+    cluster_runs = ClusterRuns(store, settings)
     sampler = Sampler(
         observation.metrics, store, matcher, follower, count_interval=serve.count_interval
     )
@@ -79,6 +81,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
             hits,
             lookups,
             scans,
+            cluster_runs,
             sampler,
             access.keeper,
             deliverer,
@@ -97,6 +100,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
                 receivers,
                 signals,
                 contents,
+                cluster_runs,
             )
             yield
 

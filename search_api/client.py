@@ -31,6 +31,7 @@ from indexer.types import (
     Verdict,
 )
 from search_api.administering import Administering
+from search_api.cluster_calls import ClusterCalls
 from search_api.schemas import (
     BankEdit,
     ClassifiedItem,
@@ -65,7 +66,7 @@ __all__ = [
 ]
 
 
-class Lookalike(Administering):
+class Lookalike(Administering, ClusterCalls):
     """One server's API; safe to use from several threads, closed by a `with` block.
 
     Lists are iterators that ask for their pages as they are needed. A request that finds the server

@@ -11,6 +11,7 @@ from indexer.settings import Settings
 from indexer.signals import Contents, Signals
 from indexer.store import Catalog, Store
 from search_api.access import Access
+from search_api.cluster_runs import ClusterRuns
 from search_api.fetching import Fetcher
 from search_api.gates import Gates
 from search_api.hits import HitWriter
@@ -41,6 +42,7 @@ class Service:
     receivers: Receivers
     signals: Signals
     contents: Contents
+    cluster_runs: ClusterRuns
 
     async def run(
         self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs

@@ -35,17 +35,17 @@ def id_after(cursor: str | None) -> int:
     return int(cursor)
 
 
-def page_of(rows: Sequence[ItemT], limit: int, key: Callable[[ItemT], int]) -> Page[ItemT]:
+def page_of(rows: Sequence[ItemT], limit: int, key: Callable[[ItemT], int | str]) -> Page[ItemT]:
     """Make a page of rows that were read with `limit + 1`, so that the last page is known.
 
     Parameters
     ----------
     rows : sequence
-        In the order of their ids, at most ``limit + 1``.
+        In the order of their keys, at most ``limit + 1``.
     limit : int
         Most items of the page.
     key : callable
-        Gives the id of a row.
+        Gives the id of a row, or what else the next page starts behind.
     """
     more = len(rows) > limit
     items = list(rows[:limit])

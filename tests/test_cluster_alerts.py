@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from indexer.clustering.alerts import Alert, AlertKind, AlertRules, find_alerts
+from indexer.clustering.alerts import AlertRules, find_alerts
 from indexer.errors import InputError, NotFoundError
 from indexer.store import Store
-from indexer.types import BankKind, Space
+from indexer.types import Alert, AlertKind, BankKind, Space
 from support.catalog import arrival, bind, new_image
 from support.families import add_family, add_vectors, clustered, near_axis
 

@@ -13,7 +13,7 @@ import pytest
 from indexer.assignment import NewestClusters
 from indexer.clustering import runs as running
 from indexer.clustering.parameters import ClusterParameters
-from indexer.clustering.refreshing import ClusterRefresher, Refreshed
+from indexer.clustering.refreshing import ClusterRefresher
 from indexer.clustering.runs import ClusterRunner
 from indexer.errors import InputError, NotFoundError, RunUnderWay, UnusableVectors
 from indexer.settings import Settings
@@ -22,6 +22,7 @@ from indexer.types import (
     BankKind,
     ClusterAlgorithm,
     ClusterScope,
+    Refreshed,
     RunState,
     SourceDetails,
     Space,

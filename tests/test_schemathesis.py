@@ -47,11 +47,11 @@ WITH_TUPLES = {"POST /m/compare"}  # Schemathesis turns `prefixItems` into what 
 
 
 def is_one_at_a_time(response: Any) -> bool:
-    """Tell whether a retro-scan was asked for while one is running: 503, and when to try again."""
+    """Tell whether a scan or a clustering was asked for beside another: 503, and try again."""
     return (
         response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
         and "retry-after" in response.headers
-        and "one at a time" in response.text
+        and any(words in response.text for words in ("one at a time", "one run at a time"))
     )
 
 

@@ -3,20 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from indexer.errors import InputError, NotFoundError
 from indexer.spaces import bound_space
 from indexer.store import Catalog, Store
-from indexer.types import ClusterRun, LineageEvent, RunState
-
-
-class AlertKind(StrEnum):
-    """What is worth a look."""
-
-    GROWTH = "growth"  # grew fast, or is new and large at once
-    BANK_HIT = "bank_hit"  # hits a block bank that it did not hit
-    DRIFT = "drift"  # its classes are others than they were
+from indexer.types import Alert, AlertKind, ClusterRun, LineageEvent, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +31,6 @@ class AlertRules:
                 "Alerts take a growth factor above 1, a size of 1 or more and a drift from 0 to 1; "
                 f"got {self.growth_factor}, {self.min_size} and {self.drift}."
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One cluster, and why it is worth a look."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
-
-    kind: AlertKind
-    """growth, bank_hit or drift."""
-    run_id: int
-    """The run that shows it."""
-    cluster_id: int
-    """The cluster."""
-    name: str
-    """Its name."""
-    size: int
-    """Its members now."""
-    before: float
-    """Members in the run before for growth, members that hit the bank then for bank_hit, else 0."""
-    now: float
-    """Members now for growth, that hit the bank for bank_hit, the distance for drift."""
-    bank: str | None
-    """The bank that it hits; null for the other kinds."""
-    message: str
-    """All of it in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Bringing clusters up to date for little: by assigning what is new, or by a new run."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from threading import Event
 from typing import Final
 
@@ -9,37 +8,24 @@ import numpy as np
 
 from indexer.assignment import assign
 from indexer.clustering.parameters import ClusterParameters
-from indexer.clustering.runs import ClusterRunner, Progress, require_unit
+from indexer.clustering.runs import ClusterRunner, OnBegin, Progress, require_unit
 from indexer.errors import InputError
 from indexer.settings import Settings
 from indexer.spaces import bound_space
 from indexer.store import FoundMembers, Store
-from indexer.types import ClusterAlgorithm, ClusterRun, ClusterScope, Keys, RunState, Space
+from indexer.types import (
+    ClusterAlgorithm,
+    ClusterRun,
+    ClusterScope,
+    Keys,
+    Refresh,
+    Refreshed,
+    RunState,
+    Space,
+)
 
 FEW: Final = 0.05
 """Share of a run's images up to which changes since are few: new ones are assigned then."""
-
-
-class Refreshed(StrEnum):
-    """How clusters were brought up to date."""
-
-    UNCHANGED = "unchanged"  # nothing in scope had changed
-    ASSIGNED = "assigned"  # new images were assigned to the clusters of the last run
-    CLUSTERED = "clustered"  # a new run
-
-
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """The run that holds now, and what was done for it."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
-
-    run: ClusterRun
-    """The run that holds now."""
-    how: Refreshed
-    """unchanged, assigned or clustered."""
-    assigned: int
-    """Images that joined a cluster of it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +48,14 @@ class ClusterRefresher:
         self._store = store
         self._runner = ClusterRunner(store, settings)
 
-    def refresh(
+    def refresh(  # noqa: PLR0913 -- those of a run, and one more
         self,
         algorithm: ClusterAlgorithm,
         scope: ClusterScope,
         parameters: ClusterParameters,
         *,
         few: float = FEW,
+        on_begin: OnBegin = lambda _run: None,
         on_progress: Progress = lambda _stage, _done, _of: None,
         stop: Event | None = None,
     ) -> Refresh:
@@ -79,7 +66,7 @@ class ClusterRefresher:
 
         Parameters
         ----------
-        algorithm, scope, parameters, on_progress, stop
+        algorithm, scope, parameters, on_begin, on_progress, stop
             As for `ClusterRunner.run`, whose errors this raises, too.
         few : float
             Largest share of the run's images, 0 to 1, that count as few; 0 for a new run whenever
@@ -107,7 +94,9 @@ class ClusterRefresher:
                 assigned = self._assign(last, space, since.new)
                 how = Refreshed.ASSIGNED if assigned else Refreshed.UNCHANGED
                 return Refresh(last, how, assigned)
-        run = self._runner.run(algorithm, scope, parameters, on_progress=on_progress, stop=stop)
+        run = self._runner.run(
+            algorithm, scope, parameters, on_begin=on_begin, on_progress=on_progress, stop=stop
+        )
         return Refresh(run, Refreshed.CLUSTERED, 0)
 
     def assign(self, run: ClusterRun) -> int:

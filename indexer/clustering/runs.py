@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from threading import Event
+from time import monotonic
 from typing import Final, Protocol
 
 import numpy as np
@@ -18,9 +19,12 @@ from indexer.types import ClusterAlgorithm, ClusterRun, ClusterScope, RunState, 
 
 _STEP: Final = 65_536  # vectors checked at a time
 _ROUNDING: Final = 1e-3  # of a length, in float32
+_LOOK: Final = 1.0  # seconds between looks at whether a run was cancelled in the database
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many images of it are done, and how many there are to do."""
+OnBegin = Callable[[ClusterRun], None]
+"""Told of a run as it begins."""
 
 
 class _Steps(Protocol):
@@ -31,7 +35,7 @@ class _Steps(Protocol):
 
 
 class Cancelled(Exception):
-    """The run was stopped; it is caught where the run began."""
+    """The run was stopped or cancelled; it is caught where the run began."""
 
 
 class ClusterRunner:
@@ -47,6 +51,7 @@ class ClusterRunner:
         scope: ClusterScope,
         parameters: ClusterParameters,
         *,
+        on_begin: OnBegin = lambda _run: None,
         on_progress: Progress = lambda _stage, _done, _of: None,
         stop: Event | None = None,
     ) -> ClusterRun:
@@ -60,10 +65,13 @@ class ClusterRunner:
         algorithm : ClusterAlgorithm
         scope : ClusterScope
         parameters : ClusterParameters
+        on_begin : callable
+            Called with the run as soon as it is written down.
         on_progress : callable
             Called with the name of a stage, and how many of how many images it has done.
         stop : Event, optional
-            Once it is set the run ends at the next step, as cancelled.
+            Once it is set the run ends at the next step, as cancelled. So it does when somebody
+            else marks it as cancelled in the database.
 
         Raises
         ------
@@ -85,7 +93,9 @@ class ClusterRunner:
             with self._store.writer() as writer:
                 run = writer.begin_cluster_run(algorithm, heeded, scope, space.id)
             try:
-                return self._finish(run, space, parameters, _steps(on_progress, stop or Event()))
+                on_begin(run)
+                steps = _steps(on_progress, self._watch(run, stop or Event()))
+                return self._finish(run, space, parameters, steps)
             except Cancelled:
                 return self._end(run, RunState.CANCELLED)
             except KeyboardInterrupt:
@@ -94,6 +104,22 @@ class ClusterRunner:
             except BaseException:
                 self._end(run, RunState.FAILED)
                 raise
+
+    def _watch(self, run: ClusterRun, stop: Event) -> Callable[[], bool]:
+        """Make what tells whether a run is to end before it is done."""
+        looked = monotonic()
+
+        def is_over() -> bool:
+            nonlocal looked
+            if stop.is_set():
+                return True
+            if monotonic() < looked + _LOOK:
+                return False
+            looked = monotonic()
+            with self._store.reader() as catalog:
+                return catalog.cluster_run(run.id).state is RunState.CANCELLED
+
+        return is_over
 
     def _end(self, run: ClusterRun, state: RunState) -> ClusterRun:
         with self._store.writer() as writer:
@@ -143,13 +169,13 @@ def require_unit(scoped: ScopedVectors) -> None:
         raise UnusableVectors(refused)
 
 
-def _steps(on_progress: Progress, stop: Event) -> _Steps:
+def _steps(on_progress: Progress, is_over: Callable[[], bool]) -> _Steps:
     def begin(stage: str, of: int) -> Callable[[int], None]:
         done = 0
 
         def advance(count: int) -> None:
             nonlocal done
-            if stop.is_set():
+            if is_over():
                 raise Cancelled
             done += count
             on_progress(stage, done, of)

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from indexer.clustering.alerts import Alert
-from indexer.types import ClusterRun, LineageEvent, Tier
+from indexer.types import Alert, ClusterRun, LineageEvent, Tier
 
 
 @dataclass(frozen=True, slots=True)

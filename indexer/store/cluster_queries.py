@@ -227,10 +227,27 @@ class ClusterQueries(Queries):
         note: str | None = self._connection.scalar(statement)
         return note
 
-    def largest_clusters(self, run_id: int, limit: int) -> list[Cluster]:
-        """Return the largest clusters of a run, largest first, ties by id."""
+    def largest_clusters(
+        self, run_id: int, limit: int, after: tuple[int, int] | None = None
+    ) -> list[Cluster]:
+        """Return the largest clusters of a run, largest first, ties by id.
+
+        Parameters
+        ----------
+        run_id : int
+        limit : int
+        after : tuple of int, optional
+            Size and id of the last cluster of the page before.
+        """
+        conditions = [RunClusterRow.run_id == run_id]
+        if after is not None:
+            size, cluster_id = (min(number, MAX_ID) for number in after)
+            conditions.append(
+                (RunClusterRow.size < size)
+                | ((RunClusterRow.size == size) & (RunClusterRow.cluster_id > cluster_id))
+            )
         order = (RunClusterRow.size.desc(), RunClusterRow.cluster_id)
-        return self._clusters_where(RunClusterRow.run_id == run_id, order=order, limit=limit)
+        return self._clusters_where(*conditions, order=order, limit=limit)
 
     def clusters(self, run_id: int, *, after_id: int = 0, limit: int = 100) -> list[Cluster]:
         """Return a page of the clusters of a run, by id."""
@@ -289,10 +306,12 @@ class ClusterQueries(Queries):
             LineageRow.run_id == run_id, LineageRow.id > min(after_id, MAX_ID), limit=limit
         )
 
-    def lineage_of(self, cluster_id: int) -> list[Lineage]:
+    def lineage_of(
+        self, cluster_id: int, *, after_id: int = 0, limit: int | None = None
+    ) -> list[Lineage]:
         """Return what became of a cluster, and of those that merged into it or split off it."""
         about = (LineageRow.cluster_id == cluster_id) | (LineageRow.other_id == cluster_id)
-        return self._lineage_where(about)
+        return self._lineage_where(about, LineageRow.id > min(after_id, MAX_ID), limit=limit)
 
     def cluster_reach(self, run_id: int) -> ClusterReach:
         """Return where the clusters of a run are and how far each reaches."""

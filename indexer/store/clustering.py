@@ -56,7 +56,13 @@ class Clustering(Edits):
         return self.cluster_run(self._insert_one(ClusterRunRow, row))
 
     def end_cluster_run(self, run_id: int, state: RunState) -> ClusterRun:
-        """Say how a run ended that found nothing, if nobody said so before."""
+        """Say how a run ended that found nothing, if nobody said so before.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run.
+        """
         values = {"state": state.value, "finished_at": self._now}
         running = (ClusterRunRow.id == run_id, ClusterRunRow.state == RunState.RUNNING.value)
         self._connection.execute(update(ClusterRunRow).where(*running).values(values))
@@ -70,6 +76,8 @@ class Clustering(Edits):
         lineage: Sequence[FoundLineage],
     ) -> ClusterRun:
         """Write down what a run found; clusters without an identity get one, and a name.
+
+        A run that was cancelled meanwhile stays so, and nothing of it is written down.
 
         Parameters
         ----------
@@ -85,7 +93,10 @@ class Clustering(Edits):
         RunUnderWay
             The run is over already: another program took it for cut off.
         """
-        if self.cluster_run(run_id).state is not RunState.RUNNING:
+        run = self.cluster_run(run_id)
+        if run.state is RunState.CANCELLED:
+            return run
+        if run.state is not RunState.RUNNING:
             raise RunUnderWay(
                 f"Cluster run {run_id} was given up, as its connection was lost and another run "
                 "began. Wait until that one is done: `lookalike cluster list` shows it."

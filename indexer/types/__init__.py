@@ -43,6 +43,8 @@ from indexer.types.cards import (
 )
 from indexer.types.clusters import (
     ActionKind,
+    Alert,
+    AlertKind,
     Cluster,
     ClusterAction,
     ClusterAlgorithm,
@@ -51,6 +53,8 @@ from indexer.types.clusters import (
     ClusterScope,
     Lineage,
     LineageEvent,
+    Refresh,
+    Refreshed,
     RunState,
 )
 from indexer.types.contents import (
@@ -136,6 +140,8 @@ __all__ = [
     "EXTERNAL_ID_BYTES",
     "PING",
     "ActionKind",
+    "Alert",
+    "AlertKind",
     "ApiKey",
     "AuditEntry",
     "AuditEvent",
@@ -198,6 +204,8 @@ __all__ = [
     "PdqBits",
     "Probabilities",
     "RateUnit",
+    "Refresh",
+    "Refreshed",
     "ReportFormat",
     "RetroMatch",
     "RetroScan",

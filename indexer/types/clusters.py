@@ -191,3 +191,59 @@ class ClusterAction:
     """When it was done."""
     undone_at: datetime | None
     """When it was undone; null while it holds."""
+
+
+class Refreshed(StrEnum):
+    """How clusters were brought up to date."""
+
+    UNCHANGED = "unchanged"  # nothing in scope had changed
+    ASSIGNED = "assigned"  # new images were assigned to the clusters of the last run
+    CLUSTERED = "clustered"  # a new run
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """The run that holds now, and what was done for it."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    run: ClusterRun
+    """The run that holds now."""
+    how: Refreshed
+    """unchanged, assigned or clustered."""
+    assigned: int
+    """Images that joined a cluster of it now."""
+
+
+class AlertKind(StrEnum):
+    """What is worth a look."""
+
+    GROWTH = "growth"  # grew fast, or is new and large at once
+    BANK_HIT = "bank_hit"  # hits a block bank that it did not hit
+    DRIFT = "drift"  # its classes are others than they were
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One cluster, and why it is worth a look."""
+
+    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+
+    kind: AlertKind
+    """growth, bank_hit or drift."""
+    run_id: int
+    """The run that shows it."""
+    cluster_id: int
+    """The cluster."""
+    name: str
+    """Its name."""
+    size: int
+    """Its members now."""
+    before: float
+    """Members in the run before for growth, members that hit the bank then for bank_hit, else 0."""
+    now: float
+    """Members now for growth, that hit the bank for bank_hit, the distance for drift."""
+    bank: str | None
+    """The bank that it hits; null for the other kinds."""
+    message: str
+    """All of it in a sentence."""

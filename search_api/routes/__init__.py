@@ -3,6 +3,9 @@
 from search_api.routes import (
     banks,
     classify,
+    cluster_actions,
+    cluster_runs,
+    clusters,
     decisions,
     entries,
     floods,
@@ -22,6 +25,9 @@ V1 = (
     decisions,
     retro_scans,
     floods,
+    cluster_runs,
+    clusters,
+    cluster_actions,
     thresholds,
     status,
 )

@@ -10,7 +10,14 @@ from indexer.clustering.parameters import ClusterParameters
 from indexer.clustering.runs import ClusterRunner
 from indexer.settings import Settings
 from indexer.store import Store
-from indexer.types import ClusterAlgorithm, ClusterRun, ClusterScope, Embeddings, Space
+from indexer.types import (
+    ClusterAlgorithm,
+    ClusterRun,
+    ClusterScope,
+    Embeddings,
+    NewImage,
+    Space,
+)
 from support.catalog import DIMENSION, arrival, new_image
 
 EVERYTHING = ClusterScope()
@@ -35,13 +42,25 @@ def beside(axis: int, other: int, seed: int) -> Embeddings:
 def add_vectors(
     store: Store, space: Space, vectors: dict[int, Embeddings], bank_id: int | None = None
 ) -> list[int]:
-    """Add an image for each seed, with this embedding; return their ids in that order."""
-    images = {seed: replace(new_image(seed), embedding=vectors[seed]) for seed in vectors}
+    """Add an image for each seed, with this embedding; return their ids in that order.
+
+    A space of more dimensions, or of more labels, gets nothing but zeros there.
+    """
+    images = {seed: _fitted(new_image(seed), vectors[seed], space) for seed in vectors}
     items = [(image, arrival(f"{seed}.jpg", bank_id=bank_id)) for seed, image in images.items()]
     with store.writer() as writer:
         writer.add_images(items, space.id)
         ids = writer.ids_by_sha256([image.sha256 for image in images.values()])
     return [ids[image.sha256] for image in images.values()]
+
+
+def _fitted(image: NewImage, vector: Embeddings, space: Space) -> NewImage:
+    labels = len(space.labels) - image.probabilities.size
+    return replace(
+        image,
+        embedding=np.pad(vector, (0, space.dimension - vector.size)),
+        probabilities=np.pad(image.probabilities, (0, labels)),
+    )
 
 
 def add_family(

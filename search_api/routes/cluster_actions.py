@@ -1,0 +1,88 @@
+"""`/v1/cluster-actions`: what analysts did about clusters, to be undone step by step."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from indexer.clustering import actions
+from indexer.errors import Forbidden
+from indexer.store import Store
+from indexer.types import ActionKind, ClusterAction
+from indexer.types.access import allows
+from search_api import cluster_examples as shown
+from search_api import examples
+from search_api.auth import Principal, PrincipalDependency, Scope, requires
+from search_api.dependencies import ServiceDependency
+from search_api.errors import problems
+from search_api.idempotency import WriteRoute
+from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+
+router = APIRouter(
+    prefix="/v1/cluster-actions",
+    tags=["clusters"],
+    route_class=WriteRoute,
+    dependencies=[requires(Scope.ANALYST, Scope.BANK_WRITE)],
+)
+ActionId = Annotated[int, Path(ge=1, le=MAX_ID, description="The action.")]
+OfCluster = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only about this cluster.")]
+
+
+@router.get(
+    "",
+    operation_id="list_cluster_actions",
+    summary="What was done about clusters?",
+    responses={
+        200: examples.answer("Oldest first.", examples.page(shown.BANK_ACTION)),
+        **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    },
+)
+async def list_actions(
+    service: ServiceDependency,
+    cluster: OfCluster = None,
+    cursor: Cursor = None,
+    limit: PageLimit = 100,
+) -> Page[ClusterAction]:
+    """Return a page of the names, notes, banks and decisions that analysts gave to clusters."""
+    after = id_after(cursor)
+    rows = await service.read(
+        lambda catalog: catalog.cluster_actions(cluster, after_id=after, limit=limit + 1)
+    )
+    return page_of(rows, limit, lambda action: action.id)
+
+
+@router.post(
+    "/{action_id}/undo",
+    operation_id="undo_cluster_action",
+    summary="Is an action to be taken back?",
+    responses={
+        200: examples.answer("As it is now.", shown.UNDONE_ACTION),
+        **problems(
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+    },
+)
+async def undo_action(
+    action_id: ActionId, service: ServiceDependency, principal: PrincipalDependency
+) -> ClusterAction:
+    """Take back all that an action did, unless something of it has changed since."""
+
+    def undo(store: Store) -> ClusterAction:
+        with store.writer() as writer:
+            _require_scope(principal, writer.cluster_action(action_id))
+        return actions.undo(store, action_id)
+
+    return await service.commit(undo)
+
+
+def _require_scope(principal: Principal, action: ClusterAction) -> None:
+    """Let nobody take back what they could not have done."""
+    wanted = Scope.BANK_WRITE if action.kind is ActionKind.BANK else Scope.ANALYST
+    if not allows(principal.scopes, wanted):
+        raise Forbidden(
+            f"Action {action.id} ({action.kind}) takes the scope {wanted} to undo, which key "
+            f"{principal.name!r} has not. Use another key, or let an admin make one."
+        )

@@ -1,0 +1,147 @@
+"""`/v1/clusters`: what is said of a cluster, and done about it; its identity outlives the runs."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from indexer.clustering import actions
+from indexer.errors import InputError
+from indexer.store import Catalog, Store
+from indexer.types import Cluster, ClusterAction, Lineage
+from search_api import cluster_examples as shown
+from search_api import examples
+from search_api.auth import Scope, requires
+from search_api.cluster_schemas import ClusterDecision, ClusterEdit, EditedCluster, MembersToBank
+from search_api.dependencies import ServiceDependency
+from search_api.errors import problems
+from search_api.idempotency import WriteRoute
+from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+
+router = APIRouter(prefix="/v1/clusters", tags=["clusters"], route_class=WriteRoute)
+ClusterId = Annotated[int, Path(ge=1, le=MAX_ID, description="The cluster.")]
+OfRun = Annotated[
+    int | None,
+    Query(ge=1, le=MAX_ID, description="As this run found it; the newest that has it by default."),
+]
+UNKNOWN = problems(
+    HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+)
+UNUSABLE = {
+    **UNKNOWN,
+    **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+}
+
+
+@router.get(
+    "/{cluster_id}",
+    dependencies=[requires(Scope.ANALYST)],
+    operation_id="get_cluster",
+    summary="What is a cluster like?",
+    responses={200: examples.answer("As a run found it.", shown.CLUSTER), **UNKNOWN},
+)
+async def get_cluster(
+    cluster_id: ClusterId, service: ServiceDependency, run: OfRun = None
+) -> Cluster:
+    """Return a cluster as a run found it, with the name and note that it has now."""
+    return await service.read(lambda catalog: catalog.cluster(cluster_id, run))
+
+
+@router.get(
+    "/{cluster_id}/lineage",
+    dependencies=[requires(Scope.ANALYST)],
+    operation_id="list_cluster_lineage",
+    summary="What became of a cluster from run to run?",
+    responses={200: examples.answer("Oldest first.", examples.page(shown.LINEAGE)), **UNKNOWN},
+)
+async def list_lineage(
+    cluster_id: ClusterId,
+    service: ServiceDependency,
+    cursor: Cursor = None,
+    limit: PageLimit = 100,
+) -> Page[Lineage]:
+    """Return a page of what became of a cluster, and of those that merged into or split off it."""
+    after = id_after(cursor)
+
+    def read(catalog: Catalog) -> list[Lineage]:
+        catalog.cluster_name(cluster_id)  # raises when there is none
+        return catalog.lineage_of(cluster_id, after_id=after, limit=limit + 1)
+
+    return page_of(await service.read(read), limit, lambda step: step.id)
+
+
+@router.patch(
+    "/{cluster_id}",
+    dependencies=[requires(Scope.ANALYST)],
+    operation_id="edit_cluster",
+    summary="Is something else said of a cluster?",
+    responses={200: examples.answer("As it is now.", shown.EDITED), **UNUSABLE},
+    openapi_extra=examples.request({"name": "statues"}),
+)
+async def edit_cluster(
+    cluster_id: ClusterId, request: ClusterEdit, service: ServiceDependency
+) -> EditedCluster:
+    """Give a cluster another name, another note, or both in one transaction."""
+    name, note = request.name, request.note
+
+    def edit(store: Store) -> EditedCluster:
+        done = []
+        if name is not None:
+            done.append(actions.label(store, cluster_id, name))
+        if note is not None:
+            done.append(actions.note(store, cluster_id, note))
+        if not done:
+            raise InputError("Nothing is said of the cluster. Give a `name`, a `note` or both.")
+        with store.writer() as writer:
+            return EditedCluster(cluster=writer.cluster(cluster_id), actions=done)
+
+    return await service.commit(edit)
+
+
+@router.post(
+    "/{cluster_id}/bank",
+    dependencies=[requires(Scope.BANK_WRITE)],
+    operation_id="bank_cluster",
+    summary="Are the members of a cluster to be entries of a bank?",
+    responses={200: examples.answer("What was done.", shown.BANK_ACTION), **UNUSABLE},
+    openapi_extra=examples.request({"bank": "known-unsafe", "min_probability": 0.5}),
+)
+async def bank_cluster(
+    cluster_id: ClusterId, request: MembersToBank, service: ServiceDependency
+) -> ClusterAction:
+    """Make members of a cluster entries of a bank, in one step; those that are already stay."""
+    return await service.commit(
+        lambda store: actions.add_to_bank(
+            store,
+            cluster_id,
+            request.bank,
+            min_probability=request.min_probability,
+            run_id=request.run_id,
+        )
+    )
+
+
+@router.post(
+    "/{cluster_id}/decisions",
+    dependencies=[requires(Scope.ANALYST)],
+    operation_id="decide_cluster",
+    summary="What does an analyst say of the matches of a cluster?",
+    responses={200: examples.answer("What was done.", shown.DECISION_ACTION), **UNUSABLE},
+    openapi_extra=examples.request({"outcome": "rejected", "bank": "known-benign"}),
+)
+async def decide_cluster(
+    cluster_id: ClusterId, request: ClusterDecision, service: ServiceDependency
+) -> ClusterAction:
+    """Decide about all matches that retro-scans listed for a cluster's members, in one step."""
+    return await service.commit(
+        lambda store: actions.decide(
+            store,
+            cluster_id,
+            request.outcome,
+            bank=request.bank,
+            min_probability=request.min_probability,
+            run_id=request.run_id,
+            analyst=request.analyst,
+            note=request.note,
+        )
+    )
