@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -12,6 +13,9 @@ from indexer.store import Store, open_store, upgrade
 from support.postgres import postgres_database, running_postgres
 
 limit_library_threads()
+# Speed is measured in benchmarks/: a busy machine must not fail a property.
+hypothesis.settings.register_profile("lookalike", deadline=None)
+hypothesis.settings.load_profile("lookalike")
 # Our log lines go where the libraries' go: on stdout there are results alone.
 structlog.configure(
     processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],

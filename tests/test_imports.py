@@ -1,7 +1,7 @@
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
+from resource import RUSAGE_CHILDREN, getrusage
 
 import pytest
 
@@ -43,10 +43,11 @@ def test_the_client_loads_no_server() -> None:
     assert not imported_by("    import search_api.client") & (HEAVY | {"starlette", "PIL"})
 
 
-def test_help_takes_less_than_half_a_second() -> None:
+def test_help_takes_less_than_half_a_second_of_a_core() -> None:
     def seconds() -> float:
-        start = perf_counter()
+        before = getrusage(RUSAGE_CHILDREN)
         subprocess.run([COMMAND, "--help"], capture_output=True, check=True)
-        return perf_counter() - start
+        after = getrusage(RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     assert min(seconds() for _ in range(5)) < 0.5

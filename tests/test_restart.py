@@ -175,7 +175,7 @@ def test_what_another_process_commits_holds_within_a_second(
 
             def matches(number: int, entry_id: int) -> bool:
                 copy = pictures.encode(made_up(number), "JPEG", quality=90)
-                response = client.post("/v1/search", files={"image": copy}, params={"k": 1000})
+                response = client.post("/v1/search", files={"image": copy}, params={"k": 10})
                 assert response.status_code == OK, response.text
                 found = {match["entry_id"] for match in response.json()["matches"]}
                 return entry_id in found

@@ -30,7 +30,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
         extra={
             "LOOKALIKE_SERVE_THREADS": "1",
             "LOOKALIKE_SERVE_MAX_WAITING": str(WAITING),
-            "LOOKALIKE_SERVE_BODY_TIMEOUT": "8",
+            "LOOKALIKE_SERVE_BODY_TIMEOUT": "15",
             "LOOKALIKE_SERVE_QUEUE_TIMEOUT": "1",
         },
     )
@@ -83,7 +83,7 @@ def test_a_request_without_a_place_is_turned_away_at_once_and_unread(server: Run
     with ExitStack() as uploads:
         for _ in range(PLACES):
             uploads.enter_context(closing(begun_upload(server)))
-        until(lambda: server.search(data).status_code == HTTPStatus.SERVICE_UNAVAILABLE, 6)
+        until(lambda: server.search(data).status_code == HTTPStatus.SERVICE_UNAVAILABLE, 12)
         times = []
         for _ in range(9):
             with closing(begun_upload(server)) as connection:
@@ -108,7 +108,7 @@ def test_a_body_that_was_not_read_does_not_break_its_connection(server: Running)
     with ExitStack() as uploads:
         for _ in range(PLACES):
             uploads.enter_context(closing(begun_upload(server)))
-        until(lambda: server.search(data).status_code == HTTPStatus.SERVICE_UNAVAILABLE, 6)
+        until(lambda: server.search(data).status_code == HTTPStatus.SERVICE_UNAVAILABLE, 12)
         refused = uploads.enter_context(closing(begun_upload(server, length)))
         assert answer_of(refused)[0] == HTTPStatus.SERVICE_UNAVAILABLE
         memory = psutil.Process(server.process.pid).memory_info().rss

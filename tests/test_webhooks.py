@@ -365,7 +365,7 @@ def test_an_attempt_that_fails_unforeseen_counts_and_does_not_undo_the_round(
 def test_a_receiver_that_hangs_does_not_hold_up_the_others(
     store: Store, web: Web, entry_id: int
 ) -> None:
-    serve = ServeSettings(webhook_private_hosts="127.0.0.1", webhook_timeout=1)
+    serve = ServeSettings(webhook_private_hosts="127.0.0.1", webhook_timeout=4)
     hanging = Event()
     web.pages["/hang"] = lambda _request: wait_for(hanging)
     slow, quick = hook(store, serve, web, path="/hang"), hook(store, serve, web)
@@ -376,7 +376,7 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_others(
 
     assert [each.attempts for each in outbox(store, slow)] == [1, 1, 1, 1, 0, 0]
     assert [each.state for each in outbox(store, quick)] == ["delivered"] * 4 + ["pending"] * 2
-    assert outbox(store, slow)[0].last_error == "The receiver did not answer within 1 s."
+    assert outbox(store, slow)[0].last_error == "The receiver did not answer within 4 s."
     hanging.set()
 
 
