@@ -81,6 +81,10 @@ class ClusterCalls:
         """Yield what of a run should be looked at; rules are those of `AlertRules`."""
         return self._transport.pages(f"/v1/cluster-runs/{run_id}/alerts", Alert, **rules)
 
+    def cluster_report(self, run_id: int) -> dict[str, Any]:
+        """Return the report about a run that is done, as docs/reports.md tells it."""
+        return self._transport.ask("GET", f"/v1/cluster-runs/{run_id}/report", dict[str, Any])
+
     def cluster(self, cluster_id: int, run_id: int | None = None) -> Cluster:
         """Return a cluster as a run found it; as the newest that has it by default."""
         path = f"/v1/clusters/{cluster_id}"

@@ -115,3 +115,100 @@ DECISION_ACTION = BANK_ACTION | {
     },
 }
 EDITED = {"cluster": CLUSTER, "actions": [LABEL_ACTION]}
+_SOURCES = {
+    "top": [{"name": "/data/uploads", "images": 2}],
+    "others": 0,
+    "images_of_others": 0,
+    "unknown": 0,
+}
+_GROWTH = [{"day": "2026-11-03", "added": 1}, {"day": "2026-11-25", "added": 1}]
+_MEDOID = {
+    "image_id": 4211,
+    "source": "/data/uploads/0007.jpg",
+    "distance": 0.0,
+    "outlier_score": 0.0113,
+    "thumbnail": None,
+}
+_PLACE = _MEDOID | {"image_id": 3977, "source": "/data/uploads/0003.jpg", "distance": 0.1873}
+REPORT = {
+    "run": RUN | {"images": 2, "clusters": 1, "noise": 0},
+    "model": "shipped",
+    "made_at": "2026-11-25T10:00:00Z",
+    "version": "0.1.0",
+    "summary": {
+        "images": 2,
+        "clusters": 1,
+        "noise": 0,
+        "assigned": 0,
+        "removed": 0,
+        "first_seen": "2026-11-03T08:12:00Z",
+        "last_seen": "2026-11-25T07:40:00Z",
+        "events": {"grown": 1},
+        "changes": [
+            {
+                "event": "grown",
+                "cluster_id": 31,
+                "name": "statues",
+                "other_id": None,
+                "other_name": None,
+                "size_before": 1,
+                "size_after": 2,
+            }
+        ],
+        "alerts": [ALERT | {"size": 2, "before": 1.0, "now": 2.0}],
+        "within": [{"distance": 0.1, "images": 1, "clusters": 0}],
+        "growth": _GROWTH,
+        "alternatives": [
+            {"parameter": "max_link", "value": 0.3, "clusters": 1, "images": 2, "of_run": True}
+        ],
+    },
+    "clusters": [
+        {
+            "id": 31,
+            "name": "statues",
+            "note": None,
+            "size": 2,
+            "growth_per_day": 0.5,
+            "growth": _GROWTH,
+            "first_seen": "2026-11-03T08:12:00Z",
+            "last_seen": "2026-11-25T07:40:00Z",
+            "event": "grown",
+            "size_before": 1,
+            "classes": [{"name": "Neutral", "images": 2}],
+            "banks": [{"bank": "known-unsafe", "kind": "block", "severity": "high", "members": 1}],
+            "nearest_entries": [
+                {
+                    "entry_id": 17,
+                    "bank": "known-unsafe",
+                    "image_id": 4211,
+                    "similarity": 1.0,
+                    "tier": "near_duplicate",
+                }
+            ],
+            "sources": _SOURCES,
+            "uploaders": _SOURCES | {"top": [], "unknown": 2},
+            "radius": 0.1873,
+            "max_pair_distance": 0.1873,
+            "mean_distance": 0.0936,
+            "within": [{"distance": 0.1, "images": 1, "clusters": 0}],
+            "medoid": _MEDOID,
+            "exemplars": [_PLACE],
+            "outliers": [_PLACE],
+        }
+    ],
+    "members": {
+        "image_ids": [3977, 4211],
+        "cluster_ids": [31, 31],
+        "probabilities": [0.8, 1.0],
+        "outlier_scores": [0.0113, 0.0113],
+        "distances": [0.1873, 0.0],
+        "assigned": [False, False],
+        "x": [0.1, 0.2],
+        "y": [-0.3, -0.2],
+        "added_at": ["2026-11-03T08:12:00Z", "2026-11-25T07:40:00Z"],
+        "labels": ["Neutral", "Neutral"],
+        "sources": ["/data/uploads/0003.jpg", "/data/uploads/0007.jpg"],
+        "uploaders": [None, None],
+        "neighbours": None,
+    },
+}

@@ -8,6 +8,7 @@ from search_api.admission import Admission
 from search_api.settings import ServeSettings
 
 _READING, _WRITING = 4, 2  # threads; they wait for the database most of the time
+_REPORTS_WAITING = 4  # each takes the memory of its run
 _MAX_WAITING = 256  # requests without a picture, which are small
 
 
@@ -18,6 +19,7 @@ class Gates:
     pictures: Admission
     reads: Admission
     writes: Admission
+    reports: Admission
     body_timeout: float  # seconds
 
     @classmethod
@@ -33,5 +35,6 @@ class Gates:
             ),
             Admission(threads=_READING, max_waiting=_MAX_WAITING, timeout=timeout),
             Admission(threads=_WRITING, max_waiting=_MAX_WAITING, timeout=timeout),
+            Admission(threads=1, max_waiting=_REPORTS_WAITING, timeout=timeout),
             serve.body_timeout,
         )

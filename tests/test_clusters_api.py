@@ -8,10 +8,12 @@ from time import monotonic, sleep
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
 
 from indexer.clustering import runs as running
 from indexer.clustering.parameters import ClusterParameters
 from indexer.errors import NotFoundError, RunUnderWay
+from indexer.reports import Report
 from indexer.settings import Settings
 from indexer.store import Store, open_store
 from indexer.types import (
@@ -136,6 +138,23 @@ def test_a_scope_narrows_the_run(api: Lookalike, run: ClusterRun) -> None:
     assert begun.run.scope.until == old.until
     with pytest.raises(NotFound):
         api.start_cluster_run(scope=RunScope(banks=["missing"]))
+
+
+def test_a_report_is_the_whole_of_a_run_and_a_page_to_be_saved(
+    api: Lookalike, server: httpx.Client, run: ClusterRun
+) -> None:
+    report = TypeAdapter(Report).validate_python(api.cluster_report(run.id))
+    page = server.get(f"/v1/cluster-runs/{run.id}/report.html")
+
+    assert report.run == run
+    assert [cluster.size for cluster in report.clusters] == [8, 6]
+    assert len(report.members.image_ids) == 15
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-disposition"] == (
+        f'attachment; filename="cluster-run-{run.id}.html"'
+    )
+    assert page.text.startswith("<!doctype html>")
+    assert report.clusters[0].name in page.text
 
 
 # --- what is done about a cluster ----------------------------------------------------------------
@@ -265,6 +284,8 @@ def test_what_changed_since_the_last_run_is_clustered_traced_and_alerted(
         ("/v1/cluster-runs/1/clusters?cursor=7", 422),
         ("/v1/cluster-runs/1/clusters?cursor=-", 422),
         ("/v1/cluster-runs/1/clusters?cursor=7--1", 422),
+        ("/v1/cluster-runs/999/report", 404),
+        ("/v1/cluster-runs/999/report.html", 404),
         ("/v1/clusters/999", 404),
         ("/v1/clusters/999/lineage", 404),
     ],
