@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from indexer.errors import InputError, NotFoundError
+from indexer.clustering.runs import newest_or
+from indexer.errors import InputError
 from indexer.spaces import bound_space
 from indexer.store import Catalog, Store
 from indexer.types import Alert, AlertKind, ClusterRun, LineageEvent, RunState
@@ -76,8 +77,11 @@ def find_alerts(
     """
     rules.check()
     space = bound_space(store)
+    run = newest_or(store, run_id)
+    if run.state is not RunState.DONE:
+        raise InputError(f"Cluster run {run.id} is {run.state}: it found nothing to compare.")
     with store.reader() as catalog:
-        pair = _read(catalog, _chosen(catalog, space.id, run_id))
+        pair = _read(catalog, run)
         if pair is None:
             return []
         found = [
@@ -87,15 +91,6 @@ def find_alerts(
         ]
     order = [AlertKind.BANK_HIT, AlertKind.GROWTH, AlertKind.DRIFT]
     return sorted(found, key=lambda a: (order.index(a.kind), -a.size, a.cluster_id, a.bank or ""))
-
-
-def _chosen(catalog: Catalog, space_id: int, run_id: int | None) -> ClusterRun:
-    run = catalog.newest_cluster_run(space_id) if run_id is None else catalog.cluster_run(run_id)
-    if run is None:
-        raise NotFoundError("No cluster run is done yet. `lookalike cluster run` makes one.")
-    if run.state is not RunState.DONE:
-        raise InputError(f"Cluster run {run.id} is {run.state}: it found nothing to compare.")
-    return run
 
 
 def _read(catalog: Catalog, run: ClusterRun) -> _Pair | None:

@@ -11,7 +11,7 @@ from indexer.clustering.describing import describe
 from indexer.clustering.lineage import trace
 from indexer.clustering.parameters import ClusterParameters
 from indexer.clustering.partition import partition
-from indexer.errors import RunUnderWay, UnusableVectors
+from indexer.errors import NotFoundError, RunUnderWay, UnusableVectors
 from indexer.settings import Settings
 from indexer.spaces import bound_space
 from indexer.store import FoundMembers, Membership, ScopedVectors, Store
@@ -149,6 +149,24 @@ class ClusterRunner:
         steps("writing", n)(0)
         with self._store.writer() as writer:
             return writer.finish_cluster_run(run.id, clusters, members, lineage)
+
+
+def newest_or(store: Store, run_id: int | None) -> ClusterRun:
+    """Return the run that is named, or the newest one that is done.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run, or none is done.
+    """
+    space = bound_space(store)
+    with store.reader() as catalog:
+        if run_id is not None:
+            return catalog.cluster_run(run_id)
+        run = catalog.newest_cluster_run(space.id)
+    if run is None:
+        raise NotFoundError("No cluster run is done yet. `lookalike cluster run` makes one.")
+    return run
 
 
 def require_unit(scoped: ScopedVectors) -> None:

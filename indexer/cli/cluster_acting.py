@@ -1,0 +1,169 @@
+"""`cluster label`, `note`, `bank`, `decide` and `undo`: what analysts do about a cluster."""
+
+from typing import Annotated
+
+import typer
+
+from indexer.cli.options import AsJson, load
+from indexer.cli.output import print_json
+from indexer.types import ClusterAction, Outcome
+
+ClusterNumber = Annotated[int, typer.Argument(metavar="CLUSTER", min=1, help="The cluster.")]
+MinProbability = Annotated[
+    float,
+    typer.Option(
+        "--min-probability", min=0, max=1, help="Only members that belong to it so strongly."
+    ),
+]
+OfRun = Annotated[
+    int | None,
+    typer.Option(
+        "--run", min=1, metavar="RUN", help="The members as this run found them; else the newest."
+    ),
+]
+
+
+def label(
+    cluster: ClusterNumber,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="At most 100 characters.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Give a cluster a name, which it keeps in later runs.
+
+    Example: lookalike cluster label 31 statues
+    """
+    from indexer.clustering import actions  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        action = actions.label(store, cluster, name)
+    _print(action, f"Cluster {cluster} is called {action.detail['name']} now.", as_json=as_json)
+
+
+def note(
+    cluster: ClusterNumber,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help='The note; "" clears it.')],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write something down about a cluster, in place of what was there.
+
+    Example: lookalike cluster note 31 "seen in two campaigns"
+    """
+    from indexer.clustering import actions  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        action = actions.note(store, cluster, text)
+    _print(action, f"The note of cluster {cluster} is kept.", as_json=as_json)
+
+
+def bank(
+    cluster: ClusterNumber,
+    bank: Annotated[str, typer.Argument(metavar="BANK", help="The bank, which must be there.")],
+    min_probability: MinProbability = 0.0,
+    run: OfRun = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make the members of a cluster entries of a bank; those that are already stay.
+
+    Example: lookalike cluster bank 31 known-unsafe --min-probability 0.5
+    """
+    from indexer.clustering import actions  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        action = actions.add_to_bank(
+            store, cluster, bank, min_probability=min_probability, run_id=run
+        )
+    _print(action, _counts(action), as_json=as_json)
+
+
+def decide(  # noqa: PLR0913 -- one for each option
+    cluster: ClusterNumber,
+    outcome: Annotated[
+        Outcome,
+        typer.Option(help="confirmed: it is; rejected: it is not; escalated: others decide."),
+    ],
+    bank: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Let the members join this bank: a block bank if confirmed, an allow bank if "
+            "rejected.",
+        ),
+    ] = None,
+    min_probability: MinProbability = 0.0,
+    run: OfRun = None,
+    *,
+    analyst: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide about every match that retro-scans listed for the members; let them join a bank.
+
+    Example: lookalike cluster decide 31 --outcome rejected --bank known-benign
+    """
+    from indexer.clustering import actions  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        action = actions.decide(
+            store,
+            cluster,
+            outcome,
+            bank=bank,
+            min_probability=min_probability,
+            run_id=run,
+            analyst=analyst,
+            note=note,
+        )
+    _print(action, _counts(action), as_json=as_json)
+
+
+def undo(
+    action: Annotated[
+        int, typer.Argument(metavar="ACTION", min=1, help="The action, as it was told.")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Take back all that an action did; it is refused where something of it changed since.
+
+    Example: lookalike cluster undo 12
+    """
+    from indexer.clustering import actions  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        undone = actions.undo(store, action)
+    if as_json:
+        print_json(undone)
+    else:
+        typer.echo(f"Action {action} is undone: {undone.kind} of cluster {undone.cluster_id}.")
+
+
+def _counts(action: ClusterAction) -> str:
+    """Say what was done to the members of a cluster."""
+    said = action.detail
+    parts = [f"{said['members']} members of cluster {action.cluster_id} in run {action.run_id}"]
+    if "decisions" in said:
+        parts.append(f"{said['decisions']} matches {said['outcome']}, {said['unchanged']} before")
+    if said["bank"]:
+        parts.append(f"{said['new_entries']} new entries in bank {said['bank']}")
+    return f"{'; '.join(parts)}."
+
+
+def _print(action: ClusterAction, sentence: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(action)
+        return
+    typer.echo(sentence)
+    typer.echo(f"Undo with: lookalike cluster undo {action.id}")

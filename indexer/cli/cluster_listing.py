@@ -1,0 +1,263 @@
+"""`cluster list`, `show`, `lineage` and `alerts`: what runs found."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from indexer.cli.cluster_running import RunNumber
+from indexer.cli.options import AsJson, RowLimit, load
+from indexer.cli.output import print_json, print_table
+from indexer.types import Cluster, ClusterAction, ClusterMember, ClusterRun, Lineage
+
+_LINES = 100  # of lineage and of actions, in what is shown of a cluster
+
+
+def list_runs(
+    limit: RowLimit = 100,
+    after: Annotated[int, typer.Option(min=0, help="Start behind this run.")] = 0,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List cluster runs, oldest first; go on with --after and the last id shown.
+
+    Example: lookalike cluster list --json
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+        runs = catalog.cluster_runs(after_id=after, limit=limit)
+    if as_json:
+        print_json(runs)
+        return
+    print_table(
+        "Cluster runs",
+        ["id", "algorithm", "state", "images", "clusters", "noise", "begun", "scope"],
+        [
+            (
+                run.id,
+                run.algorithm,
+                run.state,
+                run.images,
+                run.clusters,
+                run.noise,
+                f"{run.created_at:%Y-%m-%d %H:%M}",
+                _scope(run),
+            )
+            for run in runs
+        ],
+    )
+
+
+def show(
+    cluster: Annotated[
+        int | None,
+        typer.Argument(metavar="[CLUSTER]", min=1, help="A cluster; those of a run by default."),
+    ] = None,
+    run: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="RUN", help="As this run found it; the newest by default."),
+    ] = None,
+    limit: RowLimit = 100,
+    after: Annotated[int, typer.Option(min=0, help="Of a cluster: start behind this image.")] = 0,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show the clusters of a run, largest first; or one, with members, lineage and actions.
+
+    Example: lookalike cluster show 31 --limit 20
+    """
+    from indexer.clustering.runs import newest_or  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        if cluster is None:
+            chosen = newest_or(store, run)
+            with store.reader() as catalog:
+                clusters = catalog.largest_clusters(chosen.id, limit)
+            if as_json:
+                print_json({"run": chosen, "clusters": clusters})
+            else:
+                _print_clusters(chosen, clusters)
+            return
+        with store.reader() as catalog:
+            found = catalog.cluster(cluster, run)
+            members = catalog.cluster_members(found.run_id, cluster, after_id=after, limit=limit)
+            lineage = catalog.lineage_of(cluster)
+            actions = catalog.cluster_actions(cluster, limit=_LINES)
+    if as_json:
+        print_json({"cluster": found, "members": members, "lineage": lineage, "actions": actions})
+    else:
+        _print_cluster(found, members, lineage, actions)
+
+
+def lineage(
+    run: RunNumber = None,
+    limit: RowLimit = 100,
+    after: Annotated[int, typer.Option(min=0, help="Start behind this line.")] = 0,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show what became of the clusters of the run before; go on with --after and the last id.
+
+    Example: lookalike cluster lineage --json
+    """
+    from indexer.clustering.runs import newest_or  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        chosen = newest_or(store, run)
+        with store.reader() as catalog:
+            steps = catalog.lineage(chosen.id, after_id=after, limit=limit)
+    if as_json:
+        print_json(steps)
+        return
+    since = (
+        f" since run {chosen.previous_run}" if chosen.previous_run else ", the first of its kind"
+    )
+    _print_lineage(f"Run {chosen.id}{since}", steps)
+
+
+def alerts(
+    run: RunNumber = None,
+    *,
+    growth: Annotated[
+        float, typer.Option(help="Size over size before from which growth is fast.")
+    ] = 2.0,
+    min_size: Annotated[
+        int, typer.Option(min=1, help="Smaller clusters only alert by a bank.")
+    ] = 10,
+    drift: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of images of other classes that may be normal."),
+    ] = 0.2,
+    as_json: AsJson = False,
+) -> None:
+    """Say which clusters to look at: newly hitting a block bank, growing fast, of other classes.
+
+    A run is compared with the one before of the same images.
+
+    Example: lookalike cluster alerts --growth 3 --json
+    """
+    from indexer.clustering.alerts import AlertRules, find_alerts  # noqa: PLC0415 -- quick --help
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        found = find_alerts(store, AlertRules(growth, min_size, drift), run)
+    if as_json:
+        print_json(found)
+        return
+    for alert in found:
+        typer.echo(f"{alert.kind}: {alert.message}")
+    if not found:
+        typer.echo("No alerts.")
+
+
+def _scope(run: ClusterRun) -> str:
+    """Say what narrows a run, in a line."""
+    scope = run.scope
+    parts = [
+        *(f"bank {name}" for name in scope.banks),
+        f"label {scope.label}" if scope.label else "",
+        f"probability {scope.min_probability:g}" if scope.min_probability is not None else "",
+        f"since {scope.since:%Y-%m-%d %H:%M}" if scope.since else "",
+        f"until {scope.until:%Y-%m-%d %H:%M}" if scope.until else "",
+        f"uploader {scope.uploader}" if scope.uploader else "",
+    ]
+    return ", ".join(part for part in parts if part) or "all"
+
+
+def _print_clusters(run: ClusterRun, clusters: Sequence[Cluster]) -> None:
+    print_table(
+        f"Run {run.id} ({run.algorithm}): {run.images} images, {run.clusters} clusters, "
+        f"{run.noise} images in none",
+        ["id", "size", "a day", "radius", "widest", "medoid", "last seen", "name"],
+        [
+            (
+                each.id,
+                each.size,
+                f"{each.growth_per_day:.1f}",
+                f"{each.radius:.3f}",
+                f"{each.max_pair_distance:.3f}",
+                each.medoid,
+                f"{each.last_seen:%Y-%m-%d %H:%M}",
+                each.name,
+            )
+            for each in clusters
+        ],
+    )
+
+
+def _print_cluster(
+    cluster: Cluster,
+    members: Sequence[ClusterMember],
+    lineage: Sequence[Lineage],
+    actions: Sequence[ClusterAction],
+) -> None:
+    typer.echo(
+        f"Cluster {cluster.id} ({cluster.name}) in run {cluster.run_id}: {cluster.size} images, "
+        f"radius {cluster.radius:.3f}, widest {cluster.max_pair_distance:.3f}."
+    )
+    if cluster.note:
+        typer.echo(f"Note: {cluster.note}")
+    print_table(
+        "Members",
+        ["image", "probability", "outlier", ""],
+        [
+            (
+                member.image_id,
+                f"{member.probability:.3f}",
+                f"{member.outlier_score:.3f}",
+                _role(cluster, member),
+            )
+            for member in members
+        ],
+    )
+    _print_lineage("Lineage", lineage)
+    if actions:
+        print_table(
+            "Actions",
+            ["id", "kind", "done", "undone", "what"],
+            [
+                (
+                    action.id,
+                    action.kind,
+                    f"{action.created_at:%Y-%m-%d %H:%M}",
+                    f"{action.undone_at:%Y-%m-%d %H:%M}" if action.undone_at else "",
+                    ", ".join(f"{key} {value}" for key, value in action.detail.items()),
+                )
+                for action in actions
+            ],
+        )
+
+
+def _role(cluster: Cluster, member: ClusterMember) -> str:
+    if member.image_id == cluster.medoid:
+        return "medoid"
+    if member.assigned:
+        return "assigned since"
+    return "exemplar" if member.image_id in cluster.exemplars else ""
+
+
+def _print_lineage(title: str, steps: Sequence[Lineage]) -> None:
+    print_table(
+        title,
+        ["id", "run", "event", "cluster", "other", "before", "after", "shared"],
+        [
+            (
+                step.id,
+                step.run_id,
+                step.event,
+                step.cluster_id,
+                step.other_id,
+                step.size_before,
+                step.size_after,
+                step.shared,
+            )
+            for step in steps
+        ],
+    )

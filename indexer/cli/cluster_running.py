@@ -1,0 +1,171 @@
+"""`cluster run` and `cluster assign`: clustering anew, or as little as is needed."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from indexer.cli.moments import parse_earlier
+from indexer.cli.options import AsJson, load
+from indexer.cli.output import print_json
+from indexer.types import ClusterAlgorithm, ClusterScope, RunState
+
+if TYPE_CHECKING:  # they load FAISS
+    from indexer.clustering.parameters import ClusterParameters
+    from indexer.clustering.refreshing import Refresh
+    from indexer.settings import Settings
+    from indexer.store import Store
+
+RunNumber = Annotated[
+    int | None,
+    typer.Argument(metavar="[RUN]", min=1, help="Number of a run; the newest one by default."),
+]
+
+
+def run(  # noqa: PLR0913 -- one for each option
+    algorithm: Annotated[
+        ClusterAlgorithm,
+        typer.Option(help="Families by density, k even parts, or groups of near duplicates."),
+    ] = ClusterAlgorithm.HDBSCAN,
+    bank: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only images of this bank; may be repeated."),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Only images whose most probable class this is.")
+    ] = None,
+    min_probability: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Only images that are of a class, or the label, so sure."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="MOMENT", help="Only images added from then on.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="MOMENT", help="Only images added before.")
+    ] = None,
+    *,
+    uploader: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only images that this one sent.")
+    ] = None,
+    min_cluster_size: Annotated[
+        int, typer.Option(min=2, help="hdbscan: images that a family has at least.")
+    ] = 5,
+    min_samples: Annotated[
+        int, typer.Option(min=1, help="hdbscan: images close by that make a place dense.")
+    ] = 5,
+    max_link: Annotated[
+        float,
+        typer.Option(min=0, max=2, help="hdbscan: cosine distance from which nothing is linked."),
+    ] = 0.3,
+    k: Annotated[
+        int | None, typer.Option("-k", min=1, help="kmeans: parts; chosen by default.")
+    ] = None,
+    max_distance: Annotated[
+        float,
+        typer.Option(min=0, max=2, help="near_duplicates: largest cosine distance in a group."),
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="The same one gives the same clusters.")] = 0,
+    since_last: Annotated[
+        bool, typer.Option("--since-last", help="Do only what is needed since the last run.")
+    ] = False,
+    few: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="With --since-last: share of changed images that are assigned."
+        ),
+    ] = 0.05,
+    as_json: AsJson = False,
+) -> None:
+    """Cluster the images of the index, or those of a scope; clusters keep their ids and names.
+
+    MOMENT is a date, or how long ago (36h, 7d). Nothing is seen of a run before it is whole: one
+    that Ctrl-C stops, or that is killed, changed nothing. With --since-last nothing is done if
+    nothing changed, and few new images are only assigned: cheap enough for a timer.
+
+    Example: lookalike cluster run --since-last --json
+    """
+    from indexer.clustering.parameters import ClusterParameters  # noqa: PLC0415 -- quick --help
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    now = datetime.now(UTC)
+    scope = ClusterScope(
+        banks=tuple(sorted(set(bank or ()))),
+        label=label,
+        min_probability=min_probability,
+        since=parse_earlier(since, now) if since else None,
+        until=parse_earlier(until, now) if until else None,
+        uploader=uploader,
+    )
+    parameters = ClusterParameters(min_cluster_size, min_samples, max_link, k, max_distance, seed)
+    with open_store(settings.resolved_database_url) as store:
+        done = _cluster(
+            store, settings, (algorithm, scope, parameters), few if since_last else None
+        )
+    if as_json:
+        print_json(done)
+    else:
+        _print_refresh(done)
+    if done.run.state is RunState.CANCELLED:
+        raise KeyboardInterrupt
+
+
+def assign(run: RunNumber = None, *, as_json: AsJson = False) -> None:
+    """Assign images that were added since a run to its clusters, where they lie within its reach.
+
+    The others are left out, and looked at again the next time. Clusters never widen by it.
+
+    Example: lookalike cluster assign --json
+    """
+    from indexer.clustering.refreshing import (  # noqa: PLC0415 -- keeps --help quick
+        ClusterRefresher,
+    )
+    from indexer.clustering.runs import newest_or  # noqa: PLC0415
+    from indexer.store import open_store  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        chosen = newest_or(store, run)
+        assigned = ClusterRefresher(store, settings).assign(chosen)
+    if as_json:
+        print_json({"run_id": chosen.id, "assigned": assigned})
+    else:
+        typer.echo(f"{assigned} images joined clusters of run {chosen.id}.")
+
+
+def _cluster(
+    store: "Store",
+    settings: "Settings",
+    what: "tuple[ClusterAlgorithm, ClusterScope, ClusterParameters]",
+    few: float | None,
+) -> "Refresh":
+    """Run or refresh with progress shown, until Ctrl-C stops it."""
+    from indexer.cli.interruption import stop_at_ctrl_c  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.progress import show_progress  # noqa: PLC0415
+    from indexer.clustering.refreshing import (  # noqa: PLC0415
+        ClusterRefresher,
+        Refresh,
+        Refreshed,
+    )
+    from indexer.clustering.runs import ClusterRunner  # noqa: PLC0415
+
+    with show_progress() as progress, stop_at_ctrl_c() as stop:
+        if few is not None:
+            refresher = ClusterRefresher(store, settings)
+            return refresher.refresh(*what, few=few, on_progress=progress, stop=stop)
+        run = ClusterRunner(store, settings).run(*what, on_progress=progress, stop=stop)
+        return Refresh(run, Refreshed.CLUSTERED, 0)
+
+
+def _print_refresh(done: "Refresh") -> None:
+    run = done.run
+    found = f"{run.images} images, {run.clusters} clusters, {run.noise} images in none"
+    if run.state is not RunState.DONE:
+        typer.echo(f"Run {run.id} was {run.state}: nothing of it is kept.")
+    elif done.how == "clustered":
+        typer.echo(f"Run {run.id}: {found}.")
+    elif done.how == "assigned":
+        typer.echo(f"Run {run.id} holds: {done.assigned} new images joined its clusters ({found}).")
+    else:
+        typer.echo(f"Run {run.id} holds: nothing to add to it ({found}).")
