@@ -8,11 +8,10 @@ import typer
 from indexer.cli.moments import parse_earlier
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json
-from indexer.types import ClusterAlgorithm, ClusterScope, RunState
+from indexer.types import ClusterAlgorithm, ClusterScope, Refresh, Refreshed, RunState
 
 if TYPE_CHECKING:  # they load FAISS
     from indexer.clustering.parameters import ClusterParameters
-    from indexer.clustering.refreshing import Refresh
     from indexer.settings import Settings
     from indexer.store import Store
 
@@ -139,15 +138,11 @@ def _cluster(
     settings: "Settings",
     what: "tuple[ClusterAlgorithm, ClusterScope, ClusterParameters]",
     few: float | None,
-) -> "Refresh":
+) -> Refresh:
     """Run or refresh with progress shown, until Ctrl-C stops it."""
     from indexer.cli.interruption import stop_at_ctrl_c  # noqa: PLC0415 -- keeps --help quick
     from indexer.cli.progress import show_progress  # noqa: PLC0415
-    from indexer.clustering.refreshing import (  # noqa: PLC0415
-        ClusterRefresher,
-        Refresh,
-        Refreshed,
-    )
+    from indexer.clustering.refreshing import ClusterRefresher  # noqa: PLC0415
     from indexer.clustering.runs import ClusterRunner  # noqa: PLC0415
 
     with show_progress() as progress, stop_at_ctrl_c() as stop:
@@ -158,14 +153,14 @@ def _cluster(
         return Refresh(run, Refreshed.CLUSTERED, 0)
 
 
-def _print_refresh(done: "Refresh") -> None:
+def _print_refresh(done: Refresh) -> None:
     run = done.run
     found = f"{run.images} images, {run.clusters} clusters, {run.noise} images in none"
     if run.state is not RunState.DONE:
         typer.echo(f"Run {run.id} was {run.state}: nothing of it is kept.")
-    elif done.how == "clustered":
+    elif done.how is Refreshed.CLUSTERED:
         typer.echo(f"Run {run.id}: {found}.")
-    elif done.how == "assigned":
+    elif done.how is Refreshed.ASSIGNED:
         typer.echo(f"Run {run.id} holds: {done.assigned} new images joined its clusters ({found}).")
     else:
         typer.echo(f"Run {run.id} holds: nothing to add to it ({found}).")
