@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,17 @@ def test_help_takes_less_than_half_a_second_of_a_core() -> None:
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     assert min(seconds() for _ in range(5)) < 0.5
+
+
+def test_the_commands_give_each_library_one_thread() -> None:
+    code = (
+        "import search_api.cli, faiss, sklearn, threadpoolctl\n"
+        "print(*(pool['num_threads'] for pool in threadpoolctl.threadpool_info()))"
+    )
+    free = {name: value for name, value in os.environ.items() if "_THREADS" not in name}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=free
+    )
+
+    assert set(done.stdout.split()) == {"1"}

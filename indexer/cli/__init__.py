@@ -1,8 +1,9 @@
 """The commands: each parses, calls one function of the library, prints."""
 
-from indexer.cli.root import app
 from indexer.parallelism import limit_library_threads
 
 limit_library_threads()
+
+from indexer.cli.root import app  # noqa: E402 -- NumPy reads the limit when it is loaded
 
 __all__ = ["app"]
