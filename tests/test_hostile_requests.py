@@ -53,6 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterat
         "LOOKALIKE_MODEL": str(tiny_model),
         "LOOKALIKE_SERVE_BODY_TIMEOUT": "1",
         "LOOKALIKE_SERVE_REQUESTS_PER_SECOND": "100000",
+        "LOOKALIKE_LOG_LEVEL": "ERROR",  # nobody reads the pipe until the end: it must not fill
     }
     index = Index(tmp_path_factory.mktemp("home"), extra=rules)
     index.run_here("init")
