@@ -25,7 +25,7 @@ from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.spaces import decode_size
 from indexer.vectors.neighbours import find_neighbours
 
-DISTANCES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+DISTANCES = (0.05, 0.06, 0.07, 0.08, 0.1, 0.15, 0.2)
 NEIGHBOURS = 16  # as in a run
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.errors import EmptyFingerprint, InvalidFingerprint
-from indexer.pdq import hash_pixels, pixels_of
+from indexer.pdq import hash_orientations, hash_upright
 from indexer.stages import timed
 from indexer.types import Fingerprint, FingerprintKind, Pdq, PdqBits, Rgb
 
@@ -60,7 +60,7 @@ def pdq(rgb: Rgb) -> Pdq:
     Pdq
         Quality 0 and no set bits when the picture is under 5 px wide or high.
     """
-    bits, quality = hash_pixels(pixels_of(_scale(rgb)))
+    bits, quality = hash_upright(_scale(rgb))
     return Pdq(bits.tobytes(), quality)
 
 
@@ -82,15 +82,12 @@ def pdq_orientations(rgb: Rgb) -> PdqOrientations:
     Notes
     -----
     The pixels are turned, not the hash: `pdqhash.compute_dihedral`, which derives all eight from
-    one pass, missed 2 of 7 mirrored and 5 of 7 upside-down copies within PDQ's threshold; this way
-    finds all of them within 6 bits.
+    one pass, missed 2 of 7 mirrored and 5 of 7 upside-down copies within PDQ's threshold. They are
+    turned after the one costly step, the blur. Of 12,000 hashes of made-up pictures 97 % equal
+    those of pictures turned first; the rest differ in 2 bits, two in 6, for sums are rounded in
+    another order.
     """
-    upright = pixels_of(_scale(rgb))
-    lying = np.ascontiguousarray(upright.swapaxes(0, 1))  # once: flips are cheap, this is not
-    turned = [upright, lying[::-1], upright[::-1, ::-1], lying[:, ::-1]]
-    mirrored = [upright[:, ::-1], lying, upright[::-1], lying[::-1, ::-1]]
-    bits, qualities = zip(*map(hash_pixels, turned + mirrored), strict=True)
-    return PdqOrientations(np.stack(bits), qualities[0])
+    return PdqOrientations(*hash_orientations(_scale(rgb)))
 
 
 def parse_fingerprint(kind: FingerprintKind, text: str) -> Fingerprint:

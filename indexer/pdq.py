@@ -1,13 +1,14 @@
-"""PDQ of pixels as they are: pdqhash, entered where it does the least besides hashing.
+"""PDQ of a picture as it is, and of all its orientations for little more.
 
 `pdqhash.compute` turns a picture to brightness, hashes it and makes a list of bits, all while it
-holds Python's lock. The function that hashes is C++ and in its library by name: called there it
-takes brightness that is ready, and other threads run meanwhile. Where a build of pdqhash does not
-show it, or it does not answer as `compute` does, `compute` is called.
+holds Python's lock. The functions that blur and hash are C++ and in its library by name: called
+there they take brightness that is ready, other threads run meanwhile, and one blur serves all
+orientations. Where a build of pdqhash does not show them, or they do not answer as `compute` does,
+`compute` is called for each.
 """
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -16,61 +17,131 @@ import pdqhash
 from numpy.typing import NDArray
 from pdqhash import bindings
 
-from indexer.types import Rgb
+from indexer.types import PdqBits, Rgb
 
-Pixels = NDArray[Any]
-"""What is hashed: brightness (h, w) float32, or (h, w, 3) uint8 where `compute` is called."""
 Hashed = tuple[NDArray[np.uint8], int]
 """(32,) uint8 in the order of PDQ's hex notation, and the quality, 0 to 100."""
+Brightness = NDArray[np.float32]
 
-_FUNCTION: Final = (  # pdqHash256FromFloatLuma; the name states what it takes
+_HASH: Final = (  # pdqHash256FromFloatLuma; the name states what it takes
     "_ZN8facebook3pdq7hashing23pdqHash256FromFloatLumaEPfS2_iiPA64_fS4_PA16_fRNS1_7Hash256ERi"
 )
+_BLUR: Final = "_ZN8facebook3pdq11downscaling17jaroszFilterFloatEPfS2_iiiii"
+_PASSES: Final = 2  # of the blur, along rows and columns
+_SIDE: Final = 64  # of the picture that is left after the blur
+_SMALLEST: Final = 5  # pixels of a side; below, there is no hash
 _FLOAT: Final = 4  # bytes
 _IMAGE, _HALF, _DCT = 64 * 64, 16 * 64, 16 * 16  # floats that the function works in
 
 
-def pixels_of(rgb: Rgb) -> Pixels:
-    """Return what `hash_pixels` takes of a picture, (h, w, 3) uint8."""
-    return rgb if _hasher() is None else _brightness(rgb)
+def hash_upright(rgb: Rgb) -> Hashed:
+    """Hash a picture, (h, w, 3) uint8; safe to call from several threads."""
+    functions = _functions()
+    return functions.hash(_brightness(rgb))[0] if functions else _compute(rgb)
 
 
-def hash_pixels(pixels: Pixels) -> Hashed:
-    """Hash what `pixels_of` returned, turned or not; safe to call from several threads."""
-    return (_hasher() or _compute)(pixels)
+def hash_orientations(rgb: Rgb) -> tuple[PdqBits, int]:
+    """Hash a picture in its eight orientations; safe to call from several threads.
+
+    Returns
+    -------
+    bits : ndarray of shape (8, 32), uint8
+        In the order of `fingerprints.pdq_orientations`.
+    quality : int
+        Of the picture as it is.
+    """
+    functions = _functions()
+    if functions is None:
+        hashes = [_compute(view) for view in _orientations(rgb)]
+    else:
+        brightness = _brightness(rgb)
+        upright, blurred = functions.hash(brightness)
+        if min(brightness.shape) < _SMALLEST:
+            return np.zeros((8, 32), np.uint8), 0
+        views = _orientations_of_blurred(functions, brightness, blurred)
+        hashes = [upright, *(functions.hash(view)[0] for view in views[1:])]
+    return np.stack([bits for bits, _ in hashes]), hashes[0][1]
 
 
-def _brightness(rgb: Rgb) -> Pixels:
+def _orientations(pixels: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return views: turned counter-clockwise by 0 to 270 degrees, and mirrored, turned likewise."""
+    lying = pixels.swapaxes(0, 1)
+    turned = [pixels, lying[::-1], pixels[::-1, ::-1], lying[:, ::-1]]
+    mirrored = [pixels[:, ::-1], lying, pixels[::-1], lying[::-1, ::-1]]
+    return turned + mirrored
+
+
+def _orientations_of_blurred(
+    functions: "_Functions", brightness: Brightness, blurred: Brightness
+) -> Sequence[Brightness]:
+    """Return the 64 x 64 pixels that PDQ would keep of each orientation of a picture.
+
+    A window of even width reaches one pixel farther ahead than back, so of a mirrored picture the
+    blur lies as many pixels behind as there are passes: it is read there. Where that is off the
+    edge, which a window of 2 alone can cause, the edge is repeated by one pixel before the blur,
+    and the blur is again what it would have been of the mirrored picture.
+    """
+    height, width = brightness.shape
+    edge = 2 in (_window(height), _window(width))
+    if edge:
+        blurred = np.pad(brightness, ((1, 0), (1, 0)), "edge")
+        functions.blur(blurred, _window(height), _window(width))
+    rows, rows_back = _kept(height, edge)
+    columns, columns_back = _kept(width, edge)
+    upright = blurred[rows[:, np.newaxis], columns]
+    mirrored = blurred[rows[:, np.newaxis], columns_back]
+    flipped = blurred[rows_back[:, np.newaxis], columns]
+    turned = blurred[rows_back[:, np.newaxis], columns_back]
+    return [
+        *(upright, mirrored.T, turned, flipped.T),
+        *(mirrored, upright.T, flipped, turned.T),
+    ]
+
+
+def _kept(length: int, edge: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which rows of a blurred picture PDQ keeps, and which of its mirror image."""
+    ahead = (2 * np.arange(_SIDE) + 1) * length // (2 * _SIDE)
+    behind = 0 if _window(length) % 2 else _PASSES
+    return ahead + edge, length - 1 - ahead - behind + edge
+
+
+def _window(length: int) -> int:
+    """Return the width of the blur along a side (computeJaroszFilterWindowSize)."""
+    return (length + 2 * _SIDE - 1) // (2 * _SIDE)
+
+
+def _brightness(rgb: Rgb) -> Brightness:
     """Return the brightness, (h, w) float32, by the very arithmetic of `compute`."""
     red, green, blue = np.moveaxis(rgb, 2, 0)
-    brightness: Pixels = (red * 0.299 + green * 0.587 + blue * 0.114).astype(np.float32)
+    brightness: Brightness = (red * 0.299 + green * 0.587 + blue * 0.114).astype(np.float32)
     return brightness
 
 
-def _compute(rgb: Pixels) -> Hashed:
+def _compute(rgb: Rgb) -> Hashed:
     # it walks memory row by row and gives garbage for a turned view: hand it a copy
     vector, quality = pdqhash.compute(np.ascontiguousarray(rgb))
     return np.packbits(vector), int(quality)
 
 
-@cache
-def _hasher() -> Callable[[Pixels], Hashed] | None:
-    """Return what hashes brightness, (h, w) float32, if this build of pdqhash has it."""
-    try:
-        function = ctypes.CDLL(bindings.__file__)[_FUNCTION]
-    except (AttributeError, OSError):
-        return None
-    pointer, number = ctypes.c_void_p, ctypes.c_int
-    function.argtypes = [pointer, pointer, number, number, *[pointer] * 5]
-    function.restype = None
+class _Functions:
+    """What pdqhash calls of its own, called by name."""
 
-    def hash_brightness(brightness: Pixels) -> Hashed:
+    def __init__(self) -> None:
+        library = ctypes.CDLL(bindings.__file__)
+        pointer, number = ctypes.c_void_p, ctypes.c_int
+        self._hash, self._blur = library[_HASH], library[_BLUR]
+        self._hash.argtypes = [pointer, pointer, number, number, *[pointer] * 5]
+        self._blur.argtypes = [pointer, pointer, *[number] * 5]
+        self._hash.restype = self._blur.restype = None
+
+    def hash(self, brightness: Brightness) -> tuple[Hashed, Brightness]:
+        """Return the hash of brightness, and the brightness blurred."""
         work = np.array(brightness, np.float32, order="C")  # a copy, which is blurred in place
         rest = np.empty(work.size + _IMAGE + _HALF + _DCT, np.float32)
         image = rest.ctypes.data + _FLOAT * work.size
         half = image + _FLOAT * _IMAGE
-        words, quality = np.empty(16, np.uint16), number()
-        function(
+        words, quality = np.empty(16, np.uint16), ctypes.c_int()
+        self._hash(
             work.ctypes.data,
             rest.ctypes.data,
             *work.shape,
@@ -80,8 +151,25 @@ def _hasher() -> Callable[[Pixels], Hashed] | None:
             words.ctypes.data,
             ctypes.addressof(quality),
         )
-        return words[::-1].astype(">u2").view(np.uint8), quality.value
+        return (words[::-1].astype(">u2").view(np.uint8), quality.value), work
 
+    def blur(self, brightness: Brightness, down: int, across: int) -> None:
+        """Blur brightness in place, with windows of these widths down and across."""
+        rest = np.empty_like(brightness)
+        rows, columns = brightness.shape
+        self._blur(
+            brightness.ctypes.data, rest.ctypes.data, rows, columns, across, down, _PASSES
+        )
+
+
+@cache
+def _functions() -> _Functions | None:
+    """Return the functions if this build of pdqhash has them, and they hash as `compute` does."""
+    try:
+        functions = _Functions()
+    except (AttributeError, OSError):
+        return None
     sample = np.random.default_rng(0).integers(0, 256, (96, 80, 3), np.uint8)
-    ours, theirs = hash_brightness(_brightness(sample)), _compute(sample)
-    return hash_brightness if np.array_equal(ours[0], theirs[0]) and ours[1] == theirs[1] else None
+    (bits, quality), _ = functions.hash(_brightness(sample))
+    expected = _compute(sample)
+    return functions if np.array_equal(bits, expected[0]) and quality == expected[1] else None

