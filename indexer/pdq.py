@@ -28,6 +28,7 @@ _HASH: Final = (  # pdqHash256FromFloatLuma; the name states what it takes
 )
 _BLUR: Final = "_ZN8facebook3pdq11downscaling17jaroszFilterFloatEPfS2_iiiii"
 _PASSES: Final = 2  # of the blur, along rows and columns
+_OVER_EDGE: Final = 2  # the window that reaches over the edge of a mirrored picture
 _SIDE: Final = 64  # of the picture that is left after the blur
 _SMALLEST: Final = 5  # pixels of a side; below, there is no hash
 _FLOAT: Final = 4  # bytes
@@ -78,16 +79,16 @@ def _orientations_of_blurred(
 
     A window of even width reaches one pixel farther ahead than back, so of a mirrored picture the
     blur lies as many pixels behind as there are passes: it is read there. Where that is off the
-    edge, which a window of 2 alone can cause, the edge is repeated by one pixel before the blur,
+    edge, which only a window of 2 can be, the edge is repeated by one pixel before the blur,
     and the blur is again what it would have been of the mirrored picture.
     """
     height, width = brightness.shape
-    edge = 2 in (_window(height), _window(width))
+    edge = _OVER_EDGE in (_window(height), _window(width))
     if edge:
         blurred = np.pad(brightness, ((1, 0), (1, 0)), "edge")
         functions.blur(blurred, _window(height), _window(width))
-    rows, rows_back = _kept(height, edge)
-    columns, columns_back = _kept(width, edge)
+    rows, rows_back = _kept(height, edge=edge)
+    columns, columns_back = _kept(width, edge=edge)
     upright = blurred[rows[:, np.newaxis], columns]
     mirrored = blurred[rows[:, np.newaxis], columns_back]
     flipped = blurred[rows_back[:, np.newaxis], columns]
@@ -98,7 +99,7 @@ def _orientations_of_blurred(
     ]
 
 
-def _kept(length: int, edge: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _kept(length: int, *, edge: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return which rows of a blurred picture PDQ keeps, and which of its mirror image."""
     ahead = (2 * np.arange(_SIDE) + 1) * length // (2 * _SIDE)
     behind = 0 if _window(length) % 2 else _PASSES
@@ -157,9 +158,7 @@ class _Functions:
         """Blur brightness in place, with windows of these widths down and across."""
         rest = np.empty_like(brightness)
         rows, columns = brightness.shape
-        self._blur(
-            brightness.ctypes.data, rest.ctypes.data, rows, columns, across, down, _PASSES
-        )
+        self._blur(brightness.ctypes.data, rest.ctypes.data, rows, columns, across, down, _PASSES)
 
 
 @cache

@@ -46,7 +46,7 @@ class RunParameters(BaseModel):
     """hdbscan: cosine distance beyond which nothing is linked."""
     k: int | None = Field(default=None, ge=1, le=MOST)
     """kmeans: clusters; chosen when null."""
-    max_distance: float = Field(default=0.1, ge=0, le=2)
+    max_distance: float = Field(default=0.08, ge=0, le=2)
     """near_duplicates: largest cosine distance within a group."""
     seed: int = Field(default=0, ge=0, le=MOST)
     """The same seed on the same images gives the same."""

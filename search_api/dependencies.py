@@ -70,7 +70,7 @@ class Service:
         return await self.write(once, self.store, function)
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: Request) -> Service:
     """Return what the application holds."""
     service: Service = request.app.state.service
     return service

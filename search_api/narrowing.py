@@ -26,7 +26,7 @@ Tiers = Annotated[
 ]
 
 
-def search_options(
+async def search_options(
     k: TopK = 10,
     bank: BankNames = None,
     threshold: LookalikeThreshold = None,
@@ -37,14 +37,14 @@ def search_options(
     return SearchOptions(k, tuple(bank or ()), threshold, frozenset(tier or ()), created_after)
 
 
-def fingerprint_options(
+async def fingerprint_options(
     k: TopK = 10,
     bank: BankNames = None,
     tier: Tiers = None,
     created_after: CreatedAfter = None,
 ) -> SearchOptions:
     """Read what a search by a fingerprint is asked for: it has no cosine."""
-    return search_options(k, bank, None, tier, created_after)
+    return await search_options(k, bank, None, tier, created_after)
 
 
 OptionsDependency = Annotated[SearchOptions, Depends(search_options)]

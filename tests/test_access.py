@@ -1,3 +1,4 @@
+import inspect
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -95,8 +96,22 @@ def scopes_of(dependant: Dependant) -> list[tuple[Scope, ...]]:
     return own + [scopes for inner in dependant.dependencies for scopes in scopes_of(inner)]
 
 
+def calls_of(dependant: Dependant) -> list[Any]:
+    """Return everything that FastAPI calls before a route's own function."""
+    inner = dependant.dependencies
+    return [each.call for each in inner] + [call for each in inner for call in calls_of(each)]
+
+
 def filled(route: RouteContext) -> str:
     return re.sub(r"{[^}]*}", "1", route.path or "")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=NAMES)
+def test_what_comes_before_a_route_waits_for_no_thread(route: RouteContext) -> None:
+    # FastAPI runs what is not async in one of 40 threads: a refusal would wait behind them
+    for call in calls_of(route.original_route.dependant):  # type: ignore[attr-defined]
+        called = call if inspect.isroutine(call) else type(call).__call__
+        assert inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called), call
 
 
 def test_there_are_routes() -> None:

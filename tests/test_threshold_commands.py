@@ -153,7 +153,7 @@ def test_known_copies_say_what_moving_a_threshold_would_find(index: Index, tmp_p
     copy = tmp_path / "copy.jpg"
     copy.write_bytes((PHOTOS / "bee.jpg").read_bytes() + b"trailing")
     index.run_here("index", "add", copy)
-    entry = index.run_here("bank", "show", "known", "--json").json["entries"][0]["id"]
+    entry = index.run_here("search", PHOTOS / "bee.jpg", "--json").json["hits"][0]
     index.run_here("decision", "add", copy, "--entry", entry, "--outcome", "confirmed")
     index.run_here("threshold", "calibrate", "--target", "0.01")
 

@@ -63,7 +63,7 @@ def run(  # noqa: PLR0913 -- one for each option
     max_distance: Annotated[
         float,
         typer.Option(min=0, max=2, help="near_duplicates: largest cosine distance in a group."),
-    ] = 0.1,
+    ] = 0.08,
     seed: Annotated[int, typer.Option(min=0, help="The same one gives the same clusters.")] = 0,
     since_last: Annotated[
         bool, typer.Option("--since-last", help="Do only what is needed since the last run.")

@@ -23,7 +23,7 @@ class ClusterParameters:
     min_samples: int = 5  # hdbscan: how many must lie close for a place to be dense
     max_link: float = 0.3  # hdbscan: cosine distance beyond which nothing is linked
     k: int | None = None  # kmeans: clusters; chosen when None
-    max_distance: float = 0.1  # near_duplicates: largest cosine distance within a group
+    max_distance: float = 0.08  # near_duplicates: largest cosine distance within a group
     seed: int = 0
 
     def of(self, algorithm: ClusterAlgorithm) -> dict[str, Any]:

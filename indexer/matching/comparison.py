@@ -1,7 +1,8 @@
 """How a query compares with a stored image: each piece of one with each piece of the other."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, Self
 
 import numpy as np
@@ -77,49 +78,68 @@ def stored_pieces(record: ImageRecord, min_quality: int) -> Pieces | None:
 
     The PDQ of a piece is one row, or none for a picture whose quality is below `min_quality`.
     """
-    if record.embedding is None:
-        return None
-    whole = (None, _usable(record.pdq, min_quality), record.embedding)
-    parts = (
-        (stored.part, _usable(stored.pdq, min_quality), stored.embedding)
-        for stored in record.parts
-        if stored.embedding is not None
-    )
-    return Pieces.of([whole, *parts])
+    pieces = _pieces(record, min_quality)
+    return Pieces.of(pieces) if pieces else None
 
 
-def compare(query: Query, record: ImageRecord, min_quality: int) -> list[Comparison]:
-    """Measure a candidate against each piece of the query; empty without an embedding to measure.
+def compare(
+    query: Query, records: Sequence[ImageRecord], min_quality: int
+) -> list[list[Comparison]]:
+    """Measure candidates against each piece of the query, all at once.
 
     The evidence is the greatest cosine, the least PDQ distance and the greatest fused score to any
     piece of the candidate. Of pieces that tie the first counts, so the whole frame comes before a
     part. The bytes are those of the whole, so they count for the whole first frame only.
+
+    Returns
+    -------
+    list of list of Comparison
+        For each record one for each piece of the query; none without an embedding to measure.
     """
-    ours, theirs = query.pieces, stored_pieces(record, min_quality)
-    if theirs is None:
-        return []
+    pieces = [_pieces(record, min_quality) for record in records]
+    if not any(pieces):
+        return [[] for _ in records]
+    ours, theirs = query.pieces, Pieces.of(chain.from_iterable(pieces))
     cosines = np.clip(ours.embeddings @ theirs.embeddings.T, -1, 1)
     shape = len(ours.parts), len(theirs.parts)
     bits = _least(hamming(ours.pdq, theirs.pdq), ours.pdq_owner, theirs.pdq_owner, shape)
     fused = cosines - query.bias[:, np.newaxis]
     fused += np.where(bits < _UNMEASURED, pdq_term(bits), 0)
-    comparisons = []
-    for row, part in enumerate(ours.parts):
-        alike, closest, best = cosines[row].argmax(), bits[row].argmin(), fused[row].argmax()
-        distance = int(bits[row, closest])
-        evidence = Evidence(
-            same_bytes=part is None and record.sha256 == query.sha256,
-            pdq_distance=distance if distance < _UNMEASURED else None,
-            similarity=float(cosines[row, alike]),
-            fused=float(fused[row, best]),
-        )
-        nearest = {
-            Signal.EMBEDDING: theirs.parts[alike],
-            Signal.PDQ: theirs.parts[closest],
-            Signal.FUSED: theirs.parts[best],
-        }
-        comparisons.append(Comparison(part, evidence, nearest))
-    return comparisons
+    rows = list(zip(ours.parts, cosines.tolist(), bits.tolist(), fused.tolist(), strict=True))
+    found, end = [], 0
+    for record, own in zip(records, pieces, strict=True):
+        columns = range(end, end + len(own))
+        end = columns.stop
+        same = record.sha256 == query.sha256
+        measured = rows if own else []
+        found.append([_compare(row, columns, theirs.parts, same_bytes=same) for row in measured])
+    return found
+
+
+def _compare(
+    row: tuple[Part | None, list[float], list[int], list[float]],
+    columns: range,
+    parts: Sequence[Part | None],
+    *,
+    same_bytes: bool,
+) -> Comparison:
+    """Find the best of a candidate's pieces, which are some columns, for a piece of the query."""
+    part, cosines, bits, fused = row
+    alike = max(columns, key=cosines.__getitem__)
+    closest = min(columns, key=bits.__getitem__)
+    best = max(columns, key=fused.__getitem__)
+    evidence = Evidence(
+        same_bytes=part is None and same_bytes,
+        pdq_distance=bits[closest] if bits[closest] < _UNMEASURED else None,
+        similarity=cosines[alike],
+        fused=fused[best],
+    )
+    nearest = {
+        Signal.EMBEDDING: parts[alike],
+        Signal.PDQ: parts[closest],
+        Signal.FUSED: parts[best],
+    }
+    return Comparison(part, evidence, nearest)
 
 
 def compare_fingerprint(query: Query, fingerprint: Fingerprint) -> list[Comparison]:
@@ -156,6 +176,19 @@ def _least(
     least = np.full(shape, _UNMEASURED, np.int64)
     np.minimum.at(least, (row_owners[:, np.newaxis], column_owners), distances)
     return least
+
+
+def _pieces(record: ImageRecord, min_quality: int) -> list[tuple[Part | None, PdqBits, Embeddings]]:
+    """Return what `Pieces.of` joins of a stored image: nothing without an embedding."""
+    if record.embedding is None:
+        return []
+    whole = (None, _usable(record.pdq, min_quality), record.embedding)
+    parts = (
+        (stored.part, _usable(stored.pdq, min_quality), stored.embedding)
+        for stored in record.parts
+        if stored.embedding is not None
+    )
+    return [whole, *parts]
 
 
 def _usable(pdq: Pdq, min_quality: int) -> PdqBits:

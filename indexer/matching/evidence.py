@@ -25,7 +25,12 @@ def compare_all(query: Query, case: Case, min_quality: int) -> list[Compared]:
     `min_quality` is the PDQ quality, 0 to 100, below which a picture is too flat to be compared
     by it.
     """
-    compared = (Compared(each, _compare(query, each, min_quality)) for each in case.candidates)
+    records = [each.record for each in case.candidates if each.record]
+    measured = iter(compare(query, records, min_quality))
+    compared = (
+        Compared(each, next(measured) if each.record else _compare_bare(query, each))
+        for each in case.candidates
+    )
     return [each for each in compared if each.comparisons]
 
 
@@ -87,9 +92,7 @@ def _judge(case: Case, compared: Sequence[Compared]) -> list[Judged]:
     return judged
 
 
-def _compare(query: Query, candidate: Candidate, min_quality: int) -> list[Comparison]:
-    if candidate.record is not None:
-        return compare(query, candidate.record, min_quality)
+def _compare_bare(query: Query, candidate: Candidate) -> list[Comparison]:
     bare = [entry.fingerprint for entry in candidate.entries if entry and entry.fingerprint]
     return [each for fingerprint in bare for each in compare_fingerprint(query, fingerprint)]
 

@@ -12,7 +12,7 @@ MOST: Final = 20_000
 """Images that are clustered anew for a report: seconds of comparing, and some for each bound."""
 _BOUNDS: Final = {
     ClusterAlgorithm.HDBSCAN: ("max_link", (0.1, 0.2, 0.3, 0.4, 0.5)),
-    ClusterAlgorithm.NEAR_DUPLICATES: ("max_distance", (0.02, 0.05, 0.1, 0.15, 0.2)),
+    ClusterAlgorithm.NEAR_DUPLICATES: ("max_distance", (0.02, 0.05, 0.08, 0.1, 0.15)),
 }
 
 

@@ -10,7 +10,7 @@ from search_api.metrics import Metrics
 router = APIRouter(tags=["metrics"])
 
 
-def get_metrics(request: Request) -> Metrics:
+async def get_metrics(request: Request) -> Metrics:
     """Return what the application measures."""
     metrics: Metrics = request.app.state.metrics
     return metrics
