@@ -6,7 +6,8 @@ the clock starts. ARI is the adjusted Rand index to the true families, of the ve
 strangers; strangers that a way puts into a cluster do not count. The last table has our growth
 exponent: the slope of log time over log n.
 
-Peers that are not installed are left out: `pip install 'lookalike[benchmarks]'`.
+Peers that are not installed are left out: `pip install 'lookalike[benchmarks]'`. What was not done
+in time is not tried with more vectors.
 
 Example: python benchmarks/clustering.py --sizes 10000 50000 200000
 """
@@ -98,9 +99,11 @@ def main() -> None:
         "| n | way | seconds | peak, MiB | ARI | ARI to scikit-learn |\n|---|---|---|---|---|---|"
     )
     times: dict[int, float] = {}
-    for n in arguments.sizes:
+    ways = list(arguments.ways)
+    for n in sorted(arguments.sizes):
         with tempfile.TemporaryDirectory() as folder:
-            measured = compare(n, Path(folder), arguments.ways, arguments.seconds)
+            measured = compare(n, Path(folder), ways, arguments.seconds)
+        ways = [way for way in ways if way in measured]
         if "ours" in measured:
             times[n] = measured["ours"]
     if len(times) > 1:

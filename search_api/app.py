@@ -115,8 +115,8 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     )
     app.add_middleware(BodyLimit, max_bytes=serve.max_request_bytes)
     app.add_middleware(AccessControl, gate=access.gate, proxies=serve.proxy_networks)
-    app.add_middleware(HmaErrors)
     observation.install(app)
+    app.add_middleware(HmaErrors)
     app.add_middleware(SecurityHeaders)  # the outermost comes last
     install_error_handlers(app)
     for module in (*V1, keys, webhooks, audit):

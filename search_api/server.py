@@ -21,6 +21,7 @@ from search_api.access import describe
 from search_api.app import create_app
 from search_api.batching import batching
 from search_api.connection import Connection
+from search_api.dealing import Dealer, Share
 from search_api.settings import ServeSettings
 from search_api.warming import warm_up
 
@@ -37,6 +38,7 @@ def answer(
     *,
     on_ready: Callable[[], object],
     greet: bool = True,
+    share: Share | None = None,
 ) -> None:
     """Open the index and serve until interrupted; SIGTERM ends the process with code 0.
 
@@ -52,6 +54,8 @@ def answer(
         Called once requests are answered.
     greet : bool
         Whether to say on stderr who may ask.
+    share : Share, optional
+        Of the connections, where other processes answer on the same socket.
     """
     # uvicorn raises the signal once more when it has shut down: a stop is no failure
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
@@ -74,7 +78,7 @@ def answer(
             timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=serve.grace,
         )
-        _Server(config, on_ready).run(sockets=[listener])
+        _Server(config, on_ready, share).run(sockets=[listener])
 
 
 def _tell(message: str, settings: Settings) -> None:
@@ -97,12 +101,21 @@ def _exempt_from_collection() -> None:
 class _Server(uvicorn.Server):
     """Says when it answers, and stops without breaking off what it has accepted."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], object]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], object], share: Share | None
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._share = share
+        self._dealers: list[Dealer] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        if self._share is None:
+            await super().startup(sockets)
+        else:
+            await super().startup([])
+            for listener in sockets or []:
+                self._deal(listener, self._share)
         if self.started:
             _exempt_from_collection()
             self._on_ready()
@@ -116,6 +129,8 @@ class _Server(uvicorn.Server):
         app.state.service.follower.retire()
         for server in self.servers:
             server.close()
+        for dealer in self._dealers:
+            dealer.close()
         self.server_state.default_headers.append((b"connection", b"close"))
         silent_until = monotonic() + _LINGER
         while (  # noqa: ASYNC110 -- as uvicorn's own shutdown waits
@@ -123,6 +138,14 @@ class _Server(uvicorn.Server):
         ):
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
+
+    def _deal(self, listener: socket.socket, share: Share) -> None:
+        def make_protocol() -> asyncio.BaseProtocol:
+            return Connection(self.config, self.server_state, self.lifespan.state)
+
+        dealer = Dealer(listener, share, self.server_state.connections, make_protocol)
+        dealer.start(self.config.backlog)
+        self._dealers.append(dealer)
 
     def _has_idle(self) -> bool:
         cycles = [connection.cycle for connection in self.server_state.connections]  # type: ignore[union-attr]

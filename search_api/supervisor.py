@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from indexer.settings import Settings
+from search_api.dealing import Share, Shares
 from search_api.metrics import forget_worker, shared_metrics
 from search_api.settings import ServeSettings
 from search_api.worker import work
@@ -32,6 +33,7 @@ class _Worker:
 
     process: SpawnProcess
     pipe: Connection
+    share: Share
     born: float
     ready: bool = False
     kill_at: float | None = None  # set once it was asked to leave
@@ -69,6 +71,7 @@ class Supervisor:
         self._grace = serve.grace
         self._on_ready = on_ready
         self._context = multiprocessing.get_context("spawn")
+        self._shares = Shares(self._context, 2 * serve.workers + 1)  # as many may leave, one come
         self._workers: list[_Worker] = []
         self._outdated: list[_Worker] = []
         self._successor: _Worker | None = None
@@ -107,15 +110,16 @@ class Supervisor:
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
+        share = self._shares.besides({worker.share.place for worker in self._workers})
         process = self._context.Process(
             target=work,
-            args=(*self._arguments, theirs),
+            args=(*self._arguments, theirs, share),
             kwargs={"greet": not self._was_ready},
             name="lookalike-worker",
         )
         process.start()
         theirs.close()
-        worker = _Worker(process, ours, monotonic())
+        worker = _Worker(process, ours, share, monotonic())
         self._workers.append(worker)
         return worker
 
@@ -164,6 +168,7 @@ class Supervisor:
         for worker in [w for w in self._workers if w.process.exitcode is not None]:
             self._workers.remove(worker)
             worker.pipe.close()
+            worker.share.leave()
             forget_worker(worker.process.pid or 0)
             if not worker.leaving:
                 self._mourn(worker)

@@ -14,6 +14,7 @@ from indexer.errors import LookalikeError
 from indexer.log import configure_logging
 from indexer.parallelism import limit_library_threads
 from indexer.settings import Settings
+from search_api.dealing import Share
 from search_api.settings import ServeSettings
 
 
@@ -22,6 +23,7 @@ def work(
     settings: Settings,
     serve: ServeSettings,
     supervisor: Connection,
+    share: Share,
     *,
     greet: bool,
 ) -> None:
@@ -38,7 +40,12 @@ def work(
 
     try:
         answer(
-            listener, settings, serve, on_ready=lambda: supervisor.send_bytes(b"ready"), greet=greet
+            listener,
+            settings,
+            serve,
+            on_ready=lambda: supervisor.send_bytes(b"ready"),
+            greet=greet,
+            share=share,
         )
     except LookalikeError as error:
         typer.echo(f"Error ({error.code}): {error}", err=True)

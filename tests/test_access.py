@@ -513,6 +513,13 @@ def test_a_failure_that_nobody_foresaw_carries_them_too(sqlite: Store) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_hmas_clients_are_told_in_hmas_way_of_what_nobody_foresaw(sqlite: Store) -> None:
+    answer = ask(app_over(sqlite), "/c/banks")
+
+    assert answer.status_code == 500
+    assert list(answer.json()) == ["message"]
+
+
 def test_https_is_asked_for_ever_after_only_where_it_was_used(sqlite: Store) -> None:
     app = app_over(sqlite, trusted_proxies="127.0.0.1")
 

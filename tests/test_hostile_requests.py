@@ -18,6 +18,7 @@ from search_api.errors import status_for
 from support import small
 from support.bad_corpus import ACCEPTED, SPECIMENS, specimen
 from support.commands import Index
+from support.running import running
 
 LONGEST = 5.0  # seconds of the processor for any one request
 MOST_GROWTH = 64 * 2**20 + 16 * 89_478_485  # bytes of memory: the largest picture that is allowed
@@ -53,21 +54,11 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterat
         "LOOKALIKE_MODEL": str(tiny_model),
         "LOOKALIKE_SERVE_BODY_TIMEOUT": "1",
         "LOOKALIKE_SERVE_REQUESTS_PER_SECOND": "100000",
-        "LOOKALIKE_LOG_LEVEL": "ERROR",  # nobody reads the pipe until the end: it must not fill
     }
     index = Index(tmp_path_factory.mktemp("home"), extra=rules)
     index.run_here("init")
-    with index.start("serve", "--port", 0) as started:
-        assert started.stdout is not None
-        url = started.stdout.readline().split()[2]
-        try:
-            with httpx.Client(base_url=url, timeout=60) as client:
-                yield Server(client, psutil.Process(started.pid))
-        finally:
-            started.terminate()
-            _, stderr = started.communicate(timeout=30)
-    assert "Traceback" not in stderr, stderr
-    assert started.returncode == 0
+    with running(index) as started, httpx.Client(base_url=started.url, timeout=60) as client:
+        yield Server(client, psutil.Process(started.process.pid))
 
 
 @pytest.fixture(autouse=True)

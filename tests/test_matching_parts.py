@@ -355,7 +355,10 @@ def test_each_piece_of_a_query_is_compared_with_each_of_the_image(
         for n, quality in enumerate(asked)
     ]
 
-    comparisons = compare(Query.of(b"other", b"", Pieces.of(pieces)), record, MIN_QUALITY)
+    query = Query.of(b"other", b"", Pieces.of(pieces))
+    beside = [record_of(random, [100, 0, 100]), replace(record, embedding=None)]
+    _, none, comparisons = compare(query, [*beside, record], MIN_QUALITY)
+    assert not none
 
     whole = StoredPart(tile(0), record.pdq, record.embedding, {})
     for (part, bits, embedding), comparison in zip(pieces, comparisons, strict=True):
@@ -383,7 +386,7 @@ def test_an_image_without_an_embedding_in_the_space_is_not_compared() -> None:
     pieces = Pieces.of([(None, np.zeros((0, 32), np.uint8), np.ones(4, np.float32))])
     query = Query.of(b"", b"", pieces)
 
-    assert compare(query, record, MIN_QUALITY) == []
+    assert compare(query, [record], MIN_QUALITY) == [[]]
 
 
 # --- the command and the route -------------------------------------------------------------------

@@ -253,8 +253,8 @@ def test_what_is_near_to_everything_scores_less_and_is_as_similar() -> None:
     pieces = query().pieces
     stored = record(1, 0.9, 120)
 
-    (plain,) = compare(Query.of(SHA256, MD5, pieces), stored, 50)
-    (biased,) = compare(Query.of(SHA256, MD5, pieces, background), stored, 50)
+    [[plain]] = compare(Query.of(SHA256, MD5, pieces), [stored], 50)
+    [[biased]] = compare(Query.of(SHA256, MD5, pieces, background), [stored], 50)
 
     assert plain.evidence.fused is not None
     assert biased.evidence.fused == pytest.approx(plain.evidence.fused - 0.6, abs=1e-6)
@@ -282,7 +282,7 @@ def test_the_fused_score_is_that_of_the_best_pair_of_pieces(seed: int, count: in
     stored = record(1, random.uniform(-1, 1), int(random.integers(0, 257)))
     assert stored.embedding is not None
 
-    comparisons = compare(asked, stored, 50)
+    [comparisons] = compare(asked, [stored], 50)
 
     bits = np.frombuffer(stored.pdq.bits, np.uint8)
     for vector, own, comparison in zip(vectors, hashes, comparisons, strict=True):

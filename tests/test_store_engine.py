@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psycopg
@@ -73,3 +73,9 @@ def test_a_damaged_sqlite_is_to_be_restored_rather_than_tried_again(
     with pytest.raises(DatabaseUnavailable, match=reason) as told:
         open_store(database_url)
     assert str(told.value).endswith("restore it from a backup.")
+
+
+def test_connections_are_as_many_as_the_threads_that_ask(database_url: str) -> None:
+    with open_store(database_url) as store, ExitStack() as held:
+        catalogs = [held.enter_context(store.reader()) for _ in range(20)]
+        assert {catalog.counts().images for catalog in catalogs} == {0}

@@ -18,7 +18,6 @@ from sqlalchemy.exc import (
     InternalError,
     OperationalError,
     SQLAlchemyError,
-    TimeoutError,  # noqa: A004 -- SQLAlchemy's: no connection became free in its pool
 )
 
 from indexer.errors import DatabaseUnavailable
@@ -34,18 +33,18 @@ _PRIMARY = 0xFF  # what of SQLite's code tells the kind of error; the rest tells
 
 def make_engine(url: URL) -> Engine:
     """Make an engine for an address that `parse_address` returned; nothing is opened yet."""
+    # no bound of the pool's own: threads are bounded where they are made
+    options = {"hide_parameters": True, "pool_size": 0}
     # a URL's own timeouts win: connect_args would override them
     if is_sqlite(url):
         # isolation_level None stops pysqlite from opening (and closing) transactions of its own
         wait = {} if "timeout" in url.query else {"timeout": LOCK_WAIT}
-        engine = create_engine(
-            url, hide_parameters=True, connect_args={"isolation_level": None, **wait}
-        )
+        engine = create_engine(url, connect_args={"isolation_level": None, **wait}, **options)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     timeout = {} if "connect_timeout" in url.query else {"connect_timeout": LOCK_WAIT}
-    return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=timeout)
+    return create_engine(url, pool_pre_ping=True, connect_args=timeout, **options)
 
 
 @contextmanager
@@ -107,7 +106,7 @@ def unavailable_when_failing(url: URL) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        failed = isinstance(error, OperationalError | InterfaceError | InternalError | TimeoutError)
+        failed = isinstance(error, OperationalError | InterfaceError | InternalError)
         # sqlite3 reports a damaged file, or one that is no database, as a bare DatabaseError
         if not failed and type(error) is not DatabaseError:
             raise
