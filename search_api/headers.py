@@ -1,6 +1,5 @@
 """What every answer tells browsers: to load nothing from elsewhere, to keep nothing, to guess nothing."""  # noqa: E501
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
@@ -21,6 +20,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 _YEAR = 31_536_000  # seconds
+_RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+_SECURE = (b"strict-transport-security", f"max-age={_YEAR}".encode())
 
 
 class SecurityHeaders:
@@ -37,12 +38,11 @@ class SecurityHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
                 caller = scope.get("state", {}).get("caller")
-                if caller is not None and caller.secure:
-                    headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR}")
+                ours = [*_RAW, _SECURE] if caller is not None and caller.secure else _RAW
+                given = list(message.get("headers", ()))
+                names = {name for name, _ in given}  # ASGI has them in lower case
+                message["headers"] = given + [each for each in ours if each[0] not in names]
             await send(message)
 
         await self._app(scope, receive, with_headers)
