@@ -12,7 +12,7 @@ from indexer.retroscan import RetroScanner
 from indexer.settings import Settings
 from indexer.signals import Contents, Signals
 from indexer.store import Store
-from search_api.access import AccessControl, make_access
+from search_api.access import AccessControl, GuardedApp, make_access
 from search_api.auth import REFUSALS, Scope, requires
 from search_api.body_limit import BodyLimit
 from search_api.cluster_runs import ClusterRuns
@@ -104,7 +104,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
             )
             yield
 
-    app = FastAPI(
+    app = GuardedApp(
         title="Lookalike",
         version=indexer.__version__,
         description=DESCRIPTION,

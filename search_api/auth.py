@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Security
-from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
+from fastapi import Depends, Request
 
 from indexer.errors import Forbidden, Unauthenticated
 from indexer.types import ApiKey, Scope, Session, allows
@@ -14,18 +13,6 @@ from search_api.errors import problems
 __all__ = ["REFUSALS", "Principal", "PrincipalDependency", "Requirement", "Scope", "requires"]
 
 SESSION_COOKIE = "lookalike_session"
-BEARER = HTTPBearer(
-    auto_error=False, scheme_name="bearer", description="A key: `lk_<public id>_<secret>`."
-)
-HEADER = APIKeyHeader(
-    name="X-API-Key", auto_error=False, scheme_name="header", description="The same key."
-)
-COOKIE = APIKeyCookie(
-    name=SESSION_COOKIE,
-    auto_error=False,
-    scheme_name="session",
-    description="The console's session; a request that changes something sends X-CSRF-Token, too.",
-)
 REFUSALS = problems(
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
@@ -78,13 +65,7 @@ class Requirement:
     def __init__(self, scopes: tuple[Scope, ...]) -> None:
         self.scopes = scopes
 
-    async def __call__(
-        self,
-        request: Request,
-        _bearer: Annotated[Any, Security(BEARER)] = None,
-        _header: Annotated[Any, Security(HEADER)] = None,
-        _cookie: Annotated[Any, Security(COOKIE)] = None,
-    ) -> None:
+    async def __call__(self, request: Request) -> None:
         """Check who it is.
 
         Raises
