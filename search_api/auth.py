@@ -84,6 +84,21 @@ class Requirement:
             )
 
 
+def require(principal: Principal, scope: Scope, doing: str) -> None:
+    """Refuse what a caller may not do, where the request decides whether it takes the scope.
+
+    Raises
+    ------
+    Forbidden
+        The caller has not the scope that `doing`, such as "a decision with a bank", takes.
+    """
+    if not allows(principal.scopes, scope):
+        raise Forbidden(
+            f"{doing} takes the scope {scope}, which key {principal.name!r} has not. Use another "
+            "key, or let an admin make one."
+        )
+
+
 def requires(*scopes: Scope) -> Any:
     """Return the dependency that lets only callers through who have one of the scopes."""
     return Depends(Requirement(scopes))

@@ -81,7 +81,7 @@ def test_copies_are_neighbours_of_each_other_and_not_of_themselves() -> None:
     assert all(len(set(row)) == 10 for row in found.rows.tolist())
 
 
-def test_many_vectors_are_compared_by_a_graph_that_says_how_good_it_was(
+def test_many_vectors_are_compared_by_cells_which_say_how_good_they_were(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(neighbouring, "EXACT_UP_TO", 1_000)

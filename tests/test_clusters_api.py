@@ -211,12 +211,29 @@ def test_a_bank_takes_a_key_that_may_change_banks(
         large = next(analyst.clusters(run.id))
         with pytest.raises(NotAllowed):
             analyst.bank_cluster(large.id, "unsafe")
+        with pytest.raises(NotAllowed, match="bank:write"):
+            analyst.decide_cluster(large.id, Outcome.REJECTED, bank="benign")
         with pytest.raises(NotAllowed):
             banker.edit_cluster(large.id, name="mine")
         action = banker.bank_cluster(large.id, "unsafe")
         with pytest.raises(NotAllowed, match="bank:write"):
             analyst.undo_cluster_action(action.id)
         assert banker.undo_cluster_action(action.id).undone_at
+
+
+def test_so_does_a_decision_that_lets_the_query_join_a_bank(
+    index: Index, server: httpx.Client
+) -> None:
+    made = index.run_here("key", "create", "--name", "a", "--scope", "analyst", "--json")
+    decision = {"sha256": "ab" * 32, "entry_id": 10**6, "outcome": "rejected"}
+    headers = {"Authorization": f"Bearer {made.json['token']}"}
+
+    without = server.post("/v1/decisions", json=decision, headers=headers)
+    joining = server.post("/v1/decisions", json={**decision, "bank": "benign"}, headers=headers)
+
+    assert without.status_code == 404  # there is no such entry
+    assert joining.status_code == 403
+    assert "A decision with a bank takes the scope bank:write" in joining.json()["detail"]
 
 
 def test_an_action_that_is_sent_twice_is_done_once(

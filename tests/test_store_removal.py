@@ -8,7 +8,16 @@ from sqlalchemy import text
 
 from indexer.errors import DatabaseUnavailable, NotFoundError
 from indexer.sources import SkippedSource
-from indexer.store import AddOutcome, EmbeddingFeed, PdqFeed, RemovalQuery, Store, open_store
+from indexer.store import (
+    AddOutcome,
+    Answer,
+    EmbeddingFeed,
+    PdqFeed,
+    RemovalQuery,
+    RequestKey,
+    Store,
+    open_store,
+)
 from indexer.types import BankKind, SourceDetails, Space
 from support.catalog import add, arrival, bind, item, new_image
 
@@ -121,6 +130,20 @@ def test_a_purged_image_leaves_only_a_tombstone(store: Store, space: Space) -> N
         assert catalog.integrity() == []
     for feed in (EmbeddingFeed(store, space.id), PdqFeed(store, 0)):
         assert feed.read(before, 10).removed.tolist() == [purged]
+
+
+def test_a_purge_forgets_remembered_answers_for_they_may_tell_of_the_image(
+    store: Store, space: Space
+) -> None:
+    [image_id] = add(store, space, 1)
+    key = RequestKey("key 1", "k")
+    with store.writer() as writer:
+        writer.remember_answer(key, bytes(32), Answer(201, b'{"source": "/pictures/1.jpg"}'))
+        writer.purge_images([99])
+        long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+        assert writer.remembered_answer(key, bytes(32), long_ago)
+        writer.purge_images([image_id])
+        assert writer.remembered_answer(key, bytes(32), long_ago) is None
 
 
 def test_an_image_that_was_removed_before_can_be_purged(store: Store, space: Space) -> None:

@@ -121,16 +121,14 @@ def _spanning_tree(
 
 
 def _reachability(neighbours: Neighbours, min_samples: int) -> csr_matrix:
-    """Return the graph of mutual reachability distances, each pair once."""
+    """Return the graph of mutual reachability distances; an edge may be there both ways."""
     n, k = neighbours.rows.shape
     distances = np.sqrt(np.maximum(2 - 2 * neighbours.similarities.astype(np.float64), _SAME**2))
     # the vector itself is the first of the samples
     core = distances[:, min(min_samples - 1, k) - 1] if min_samples > 1 else np.zeros(n)
-    start, end = np.repeat(np.arange(n), k), neighbours.rows.ravel()
-    lengths = np.maximum(distances.ravel(), np.maximum(core[start], core[end]))
-    low, high = np.minimum(start, end), np.maximum(start, end)
-    _, once = np.unique(low * n + high, return_index=True)
-    return csr_matrix((lengths[once], (low[once], high[once])), shape=(n, n))
+    lengths = np.maximum(distances, np.maximum(core[:, np.newaxis], core[neighbours.rows]))
+    starts = np.arange(0, n * k + 1, k)
+    return csr_matrix((lengths.ravel(), neighbours.rows.ravel(), starts), shape=(n, n))
 
 
 def _outlier_scores(condensed: NDArray[np.void], n: int) -> NDArray[np.float64]:

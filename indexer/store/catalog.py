@@ -14,6 +14,8 @@ from indexer.store.card_queries import CardQueries
 from indexer.store.cluster_action_queries import ClusterActionQueries
 from indexer.store.cluster_change_queries import ClusterChangeQueries
 from indexer.store.cluster_queries import ClusterQueries
+from indexer.store.cluster_run_queries import ClusterRunQueries
+from indexer.store.cluster_scope_queries import ClusterScopeQueries
 from indexer.store.content_queries import ContentQueries
 from indexer.store.decision_queries import DecisionQueries
 from indexer.store.entry_conditions import ACTIVE
@@ -68,6 +70,8 @@ class Catalog(
     WebhookQueries,
     AuditQueries,
     KeyQueries,
+    ClusterScopeQueries,
+    ClusterRunQueries,
     ClusterQueries,
     ClusterActionQueries,
     ClusterChangeQueries,

@@ -1,176 +1,31 @@
-"""Reading clusters: runs, what each found, who is in them, what became of them."""
+"""Reading clusters: what each run found, who is in them, what became of them."""
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Row, Text, and_, cast, func, select
+from sqlalchemy import ColumnElement, func, select
 
 from indexer.errors import NotFoundError
-from indexer.store.entry_conditions import ACTIVE
 from indexer.store.models import (
-    BankRow,
-    ClassificationRow,
     ClusterMemberRow,
     ClusterRow,
-    ClusterRunRow,
-    EmbeddingRow,
-    EntryRow,
-    ImageRow,
     LineageRow,
     RunClusterRow,
-    SourceRow,
-    SpaceRow,
 )
-from indexer.store.parameters import MAX_ID, chunks
+from indexer.store.parameters import MAX_ID
 from indexer.store.queries import Queries
-from indexer.store.rows import WHOLE
-from indexer.store.values import ClusterReach, Membership, ScopedVectors
+from indexer.store.values import ClusterReach, Membership
 from indexer.types import (
     Cluster,
-    ClusterAlgorithm,
     ClusterMember,
-    ClusterRun,
-    ClusterScope,
-    Keys,
     Lineage,
     LineageEvent,
-    RunState,
-    Space,
 )
-
-_READ_AT_ONCE = 10_000  # rows
 
 
 class ClusterQueries(Queries):
     """Clusters within one transaction; `Catalog` has the rest."""
-
-    def scoped_vectors(
-        self,
-        scope: ClusterScope,
-        space: Space,
-        *,
-        on_progress: Callable[[int], None] = lambda _count: None,
-    ) -> ScopedVectors:
-        """Read the embeddings of the whole first frames of the active images in a scope, by id.
-
-        They go into one array, made for all of them: a run takes little more memory than that.
-
-        Parameters
-        ----------
-        scope : ClusterScope
-        space : Space
-        on_progress : callable
-            Called with the number of images read since the last call; what it raises ends it.
-
-        Raises
-        ------
-        NotFoundError
-            There is no bank of one of the scope's names.
-        """
-        return self._read_vectors([*self._in_scope(scope, space)], space, on_progress)
-
-    def scoped_ids(self, scope: ClusterScope, space: Space) -> Keys:
-        """Return the ids of the images that `scoped_vectors` reads, ascending.
-
-        Raises
-        ------
-        NotFoundError
-            There is no bank of one of the scope's names.
-        """
-        statement = (
-            select(ImageRow.id)
-            .join(EmbeddingRow, _of_space(space))
-            .where(*self._in_scope(scope, space))
-            .order_by(ImageRow.id)
-        )
-        return np.fromiter(self._connection.scalars(statement), np.int64)
-
-    def vectors_of(self, image_ids: Keys, space: Space) -> Iterator[ScopedVectors]:
-        """Yield the embeddings of the active images among these, some thousands at a time."""
-        for chunk in chunks(image_ids.tolist()):
-            conditions = [ImageRow.removed_at.is_(None), ImageRow.id.in_(chunk)]
-            yield self._read_vectors(conditions, space)
-
-    def _read_vectors(
-        self,
-        conditions: Sequence[ColumnElement[bool]],
-        space: Space,
-        on_progress: Callable[[int], None] = lambda _count: None,
-    ) -> ScopedVectors:
-        of_space = _of_space(space)
-        counting = select(func.count()).select_from(ImageRow).join(EmbeddingRow, of_space)
-        count = self._connection.scalar(counting.where(*conditions)) or 0
-        ids = np.empty(count, np.int64)
-        vectors = np.empty((count, space.dimension), np.float32)
-        added_at = np.empty(count, np.float64)
-        statement = (
-            select(ImageRow.id, EmbeddingRow.vector, ImageRow.created_at)
-            .join(EmbeddingRow, of_space)
-            .where(*conditions)
-            .order_by(ImageRow.id)
-            .execution_options(yield_per=_READ_AT_ONCE)
-        )
-        row = 0
-        with self._connection.execute(statement) as found:  # closed when progress ends it, too
-            for part in found.partitions():
-                for image_id, vector, created_at in part:
-                    ids[row], vectors[row], added_at[row] = image_id, vector, created_at.timestamp()
-                    row += 1
-                on_progress(len(part))
-        return ScopedVectors(ids, vectors, added_at)
-
-    def cluster_run(self, run_id: int) -> ClusterRun:
-        """Return a run.
-
-        Raises
-        ------
-        NotFoundError
-            There is no such run.
-        """
-        found = self._cluster_runs_where(ClusterRunRow.id == min(run_id, MAX_ID))
-        if not found:
-            raise NotFoundError(
-                f"There is no cluster run {run_id}. `lookalike cluster list` shows them."
-            )
-        return found[0]
-
-    def cluster_runs(self, *, after_id: int = 0, limit: int = 100) -> list[ClusterRun]:
-        """Return a page of the runs, oldest first."""
-        return self._cluster_runs_where(ClusterRunRow.id > min(after_id, MAX_ID), limit=limit)
-
-    def newest_cluster_run(
-        self,
-        space_id: int,
-        algorithm: ClusterAlgorithm | None = None,
-        scope: ClusterScope | None = None,
-        before: int | None = None,
-    ) -> ClusterRun | None:
-        """Return the newest finished run of a space, of a series where that is named.
-
-        Parameters
-        ----------
-        space_id : int
-        algorithm : ClusterAlgorithm, optional
-        scope : ClusterScope, optional
-        before : int, optional
-            Only runs before this one.
-        """
-        conditions = [
-            ClusterRunRow.space_id == space_id,
-            ClusterRunRow.state == RunState.DONE.value,
-        ]
-        if algorithm is not None:
-            conditions.append(ClusterRunRow.algorithm == algorithm.value)
-        if before is not None:
-            conditions.append(ClusterRunRow.id < before)
-        if scope is not None:
-            said = json.dumps(scope_columns(scope))  # as it was written, field by field
-            conditions.append(cast(ClusterRunRow.scope, Text) == said)
-        return next(iter(self._cluster_runs_where(*conditions, newest_first=True, limit=1)), None)
 
     def membership(self, run_id: int, *, assigned: bool = True) -> Membership:
         """Return which image of a run is in which cluster, by ascending image.
@@ -333,73 +188,6 @@ class ClusterQueries(Queries):
             radii=np.array([row.radius for row in rows], np.float64),
         )
 
-    def _in_scope(self, scope: ClusterScope, space: Space) -> Iterator[ColumnElement[bool]]:
-        """Yield the conditions that every image in a scope satisfies."""
-        yield ImageRow.removed_at.is_(None)
-        if scope.banks:
-            yield self._in_banks(scope.banks)
-        if scope.since is not None:
-            yield ImageRow.created_at >= scope.since
-        if scope.until is not None:
-            yield ImageRow.created_at < scope.until
-        if scope.uploader is not None:
-            of_uploader = select(SourceRow.id).where(
-                SourceRow.image_id == ImageRow.id,
-                SourceRow.uploader == scope.uploader,
-                SourceRow.closed_at.is_(None),
-            )
-            yield of_uploader.exists()
-        if scope.label is not None or scope.min_probability is not None:
-            yield self._classified(scope, space)
-
-    def _in_banks(self, names: tuple[str, ...]) -> ColumnElement[bool]:
-        known = dict(
-            self._connection.execute(
-                select(BankRow.name, BankRow.id).where(
-                    BankRow.name.in_(names), BankRow.removed_at.is_(None)
-                )
-            ).all()
-        )
-        if missing := sorted(set(names) - known.keys()):
-            raise NotFoundError(
-                f"There is no bank {missing[0]}. `lookalike bank list` shows the banks."
-            )
-        return (
-            select(EntryRow.id)
-            .where(EntryRow.image_id == ImageRow.id, EntryRow.bank_id.in_(known.values()), ACTIVE)
-            .exists()
-        )
-
-    def _classified(self, scope: ClusterScope, space: Space) -> ColumnElement[bool]:
-        table = ClassificationRow
-        statement = select(table.image_id).where(
-            table.image_id == ImageRow.id, table.space_id == space.id, table.part == WHOLE
-        )
-        if scope.label is not None:
-            statement = statement.where(table.top_label == scope.label)
-        if scope.min_probability is not None:
-            labels = [scope.label] if scope.label is not None else list(space.labels)
-            most = [table.probabilities[label].as_float() for label in labels]
-            enough = [value >= scope.min_probability for value in most]
-            condition = enough[0]
-            for each in enough[1:]:
-                condition = condition | each
-            statement = statement.where(condition)
-        return statement.exists()
-
-    def _cluster_runs_where(
-        self, *conditions: ColumnElement[bool], newest_first: bool = False, limit: int | None = None
-    ) -> list[ClusterRun]:
-        order = ClusterRunRow.id.desc() if newest_first else ClusterRunRow.id
-        statement = (
-            select(ClusterRunRow.__table__, SpaceRow.fingerprint.label("model"))
-            .join(SpaceRow, SpaceRow.id == ClusterRunRow.space_id)
-            .where(*conditions)
-            .order_by(order)
-            .limit(limit)
-        )
-        return [_run(row) for row in self._connection.execute(statement)]
-
     def _clusters_where(
         self,
         *conditions: ColumnElement[bool],
@@ -456,48 +244,3 @@ class ClusterQueries(Queries):
             Lineage(**dict(row._mapping) | {"event": LineageEvent(row.event)})  # noqa: SLF001 -- as above
             for row in self._connection.execute(statement)
         ]
-
-
-def _of_space(space: Space) -> ColumnElement[bool]:
-    """Say which embedding is that of an image's whole first frame in a space."""
-    return and_(
-        EmbeddingRow.image_id == ImageRow.id,
-        EmbeddingRow.space_id == space.id,
-        EmbeddingRow.part == WHOLE,
-    )
-
-
-def scope_columns(scope: ClusterScope) -> dict[str, Any]:
-    """Return a scope as the database keeps it: what narrows it, moments as text."""
-    said = {name: value for name, value in asdict(scope).items() if value not in (None, ())}
-    return {
-        name: value.isoformat() if name in {"since", "until"} else value
-        for name, value in said.items()
-    }
-
-
-def _run(row: Row[Any]) -> ClusterRun:
-    return ClusterRun(
-        id=row.id,
-        algorithm=ClusterAlgorithm(row.algorithm),
-        parameters=row.parameters,
-        scope=_scope(row.scope),
-        model=row.model,
-        watermark=row.watermark,
-        previous_run=row.previous_run_id,
-        state=RunState(row.state),
-        images=row.images,
-        clusters=row.clusters,
-        noise=row.noise,
-        created_at=row.created_at,
-        finished_at=row.finished_at,
-    )
-
-
-def _scope(columns: dict[str, Any]) -> ClusterScope:
-    said = dict(columns)
-    for name in {"since", "until"} & said.keys():
-        said[name] = datetime.fromisoformat(said[name])
-    if "banks" in said:
-        said["banks"] = tuple(said["banks"])
-    return ClusterScope(**said)

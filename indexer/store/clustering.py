@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from indexer.errors import RunUnderWay
-from indexer.store.cluster_queries import scope_columns
+from indexer.store.cluster_run_queries import scope_columns
 from indexer.store.edits import Edits
 from indexer.store.models import (
     ClusterMemberRow,

@@ -8,6 +8,7 @@ from indexer.store.auditing import named, only
 from indexer.store.edits import Edits
 from indexer.store.entry_conditions import ACTIVE
 from indexer.store.models import (
+    AnswerRow,
     ClassificationRow,
     DecisionRow,
     EmbeddingRow,
@@ -61,7 +62,8 @@ class Removing(Edits):
 
         Embeddings, class probabilities, parts, thumbnails, fingerprints, sizes, sources with all
         that manifests said of them, and those sources in quarantine: all are deleted, as is the PDQ
-        that decisions on the same bytes remember. Id, SHA-256 and the moments of adding, removing
+        that decisions on the same bytes remember, and every answer remembered for requests that
+        come again. Id, SHA-256 and the moments of adding, removing
         and purging stay as the proof; so do the log and the entries removed from banks. What is
         purged already is passed over.
 
@@ -83,6 +85,7 @@ class Removing(Edits):
             self._set(ImageRow, doomed, **ERASED, purged_at=self._now)
             erased += doomed
         if erased:
+            self._connection.execute(delete(AnswerRow))  # any of them may tell of such an image
             self._audit("image.purge", "image", only(erased), **named(erased))
         return len(erased)
 

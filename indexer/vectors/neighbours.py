@@ -1,8 +1,10 @@
-"""Each vector's nearest others, for clustering: exact for few vectors, by a graph for many."""
+"""Each vector's nearest others, for clustering: exact for few vectors, by cells for many."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Any, Final, NamedTuple, Self
 
 import faiss
 import numpy as np
@@ -15,11 +17,16 @@ EXACT_UP_TO: Final = 20_000
 _SAMPLE: Final = 20_000  # vectors that the reduction is fitted on
 _KEPT: Final = 0.97  # share of the vectors' energy that the reduction keeps, ...
 _MOST_DIMENSIONS: Final = 64  # ... where so many dimensions are enough for it
-_LINKS: Final = 12  # of a node of the graph (HNSW's M)
-_BUILD_BREADTH: Final = 40  # HNSW's efConstruction
-_SPARE: Final = 2  # candidates looked at in full for each neighbour that is wanted
-_STEP: Final = 1024  # vectors compared at a time
-_PROBES: Final = 500  # vectors whose neighbours are also looked up exactly
+_CELLS: Final = 2  # cells of the index for each root of the vectors' number
+_PROBED: Final = 8  # cells that a vector's neighbours are looked for in, more until ...
+_ENOUGH: Final = 0.85  # ... so large a share of the true neighbours of a sample is found
+_TRAINING: Final = 64  # vectors that each cell's centre is learnt from
+_ROUNDS: Final = 8  # of k-means
+_SPARE: Final = 1.5  # candidates looked at in full for each neighbour that is wanted
+_STEP: Final = 4096  # vectors compared at a time
+_GATHERED: Final = 64  # vectors whose candidates are gathered at a time: they stay in the cache
+_PROBES: Final = 200  # vectors whose neighbours are also looked up exactly, ...
+_PARTS: Final = 10  # ... in so many parts: each takes 20 floats for each of all vectors
 
 Progress = Callable[[int], None]
 
@@ -46,9 +53,11 @@ def find_neighbours(
 ) -> Neighbours:
     """Find each vector's nearest others.
 
-    Up to `EXACT_UP_TO` vectors this is exact. Beyond, an HNSW graph (Malkov and Yashunin, 2016)
-    over the vectors' leading principal directions nominates candidates, whose similarities are
-    then measured on the full vectors; the recall of a sample says how good that was.
+    Up to `EXACT_UP_TO` vectors this is exact. Beyond, an inverted file over the vectors' leading
+    principal directions nominates candidates, whose similarities are then measured on the full
+    vectors. As many cells are searched as it takes to find most of the true neighbours of a sample.
+    What is missed are those of strangers, rarely those of a close family, which lies in a cell or
+    two.
 
     Parameters
     ----------
@@ -56,7 +65,7 @@ def find_neighbours(
     k : int
         Neighbours wanted; n - 1 where there are fewer.
     seed : int
-        Of the samples; the same one gives the same answer with one thread.
+        Of the samples; the same one gives the same answer.
     threads : int
         Cores that are used.
     on_progress : callable
@@ -76,53 +85,113 @@ def find_neighbours(
     try:
         if len(vectors) <= EXACT_UP_TO:
             return _exact(vectors, k, on_progress)
-        return _approximate(vectors, k, np.random.default_rng(seed), on_progress)
+        return _approximate(vectors, k, np.random.default_rng(seed), threads, on_progress)
     finally:
         faiss.omp_set_num_threads(before)
 
 
 def _exact(vectors: Embeddings, k: int, on_progress: Progress) -> Neighbours:
-    rows = np.empty((len(vectors), k), np.int64)
-    similarities = np.empty((len(vectors), k), np.float32)
+    found = _Found.room_for(len(vectors), k)
     for start in range(0, len(vectors), _STEP):
-        part = slice(start, start + _STEP)
-        found = faiss.knn(vectors[part], vectors, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
-        rows[part], similarities[part] = _without_self(*found[::-1], start, k)
-        on_progress(len(rows[part]))
-    return Neighbours(rows, similarities, 1.0)
+        own = np.arange(start, min(start + _STEP, len(vectors)))
+        found.rows[own], found.similarities[own] = _exactly(vectors, own, k)
+        on_progress(len(own))
+    return Neighbours(found.rows, found.similarities, 1.0)
 
 
 def _approximate(
-    vectors: Embeddings, k: int, random: np.random.Generator, on_progress: Progress
+    vectors: Embeddings,
+    k: int,
+    random: np.random.Generator,
+    threads: int,
+    on_progress: Progress,
 ) -> Neighbours:
-    reduced = _reduce(vectors, random)
-    graph = faiss.IndexHNSWFlat(reduced.shape[1], _LINKS, faiss.METRIC_L2)
-    graph.hnsw.efConstruction = _BUILD_BREADTH
-    for start in range(0, len(reduced), _STEP * 8):
-        graph.add(reduced[start : start + _STEP * 8])
-        on_progress(0)
-    wanted = _SPARE * k + 1
-    breadth = faiss.SearchParametersHNSW(efSearch=max(48, wanted))  # type: ignore[attr-defined] # not in its stubs
-    rows = np.empty((len(vectors), k), np.int64)
-    similarities = np.empty((len(vectors), k), np.float32)
-    for start in range(0, len(vectors), _STEP):
-        part = slice(start, start + _STEP)
-        _, candidates = graph.search(reduced[part], wanted, params=breadth)
-        measured = _measure(vectors, vectors[part], candidates)
+    cells = _Cells(vectors, random)
+    on_progress(0)
+    recall = cells.widen(np.sort(random.choice(len(vectors), _PROBES, replace=False)), k)
+    on_progress(0)
+    found = _Found.room_for(len(vectors), k)
+    parts = np.split(np.arange(len(vectors)), range(_STEP, len(vectors), _STEP))
+    pool = ThreadPoolExecutor(threads, initializer=faiss.omp_set_num_threads, initargs=(1,))
+    try:
+        for own, answer in zip(parts, pool.map(partial(cells.nearest, k=k), parts), strict=True):
+            found.rows[own], found.similarities[own] = answer
+            on_progress(len(own))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return Neighbours(found.rows, found.similarities, recall)
+
+
+class _Found(NamedTuple):
+    """Rows and similarities, (n, k) each."""
+
+    rows: NDArray[np.int64]
+    similarities: NDArray[np.float32]
+
+    @classmethod
+    def room_for(cls, n: int, k: int) -> Self:
+        return cls(np.empty((n, k), np.int64), np.empty((n, k), np.float32))
+
+
+class _Cells:
+    """Vectors in cells around centres, of which those nearest to a vector are searched."""
+
+    def __init__(self, vectors: Embeddings, random: np.random.Generator) -> None:
+        self._vectors = vectors
+        self._reduced = _reduce(vectors, random)
+        n, dimension = self._reduced.shape
+        self._cells = int(_CELLS * n**0.5)
+        index: Any = faiss.index_factory(dimension, f"IVF{self._cells},Flat")
+        index.cp.niter, index.nprobe = _ROUNDS, _PROBED
+        sample = np.sort(random.choice(n, min(n, _TRAINING * self._cells), replace=False))
+        index.train(self._reduced[sample])
+        index.add(self._reduced)
+        self._index = index
+
+    def widen(self, probes: NDArray[np.int64], k: int) -> float:
+        """Search more cells until enough neighbours of some rows are found; return the share.
+
+        Ties by similarity count as found.
+        """
+        farthest = np.concatenate([self._farthest(some, k) for some in np.split(probes, _PARTS)])
+        while True:
+            reached = self.nearest(probes, k).similarities
+            recall = float((reached >= farthest[:, np.newaxis] - np.float32(1e-6)).mean())
+            if recall >= _ENOUGH or self._index.nprobe >= self._cells:
+                return recall
+            self._index.nprobe *= 2
+
+    def _farthest(self, own: NDArray[np.int64], k: int) -> NDArray[np.float32]:
+        """Return how alike the k-th nearest other of some rows is; quicker than to find it."""
+        similarities = self._vectors[own] @ self._vectors.T
+        kth: NDArray[np.float32] = np.partition(similarities, -k - 1, axis=1)[:, -k - 1]
+        return kth
+
+    def nearest(self, own: NDArray[np.int64], k: int) -> _Found:
+        """Find the k nearest others of some rows."""
+        _, candidates = self._index.search(self._reduced[own], int(_SPARE * k) + 1)
+        measured = _measure(self._vectors, self._vectors[own], candidates)
         order = np.argsort(-measured, axis=1, kind="stable")[:, : k + 1]
-        rows[part], similarities[part] = _without_self(
-            np.take_along_axis(candidates, order, 1),
-            np.take_along_axis(measured, order, 1),
-            start,
-            k,
-        )
-        on_progress(len(rows[part]))
-    return Neighbours(rows, similarities, _recall(vectors, rows, random))
+        rows = np.take_along_axis(candidates, order, 1)
+        found = _without_self(rows, np.take_along_axis(measured, order, 1), own)
+        lacking = np.flatnonzero((found.rows < 0).any(axis=1))  # the cells hold too few
+        if len(lacking):
+            exact = _exactly(self._vectors, own[lacking], k)
+            found.rows[lacking], found.similarities[lacking] = exact
+        return found
+
+
+def _exactly(vectors: Embeddings, own: NDArray[np.int64], k: int) -> _Found:
+    """Find the k nearest others of some rows among all."""
+    similarities, rows = faiss.knn(vectors[own], vectors, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
+    return _without_self(rows, similarities, own)
 
 
 def _reduce(vectors: Embeddings, random: np.random.Generator) -> Embeddings:
     """Turn to the directions in which the vectors lie, and keep those with most of the energy."""
-    sample = vectors[np.sort(random.choice(len(vectors), min(len(vectors), _SAMPLE), False))]  # noqa: FBT003 -- NumPy's replace
+    sample = vectors[
+        np.sort(random.choice(len(vectors), min(len(vectors), _SAMPLE), replace=False))
+    ]
     energies, directions = np.linalg.eigh(sample.T @ sample)  # ascending
     shares = np.cumsum(energies[::-1]) / energies.sum()
     enough = min(_MOST_DIMENSIONS, int(np.searchsorted(shares, _KEPT)) + 1, len(shares))
@@ -133,25 +202,21 @@ def _measure(
     vectors: Embeddings, queries: Embeddings, candidates: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """Return the cosine of each query to each of its candidates; -2 where there is none (-1)."""
-    measured = np.matmul(vectors[candidates], queries[:, :, np.newaxis])[:, :, 0]
+    measured = np.empty(candidates.shape, np.float32)
+    for start in range(0, len(candidates), _GATHERED):
+        part = slice(start, start + _GATHERED)
+        gathered = vectors[candidates[part]]
+        measured[part] = np.matmul(gathered, queries[part, :, np.newaxis])[:, :, 0]
     return np.where(candidates < 0, np.float32(-2), np.clip(measured, -1, 1))
 
 
 def _without_self(
-    rows: NDArray[np.int64], similarities: NDArray[np.float32], first: int, k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    rows: NDArray[np.int64], similarities: NDArray[np.float32], own: NDArray[np.int64]
+) -> _Found:
     """Drop each query from its own neighbours, or the farthest where copies came before it."""
-    own = rows == np.arange(first, first + len(rows))[:, np.newaxis]
-    own[~own.any(axis=1), -1] = True
-    kept = ~own
-    return rows[kept].reshape(-1, k), np.clip(similarities[kept].reshape(-1, k), -1, 1)
-
-
-def _recall(vectors: Embeddings, rows: NDArray[np.int64], random: np.random.Generator) -> float:
-    """Return the share of true neighbours that were found, ties by similarity counted as found."""
-    probes = np.sort(random.choice(len(vectors), min(len(vectors), _PROBES), False))  # noqa: FBT003 -- as above
-    k = rows.shape[1]
-    truth, _ = faiss.knn(vectors[probes], vectors, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
-    reached = _measure(vectors, vectors[probes], rows[probes])
-    farthest = truth[:, -1:] - np.float32(1e-6)
-    return float((reached >= farthest).mean())
+    dropped = rows == own[:, np.newaxis]
+    dropped[~dropped.any(axis=1), -1] = True
+    n, k = len(rows), rows.shape[1] - 1
+    return _Found(
+        rows[~dropped].reshape(n, k), np.clip(similarities[~dropped].reshape(n, k), -1, 1)
+    )

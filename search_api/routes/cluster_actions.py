@@ -6,13 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from indexer.clustering import actions
-from indexer.errors import Forbidden
 from indexer.store import Store
-from indexer.types import ActionKind, ClusterAction
-from indexer.types.access import allows
+from indexer.types import ClusterAction
 from search_api import cluster_examples as shown
 from search_api import examples
-from search_api.auth import Principal, PrincipalDependency, Scope, requires
+from search_api.auth import PrincipalDependency, Scope, require, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
@@ -72,17 +70,9 @@ async def undo_action(
 
     def undo(store: Store) -> ClusterAction:
         with store.writer() as writer:
-            _require_scope(principal, writer.cluster_action(action_id))
+            action = writer.cluster_action(action_id)
+        wanted = Scope.BANK_WRITE if action.detail.get("bank") else Scope.ANALYST
+        require(principal, wanted, f"To undo action {action.id} ({action.kind})")
         return actions.undo(store, action_id)
 
     return await service.commit(undo)
-
-
-def _require_scope(principal: Principal, action: ClusterAction) -> None:
-    """Let nobody take back what they could not have done."""
-    wanted = Scope.BANK_WRITE if action.kind is ActionKind.BANK else Scope.ANALYST
-    if not allows(principal.scopes, wanted):
-        raise Forbidden(
-            f"Action {action.id} ({action.kind}) takes the scope {wanted} to undo, which key "
-            f"{principal.name!r} has not. Use another key, or let an admin make one."
-        )

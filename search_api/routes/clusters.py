@@ -11,7 +11,7 @@ from indexer.store import Catalog, Store
 from indexer.types import Cluster, ClusterAction, Lineage
 from search_api import cluster_examples as shown
 from search_api import examples
-from search_api.auth import Scope, requires
+from search_api.auth import PrincipalDependency, Scope, require, requires
 from search_api.cluster_schemas import ClusterDecision, ClusterEdit, EditedCluster, MembersToBank
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
@@ -130,9 +130,14 @@ async def bank_cluster(
     openapi_extra=examples.request({"outcome": "rejected", "bank": "known-benign"}),
 )
 async def decide_cluster(
-    cluster_id: ClusterId, request: ClusterDecision, service: ServiceDependency
+    cluster_id: ClusterId,
+    request: ClusterDecision,
+    service: ServiceDependency,
+    principal: PrincipalDependency,
 ) -> ClusterAction:
     """Decide about all matches that retro-scans listed for a cluster's members, in one step."""
+    if request.bank:
+        require(principal, Scope.BANK_WRITE, "A decision with a bank")
     return await service.commit(
         lambda store: actions.decide(
             store,

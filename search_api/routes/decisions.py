@@ -16,7 +16,7 @@ from indexer.types import (
     Pdq,
 )
 from search_api import examples
-from search_api.auth import Scope, requires
+from search_api.auth import PrincipalDependency, Scope, require, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
@@ -49,12 +49,16 @@ Superseded = Annotated[bool, Query(description="Those that were superseded, too.
         {"sha256": examples.SHA256, "entry_id": 17, "outcome": "rejected", "note": "a statue"}
     ),
 )
-async def post_decision(request: DecisionRequest, service: ServiceDependency) -> Decided:
+async def post_decision(
+    request: DecisionRequest, service: ServiceDependency, principal: PrincipalDependency
+) -> Decided:
     """Remember a decision, which takes the place of the earlier one on the same match.
 
     A query that joins a bank does so in the same transaction: as an image if the index holds these
     bytes, else as bare fingerprints.
     """
+    if request.bank:
+        require(principal, Scope.BANK_WRITE, "A decision with a bank")
     digest = parse_fingerprint(FingerprintKind.SHA256, request.sha256)
     pdq = (
         parse_fingerprint(FingerprintKind.PDQ, request.pdq)
