@@ -98,6 +98,49 @@ def test_many_vectors_are_compared_by_cells_which_say_how_good_they_were(
     assert (np.diff(found.similarities, axis=1) <= 0).all()
 
 
+def test_however_many_threads_find_the_same_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbouring, "EXACT_UP_TO", 1_000)
+    monkeypatch.setattr(neighbouring, "_STEP", 100)
+    vectors, _ = families((200, 150, 50, 20), 4_600)
+
+    one, several = (find_neighbours(vectors, 10, seed=3, threads=n) for n in (1, 4))
+
+    assert np.array_equal(one.rows, several.rows)
+    assert np.array_equal(one.similarities, several.similarities)
+
+
+def test_a_stranger_among_copies_of_one_picture_has_neighbours_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(neighbouring, "EXACT_UP_TO", 1_000)
+    strangers = unit(np.random.default_rng(0).standard_normal((8, DIMENSION)))
+    copies = np.repeat(unit(np.ones((1, DIMENSION))), 2_000, axis=0)
+    vectors = np.concatenate([strangers, copies]).astype(np.float32)
+
+    found = find_neighbours(vectors, 30)
+
+    assert found.rows.min() >= 0
+    assert not (found.rows == np.arange(len(vectors))[:, np.newaxis]).any()
+    assert (found.similarities >= -1).all()
+    assert clustered(vectors).labels[8:].tolist() == [0] * 2_000
+
+
+def test_a_search_that_is_stopped_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbouring, "EXACT_UP_TO", 1_000)
+    monkeypatch.setattr(neighbouring, "_STEP", 100)
+    vectors, _ = families((200,), 2_000)
+    told = list[int]()
+
+    def stop(count: int) -> None:
+        told.append(count)
+        if count:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        find_neighbours(vectors, 10, threads=2, on_progress=stop)
+    assert sum(told) == 100
+
+
 # --- HDBSCAN -------------------------------------------------------------------------------------
 
 
