@@ -84,8 +84,8 @@ def pdq_orientations(rgb: Rgb) -> PdqOrientations:
     The pixels are turned, not the hash: `pdqhash.compute_dihedral`, which derives all eight from
     one pass, missed 2 of 7 mirrored and 5 of 7 upside-down copies within PDQ's threshold. They are
     turned after the one costly step, the blur. Of 12,000 hashes of made-up pictures 97 % equal
-    those of pictures turned first; the rest differ in 2 bits, two in 6, for sums are rounded in
-    another order.
+    those of pictures turned first; the rest differ in 2 bits, some in 4, two in 6, for sums are
+    rounded in another order.
     """
     return PdqOrientations(*hash_orientations(_scale(rgb)))
 
