@@ -100,16 +100,18 @@ def compare(
     if not any(pieces):
         return [[] for _ in records]
     ours, theirs = query.pieces, Pieces.of(chain.from_iterable(pieces))
-    cosines = np.clip(ours.embeddings @ theirs.embeddings.T, -1, 1)
+    ends = np.cumsum([len(own) for own in pieces])
+    # each by itself: BLAS rounds otherwise when others are beside it
+    each = [ours.embeddings @ some.T for some in np.split(theirs.embeddings, ends[:-1])]
+    cosines = np.clip(np.concatenate(each, axis=1), -1, 1)
     shape = len(ours.parts), len(theirs.parts)
     bits = _least(hamming(ours.pdq, theirs.pdq), ours.pdq_owner, theirs.pdq_owner, shape)
     fused = cosines - query.bias[:, np.newaxis]
     fused += np.where(bits < _UNMEASURED, pdq_term(bits), 0)
     rows = list(zip(ours.parts, cosines.tolist(), bits.tolist(), fused.tolist(), strict=True))
-    found, end = [], 0
-    for record, own in zip(records, pieces, strict=True):
-        columns = range(end, end + len(own))
-        end = columns.stop
+    found = []
+    for record, own, end in zip(records, pieces, ends.tolist(), strict=True):
+        columns = range(end - len(own), end)
         same = record.sha256 == query.sha256
         measured = rows if own else []
         found.append([_compare(row, columns, theirs.parts, same_bytes=same) for row in measured])
