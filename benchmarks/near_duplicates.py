@@ -20,7 +20,6 @@ from dev_set import DEFAULT, load_dev_set
 from indexer.clustering.groups import near_duplicate_groups
 from indexer.images import decode
 from indexer.model import load_encoder
-from indexer.parallelism import limit_library_threads
 from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.spaces import decode_size
 from indexer.vectors.neighbours import find_neighbours
@@ -48,7 +47,6 @@ def pairs(sizes: Counter[str]) -> int:
 
 def main() -> None:
     """Print a row for each bound."""
-    limit_library_threads()
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT)
     arguments = parser.parse_args()

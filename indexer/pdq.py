@@ -59,8 +59,8 @@ def hash_orientations(rgb: Rgb) -> tuple[PdqBits, int]:
         upright, blurred = functions.hash(brightness)
         if min(brightness.shape) < _SMALLEST:
             return np.zeros((8, 32), np.uint8), 0
-        views = _orientations_of_blurred(functions, brightness, blurred)
-        hashes = [upright, *(functions.hash(view)[0] for view in views[1:])]
+        others = _others_of_blurred(functions, brightness, blurred)
+        hashes = [upright, *(functions.hash(view)[0] for view in others)]
     return np.stack([bits for bits, _ in hashes]), hashes[0][1]
 
 
@@ -72,10 +72,10 @@ def _orientations(pixels: NDArray[Any]) -> list[NDArray[Any]]:
     return turned + mirrored
 
 
-def _orientations_of_blurred(
+def _others_of_blurred(
     functions: "_Functions", brightness: Brightness, blurred: Brightness
 ) -> Sequence[Brightness]:
-    """Return the 64 x 64 pixels that PDQ would keep of each orientation of a picture.
+    """Return the 64 x 64 pixels that PDQ would keep of the seven other orientations.
 
     A window of even width reaches one pixel farther ahead than back, so of a mirrored picture the
     blur lies as many pixels behind as there are passes: it is read there. Where that is off the
@@ -93,10 +93,7 @@ def _orientations_of_blurred(
     mirrored = blurred[rows[:, np.newaxis], columns_back]
     flipped = blurred[rows_back[:, np.newaxis], columns]
     turned = blurred[rows_back[:, np.newaxis], columns_back]
-    return [
-        *(upright, mirrored.T, turned, flipped.T),
-        *(mirrored, upright.T, flipped, turned.T),
-    ]
+    return [mirrored.T, turned, flipped.T, mirrored, upright.T, flipped, turned.T]
 
 
 def _kept(length: int, *, edge: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

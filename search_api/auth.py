@@ -10,7 +10,15 @@ from indexer.errors import Forbidden, Unauthenticated
 from indexer.types import ApiKey, Scope, Session, allows
 from search_api.errors import problems
 
-__all__ = ["REFUSALS", "Principal", "PrincipalDependency", "Requirement", "Scope", "requires"]
+__all__ = [
+    "REFUSALS",
+    "Principal",
+    "PrincipalDependency",
+    "Requirement",
+    "Scope",
+    "require",
+    "requires",
+]
 
 SESSION_COOKIE = "lookalike_session"
 REFUSALS = problems(

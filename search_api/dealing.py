@@ -30,9 +30,13 @@ class Share:
     counts: "Array[c_int]"
     place: int
 
+    def publish(self, connections: int) -> None:
+        """Say how many this worker has now."""
+        self.counts[self.place] = connections
+
     def is_more(self, connections: int) -> bool:
         """Say how many this worker has now; tell whether another has fewer."""
-        self.counts[self.place] = connections
+        self.publish(connections)
         return any(_NOBODY < count < connections for count in self.counts)
 
     def leave(self) -> None:
@@ -103,7 +107,7 @@ class Dealer:
 
     def _look(self) -> None:
         self._waiting = None
-        self._share.is_more(len(self._connections))
+        self._share.publish(len(self._connections))
         self._loop.add_reader(self._listener, self._consider)
 
     def _consider(self) -> None:
