@@ -1,6 +1,7 @@
 """A connection that reads no head without end, and waits for none forever."""
 
 from asyncio import BaseTransport, TimerHandle
+from collections.abc import Callable
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -13,8 +14,11 @@ _HEAD_SECONDS = 15.0  # from a head's first byte to its last
 class Connection(HttpToolsProtocol):
     """uvicorn's connection within bounds, which it leaves to a proxy; ours may have none."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, on_lost: Callable[[], object] = lambda: None, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
+        self._on_lost = on_lost
         self._besides = 0  # bytes of the request that is being read
         self._body = 0  # likewise
         self._patience: TimerHandle | None = None
@@ -25,9 +29,10 @@ class Connection(HttpToolsProtocol):
         self._wait_for_head(self.timeout_keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing more."""
+        """Wait for nothing more, and tell whoever counts connections."""
         self._stop_waiting()
         super().connection_lost(exc)
+        self._on_lost()
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless it has become too much."""

@@ -91,6 +91,7 @@ class Dealer:
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.TimerHandle | None = None
         self._welcoming: set[asyncio.Task[object]] = set()
+        self._closed = False
 
     def start(self, backlog: int) -> None:
         """Listen; up to `backlog` connections wait to be accepted."""
@@ -98,8 +99,14 @@ class Dealer:
         self._listener.listen(backlog)
         self._look()
 
+    def publish(self) -> None:
+        """Let the other workers know how many connections are open; to be told when one ends."""
+        if not self._closed:
+            self._share.publish(len(self._connections))
+
     def close(self) -> None:
         """Accept no more; the other workers go on."""
+        self._closed = True
         self._share.leave()
         self._loop.remove_reader(self._listener)
         if self._waiting is not None:
@@ -107,7 +114,7 @@ class Dealer:
 
     def _look(self) -> None:
         self._waiting = None
-        self._share.publish(len(self._connections))
+        self.publish()
         self._loop.add_reader(self._listener, self._consider)
 
     def _consider(self) -> None:

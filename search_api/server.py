@@ -141,7 +141,9 @@ class _Server(uvicorn.Server):
 
     def _deal(self, listener: socket.socket, share: Share) -> None:
         def make_protocol() -> asyncio.BaseProtocol:
-            return Connection(self.config, self.server_state, self.lifespan.state)
+            return Connection(
+                self.config, self.server_state, self.lifespan.state, on_lost=dealer.publish
+            )
 
         dealer = Dealer(listener, share, self.server_state.connections, make_protocol)
         dealer.start(self.config.backlog)

@@ -46,6 +46,14 @@ def test_each_worker_gets_as_many_connections(server: Running) -> None:
     assert all(6 <= number <= 10 for number in open_connections(server, 16).values())
 
 
+def test_connections_that_have_ended_do_not_count(server: Running) -> None:
+    for _ in range(4):
+        open_connections(server, 32)
+        until(lambda: sum(map(connections, server.workers())) == 0, seconds=10)
+        assert all(3 <= number <= 5 for number in open_connections(server, 8).values())
+        until(lambda: sum(map(connections, server.workers())) == 0, seconds=10)
+
+
 def test_a_worker_that_is_held_up_holds_no_connection_up(server: Running) -> None:
     held_up, _ = sorted(server.workers())
     psutil.Process(held_up).suspend()
