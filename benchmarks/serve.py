@@ -3,7 +3,8 @@
 Everything runs once, one after the other, over the same pictures; the load comes from a process of
 its own, which checks every answer.
 
-- bare calls: decode, forward pass, and a search of one flat FAISS index, in a loop in one process
+- bare calls: decode, forward pass, and a search of one flat FAISS index, in a loop in one process;
+  with one thread, and with the forward pass on all cores
 - library: `Matcher.match` in a loop in one process
 - naive: a FastAPI `def` endpoint with PIL, timm's transform and FAISS, the model in torch, or in
   ONNX Runtime; both with their default threads
@@ -26,6 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from commands import COMMAND
+from indexer.cores import usable_cores
 from indexer.parallelism import limit_library_threads
 from serving import HERE, load, make_index, quantile, server
 
@@ -55,17 +57,20 @@ class Row:
         )
 
 
-def bare_calls() -> Callable[[bytes], object]:
+def bare_calls(cores: int) -> Callable[[bytes], object]:
     """Return decode, forward pass and search, without anything around them."""
     import faiss
     import numpy as np
 
+    from indexer.cores import Cores
     from indexer.images import decode
     from indexer.model import load_encoder
     from indexer.settings import SHIPPED_MODEL, load_settings
 
     settings = load_settings()
-    encoder = load_encoder(SHIPPED_MODEL, "cpu", cache=settings.resolved_model_cache)
+    encoder = load_encoder(
+        SHIPPED_MODEL, "cpu", cache=settings.resolved_model_cache, cores=Cores(cores)
+    )
     dimension = encoder.card.dimension
     index = faiss.IndexFlatIP(dimension)
     index.add(np.random.default_rng(0).standard_normal((2000, dimension)).astype(np.float32))
@@ -79,19 +84,21 @@ def bare_calls() -> Callable[[bytes], object]:
 
 def library() -> Callable[[bytes], object]:
     """Return the matcher's own call."""
+    from indexer.cores import Cores
     from indexer.matching import open_matcher
     from indexer.settings import load_settings
     from indexer.store import open_store
 
     settings = load_settings()
-    matcher = open_matcher(open_store(settings.resolved_database_url), settings)
+    store = open_store(settings.resolved_database_url)
+    matcher = open_matcher(store, settings, cores=Cores())
     return lambda data: matcher.match(data, "query")
 
 
 def in_process(way: str, queries: Path, most: int, seconds: float) -> None:
     """Measure one way in this process, and print the times."""
     limit_library_threads()
-    one = {"bare": bare_calls, "library": library}[way]()
+    one = library() if way == "library" else bare_calls(1 if way == "bare" else usable_cores())
     pictures = [p.read_bytes() for p in sorted(queries.iterdir())[:most]]
     for data in pictures[:WARM_UP]:
         one(data)
@@ -158,7 +165,8 @@ def main() -> None:
         plain = {**environment, "LOOKALIKE_QUERY_VIEWS": "none"}
         count = str(sum(1 for _ in a.refs.iterdir()))
         rows = [
-            looped("bare", "bare calls", a, environment),
+            looped("bare", "bare calls, one thread", a, environment),
+            looped("bare-wide", "bare calls, all cores", a, environment),
             looped("library", "library, no views", a, plain),
             looped("library", "library, default views", a, environment),
         ]

@@ -24,10 +24,3 @@ def limit_library_threads() -> None:
     """
     for name, value in _POLICY.items():
         os.environ.setdefault(name, value)
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

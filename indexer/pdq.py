@@ -3,8 +3,8 @@
 `pdqhash.compute` turns a picture to brightness, hashes it and makes a list of bits, all while it
 holds Python's lock. The functions that blur and hash are C++ and in its library by name: called
 there they take brightness that is ready, other threads run meanwhile, and one blur serves all
-orientations. Where a build of pdqhash does not show them, or they do not answer as `compute` does,
-`compute` is called for each.
+orientations, whose hashes are a few matrix products then. Where a build of pdqhash does not show
+the functions, or they do not answer as `compute` does, `compute` is called for each.
 """
 
 import ctypes
@@ -30,6 +30,12 @@ _BLUR: Final = "_ZN8facebook3pdq11downscaling17jaroszFilterFloatEPfS2_iiiii"
 _PASSES: Final = 2  # of the blur, along rows and columns
 _OVER_EDGE: Final = 2  # the window that reaches over the edge of a mirrored picture
 _SIDE: Final = 64  # of the picture that is left after the blur
+_BITS: Final = 16 * 16
+_MEDIAN: Final = 127  # its place among 256 coefficients, lowest first: the lower of the middle two
+_COSINES: Final = (  # (16, 64): the rows 1 to 16 of the transform
+    np.sqrt(2 / _SIDE)
+    * np.cos(np.pi / (2 * _SIDE) * np.outer(np.arange(1, 17), 2 * np.arange(_SIDE) + 1))
+).astype(np.float32)
 _SMALLEST: Final = 5  # pixels of a side; below, there is no hash
 _FLOAT: Final = 4  # bytes
 _IMAGE, _HALF, _DCT = 64 * 64, 16 * 64, 16 * 16  # floats that the function works in
@@ -54,14 +60,13 @@ def hash_orientations(rgb: Rgb) -> tuple[PdqBits, int]:
     functions = _functions()
     if functions is None:
         hashes = [_compute(view) for view in _orientations(rgb)]
-    else:
-        brightness = _brightness(rgb)
-        upright, blurred = functions.hash(brightness)
-        if min(brightness.shape) < _SMALLEST:
-            return np.zeros((8, 32), np.uint8), 0
-        others = _others_of_blurred(functions, brightness, blurred)
-        hashes = [upright, *(functions.hash(view)[0] for view in others)]
-    return np.stack([bits for bits, _ in hashes]), hashes[0][1]
+        return np.stack([bits for bits, _ in hashes]), hashes[0][1]
+    brightness = _brightness(rgb)
+    (bits, quality), blurred = functions.hash(brightness)
+    if min(brightness.shape) < _SMALLEST:
+        return np.zeros((8, 32), np.uint8), 0
+    others = _others_of_blurred(functions, brightness, blurred)
+    return np.vstack([bits, _hashes(np.stack(others))]), quality
 
 
 def _orientations(pixels: NDArray[Any]) -> list[NDArray[Any]]:
@@ -94,6 +99,17 @@ def _others_of_blurred(
     flipped = blurred[rows_back[:, np.newaxis], columns]
     turned = blurred[rows_back[:, np.newaxis], columns_back]
     return [mirrored.T, turned, flipped.T, mirrored, upright.T, flipped, turned.T]
+
+
+def _hashes(kept: Brightness) -> PdqBits:
+    """Hash n pictures that are blurred and scaled down already, (n, 64, 64) float32.
+
+    As pdqHash256FromFloatLuma does from there: a bit of each of the lowest 16 x 16 coefficients of
+    the discrete cosine transform, the first left out along each side, that is above their median.
+    """
+    coefficients = (_COSINES @ kept @ _COSINES.T).reshape(len(kept), _BITS)
+    median = np.partition(coefficients, _MEDIAN, axis=1)[:, [_MEDIAN]]
+    return np.packbits((coefficients > median)[:, ::-1], axis=1)
 
 
 def _kept(length: int, *, edge: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from indexer.cores import usable_cores
 from indexer.errors import SettingsError
 
 PREFIX = "LOOKALIKE_"
@@ -104,7 +105,7 @@ class Settings(BaseSettings):
     )
     batch_size: int = Field(default=32, gt=0, description="Images committed together by index add.")
     worker_threads: int = Field(
-        default_factory=lambda: max(1, os.cpu_count() or 1),
+        default_factory=usable_cores,
         gt=0,
         description="Threads that decode and encode pictures; by default one a core.",
     )

@@ -1,6 +1,7 @@
 """The one embedding space that an index is bound to, and the model that makes it."""
 
 from indexer import fingerprints
+from indexer.cores import Cores
 from indexer.errors import IndexNotInitialised, ModelMismatch
 from indexer.model import Encoder, load_encoder
 from indexer.settings import SHIPPED_MODEL, Settings
@@ -42,8 +43,12 @@ def bound_space(store: Store) -> Space:
     return space
 
 
-def load_bound_encoder(store: Store, settings: Settings) -> tuple[Encoder, Space]:
+def load_bound_encoder(
+    store: Store, settings: Settings, cores: Cores | None = None
+) -> tuple[Encoder, Space]:
     """Load the model of the index and make sure that its embeddings belong there.
+
+    `cores` is as for `load_encoder`.
 
     Raises
     ------
@@ -53,15 +58,16 @@ def load_bound_encoder(store: Store, settings: Settings) -> tuple[Encoder, Space
         The settings name another model than the one the index is bound to.
     """
     space = bound_space(store)
-    encoder = open_encoder(model_reference(store, settings), settings)
+    encoder = open_encoder(model_reference(store, settings), settings, cores)
     if encoder.card.fingerprint != space.fingerprint:
         raise ModelMismatch(expected=space.fingerprint, got=encoder.card.fingerprint)
     return encoder, space
 
 
-def open_encoder(reference: str, settings: Settings) -> Encoder:
-    """Load a model on the device and runtime of the settings; errors are `load_encoder`'s."""
-    return load_encoder(reference, settings.device, settings.runtime, settings.resolved_model_cache)
+def open_encoder(reference: str, settings: Settings, cores: Cores | None = None) -> Encoder:
+    """Load a model as the settings want it; `cores` and errors are `load_encoder`'s."""
+    cache = settings.resolved_model_cache
+    return load_encoder(reference, settings.device, settings.runtime, cache, cores)
 
 
 def decode_size(encoder: Encoder) -> tuple[int, int]:

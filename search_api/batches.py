@@ -1,6 +1,5 @@
 """Several pictures of one multipart request, each answered by itself."""
 
-import os
 from asyncio import timeout
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar
@@ -10,6 +9,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
+from indexer.cores import usable_cores
 from indexer.errors import ImageTooLarge, InputError, LookalikeError
 from search_api.admission import SlowUpload
 from search_api.dependencies import ServiceDependency
@@ -99,7 +99,7 @@ async def answer_each(
     TimedOut, ClientGone
         One waited too long for its turn, or nobody waits any more.
     """
-    at_once = anyio.Semaphore(os.cpu_count() or 1)
+    at_once = anyio.Semaphore(usable_cores())
     answered: list[tuple[str, AnswerT | None, Problem | None]] = [("", None, None)] * len(uploads)
 
     async def answer_one(place: int, upload: Upload) -> None:

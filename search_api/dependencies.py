@@ -48,7 +48,12 @@ class Service:
         self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs
     ) -> ResultT:
         """Call what keeps a core busy, such as judging a picture, when it is its turn."""
-        return await self.gates.pictures.run(lambda: function(*args, **kwargs))
+
+        def call() -> ResultT:
+            with self.matcher.cores.caller():
+                return function(*args, **kwargs)
+
+        return await self.gates.pictures.run(call)
 
     async def read(self, function: Callable[[Catalog], ResultT]) -> ResultT:
         """Call a function with the catalog, in one transaction; it waits behind no picture."""

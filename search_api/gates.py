@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Self
 
-from indexer.parallelism import usable_cores
 from search_api.admission import Admission
 from search_api.settings import ServeSettings
 
@@ -28,7 +27,7 @@ class Gates:
         timeout = serve.queue_timeout
         return cls(
             Admission(
-                threads=serve.threads or max(1, usable_cores() // serve.workers),
+                threads=serve.threads or serve.cores,
                 max_waiting=serve.max_waiting,
                 max_bytes=serve.max_waiting_bytes,
                 timeout=timeout,

@@ -13,6 +13,7 @@ import structlog
 import typer
 import uvicorn
 
+from indexer.cores import Cores
 from indexer.matching import open_matcher
 from indexer.pixel_budget import limit_pixels
 from indexer.settings import Settings
@@ -63,7 +64,7 @@ def answer(
     with open_store(settings.resolved_database_url) as store:
         if greet and (message := describe(store, serve)):
             _tell(message, settings)
-        matcher = open_matcher(store, settings, batching)
+        matcher = open_matcher(store, settings, batching, Cores(serve.cores))
         warm_up(matcher)
         app = create_app(store, matcher, settings, serve)
         config = uvicorn.Config(

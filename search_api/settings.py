@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from indexer.cores import usable_cores
 from indexer.errors import SettingsError
 from indexer.settings import SERVE_PREFIX, read_settings
 
@@ -138,6 +139,11 @@ class ServeSettings(BaseSettings):
     webhook_interval: float = Field(
         default=1.0, gt=0, description="Seconds between two looks for what is to be delivered."
     )
+
+    @property
+    def cores(self) -> int:
+        """A worker's share of the cores."""
+        return max(1, usable_cores() // self.workers)
 
     @property
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

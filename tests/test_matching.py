@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from indexer.cores import Cores
 from indexer.errors import InputError, NotFoundError, UnreadableImage
 from indexer.ingest import Ingest
 from indexer.matching import Matcher, open_matcher
@@ -39,6 +40,18 @@ def matcher(store: Store, settings: Settings, ingest: Ingest) -> Matcher:
     ingest.run(walk([PHOTOS / name for name in BLOCKED]), bank_id=bank.id)
     ingest.run(walk([PHOTOS / name for name in ("koala.jpg", "crab.jpg", "bee.jpg")]))
     return open_matcher(store, settings)
+
+
+@pytest.mark.usefixtures("matcher")
+@pytest.mark.parametrize("views", ["none", "crops"])
+def test_a_verdict_is_the_same_with_any_cores(store: Store, settings: Settings, views: str) -> None:
+    chosen = settings.model_copy(update={"query_views": views})
+    one, two = (open_matcher(store, chosen, cores=Cores(count)) for count in (1, 2))
+    for name in (*BLOCKED, "koala.jpg", "moose.jpg"):
+        data = altered(name, crop)
+        assert one.match(data, name) == two.match(data, name)
+        with two.cores.caller(), two.cores.caller():
+            assert one.match(data, name) == two.match(data, name)
 
 
 def saved(image: Image.Image, quality: int = 90) -> bytes:

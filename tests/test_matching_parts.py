@@ -14,6 +14,7 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from indexer.cores import Cores
 from indexer.matching.comparison import Pieces, Query, compare
 from indexer.matching.query import examine
 from indexer.model import Encoder, load_encoder
@@ -157,9 +158,8 @@ def test_what_a_tile_shows_is_not_cut_out_again(encoder: Encoder, tmp_path: Path
     framed = ImageOps.expand(photo(UNSAFE).resize((1200, 900)), (200, 150), "white")
 
     def kinds(*, tiled: bool) -> list[PartKind]:
-        pieces = examine(
-            jpeg(framed), encoder, Settings(home=tmp_path, query_views="trim"), tiled=tiled
-        ).pieces
+        settings = Settings(home=tmp_path, query_views="trim")
+        pieces = examine(jpeg(framed), encoder, settings, Cores(1), tiled=tiled).pieces
         return [part.kind for part in pieces.parts if part]
 
     assert kinds(tiled=False) == [PartKind.CROP]

@@ -18,9 +18,11 @@ import timm
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnxruntime import InferenceSession
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from indexer.cores import Cores
 from indexer.errors import (
     ExportNotWritten,
     InputError,
@@ -28,7 +30,15 @@ from indexer.errors import (
     UnexportableModel,
     UnusableOutput,
 )
-from indexer.model import Encoder, ModelCard, export_model, load_encoder, onnx_export, runtimes
+from indexer.model import (
+    Encoder,
+    ModelCard,
+    export_model,
+    load_encoder,
+    onnx_export,
+    onnx_network,
+    runtimes,
+)
 from indexer.model.exports import GRAPH, MANIFEST, Export, KeptExport
 from indexer.model.parity import MAX_PROBABILITY_DIFFERENCE, MIN_COSINE, Parity, sample_pictures
 from indexer.model.preprocessing import Preprocessor
@@ -204,6 +214,70 @@ def test_several_threads_may_use_one_session(tiny: Path, model_cache: Path) -> N
         rows = list(threads.map(lambda picture: encoder.encode([picture]).embeddings[0], pictures))
 
     np.testing.assert_allclose(np.stack(rows), encoder.encode(pictures).embeddings, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["tiny", "shipped"])
+def test_a_caller_that_is_alone_gets_the_same_bits_from_all_cores(
+    tiny: Path, model_cache: Path, photos: list[Rgb], model: str, threads: "Sessions"
+) -> None:
+    reference, cores = str(tiny) if model == "tiny" else SHIPPED_MODEL, Cores(2)
+    encoder = load_encoder(reference, "cpu", "onnx", model_cache, cores)
+    threads.used.clear()  # both were asked, to be compared
+    alone = encoder.encode(photos[:4])
+    assert threads.used == {2}
+    threads.used.clear()
+    with cores.caller(), cores.caller():
+        among_others = encoder.encode(photos[:4])
+    assert threads.used == {1}
+    np.testing.assert_array_equal(alone.embeddings, among_others.embeddings)
+    np.testing.assert_array_equal(alone.probabilities, among_others.probabilities)
+
+
+def test_one_core_has_one_session(tiny: Path, model_cache: Path, threads: "Sessions") -> None:
+    load_encoder(str(tiny), "cpu", "onnx", model_cache, Cores(1))
+    load_encoder(str(tiny), "cpu", "onnx", model_cache)
+    assert threads.made == [1, 1]
+
+
+def test_a_session_that_answers_otherwise_is_not_used(
+    tiny: Path, model_cache: Path, photos: list[Rgb], threads: "Sessions"
+) -> None:
+    threads.error_of_wide = 1e-7
+    encoder = load_encoder(str(tiny), "cpu", "onnx", model_cache, Cores(2))
+    assert threads.made == [1, 2]
+    threads.used.clear()
+    encoder.encode(photos[:1])
+    assert threads.used == {1}
+
+
+class Sessions:
+    """Which sessions, by their threads, were made and asked."""
+
+    def __init__(self) -> None:
+        self.made: list[int] = []
+        self.used: set[int] = set()
+        self.error_of_wide = 0.0
+
+    def make(self, graph: bytes, options: Any, **others: Any) -> Mock:
+        threads = options.intra_op_num_threads
+        self.made.append(threads)
+        session = InferenceSession(graph, options, **others)
+
+        def run(*arguments: Any) -> list[Any]:
+            self.used.add(threads)
+            error = self.error_of_wide if threads > 1 else 0.0
+            return [output + np.float32(error) for output in session.run(*arguments)]
+
+        return Mock(run=run, get_inputs=session.get_inputs)
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch, tiny: Path, model_cache: Path) -> Sessions:
+    for reference in (str(tiny), SHIPPED_MODEL):  # so that no export is made, which has a session
+        export_model(reference, model_cache)
+    sessions = Sessions()
+    monkeypatch.setattr(onnx_network.onnxruntime, "InferenceSession", sessions.make)
+    return sessions
 
 
 def test_a_picture_without_finite_answer_is_named_and_refused(

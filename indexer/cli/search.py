@@ -41,12 +41,13 @@ def search(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike search suspect.jpg --bank known-unsafe -k 5 --json
     """
+    from indexer.cores import Cores  # noqa: PLC0415
     from indexer.matching import open_matcher  # noqa: PLC0415 -- keeps --help quick
     from indexer.store import open_store  # noqa: PLC0415
 
     settings = load(model)
     with open_store(settings.resolved_database_url) as store:
-        matcher = open_matcher(store, settings)
+        matcher = open_matcher(store, settings, cores=Cores())
         verdicts, failed = _ask(
             images,
             settings,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from indexer.cores import Cores
 from indexer.images import decode
 from indexer.model import Encoder
 from indexer.settings import ImageLimits, Settings
@@ -59,6 +60,6 @@ class Classifier:
 
 
 def open_classifier(settings: Settings) -> Classifier:
-    """Load the model of the settings, or of the index, or the shipped one."""
-    encoder = open_encoder(find_model(settings), settings)
+    """Load the model of the settings, or of the index, or the shipped one, for one caller."""
+    encoder = open_encoder(find_model(settings), settings, Cores())
     return Classifier(encoder, settings.image_limits)

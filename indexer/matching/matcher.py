@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from indexer.assignment import NewestClusters
+from indexer.cores import Cores
 from indexer.errors import NotFoundError
 from indexer.matching.candidates import Case
 from indexer.matching.classifier import Classifier, by_label
@@ -54,6 +55,8 @@ class Matcher:
     settings : Settings
     traits : SpaceTraits
         What comes with the model to measure similarities by.
+    cores : Cores, optional
+        Those of the process; one by default. Who asks from several threads counts them there.
     """
 
     def __init__(
@@ -63,12 +66,14 @@ class Matcher:
         space: Space,
         settings: Settings,
         traits: SpaceTraits = _NO_TRAITS,
+        cores: Cores | None = None,
     ) -> None:
         self._store = store
         self._encoder = encoder
         self._space = space
         self._settings = settings
         self._traits = traits
+        self._cores = cores or Cores(1)
         self._views = open_views(store, space, settings)
         self._hearing = Hearing(self._views, space, settings, traits.bounds)
         self._verifier = Verifier(store, settings)
@@ -83,6 +88,11 @@ class Matcher:
     def encoder(self) -> Encoder:
         """The model of this index."""
         return self._encoder
+
+    @property
+    def cores(self) -> Cores:
+        """The cores of the process."""
+        return self._cores
 
     @property
     def space(self) -> Space:
@@ -163,7 +173,7 @@ class Matcher:
         NotFoundError
             There is no such bank.
         """
-        examined = examine(data, self._encoder, self._settings, tiled=tiles)
+        examined = examine(data, self._encoder, self._settings, self._cores, tiled=tiles)
         query, pdq = self.query(examined.sha256, examined.md5, examined.pieces), examined.pdq
         watermark = self.watermark
         options = SearchOptions(k, tuple(banks), threshold, frozenset(tiers), created_after)
@@ -204,7 +214,7 @@ class Matcher:
         InputError
             The picture cannot be read or is too large.
         """
-        examined = examine(data, self._encoder, self._settings, tiled=False)
+        examined = examine(data, self._encoder, self._settings, self._cores, tiled=False)
         query = self.query(examined.sha256, examined.md5, examined.pieces)
         with self._store.reader() as catalog:
             case = self._hearing.search(catalog, query, k, reach=PDQ_BITS)
@@ -339,7 +349,10 @@ class Matcher:
 
 
 def open_matcher(
-    store: Store, settings: Settings, wrap: Callable[[Encoder], Encoder] = lambda encoder: encoder
+    store: Store,
+    settings: Settings,
+    wrap: Callable[[Encoder], Encoder] = lambda encoder: encoder,
+    cores: Cores | None = None,
 ) -> Matcher:
     """Load the model of the index and its views, caught up with the log.
 
@@ -349,6 +362,8 @@ def open_matcher(
     settings : Settings
     wrap : callable, optional
         Puts something around the model, such as what gathers batches.
+    cores : Cores, optional
+        Those of the process; one by default.
 
     Raises
     ------
@@ -359,8 +374,8 @@ def open_matcher(
     InvalidModel
         What comes with the model is damaged.
     """
-    encoder, space = load_bound_encoder(store, settings)
+    encoder, space = load_bound_encoder(store, settings, cores)
     traits = load_traits(encoder.card.reference)
-    matcher = Matcher(store, wrap(encoder), space, settings, traits)
+    matcher = Matcher(store, wrap(encoder), space, settings, traits, cores)
     matcher.catch_up()
     return matcher

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from indexer import fingerprints
+from indexer.cores import Cores
 from indexer.errors import InputError, UnusableOutput
 from indexer.fingerprints import PdqOrientations
 from indexer.images import decode
@@ -45,7 +46,9 @@ class _Prepared:
     pixels: Prepared
 
 
-def examine(data: bytes, encoder: Encoder, settings: Settings, *, tiled: bool) -> Examined:
+def examine(
+    data: bytes, encoder: Encoder, settings: Settings, cores: Cores, *, tiled: bool
+) -> Examined:
     """Decode a picture, and hash and embed it and its parts.
 
     A still picture without a border that is not cut into tiles costs a single forward pass. A part
@@ -57,6 +60,7 @@ def examine(data: bytes, encoder: Encoder, settings: Settings, *, tiled: bool) -
         The file.
     encoder : Encoder
     settings : Settings
+    cores : Cores
     tiled : bool
         Whether a large picture is cut into tiles.
 
@@ -67,10 +71,15 @@ def examine(data: bytes, encoder: Encoder, settings: Settings, *, tiled: bool) -
     """
     enough = None if tiled else decode_size(encoder)  # a tile may need every pixel
     picture = decode(data, settings.image_limits, at_least=enough)
-    pdq = fingerprints.pdq_orientations(picture.rgb)
-    encoding = encoder.encode([picture.rgb])
+
+    def hash_and_cut() -> tuple[PdqOrientations, list[_Prepared]]:
+        pdq = fingerprints.pdq_orientations(picture.rgb)
+        return pdq, list(_prepare(data, picture, encoder, settings, tiled=tiled))
+
+    with cores.beside(hash_and_cut) as hashed_and_cut:
+        encoding = encoder.encode([picture.rgb])
+    pdq, prepared = hashed_and_cut()
     whole = (None, _usable(pdq, settings), encoding.embeddings[0])
-    prepared = list(_prepare(data, picture, encoder, settings, tiled=tiled))
     pieces = Pieces.of([whole, *_embed(prepared, encoder)])
     return Examined(
         sha256=fingerprints.sha256(data),

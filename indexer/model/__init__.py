@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from indexer.cores import Cores
 from indexer.model import runtimes
 from indexer.model.background import read_background
 from indexer.model.card import ModelCard
@@ -29,6 +30,7 @@ def load_encoder(
     device: str = "auto",
     runtime: Runtime = "auto",
     cache: Path | None = None,
+    cores: Cores | None = None,
 ) -> Encoder:
     """Load a model; torch and timm are imported only where they are needed.
 
@@ -43,6 +45,9 @@ def load_encoder(
         that on a CPU where the export answers as torch does, else torch.
     cache : Path, optional
         Folder that keeps exports. Without one `auto` is torch, and `onnx` exports at every call.
+    cores : Cores, optional
+        Those of a process whose callers wait for one picture at a time: ONNX Runtime gives a caller
+        that is alone all of them, for which it has the model's weights in memory twice.
 
     Raises
     ------
@@ -58,7 +63,7 @@ def load_encoder(
     UnexportableModel
         With `onnx`: the model cannot be exported, or answers otherwise then.
     """
-    return runtimes.load(resolve(reference), device, runtime, cache)
+    return runtimes.load(resolve(reference), device, runtime, cache, cores)
 
 
 def export_model(reference: str, cache: Path) -> tuple[Path, Export]:

@@ -5,32 +5,75 @@ from typing import Any, Final
 
 import numpy as np
 import onnxruntime
+import structlog
 from numpy.typing import NDArray
+
+from indexer.cores import Cores
 
 INPUT: Final = "pixels"
 OUTPUTS: Final = ("logits", "embeddings")
 
+log = structlog.get_logger(__name__)
+
 
 class OnnxNetwork:
-    """An exported model, in a session of one thread.
+    """An exported model, in a session of one thread, and one of several for a caller that is alone.
 
     Our own threads call it at once, each for one picture: that keeps every core busy, and one wide
-    session or larger batches gain nothing on a CPU.
+    session or larger batches gain nothing on a CPU. A caller that is alone leaves the other cores
+    idle, though. The wide session is for it, and is used only if it answers as the other does to
+    the bit: an answer must not depend on what else is asked at the time.
+
+    Parameters
+    ----------
+    graph : bytes
+        An ONNX model with its weights.
+    cores : Cores, optional
+        Those of the process, if its callers wait for one picture at a time. The weights are in
+        memory twice then.
     """
 
     runtime = "onnx"
     batch_size = 1
 
-    def __init__(self, graph: bytes) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        self._session: Any = onnxruntime.InferenceSession(
-            graph, options, providers=["CPUExecutionProvider"]
-        )
+    def __init__(self, graph: bytes, cores: Cores | None = None) -> None:
+        self._cores = cores
+        self._narrow = _session(graph, threads=1)
+        self._wide = _wide_session(graph, cores.count, self._narrow) if cores else None
 
     def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return logits and raw embeddings; safe to call from several threads."""
-        logits, embeddings = self._session.run(OUTPUTS, {INPUT: batch})
-        return logits, embeddings
+        if self._wide is not None and self._cores is not None and self._cores.spare:
+            return _run(self._wide, batch)
+        return _run(self._narrow, batch)
+
+
+def _wide_session(graph: bytes, threads: int, narrow: Any) -> Any | None:
+    """Return a session of several threads; None where it gains nothing, or answers otherwise."""
+    if threads == 1:
+        return None
+    wide = _session(graph, threads)
+    shape = (1, *narrow.get_inputs()[0].shape[1:])
+    noise = np.random.default_rng(0).standard_normal(shape, np.float32)
+    pairs = zip(_run(narrow, noise), _run(wide, noise), strict=True)
+    if all(np.array_equal(one, other) for one, other in pairs):
+        return wide
+    log.info("a picture that is alone gets one core: with more, the model answers otherwise")
+    return None
+
+
+def _session(graph: bytes, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    # its threads wait for each other by spinning: within a pass that is quicker, later a waste
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _run(
+    session: Any, batch: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    logits, embeddings = session.run(OUTPUTS, {INPUT: batch})
+    return logits, embeddings

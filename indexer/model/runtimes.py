@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from indexer.cores import Cores
 from indexer.errors import ExportNotWritten, SettingsError, UnexportableModel
 from indexer.model.encoder import Encoder
 from indexer.model.exports import Export, KeptExport
@@ -17,7 +18,9 @@ _GPU_NODES: Final = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA, Window
 log = structlog.get_logger(__name__)
 
 
-def load(folder: ModelFolder, device: str, runtime: Runtime, cache: Path | None) -> Encoder:
+def load(
+    folder: ModelFolder, device: str, runtime: Runtime, cache: Path | None, cores: Cores | None
+) -> Encoder:
     """Load a model; parameters and errors are those of `indexer.model.load_encoder`."""
     if runtime == "onnx":
         if not _is_cpu(device) and device != "auto":
@@ -25,10 +28,10 @@ def load(folder: ModelFolder, device: str, runtime: Runtime, cache: Path | None)
                 f"LOOKALIKE_RUNTIME=onnx runs on the CPU and LOOKALIKE_DEVICE is {device!r}. Leave "
                 "one of the two at auto."
             )
-        return _load_onnx(folder, cache)
+        return _load_onnx(folder, cache, cores)
     if runtime == "auto" and cache is not None and _runs_on_cpu(device):
         try:
-            return _load_onnx(folder, cache)
+            return _load_onnx(folder, cache, cores)
         except (UnexportableModel, ExportNotWritten) as error:
             log.warning("the model runs on torch, which is slower", reason=str(error))
     from indexer.model import torch_encoder  # noqa: PLC0415 -- torch takes seconds
@@ -64,13 +67,13 @@ def _export(folder: ModelFolder) -> Export:
     return export_model(folder)
 
 
-def _load_onnx(folder: ModelFolder, cache: Path | None) -> Encoder:
+def _load_onnx(folder: ModelFolder, cache: Path | None, cores: Cores | None) -> Encoder:
     from indexer.model.network_encoder import NetworkEncoder  # noqa: PLC0415
     from indexer.model.onnx_network import OnnxNetwork  # noqa: PLC0415 -- loads the runtime
 
     export = _export(folder) if cache is None else find_or_export(folder, cache)[1]
     check_usable(export)
-    return NetworkEncoder(export.card, OnnxNetwork(export.graph))
+    return NetworkEncoder(export.card, OnnxNetwork(export.graph, cores))
 
 
 def check_usable(export: Export) -> None:
