@@ -2,6 +2,7 @@ import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from indexer.settings import Settings
 from indexer.sources import walk
 from indexer.spaces import bind_space, load_bound_encoder
 from indexer.store import Store
-from indexer.types import BankKind, Signal, Tier, Verdict
+from indexer.types import BankKind, Embeddings, Signal, Tier, Verdict
+from indexer.vectors import KeySet
+from indexer.vectors.faiss_index import FloatIndex
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 BLOCKED = ("hedgehog.jpg", "coffee.jpg")
@@ -219,6 +222,33 @@ def test_what_is_added_later_is_found_after_catching_up(matcher: Matcher, ingest
     matcher.catch_up()
 
     assert matcher.match(data, "upload").tier is Tier.NEAR_DUPLICATE
+
+
+def test_an_index_of_banks_alone_is_searched_once(
+    store: Store, settings: Settings, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.writer() as writer:
+        bank = writer.create_bank("known", BankKind.BLOCK)
+    ingest.run(walk([PHOTOS / name for name in BLOCKED]), bank_id=bank.id)
+    matcher = open_matcher(store, settings)
+    index = matcher.views.embeddings.index
+    searched: list[KeySet | None] = []
+
+    def search(queries: Embeddings, k: int, within: KeySet | None = None) -> Any:
+        searched.append(within)
+        return FloatIndex.search(index, queries, k, within)
+
+    monkeypatch.setattr(index, "search", search)
+    alone = matcher.match((PHOTOS / BLOCKED[0]).read_bytes(), "upload")
+    assert [len(within) for within in searched if within] == [len(BLOCKED)]
+    assert None not in searched
+
+    ingest.run(walk([PHOTOS / "koala.jpg"]))
+    matcher.catch_up()
+    among_others = matcher.match((PHOTOS / BLOCKED[0]).read_bytes(), "upload")
+    assert None in searched
+    assert among_others.matches == alone.matches
+    assert matcher.match((PHOTOS / "koala.jpg").read_bytes(), "upload").tier is Tier.EXACT
 
 
 def test_a_crowd_in_the_gallery_does_not_hide_a_bank_entry(

@@ -149,6 +149,7 @@ def test_any_sequence_of_changes_finds_what_brute_force_finds(
             model = {key: model[key] for key in model.keys() - set(numbers)}
         else:
             asked = engine.sample(rng, queries)
+            assert within is None or index.is_within(within) == (set(model) <= set(members))
             ranked = [ranking(engine, model, query, within) for query in asked]
             assert_nearest(engine, index.search(asked, k, within), [r[:k] for r in ranked])
             for threshold in engine.thresholds:

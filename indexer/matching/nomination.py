@@ -62,7 +62,7 @@ def nominate(
     images = set(catalog.ids_by_sha256([query.sha256]).values())
     if query.md5 and not query.sha256:  # an MD5 alone: where there is more, SHA-256 tells better
         images |= catalog.image_ids_of_md5([query.md5])
-    for within in _image_scopes(catalog, membership, scope):
+    for within in _image_scopes(catalog, views, membership, scope):
         if len(query.pieces.embeddings):
             nearest = views.embeddings.index.search(query.pieces.embeddings, scope.k, within)
             images.update(nearest.keys.ravel().tolist())
@@ -75,13 +75,14 @@ def nominate(
 
 
 def _image_scopes(
-    catalog: Catalog, membership: BankMembership, scope: Scope
+    catalog: Catalog, views: Views, membership: BankMembership, scope: Scope
 ) -> list[KeySet | None]:
-    """Return the sets of images that are searched one by one, empty ones left out."""
+    """Return the sets of images that are searched one by one, empty ones left out; None for all."""
     if scope.created_after is None:
         members = membership.images(catalog, scope.banks, scope.at)
         scopes: list[KeySet | None] = [members] if len(members) else []
-        return scopes if scope.banks else [*scopes, None]
+        in_banks = all(view.index.is_within(members) for view in (views.embeddings, views.pdqs))
+        return scopes if scope.banks or in_banks else [*scopes, None]
     recent = scope.created_after
     sets = [KeySet(catalog.entry_image_ids_after(scope.banks or None, scope.at, recent))]
     if not scope.banks:

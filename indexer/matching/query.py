@@ -72,18 +72,19 @@ def examine(
     enough = None if tiled else decode_size(encoder)  # a tile may need every pixel
     picture = decode(data, settings.image_limits, at_least=enough)
 
-    def hash_and_cut() -> tuple[PdqOrientations, list[_Prepared]]:
+    def hash_and_cut() -> tuple[bytes, bytes, PdqOrientations, list[_Prepared]]:
+        digests = fingerprints.sha256(data), fingerprints.md5(data)
         pdq = fingerprints.pdq_orientations(picture.rgb)
-        return pdq, list(_prepare(data, picture, encoder, settings, tiled=tiled))
+        return *digests, pdq, list(_prepare(data, picture, encoder, settings, tiled=tiled))
 
     with cores.beside(hash_and_cut) as hashed_and_cut:
         encoding = encoder.encode([picture.rgb])
-    pdq, prepared = hashed_and_cut()
+    sha256, md5, pdq, prepared = hashed_and_cut()
     whole = (None, _usable(pdq, settings), encoding.embeddings[0])
     pieces = Pieces.of([whole, *_embed(prepared, encoder)])
     return Examined(
-        sha256=fingerprints.sha256(data),
-        md5=fingerprints.md5(data),
+        sha256=sha256,
+        md5=md5,
         pieces=pieces,
         pdq=pdq,
         probabilities=encoding.probabilities[0],

@@ -63,6 +63,9 @@ class VectorIndex(Protocol):
     def keys(self) -> Keys:
         """Return the live keys, (len(self),) int64, ascending; one for each vector."""
 
+    def is_within(self, keys: KeySet) -> bool:
+        """Tell whether every live vector is of these keys: a search within them is one of all."""
+
     def reconstruct(self, keys: Keys) -> tuple[Keys, Vectors]:
         """Return the live vectors of some keys, ordered by key.
 

@@ -50,6 +50,10 @@ class SegmentedIndex(ABC):
         live = [segment.keys[segment.live_rows()] for segment in self._segments]
         return np.sort(np.concatenate(live)) if live else np.zeros(0, np.int64)
 
+    def is_within(self, keys: KeySet) -> bool:
+        """Tell whether every live vector is of these keys; see `VectorIndex`."""
+        return all(segment.selection(keys).count == segment.live for segment in self._segments)
+
     def reconstruct(self, keys: Keys) -> tuple[Keys, Vectors]:
         """Return the live vectors of some keys, ordered by key; see `VectorIndex`."""
         wanted = np.unique(_checked_keys(keys))
