@@ -83,27 +83,21 @@ class Requirement:
         Forbidden
             The key has none of the scopes.
         """
-        principal = await principal_of(request)
-        if not any(allows(principal.scopes, scope) for scope in self.scopes):
-            wanted = " or ".join(self.scopes)
-            raise Forbidden(
-                f"Key {principal.name!r} has not the scope {wanted}, which this takes; it has "
-                f"{', '.join(principal.scopes)}. Use another key, or let an admin make one."
-            )
+        require(await principal_of(request), "This", *self.scopes)
 
 
-def require(principal: Principal, scope: Scope, doing: str) -> None:
-    """Refuse what a caller may not do, where the request decides whether it takes the scope.
+def require(principal: Principal, doing: str, *scopes: Scope) -> None:
+    """Refuse what a caller may not do; for routes where the request decides what it takes, too.
 
     Raises
     ------
     Forbidden
-        The caller has not the scope that `doing`, such as "a decision with a bank", takes.
+        The caller has none of the scopes that `doing`, such as "A decision with a bank", takes.
     """
-    if not allows(principal.scopes, scope):
+    if not any(allows(principal.scopes, scope) for scope in scopes):
         raise Forbidden(
-            f"{doing} takes the scope {scope}, which key {principal.name!r} has not. Use another "
-            "key, or let an admin make one."
+            f"{doing} takes the scope {' or '.join(scopes)}; key {principal.name!r} has "
+            f"{', '.join(principal.scopes)}. Use another key, or let an admin make one."
         )
 
 

@@ -72,7 +72,7 @@ async def undo_action(
         with store.writer() as writer:
             action = writer.cluster_action(action_id)
         wanted = Scope.BANK_WRITE if action.detail.get("bank") else Scope.ANALYST
-        require(principal, wanted, f"Undoing action {action.id} ({action.kind})")
+        require(principal, f"Undoing action {action.id} ({action.kind})", wanted)
         return actions.undo(store, action_id)
 
     return await service.commit(undo)

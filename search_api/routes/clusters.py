@@ -137,7 +137,7 @@ async def decide_cluster(
 ) -> ClusterAction:
     """Decide about all matches that retro-scans listed for a cluster's members, in one step."""
     if request.bank:
-        require(principal, Scope.BANK_WRITE, "A decision with a bank")
+        require(principal, "A decision with a bank", Scope.BANK_WRITE)
     return await service.commit(
         lambda store: actions.decide(
             store,

@@ -58,7 +58,7 @@ async def post_decision(
     bytes, else as bare fingerprints.
     """
     if request.bank:
-        require(principal, Scope.BANK_WRITE, "A decision with a bank")
+        require(principal, "A decision with a bank", Scope.BANK_WRITE)
     digest = parse_fingerprint(FingerprintKind.SHA256, request.sha256)
     pdq = (
         parse_fingerprint(FingerprintKind.PDQ, request.pdq)
