@@ -1,6 +1,7 @@
 """Fixtures that many tests share: databases, each on SQLite and on Postgres."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from indexer.store import Store, open_store, upgrade
 from support.postgres import postgres_database, running_postgres
 
 limit_library_threads()
+# A suite that runs in the background may ignore Ctrl-C, and what it starts would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Speed is measured in benchmarks/: a busy machine must not fail a property.
 hypothesis.settings.register_profile("lookalike", deadline=None)
 hypothesis.settings.load_profile("lookalike")

@@ -1,6 +1,7 @@
 import shutil
 import signal
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -395,9 +396,14 @@ def test_a_bank_is_of_one_kind(index: Index) -> None:
 def test_an_interrupted_add_keeps_what_it_committed_and_is_completed_later(tmp_path: Path) -> None:
     index = Index(tmp_path / "home", extra={"LOOKALIKE_BATCH_SIZE": "1"})
     index.run_here("init")
-    total = len(list(PHOTOS.glob("*.jpg")))
+    many = tmp_path / "many"  # enough that the signal comes before the end on a busy machine
+    many.mkdir()
+    for photo, quality in product(PHOTOS.glob("*.jpg"), (50, 60, 70, 80)):
+        with Image.open(photo) as image:
+            image.save(many / f"{quality}-{photo.name}", quality=quality)
+    total = len(list(many.iterdir()))
 
-    with index.start("index", "add", PHOTOS) as process:
+    with index.start("index", "add", many) as process:
         wait_until(lambda: images_in(index) >= 2)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
@@ -409,7 +415,7 @@ def test_an_interrupted_add_keeps_what_it_committed_and_is_completed_later(tmp_p
     assert "Interrupted." in stderr
     assert "Traceback" not in stderr
     assert 2 <= kept < total
-    report = index.run_here("index", "add", PHOTOS, "--json").json
+    report = index.run_here("index", "add", many, "--json").json
     assert (report["added"], report["unchanged"]) == (total - kept, kept)
     assert images_in(index) == total
 
