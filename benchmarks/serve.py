@@ -24,10 +24,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from commands import COMMAND
-from indexer.cores import usable_cores
 from indexer.parallelism import limit_library_threads
 from serving import HERE, load, make_index, quantile, server
 
@@ -57,8 +57,8 @@ class Row:
         )
 
 
-def bare_calls(cores: int) -> Callable[[bytes], object]:
-    """Return decode, forward pass and search, without anything around them."""
+def bare_calls(cores: int | None) -> Callable[[bytes], object]:
+    """Return decode, forward pass on so many cores (None for all), and search, and no more."""
     import faiss
     import numpy as np
 
@@ -98,7 +98,11 @@ def library() -> Callable[[bytes], object]:
 def in_process(way: str, queries: Path, most: int, seconds: float) -> None:
     """Measure one way in this process, and print the times."""
     limit_library_threads()
-    one = library() if way == "library" else bare_calls(1 if way == "bare" else usable_cores())
+    one = {
+        "bare": partial(bare_calls, 1),
+        "bare-wide": partial(bare_calls, None),
+        "library": library,
+    }[way]()
     pictures = [p.read_bytes() for p in sorted(queries.iterdir())[:most]]
     for data in pictures[:WARM_UP]:
         one(data)

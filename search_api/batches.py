@@ -2,7 +2,7 @@
 
 from asyncio import timeout
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import anyio
 from fastapi import Depends, Request
@@ -18,6 +18,7 @@ from search_api.schemas import Problem
 from search_api.uploads import Place, Upload
 
 AnswerT = TypeVar("AnswerT")
+_AT_ONCE: Final = usable_cores()  # pictures of one request, waiting for their turn or worked on
 MOST = 32  # pictures of one request; the size of its body is bounded as well
 BATCH_BODY: dict[str, Any] = {
     "requestBody": {
@@ -99,7 +100,7 @@ async def answer_each(
     TimedOut, ClientGone
         One waited too long for its turn, or nobody waits any more.
     """
-    at_once = anyio.Semaphore(usable_cores())
+    at_once = anyio.Semaphore(_AT_ONCE)
     answered: list[tuple[str, AnswerT | None, Problem | None]] = [("", None, None)] * len(uploads)
 
     async def answer_one(place: int, upload: Upload) -> None:

@@ -1,5 +1,6 @@
 """A caller that is alone gets a second core; several keep to their own."""
 
+from contextlib import ExitStack
 from contextvars import ContextVar
 from pathlib import Path
 from threading import Barrier, Event, Thread, get_ident
@@ -29,17 +30,13 @@ def test_a_call_runs_during_the_block_of_whoever_is_alone() -> None:
 def test_without_a_core_to_spare_it_runs_before_the_block(count: int, callers: int) -> None:
     cores, ended = Cores(count), Event()
 
-    def call_once_more(others: int) -> None:
-        with cores.caller():
-            if others:
-                call_once_more(others - 1)
-                return
-            assert not cores.spare
-            with cores.beside(lambda: ended.set() or get_ident()) as result:
-                assert ended.is_set()
-            assert result() == get_ident()
-
-    call_once_more(callers - 1)
+    with ExitStack() as present:
+        for _ in range(callers):
+            present.enter_context(cores.caller())
+        assert not cores.spare
+        with cores.beside(lambda: ended.set() or get_ident()) as result:
+            assert ended.is_set()
+        assert result() == get_ident()
     assert cores.spare is (count > 1)
 
 

@@ -41,8 +41,8 @@ def search(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike search suspect.jpg --bank known-unsafe -k 5 --json
     """
-    from indexer.cores import Cores  # noqa: PLC0415
-    from indexer.matching import open_matcher  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cores import Cores  # noqa: PLC0415 -- keeps --help quick
+    from indexer.matching import open_matcher  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
 
     settings = load(model)

@@ -81,8 +81,10 @@ def _image_scopes(
     if scope.created_after is None:
         members = membership.images(catalog, scope.banks, scope.at)
         scopes: list[KeySet | None] = [members] if len(members) else []
-        in_banks = all(view.index.is_within(members) for view in (views.embeddings, views.pdqs))
-        return scopes if scope.banks or in_banks else [*scopes, None]
+        enough = scope.banks or all(
+            view.index.is_within(members) for view in (views.embeddings, views.pdqs)
+        )
+        return scopes if enough else [*scopes, None]
     recent = scope.created_after
     sets = [KeySet(catalog.entry_image_ids_after(scope.banks or None, scope.at, recent))]
     if not scope.banks:

@@ -29,23 +29,21 @@ class OnnxNetwork:
     graph : bytes
         An ONNX model with its weights.
     cores : Cores, optional
-        Those of the process, if its callers wait for one picture at a time. The weights are in
-        memory twice then.
+        Those of the process, if its callers wait for one picture at a time; one by default. With
+        more the weights are in memory twice.
     """
 
     runtime = "onnx"
     batch_size = 1
 
     def __init__(self, graph: bytes, cores: Cores | None = None) -> None:
-        self._cores = cores
+        self._cores = cores or Cores(1)
         self._narrow = _session(graph, threads=1)
-        self._wide = _wide_session(graph, cores.count, self._narrow) if cores else None
+        self._wide = _wide_session(graph, self._cores.count, self._narrow)
 
     def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return logits and raw embeddings; safe to call from several threads."""
-        if self._wide is not None and self._cores is not None and self._cores.spare:
-            return _run(self._wide, batch)
-        return _run(self._narrow, batch)
+        return _run(self._wide if self._wide and self._cores.spare else self._narrow, batch)
 
 
 def _wide_session(graph: bytes, threads: int, narrow: Any) -> Any | None:
