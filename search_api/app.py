@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 import indexer
 from indexer.flood import FloodWatch
@@ -43,6 +44,13 @@ from search_api.settings import ServeSettings
 from search_api.views import LogFollower
 from search_api.webhooks import Receivers
 
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+"""FastAPI's own would tell paths and parameters; `observing` has ours, which does not."""
 DESCRIPTION = "Is this upload a copy or a lookalike of something that we know is unsafe?"
 
 
@@ -112,6 +120,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
         docs_url=None,  # `documentation` has them without another host
         redoc_url=None,
         openapi_url=None,
+        telemetry=_NO_TELEMETRY,
     )
     app.add_middleware(BodyLimit, max_bytes=serve.max_request_bytes)
     app.add_middleware(AccessControl, gate=access.gate, proxies=serve.proxy_networks)

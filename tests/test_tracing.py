@@ -73,7 +73,12 @@ def traced(home: Index) -> Iterator[tuple[Collector, dict[str, httpx.Response]]]
     collector = Collector()
     thread = Thread(target=collector.serve_forever)
     thread.start()
-    index = Index(home.home, extra={"LOOKALIKE_SERVE_OTLP_ENDPOINT": collector.url})
+    variables = {
+        "LOOKALIKE_SERVE_OTLP_ENDPOINT": collector.url,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "FASTAPI_OTEL_AUTO_CONFIGURE": "true",  # its spans tell paths and parameters
+    }
+    index = Index(home.home, extra=variables)
     caller = {"traceparent": f"00-{'a1' * 16}-{'b2' * 8}-01", "X-Request-ID": "mine"}
     data = (PHOTOS / "bee.jpg").read_bytes()
     try:

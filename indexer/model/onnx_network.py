@@ -1,7 +1,12 @@
 """The network run by ONNX Runtime, on the CPU."""
 # ruff: noqa: TID253 -- the adapter; it is imported when a model is loaded
 
+import os
 from typing import Any, Final
+
+# Official builds report to their makers unless told not to, and keep a device id and a database of
+# events in the user's cache: https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it is read when the library is loaded
 
 import numpy as np
 import onnxruntime

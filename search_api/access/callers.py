@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import (
     IPv4Address,
@@ -103,6 +104,7 @@ def _within(address: Address, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks)
 
 
+@lru_cache(maxsize=1024)  # most requests come from few addresses
 def _parse(text: str) -> Address | None:
     try:
         address = ip_address(text.strip("[]"))
@@ -135,9 +137,12 @@ def _token(headers: Headers) -> str | None:
 
 
 def _session(headers: Headers, *, secure: bool) -> str | None:
+    sent = headers.getlist("cookie")
+    if not sent:
+        return None
     cookies: SimpleCookie = SimpleCookie()
     try:
-        cookies.load("; ".join(headers.getlist("cookie")))
+        cookies.load("; ".join(sent))
     except CookieError:
         return None
     found = cookies.get(SECURE_COOKIE if secure else SESSION_COOKIE)
