@@ -99,11 +99,13 @@ class Connection:
             self._streams = None
 
 
-def questions(url: str, folders: Sequence[Path], most: int, expected: Any) -> list[Question]:
+def questions(
+    url: str, folders: Sequence[Path], first: int, most: int, expected: Any
+) -> list[Question]:
     """Make up the requests, taking pictures from the folders in turn."""
-    made = []
-    files = [sorted(p for p in folder.iterdir() if p.is_file())[:most] for folder in folders]
-    for path in [path for row in zip(*files, strict=False) for path in row][:most]:
+    made, last = [], first + most
+    files = [sorted(p for p in folder.iterdir() if p.is_file())[:last] for folder in folders]
+    for path in [path for row in zip(*files, strict=False) for path in row][first:last]:
         data = path.read_bytes()
         body = (
             f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="{path.name}"'
@@ -137,9 +139,11 @@ async def closed(url: str, asked: list[Question], connections: int, seconds: flo
     return tally
 
 
-async def once(url: str, asked: list[Question]) -> Tally:
-    """Ask each once, one after the other."""
+async def once(url: str, asked: list[Question], warm_up: int) -> Tally:
+    """Ask each once, one after the other, after some of them that do not count."""
     tally, connection = Tally(), Connection(url)
+    for question in asked[:warm_up]:
+        await connection.ask(question, Tally())
     for question in asked:
         await connection.ask(question, tally)
     connection.close()
@@ -171,16 +175,18 @@ def main() -> None:
     parser.add_argument("way", choices=["once", "closed", "open"])
     parser.add_argument("url")
     parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--first", type=int, default=0, help="pictures that are left out")
     parser.add_argument("--most", type=int, default=400, help="pictures")
+    parser.add_argument("--warm-up", type=int, default=0, help="pictures that do not count")
     parser.add_argument("--connections", type=int, default=1)
     parser.add_argument("--rate", type=float, default=1.0, help="requests a second")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--expected", type=Path, help="verdicts of an earlier run")
     a = parser.parse_args()
     expected = json.loads(a.expected.read_text()) if a.expected else {}
-    asked = questions(a.url, a.folders, a.most, expected)
+    asked = questions(a.url, a.folders, a.first, a.most, expected)
     ways = {
-        "once": lambda: once(a.url, asked),
+        "once": lambda: once(a.url, asked, a.warm_up),
         "closed": lambda: closed(a.url, asked, a.connections, a.seconds),
         "open": lambda: open_loop(a.url, asked, a.rate, a.seconds),
     }

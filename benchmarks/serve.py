@@ -1,38 +1,42 @@
 """Measure the server beside a naive one and beside the bare library, under load from outside.
 
-Everything runs once, one after the other, over the same pictures; the load comes from a process of
-its own, which checks every answer.
+Over the same pictures, in one run; the load comes from a process of its own, which checks every
+answer.
 
 - bare calls: decode, forward pass, and a search of one flat FAISS index, in a loop in one process;
   with one thread, and with the forward pass on all cores
-- library: `Matcher.match` in a loop in one process
+- library: `Matcher.match` in a loop in one process: decode, hashes, forward pass, search by three
+  signals, catalog, judgement; with one core and with all
 - naive: a FastAPI `def` endpoint with PIL, timm's transform and FAISS, the model in torch, or in
   ONNX Runtime; both with their default threads
-- ours: `lookalike serve`, with one and two workers, matching queries with no other views, and with
-  the default ones (the library likewise)
+- ours: `lookalike serve`, with one worker that has all cores and with two that share them, matching
+  queries with no other views, and with the default ones (the library likewise)
+
+One at a time all take turns, so that what differs is the ways and not the minutes; what HTTP costs
+is told by our server beside the library with the same cores and views.
 
 Example: python benchmarks/serve.py ../shared/bench/dev/queries ../shared/bench/dev/refs
 """
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 
 from commands import COMMAND
 from indexer.parallelism import limit_library_threads
 from serving import HERE, load, make_index, quantile, server
+from turns import Start, loop, looped, served, take_turns
 
-CONCURRENCY = (1, 8, 32)
+CONCURRENCY = (8, 32)
 WARM_UP = 16  # requests
+CORES = os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +50,18 @@ class Row:
     p99: float
     bad: int  # wrong, failed or refused
 
-    def against(self, naive: "Row | None", bare: "Row | None") -> str:
+    def against(self, naive: "Row | None") -> str:
         """Return the row of the table."""
         ratio = f"{self.rate / naive.rate:.2f}" if naive else ""
         tail = f"{self.p99 / naive.p99:.2f}" if naive else ""
-        over = f"{100 * (self.p50 / bare.p50 - 1):+.0f} %" if bare else ""
         return (
             f"| {self.way} | {self.concurrency} | {self.rate:.1f} | {1000 * self.p50:.1f} | "
-            f"{1000 * self.p99:.1f} | {ratio} | {tail} | {over} | {self.bad} |"
+            f"{1000 * self.p99:.1f} | {ratio} | {tail} | {self.bad} |"
         )
 
 
-def bare_calls(cores: int | None) -> Callable[[bytes], object]:
-    """Return decode, forward pass on so many cores (None for all), and search, and no more."""
+def bare_calls(cores: int) -> Callable[[bytes], object]:
+    """Return decode, forward pass on so many cores, and search, and no more."""
     import faiss
     import numpy as np
 
@@ -82,8 +85,8 @@ def bare_calls(cores: int | None) -> Callable[[bytes], object]:
     return one
 
 
-def library() -> Callable[[bytes], object]:
-    """Return the matcher's own call."""
+def library(cores: int) -> Callable[[bytes], object]:
+    """Return the matcher's own call with so many cores."""
     from indexer.cores import Cores
     from indexer.matching import open_matcher
     from indexer.settings import load_settings
@@ -91,40 +94,72 @@ def library() -> Callable[[bytes], object]:
 
     settings = load_settings()
     store = open_store(settings.resolved_database_url)
-    matcher = open_matcher(store, settings, cores=Cores())
+    matcher = open_matcher(store, settings, cores=Cores(cores))
     return lambda data: matcher.match(data, "query")
 
 
-def in_process(way: str, queries: Path, most: int, seconds: float) -> None:
-    """Measure one way in this process, and print the times."""
+def in_process(way: str, queries: Path, most: int) -> None:
+    """Measure one way in this process when it is its turn."""
     limit_library_threads()
-    one = {
-        "bare": partial(bare_calls, 1),
-        "bare-wide": partial(bare_calls, None),
-        "library": library,
-    }[way]()
-    pictures = [p.read_bytes() for p in sorted(queries.iterdir())[:most]]
-    for data in pictures[:WARM_UP]:
-        one(data)
-    times, over, number = [], time.perf_counter() + seconds, 0
-    while time.perf_counter() < over:
-        begun = time.perf_counter()
-        one(pictures[number % len(pictures)])
-        times.append(time.perf_counter() - begun)
-        number += 1
-    json.dump(times, sys.stdout)
+    name, _, cores = way.partition("-")
+    call = {"bare": bare_calls, "library": library}[name](int(cores))
+    loop(call, [p.read_bytes() for p in sorted(queries.iterdir())[:most]])
 
 
-def looped(way: str, name: str, a: argparse.Namespace, environment: dict[str, str]) -> Row:
-    """Measure calls in a loop, in a process of their own."""
-    command = [sys.executable, __file__, str(a.queries), str(a.refs), "--only", way]
-    command += ["--most", str(a.most), "--seconds", str(a.seconds)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
-    times = json.loads(done.stdout)
-    return Row(name, 1, len(times) / sum(times), quantile(times, 0.5), quantile(times, 0.99), 0)
+def naive(runtime: str, count: int) -> list[str]:
+    """Return the command of a naive endpoint."""
+    return [sys.executable, str(HERE / "naive_server.py"), runtime, "--count", str(count)]
 
 
-def served(
+def ours(workers: int) -> list[str]:
+    """Return the command of our server."""
+    return [COMMAND, "serve", "--port", "0", "--workers", str(workers)]
+
+
+def one_at_a_time(a: argparse.Namespace, count: int, views: Mapping[str, dict[str, str]]) -> None:
+    """Let all ways take turns, and print the table."""
+    plain = views["no views"]
+
+    def called(way: str, environment: dict[str, str]) -> Start:
+        script = [sys.executable, __file__, str(a.queries), str(a.refs), "--only", way]
+        return partial(looped, [*script, "--most", str(a.most)], environment)
+
+    bare = "bare calls, 1 core"
+    ways = {bare: called("bare-1", plain)}
+    if CORES > 1:
+        ways[f"bare calls, {CORES} cores"] = called(f"bare-{CORES}", plain)
+    for runtime in ("torch", "onnx"):
+        command = naive(runtime, count)
+        ways[f"naive, {runtime}"] = partial(served, command, plain, "/search", a.queries)
+    bases = {}
+    for name, environment in views.items():
+        for workers in (1, 2):
+            cores = max(1, CORES // workers)
+            base = f"library, {name}, {cores} core{'s' * (cores > 1)}"
+            ways.setdefault(base, called(f"library-{cores}", environment))
+            way = f"ours, {name}, {workers} worker{'s' * (workers > 1)}"
+            ways[way] = partial(served, ours(workers), environment, "/v1/search", a.queries)
+            bases[way] = base
+    times = take_turns(ways, a.most, a.turns)
+
+    def over(way: str, base: str) -> str:
+        p50 = quantile(times[way], 0.5) / quantile(times[base], 0.5)
+        mean = fmean(times[way]) / fmean(times[base])
+        return f"{100 * (p50 - 1):+.0f} % ({100 * (mean - 1):+.0f} %)"
+
+    print(
+        "| one at a time | p50, ms | mean, ms | p99, ms | p50 (mean) over bare calls, 1 core "
+        "| over the library, same views and cores |"
+    )
+    print("|---|---|---|---|---|---|")
+    for way, taken in times.items():
+        measures = (quantile(taken, 0.5), fmean(taken), quantile(taken, 0.99))
+        base = over(way, bases[way]) if way in bases else ""
+        figures = " | ".join(f"{1000 * value:.1f}" for value in measures)
+        print(f"| {way} | {figures} | {over(way, bare)} | {base} |")
+
+
+def under_load(
     name: str, path: str, command: list[str], a: argparse.Namespace, environment: dict[str, str]
 ) -> list[Row]:
     """Measure a server at each concurrency."""
@@ -151,50 +186,56 @@ def served(
     return rows
 
 
+def several_at_once(a: argparse.Namespace, count: int, views: Mapping[str, dict[str, str]]) -> None:
+    """Load one server after the other, and print the table."""
+    rows = []
+    for runtime in ("torch", "onnx"):
+        command = naive(runtime, count)
+        rows += under_load(f"naive, {runtime}", "/search", command, a, views["no views"])
+    for name, environment in views.items():
+        for workers in (1, 2):
+            way = f"ours, {name}, {workers} worker{'s' * (workers > 1)}"
+            rows += under_load(way, "/v1/search", ours(workers), a, environment)
+    torch = {row.concurrency: row for row in rows if row.way == "naive, torch"}
+    print(
+        "| way | at once | answers/s | p50, ms | p99, ms | x naive, torch | p99 / its p99 "
+        "| wrong, failed, refused |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        print(row.against(torch[row.concurrency]))
+
+
 def main() -> None:
-    """Measure each way and print the table."""
+    """Measure each way and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("queries", type=Path, help="folder of pictures that are asked about")
     parser.add_argument("refs", type=Path, help="folder of pictures that are in the bank")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each row")
+    parser.add_argument("--turns", type=int, default=20, help="of each way, one at a time")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each row, several at once")
     parser.add_argument("--most", type=int, default=400, help="pictures asked about")
-    parser.add_argument("--concurrency", type=int, nargs="+", default=CONCURRENCY)
+    parser.add_argument("--concurrency", type=int, nargs="*", default=CONCURRENCY)
     parser.add_argument("--only", help="measure one way, in this process (used by the script)")
     a = parser.parse_args()
     if a.only:
-        in_process(a.only, a.queries, a.most, a.seconds)
+        in_process(a.only, a.queries, a.most)
         return
     with tempfile.TemporaryDirectory() as home:
         environment = make_index(Path(home), a.refs)
-        plain = {**environment, "LOOKALIKE_QUERY_VIEWS": "none"}
-        count = str(sum(1 for _ in a.refs.iterdir()))
-        rows = [
-            looped("bare", "bare calls, one thread", a, environment),
-            looped("bare-wide", "bare calls, all cores", a, environment),
-            looped("library", "library, no views", a, plain),
-            looped("library", "library, default views", a, environment),
-        ]
-        for runtime in ("torch", "onnx"):
-            script = [sys.executable, str(HERE / "naive_server.py"), runtime, "--count", count]
-            rows += served(f"naive, {runtime}", "/search", script, a, environment)
-        for views, variables in (("no views", plain), ("default views", environment)):
-            for workers in (1, 2):
-                command = [COMMAND, "serve", "--port", "0", "--workers", str(workers)]
-                name = f"ours, {views}, {workers} worker{'s' * (workers > 1)}"
-                rows += served(name, "/v1/search", command, a, variables)
-    naive = {row.concurrency: row for row in rows if row.way == "naive, torch"}
-    bare = rows[0]
-    print(
-        f"{a.most} pictures, {count} in the bank, {os.cpu_count()} cores, {a.seconds:g} s a row, "
-        f"{datetime.now(UTC):%Y-%m-%d}"
-    )
-    print(
-        "| way | at once | answers/s | p50, ms | p99, ms | x naive, torch | p99 / its p99 "
-        "| p50 over bare calls | wrong, failed, refused |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
-    for row in rows:
-        print(row.against(naive.get(row.concurrency), bare if row.concurrency == 1 else None))
+        views = {
+            "no views": {**environment, "LOOKALIKE_QUERY_VIEWS": "none"},
+            "default views": environment,
+        }
+        count = sum(1 for _ in a.refs.iterdir())
+        print(
+            f"{a.most} pictures, {count} in the bank, {CORES} cores, {a.turns} turns, "
+            f"{a.seconds:g} s a row, {datetime.now(UTC):%Y-%m-%d}\n"
+        )
+        if a.turns:
+            one_at_a_time(a, count, views)
+            print()
+        if a.concurrency:
+            several_at_once(a, count, views)
 
 
 if __name__ == "__main__":

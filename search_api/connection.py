@@ -1,6 +1,6 @@
 """A connection that reads no head without end, and waits for none forever."""
 
-from asyncio import BaseTransport, TimerHandle
+from asyncio import BaseTransport, TimerHandle, Transport
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -8,6 +8,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_BESIDES = 64 * 2**10
 """Bytes of a request besides its body: the head, what parts chunks, what follows them."""
+_CONTINUE = b"HTTP/1.1 100 "  # is written before the head of the answer
 _HEAD_SECONDS = 15.0  # from a head's first byte to its last
 
 
@@ -62,6 +63,10 @@ class Connection(HttpToolsProtocol):
         self._besides = self._body = 0
         super().on_message_complete()
 
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        cycle.transport = _Answer(self.transport)
+        super()._start_asgi_task(cycle, app)
+
     def _wait_for_head(self, seconds: float) -> None:
         self._stop_waiting()
         self._patience = self.loop.call_later(seconds, self.transport.close)
@@ -70,3 +75,30 @@ class Connection(HttpToolsProtocol):
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+
+class _Answer:
+    """Where an answer is written to: its head goes out together with what follows.
+
+    uvicorn writes one after the other, and each time wakes whoever reads.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None  # none has come yet; empty when it is out
+
+    def write(self, data: bytes) -> None:
+        if self._head is None and not data.startswith(_CONTINUE):
+            self._head = data
+            return
+        self._transport.write((self._head or b"") + data)
+        if self._head:
+            self._head = b""
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        if self._head:
+            self._transport.write(self._head)
+        self._transport.close()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import DEFAULT, Mock
 
 import pytest
 import uvicorn
@@ -28,8 +29,8 @@ async def say_how_much(_scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[Streams]:
-    config = uvicorn.Config(say_how_much, lifespan="off", log_config=None)
+async def connected(app: Any) -> AsyncIterator[Streams]:
+    config = uvicorn.Config(app, lifespan="off", log_config=None)
     loop, state = asyncio.get_running_loop(), ServerState()
     server = await loop.create_server(
         lambda: Connection(config=config, server_state=state, app_state={}), "127.0.0.1", 0
@@ -43,9 +44,9 @@ async def connected() -> AsyncIterator[Streams]:
         server.close()
 
 
-def talk(scenario: Callable[[Streams], Awaitable[Any]]) -> Any:
+def talk(scenario: Callable[[Streams], Awaitable[Any]], app: Any = say_how_much) -> Any:
     async def run() -> Any:
-        async with asyncio.timeout(20), connected() as streams:
+        async with asyncio.timeout(20), connected(app) as streams:
             return await scenario(streams)
 
     return asyncio.run(run())
@@ -117,3 +118,42 @@ def test_who_sends_no_whole_head_is_not_waited_for(
         return await reader.read()
 
     assert talk(scenario) == b""
+
+
+def test_an_answer_goes_out_with_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+    made = Connection.connection_made
+
+    def listen(self: Connection, transport: Any) -> None:
+        made(self, transport)
+        self.transport = Mock(wraps=transport)
+        self.transport.write.side_effect = lambda data: written.append(data) or DEFAULT
+
+    monkeypatch.setattr(Connection, "connection_made", listen)
+
+    async def scenario(streams: Streams) -> bytes:
+        reader, writer = streams
+        for _ in range(2):
+            writer.write(HEAD + b"content-length: 3\r\nexpect: 100-continue\r\n\r\n")
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(b"abc")
+            await reader.readuntil(b"\r\n\r\n")
+            last = await reader.readexactly(1)
+        return last
+
+    assert talk(scenario) == b"3"
+    assert [data[:12] for data in written] == [b"HTTP/1.1 100", b"HTTP/1.1 200"] * 2
+    assert written[1].endswith(b"\r\n\r\n3")
+
+
+def test_a_head_is_not_lost_when_no_body_comes() -> None:
+    async def half_an_answer(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("broken")
+
+    async def scenario(streams: Streams) -> bytes:
+        reader, writer = streams
+        writer.write(HEAD + b"\r\n")
+        return await reader.read()
+
+    assert talk(scenario, half_an_answer).startswith(b"HTTP/1.1 200 OK\r\n")
