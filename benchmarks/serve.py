@@ -12,8 +12,8 @@ answer.
 - ours: `lookalike serve`, with one worker that has all cores and with two that share them, matching
   queries with no other views, and with the default ones (the library likewise)
 
-One at a time all take turns, so that what differs is the ways and not the minutes; what HTTP costs
-is told by our server beside the library with the same cores and views.
+One at a time the ways take turns, so that what differs is the ways and not the minutes; what HTTP
+costs is told by our server beside the library with the same cores and views.
 
 Example: python benchmarks/serve.py ../shared/bench/dev/queries ../shared/bench/dev/refs
 """
@@ -117,46 +117,47 @@ def ours(workers: int) -> list[str]:
 
 
 def one_at_a_time(a: argparse.Namespace, count: int, views: Mapping[str, dict[str, str]]) -> None:
-    """Let all ways take turns, and print the table."""
+    """Let the ways take turns, one of our servers at a time, for it polls; print the table."""
+    print(
+        "| one at a time | p50, ms | mean, ms | p99, ms | p50 (mean) over bare calls, 1 core "
+        "| over the library, same views and cores |"
+    )
+    print("|---|---|---|---|---|---|")
     plain = views["no views"]
 
     def called(way: str, environment: dict[str, str]) -> Start:
         script = [sys.executable, __file__, str(a.queries), str(a.refs), "--only", way]
         return partial(looped, [*script, "--most", str(a.most)], environment)
 
-    bare = "bare calls, 1 core"
-    ways = {bare: called("bare-1", plain)}
-    if CORES > 1:
-        ways[f"bare calls, {CORES} cores"] = called(f"bare-{CORES}", plain)
-    for runtime in ("torch", "onnx"):
-        command = naive(runtime, count)
-        ways[f"naive, {runtime}"] = partial(served, command, plain, "/search", a.queries)
-    bases = {}
+    def compare(ways: Mapping[str, Start], base: str = "") -> None:
+        bare = "bare calls, 1 core"
+        times = take_turns({bare: called("bare-1", plain), **ways}, a.most, a.turns)
+
+        def over(way: str, other: str) -> str:
+            p50 = quantile(times[way], 0.5) / quantile(times[other], 0.5)
+            mean = fmean(times[way]) / fmean(times[other])
+            return f"{100 * (p50 - 1):+.0f} % ({100 * (mean - 1):+.0f} %)"
+
+        for way, taken in times.items():
+            measures = (quantile(taken, 0.5), fmean(taken), quantile(taken, 0.99))
+            figures = " | ".join(f"{1000 * value:.1f}" for value in measures)
+            on_top = over(way, base) if way.startswith("ours") else ""
+            print(f"| {way} | {figures} | {over(way, bare)} | {on_top} |", flush=True)
+
+    compare(
+        {f"bare calls, {CORES} cores": called(f"bare-{CORES}", plain)}
+        | {
+            f"naive, {runtime}": partial(served, naive(runtime, count), plain, "/search", a.queries)
+            for runtime in ("torch", "onnx")
+        }
+    )
     for name, environment in views.items():
         for workers in (1, 2):
             cores = max(1, CORES // workers)
             base = f"library, {name}, {cores} core{'s' * (cores > 1)}"
-            ways.setdefault(base, called(f"library-{cores}", environment))
             way = f"ours, {name}, {workers} worker{'s' * (workers > 1)}"
-            ways[way] = partial(served, ours(workers), environment, "/v1/search", a.queries)
-            bases[way] = base
-    times = take_turns(ways, a.most, a.turns)
-
-    def over(way: str, base: str) -> str:
-        p50 = quantile(times[way], 0.5) / quantile(times[base], 0.5)
-        mean = fmean(times[way]) / fmean(times[base])
-        return f"{100 * (p50 - 1):+.0f} % ({100 * (mean - 1):+.0f} %)"
-
-    print(
-        "| one at a time | p50, ms | mean, ms | p99, ms | p50 (mean) over bare calls, 1 core "
-        "| over the library, same views and cores |"
-    )
-    print("|---|---|---|---|---|---|")
-    for way, taken in times.items():
-        measures = (quantile(taken, 0.5), fmean(taken), quantile(taken, 0.99))
-        base = over(way, bases[way]) if way in bases else ""
-        figures = " | ".join(f"{1000 * value:.1f}" for value in measures)
-        print(f"| {way} | {figures} | {over(way, bare)} | {base} |")
+            server_of_ours = partial(served, ours(workers), environment, "/v1/search", a.queries)
+            compare({base: called(f"library-{cores}", environment), way: server_of_ours}, base)
 
 
 def under_load(

@@ -14,6 +14,7 @@ from typing import Any
 from commands import COMMAND
 
 HERE = Path(__file__).parent
+IDLE = 0.15  # seconds of CPU time in a second that workers without requests stay below
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +53,21 @@ def server(
 
 
 def wait_for_workers(pid: int, workers: int) -> None:
-    """Return when all workers have taken the memory of a loaded model and are idle."""
+    """Return when all workers have loaded the model: they hold the socket long before, but work."""
     import time
 
     import psutil
 
-    def ready() -> int:
+    def worked() -> float:
         children = psutil.Process(pid).children()
-        return sum(len(child.net_connections(kind="inet")) > 0 for child in children)
+        if sum(len(child.net_connections(kind="inet")) > 0 for child in children) < workers:
+            return math.nan  # which is not below anything
+        return sum(sum(child.cpu_times()[:2]) for child in children)
 
-    while ready() < workers:
-        time.sleep(0.2)
+    before, now = math.nan, worked()
+    while not now - before < IDLE:
+        time.sleep(1)
+        before, now = now, worked()
 
 
 def load(way: str, url: str, folders: Sequence[Path], **options: Any) -> dict[str, Any]:

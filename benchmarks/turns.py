@@ -1,8 +1,7 @@
 """Ways to answer one question at a time, measured in turns.
 
 What else the machine does changes from minute to minute by more than the ways differ. So each turn
-asks every way about the same few pictures, one way after the other. Servers sleep meanwhile: even
-one that is asked nothing polls its database.
+asks every way about the same few pictures, one way after the other.
 """
 
 import json
@@ -12,8 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-
-import psutil
 
 from serving import load, server
 
@@ -61,43 +58,17 @@ def served(
 ) -> Iterator[Ask]:
     """Start a server, which is asked by a process of its own each turn."""
     workers = int(command[command.index("--workers") + 1]) if "--workers" in command else 1
-    with server(command, environment, workers) as running, asleep(running.pid) as awake:
+    with server(command, environment, workers) as running:
 
         def ask(first: int) -> list[float]:
             options = {"first": first, "most": TURN, "warm-up": WARM_UP}
-            with awake():
-                tally = load("once", running.url + path, [queries], **options)
+            tally = load("once", running.url + path, [queries], **options)
             for message in (*tally["wrong"], *tally["failed"], *tally["refused"]):
                 raise RuntimeError(f"{' '.join(command)}: {message}")
             times: list[float] = tally["answered"]
             return times
 
         yield ask
-
-
-@contextmanager
-def asleep(pid: int) -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Suspend a process and its children during the block, but for blocks of what is given."""
-    parent = psutil.Process(pid)
-    processes = [parent, *parent.children(recursive=True)]
-
-    def all_of_them(do: Callable[[psutil.Process], None]) -> None:
-        for process in processes:
-            do(process)
-
-    @contextmanager
-    def awake() -> Iterator[None]:
-        all_of_them(psutil.Process.resume)
-        try:
-            yield
-        finally:
-            all_of_them(psutil.Process.suspend)
-
-    all_of_them(psutil.Process.suspend)
-    try:
-        yield awake
-    finally:
-        all_of_them(psutil.Process.resume)
 
 
 def take_turns(ways: Mapping[str, Start], pictures: int, turns: int) -> dict[str, list[float]]:
