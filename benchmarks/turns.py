@@ -63,8 +63,8 @@ def served(
         def ask(first: int) -> list[float]:
             options = {"first": first, "most": TURN, "warm-up": WARM_UP}
             tally = load("once", running.url + path, [queries], **options)
-            for message in (*tally["wrong"], *tally["failed"], *tally["refused"]):
-                raise RuntimeError(f"{' '.join(command)}: {message}")
+            if bad := [*tally["wrong"], *tally["failed"], *tally["refused"]]:
+                raise RuntimeError(f"{' '.join(command)}: {bad[0]}")
             times: list[float] = tally["answered"]
             return times
 

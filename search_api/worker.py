@@ -12,7 +12,6 @@ import typer
 
 from indexer.errors import LookalikeError
 from indexer.log import configure_logging
-from indexer.parallelism import limit_library_threads
 from indexer.settings import Settings
 from search_api.dealing import Share
 from search_api.settings import ServeSettings
@@ -33,10 +32,9 @@ def work(
     """
     for one in (signal.SIGINT, signal.SIGHUP):
         signal.signal(one, signal.SIG_IGN)
-    limit_library_threads()
     configure_logging(settings.log_level, settings.log_format)
     Thread(target=_leave_with, args=(supervisor,), name="supervisor-watch", daemon=True).start()
-    from search_api.server import answer  # noqa: PLC0415 -- OpenMP reads its limit when loaded
+    from search_api.server import answer  # noqa: PLC0415 -- takes seconds to load
 
     try:
         answer(

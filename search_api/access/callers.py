@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import (
     IPv4Address,
@@ -104,7 +103,6 @@ def _within(address: Address, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-@lru_cache(maxsize=1024)  # most requests come from few addresses
 def _parse(text: str) -> Address | None:
     try:
         address = ip_address(text.strip("[]"))
