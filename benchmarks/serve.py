@@ -29,9 +29,8 @@ from functools import partial
 from pathlib import Path
 from statistics import fmean
 
-from commands import COMMAND
 from indexer.parallelism import limit_library_threads
-from serving import HERE, load, make_index, quantile, server
+from serving import HERE, load, make_index, ours, quantile, server
 from turns import Start, loop, looped, served, take_turns
 
 CONCURRENCY = (8, 32)
@@ -50,13 +49,12 @@ class Row:
     p99: float
     bad: int  # wrong, failed or refused
 
-    def against(self, naive: "Row | None") -> str:
+    def against(self, naive: "Row") -> str:
         """Return the row of the table."""
-        ratio = f"{self.rate / naive.rate:.2f}" if naive else ""
-        tail = f"{self.p99 / naive.p99:.2f}" if naive else ""
         return (
             f"| {self.way} | {self.concurrency} | {self.rate:.1f} | {1000 * self.p50:.1f} | "
-            f"{1000 * self.p99:.1f} | {ratio} | {tail} | {self.bad} |"
+            f"{1000 * self.p99:.1f} | {self.rate / naive.rate:.2f} | {self.p99 / naive.p99:.2f} | "
+            f"{self.bad} |"
         )
 
 
@@ -111,9 +109,9 @@ def naive(runtime: str, count: int) -> list[str]:
     return [sys.executable, str(HERE / "naive_server.py"), runtime, "--count", str(count)]
 
 
-def ours(workers: int) -> list[str]:
-    """Return the command of our server."""
-    return [COMMAND, "serve", "--port", "0", "--workers", str(workers)]
+def name_of_ours(views: str, workers: int) -> str:
+    """Return what the tables call our server."""
+    return f"ours, {views}, {workers} worker{'s' * (workers > 1)}"
 
 
 def one_at_a_time(a: argparse.Namespace, count: int, views: Mapping[str, dict[str, str]]) -> None:
@@ -155,7 +153,7 @@ def one_at_a_time(a: argparse.Namespace, count: int, views: Mapping[str, dict[st
         for workers in (1, 2):
             cores = max(1, CORES // workers)
             base = f"library, {name}, {cores} core{'s' * (cores > 1)}"
-            way = f"ours, {name}, {workers} worker{'s' * (workers > 1)}"
+            way = name_of_ours(name, workers)
             server_of_ours = partial(served, ours(workers), environment, "/v1/search", a.queries)
             compare({base: called(f"library-{cores}", environment), way: server_of_ours}, base)
 
@@ -165,8 +163,7 @@ def under_load(
 ) -> list[Row]:
     """Measure a server at each concurrency."""
     rows = []
-    workers = int(command[command.index("--workers") + 1]) if "--workers" in command else 1
-    with server(command, environment, workers) as running:
+    with server(command, environment) as running:
         url = running.url + path
         load("once", url, [a.queries], most=WARM_UP)
         for concurrency in a.concurrency:
@@ -195,7 +192,7 @@ def several_at_once(a: argparse.Namespace, count: int, views: Mapping[str, dict[
         rows += under_load(f"naive, {runtime}", "/search", command, a, views["no views"])
     for name, environment in views.items():
         for workers in (1, 2):
-            way = f"ours, {name}, {workers} worker{'s' * (workers > 1)}"
+            way = name_of_ours(name, workers)
             rows += under_load(way, "/v1/search", ours(workers), a, environment)
     torch = {row.concurrency: row for row in rows if row.way == "naive, torch"}
     print(

@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,11 +34,15 @@ def make_index(home: Path, refs: Path) -> dict[str, str]:
     return environment
 
 
+def ours(workers: int) -> list[str]:
+    """Return the command of our server."""
+    return [COMMAND, "serve", "--port", "0", "--workers", str(workers)]
+
+
 @contextmanager
-def server(
-    command: Sequence[str], environment: dict[str, str], workers: int = 1
-) -> Iterator[Served]:
+def server(command: Sequence[str], environment: dict[str, str]) -> Iterator[Served]:
     """Start a server that prints its URL when it is ready; stop it at the end."""
+    workers = int(command[command.index("--workers") + 1]) if "--workers" in command else 1
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     printed: Any = process.stdout
     try:
@@ -54,8 +59,6 @@ def server(
 
 def wait_for_workers(pid: int, workers: int) -> None:
     """Return when all workers have loaded the model: they hold the socket long before, but work."""
-    import time
-
     import psutil
 
     def worked() -> float:

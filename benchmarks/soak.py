@@ -21,8 +21,7 @@ from typing import Any, Self
 
 import psutil
 
-from commands import COMMAND
-from serving import load, make_index, quantile, server
+from serving import load, make_index, ours, quantile, server
 
 EXCESS = 1.5  # times the capacity
 QUICK = 0.05  # seconds within which a refusal is to come
@@ -97,8 +96,7 @@ def main() -> None:
     folders = [a.queries, a.refs]
     with tempfile.TemporaryDirectory() as home:
         environment = make_index(Path(home), a.refs)
-        command = [COMMAND, "serve", "--port", "0", "--workers", str(a.workers)]
-        with server(command, environment, a.workers) as running:
+        with server(ours(a.workers), environment) as running:
             url = running.url + "/v1/search"
             alone = load("once", url, folders, most=a.most)
             expected = Path(home) / "expected.json"

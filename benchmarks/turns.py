@@ -57,8 +57,7 @@ def served(
     command: Sequence[str], environment: dict[str, str], path: str, queries: Path
 ) -> Iterator[Ask]:
     """Start a server, which is asked by a process of its own each turn."""
-    workers = int(command[command.index("--workers") + 1]) if "--workers" in command else 1
-    with server(command, environment, workers) as running:
+    with server(command, environment) as running:
 
         def ask(first: int) -> list[float]:
             options = {"first": first, "most": TURN, "warm-up": WARM_UP}
@@ -85,7 +84,7 @@ def take_turns(ways: Mapping[str, Start], pictures: int, turns: int) -> dict[str
         for ask in asks.values():
             ask(0)
         for turn in range(turns):
-            first = turn * TURN % (pictures - pictures % TURN)
+            first = turn * TURN % max(TURN, pictures - pictures % TURN)
             for name, ask in asks.items():
                 times[name] += ask(first)
     return times
