@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -14,6 +15,7 @@ from indexer.errors import SettingsError
 
 PREFIX = "LOOKALIKE_"
 SERVE_PREFIX = "LOOKALIKE_SERVE_"  # search_api's settings
+_AUDIT_KEY = "LOOKALIKE_AUDIT_KEY"
 SHIPPED_MODEL = "shipped"  # reference of the model that comes with the package
 
 Runtime = Literal["auto", "torch", "onnx"]
@@ -241,26 +243,47 @@ def audit_key_set() -> bytes | None:
     """Return the secret that seals the audit log, read from LOOKALIKE_AUDIT_KEY alone.
 
     Whoever opens the store needs it, however it came by its address.
+
+    Raises
+    ------
+    SettingsError
+        It is set to nothing.
     """
-    return os.environ.get("LOOKALIKE_AUDIT_KEY", "").encode("utf-8", "surrogateescape") or None
+    _refuse_empty([_AUDIT_KEY])
+    return os.environ.get(_AUDIT_KEY, "").encode("utf-8", "surrogateescape") or None
+
+
+def _refuse_empty(names: Iterable[str]) -> None:
+    """Refuse variables that are set to nothing: an empty path would be the current folder."""
+    empty = [name for name in names if name in os.environ and not os.environ[name].strip()]
+    if empty:
+        raise SettingsError(
+            f"{', '.join(empty)}: set, but empty. Unset the variable, or give it a value."
+        )
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 def read_settings(cls: type[SettingsT], *, except_prefix: str = "", **overrides: Any) -> SettingsT:
-    """Read one settings class, refusing variables of its prefix that it does not know.
+    """Read one settings class, refusing variables of its prefix that are unknown or empty.
 
     Variables that start with `except_prefix` belong to another class and are left alone.
     """
     prefix = cls.model_config["env_prefix"]
     known = {prefix + name.upper() for name in cls.model_fields}
-    for name in sorted(os.environ):
-        ours = name.startswith(prefix) and not (except_prefix and name.startswith(except_prefix))
-        if ours and name not in known:
+    ours = [
+        name
+        for name in sorted(os.environ)
+        if name.upper().startswith(prefix)  # pydantic reads them in any case
+        and not (except_prefix and name.upper().startswith(except_prefix))
+    ]
+    for name in ours:
+        if name.upper() not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else "See docs/settings.md for the settings."
             raise SettingsError(f"{name} is not a setting. {hint}")
+    _refuse_empty(ours)
     try:
         return cls(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:

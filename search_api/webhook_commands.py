@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
+from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
+from indexer.errors import InputError
 from indexer.types import DeliveryState, Webhook, WebhookDelivery, WebhookEvent
 
-app = typer.Typer(
-    no_args_is_help=True, help="Tell other programs of retro-matches and flood flags."
-)
+app = Commands(help="Tell other programs of retro-matches and flood flags.")
 
 WebhookId = Annotated[int, typer.Argument(metavar="ID", help="The webhook, as listed.")]
 Events = Annotated[
@@ -87,16 +87,25 @@ def edit(
     event: Events = None,
     description: Description = None,
     *,
+    clear_description: Annotated[
+        bool, typer.Option("--clear-description", help="Remove the description.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Change what is given of a webhook; its events are replaced by those named.
 
     Example: lookalike webhook edit 2 --event retro_match --event flood_flag
     """
+    if clear_description:
+        if description is not None:
+            raise InputError(
+                "--description and --clear-description exclude each other: leave one out."
+            )
+        description = ""
     _edit(webhook, as_json=as_json, url=url, events=event or None, description=description)
 
 
-@app.command()
+@app.command(short_help="Send events to a webhook again")
 def enable(webhook: WebhookId, *, as_json: AsJson = False) -> None:
     """Send events to a webhook again, those first that were left when it was disabled.
 
@@ -146,7 +155,7 @@ def remove(webhook: WebhookId, *, as_json: AsJson = False) -> None:
         typer.echo(f"Webhook {webhook} is removed.")
 
 
-@app.command("test")
+@app.command("test", short_help="Send a webhook the event ping")
 def ping(webhook: WebhookId, *, as_json: AsJson = False) -> None:
     """Send a webhook the event ping, with whatever else is due, and show how that went.
 
@@ -192,7 +201,7 @@ def deliveries(
         _print_deliveries(found)
 
 
-@app.command()
+@app.command(short_help="Let a delivery that was given up be tried again")
 def retry(
     delivery: Annotated[int, typer.Argument(metavar="ID", help="The delivery, as listed.")],
     *,

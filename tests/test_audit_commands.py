@@ -62,7 +62,8 @@ def test_the_list_says_who_did_what(index: Index) -> None:
     assert one_bank == listed[:1]
     assert listed[0]["detail"] == {"kind": "block", "name": "unsafe"}
     assert "bank.disable" in index.run_here("audit", "list", "--action", "bank.d").stdout
-    index.run_here("audit", "list", "--since", "yesterday", code=2)
+    assert index.run_here("audit", "list", "--since", "yesterday", "--json").json == listed
+    index.run_here("audit", "list", "--since", "last week", code=2)
 
 
 @pytest.mark.slow

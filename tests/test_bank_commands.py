@@ -33,12 +33,23 @@ def entries(index: Index, *arguments: object) -> list[dict[str, object]]:
 
 def test_a_bank_is_described_and_described_anew(index: Index) -> None:
     edited = index.run_here(
-        "bank", "edit", "known", "--owner", "Ana", "--notes", "draft", "--category", "", "--json"
+        "bank",
+        "edit",
+        "known",
+        "--owner",
+        "Ana",
+        "--notes",
+        "draft",
+        "--clear",
+        "category",
+        "--json",
     ).json
     assert (edited["owner"], edited["category"], edited["severity"]) == ("Ana", None, "high")
-    shown = index.run_here("bank", "edit", "known", "--notes", "")
+    shown = index.run_here("bank", "edit", "known", "--clear", "notes")
     assert shown.stdout == "Bank known (block, severity high, owner Ana) has 2 entries.\n"
     assert index.run_here("bank", "list", "--json").json == [edited | {"notes": None}]
+    both = index.run_here("bank", "edit", "known", "--notes", "x", "--clear", "notes", code=2)
+    assert "exclude each other" in both.stderr
 
 
 def test_a_bank_shows_its_entries_page_by_page(index: Index) -> None:
@@ -162,6 +173,7 @@ def test_a_whole_bank_is_removed_only_when_that_is_confirmed(index: Index) -> No
         ("2w", NOW + timedelta(weeks=2)),
         ("2027-01-31T18:00+01:00", datetime(2027, 1, 31, 17, tzinfo=UTC)),
         ("2027-01-31", datetime(2027, 1, 31).astimezone()),
+        ("tomorrow", (NOW.astimezone() + timedelta(days=1)).replace(hour=0, minute=0)),
     ],
 )
 def test_a_moment_is_a_date_or_how_long_from_now(text: str, moment: datetime) -> None:
@@ -169,7 +181,8 @@ def test_a_moment_is_a_date_or_how_long_from_now(text: str, moment: datetime) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["", "tomorrow", "7", "d", "-1d", "0m", "999999w", "2026-11-25T11:59Z", "2026-13-01"]
+    "text",
+    ["", "today", "7d ago", "7", "d", "-1d", "0m", "999999w", "2026-11-25T11:59Z", "2026-13-01"],
 )
 def test_what_is_no_later_moment_is_refused(text: str) -> None:
     with pytest.raises(InputError):

@@ -126,6 +126,10 @@ def test_what_is_done_about_a_cluster_can_be_undone(index: Index) -> None:
 
     index.run_here("cluster", "label", number, "statues")
     index.run_here("cluster", "note", number, "seen in two campaigns")
+    assert "Note: seen in two" in index.run_here("cluster", "show", number).stdout
+    index.run_here("cluster", "note", number, "--clear")
+    assert "Note:" not in index.run_here("cluster", "show", number).stdout
+    assert "--clear" in index.run_here("cluster", "note", number, code=2).stderr
     joined = index.run_here("cluster", "bank", number, "known", "--json").json
 
     assert clusters(index)[0]["name"] == "statues"

@@ -5,7 +5,14 @@ import pytest
 from pydantic import ValidationError
 
 from indexer.errors import SettingsError
-from indexer.settings import ImageLimits, Settings, load_settings
+from indexer.settings import (
+    PREFIX,
+    SERVE_PREFIX,
+    ImageLimits,
+    Settings,
+    audit_key_set,
+    load_settings,
+)
 from search_api.settings import ServeSettings, load_serve_settings
 
 
@@ -124,6 +131,36 @@ def test_a_port_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 
     with pytest.raises(SettingsError, match="LOOKALIKE_SERVE_PORT='70000'"):
         load_serve_settings()
+
+
+@pytest.mark.parametrize(("cls", "prefix"), [(Settings, PREFIX), (ServeSettings, SERVE_PREFIX)])
+def test_no_variable_may_be_set_to_nothing(
+    cls: type[Settings] | type[ServeSettings], prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = load_settings if cls is Settings else load_serve_settings
+    for name in (prefix + field.upper() for field in cls.model_fields):
+        for blank in ("", " "):
+            with monkeypatch.context() as patched:
+                patched.setenv(name, blank)
+                with pytest.raises(SettingsError, match=rf"{name}: set, but empty\. Unset"):
+                    load()
+
+
+def test_a_variable_in_lower_case_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("lookalike_home", "")
+
+    with pytest.raises(SettingsError, match="lookalike_home: set, but empty"):
+        load_settings()
+
+
+def test_an_empty_key_does_not_leave_the_audit_log_unsealed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever opens the store without settings of the environment is told, too."""
+    monkeypatch.setenv("LOOKALIKE_AUDIT_KEY", "")
+
+    with pytest.raises(SettingsError, match="LOOKALIKE_AUDIT_KEY"):
+        audit_key_set()
 
 
 def test_settings_do_not_change_once_read() -> None:

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
 
-app = typer.Typer(no_args_is_help=True, help="Read, prove and export the audit log.")
+app = Commands(help="Read, prove and export the audit log.")
 
 
 @app.command("list")
@@ -25,7 +26,7 @@ def list_audit(  # noqa: PLR0913 -- one for each option
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="Only from then on: 2h, 7d ago, or an ISO 8601 date."),
+        typer.Option(metavar="WHEN", help="Only from then on: 2h, 7d, yesterday, 2026-11-01."),
     ] = None,
     limit: RowLimit = 100,
     after: Annotated[int, typer.Option(min=0, help="Start behind this row.")] = 0,
@@ -74,7 +75,7 @@ def list_audit(  # noqa: PLR0913 -- one for each option
     )
 
 
-@app.command()
+@app.command(short_help="Prove that no row of the audit log was changed")
 def verify(
     expect: Annotated[
         str | None,
@@ -121,7 +122,7 @@ def verify(
     typer.echo(f"Keep this elsewhere, for --expect: {proof.head.number}:{proof.head.hash}")
 
 
-@app.command()
+@app.command(short_help="Write the whole audit log as JSON lines")
 def export(
     target: Annotated[str, typer.Argument(metavar="FILE|-", help="File to write; - for stdout.")],
 ) -> None:

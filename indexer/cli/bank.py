@@ -1,16 +1,19 @@
 """`bank`: named sets of reference entries."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from indexer.cli import entries, exchange, withdrawing
+from indexer.cli.commands import Commands
 from indexer.cli.entries import BankName
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json, print_table
+from indexer.errors import InputError
 from indexer.types import Bank, BankKind, Severity
 
-app = typer.Typer(no_args_is_help=True, help="Make banks of reference images and fingerprints.")
+app = Commands(help="Make banks of reference images and fingerprints.")
 
 Category = Annotated[
     str | None, typer.Option(metavar="TEXT", help="What it is about, such as csam or spam.")
@@ -20,6 +23,14 @@ Gravity = Annotated[
 ]
 Notes = Annotated[str | None, typer.Option(metavar="TEXT", help="Anything worth knowing.")]
 Owner = Annotated[str | None, typer.Option(metavar="TEXT", help="Who answers for it.")]
+
+
+class Detail(StrEnum):
+    """What is said of a bank and can be taken back."""
+
+    CATEGORY = "category"
+    NOTES = "notes"
+    OWNER = "owner"
 
 
 @app.command()
@@ -49,22 +60,30 @@ def create(  # noqa: PLR0913 -- one for each option
 
 
 @app.command()
-def edit(
+def edit(  # noqa: PLR0913 -- one for each option
     name: BankName,
     category: Category = None,
     severity: Gravity = None,
     notes: Notes = None,
     owner: Owner = None,
     *,
+    clear: Annotated[
+        list[Detail] | None, typer.Option(help="Take this back; may be repeated.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change what is said of a bank; an empty text takes it back.
+    """Change what is said of a bank, or take it back.
 
-    Example: lookalike bank edit known-unsafe --owner Ana --notes ""
+    Example: lookalike bank edit known-unsafe --owner Ana --clear notes
     """
     from indexer.store import BankDetails, open_store  # noqa: PLC0415 -- keeps --help quick
 
-    details = BankDetails(category, severity, notes, owner)
+    given = {"category": category, "notes": notes, "owner": owner}
+    for detail in clear or ():
+        if given[detail] is not None:
+            raise InputError(f"--{detail} and --clear {detail} exclude each other: leave one out.")
+        given[detail] = ""  # takes it back
+    details = BankDetails(**given, severity=severity)
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.writer() as writer:
         bank = writer.edit_bank(name, details=details)
@@ -103,11 +122,13 @@ def list_banks(*, as_json: AsJson = False) -> None:
 
 app.command("show")(entries.show)
 app.command("add")(entries.add)
-app.command("disable")(withdrawing.disable)
+app.command("disable", short_help="Let a bank, or some of its entries, match nothing")(
+    withdrawing.disable
+)
 app.command("enable")(withdrawing.enable)
 app.command("remove")(withdrawing.remove)
 app.command("import")(exchange.import_lists)
-app.command("export")(exchange.export)
+app.command("export", short_help="Write a bank as a list of fingerprints")(exchange.export)
 
 
 def _print_bank(bank: Bank, *, as_json: bool) -> None:

@@ -1,15 +1,16 @@
 """`cluster`: what images look alike, and what became of them since."""
 
-import typer
-
 from indexer.cli import cluster_acting, cluster_listing, cluster_report, cluster_running
+from indexer.cli.commands import Commands
 
-app = typer.Typer(no_args_is_help=True, help="Group images that look alike, from run to run.")
+app = Commands(help="Group images that look alike, from run to run.")
 app.command("run")(cluster_running.run)
 app.command("list")(cluster_listing.list_runs)
 app.command("show")(cluster_listing.show)
 app.command("lineage")(cluster_listing.lineage)
-app.command("assign")(cluster_running.assign)
+app.command("assign", short_help="Assign newer images to the clusters of a run")(
+    cluster_running.assign
+)
 app.command("alerts")(cluster_listing.alerts)
 app.command("label")(cluster_acting.label)
 app.command("note")(cluster_acting.note)

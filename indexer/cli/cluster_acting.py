@@ -6,6 +6,7 @@ import typer
 
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json
+from indexer.errors import InputError
 from indexer.types import ClusterAction, Outcome
 
 ClusterNumber = Annotated[int, typer.Argument(metavar="CLUSTER", min=1, help="The cluster.")]
@@ -44,8 +45,9 @@ def label(
 
 def note(
     cluster: ClusterNumber,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help='The note; "" clears it.')],
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="The note.")] = None,
     *,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove the note instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write something down about a cluster, in place of what was there.
@@ -55,10 +57,13 @@ def note(
     from indexer.clustering import actions  # noqa: PLC0415 -- keeps --help quick
     from indexer.store import open_store  # noqa: PLC0415
 
+    if (text is None) is not clear:
+        raise InputError("Give the note's TEXT, or --clear to remove it: one of the two.")
     settings = load()
     with open_store(settings.resolved_database_url) as store:
-        action = actions.note(store, cluster, text)
-    _print(action, f"The note of cluster {cluster} is kept.", as_json=as_json)
+        action = actions.note(store, cluster, text or "")
+    done = "removed" if clear else "kept"
+    _print(action, f"The note of cluster {cluster} is {done}.", as_json=as_json)
 
 
 def bank(

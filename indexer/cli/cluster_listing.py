@@ -53,7 +53,7 @@ def list_runs(
 def show(
     cluster: Annotated[
         int | None,
-        typer.Argument(metavar="[CLUSTER]", min=1, help="A cluster; those of a run by default."),
+        typer.Argument(metavar="CLUSTER", min=1, help="A cluster; those of a run by default."),
     ] = None,
     run: Annotated[
         int | None,
@@ -162,7 +162,7 @@ def _scope(run: ClusterRun) -> str:
     scope = run.scope
     parts = [
         *(f"bank {name}" for name in scope.banks),
-        f"label {scope.label}" if scope.label else "",
+        f"class {scope.label}" if scope.label else "",
         f"probability {scope.min_probability:g}" if scope.min_probability is not None else "",
         f"since {scope.since:%Y-%m-%d %H:%M}" if scope.since else "",
         f"until {scope.until:%Y-%m-%d %H:%M}" if scope.until else "",

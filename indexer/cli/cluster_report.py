@@ -12,7 +12,7 @@ from indexer.types import ReportFormat
 
 def report(
     run: Annotated[
-        int | None, typer.Argument(metavar="[RUN]", help="Number of a run; the newest by default.")
+        int | None, typer.Argument(metavar="RUN", help="Number of a run; the newest by default.")
     ] = None,
     output: Annotated[
         str | None,

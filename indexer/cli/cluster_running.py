@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # they load FAISS
 
 RunNumber = Annotated[
     int | None,
-    typer.Argument(metavar="[RUN]", min=1, help="Number of a run; the newest one by default."),
+    typer.Argument(metavar="RUN", min=1, help="Number of a run; the newest one by default."),
 ]
 
 
@@ -30,18 +30,22 @@ def run(  # noqa: PLR0913 -- one for each option
         list[str] | None,
         typer.Option(metavar="NAME", help="Only images of this bank; may be repeated."),
     ] = None,
-    label: Annotated[
-        str | None, typer.Option(help="Only images whose most probable class this is.")
+    of_class: Annotated[
+        str | None,
+        typer.Option(
+            "--class", metavar="NAME", help="Only images whose most probable class this is."
+        ),
     ] = None,
     min_probability: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Only images that are of a class, or the label, so sure."),
+        typer.Option(min=0, max=1, help="Only images whose class is at least so probable."),
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="MOMENT", help="Only images added from then on.")
+        str | None,
+        typer.Option(metavar="WHEN", help="Only images added from then on: 36h, 7d, yesterday."),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="MOMENT", help="Only images added before.")
+        str | None, typer.Option(metavar="WHEN", help="Only images added before: 1d, 2026-11-01.")
     ] = None,
     *,
     uploader: Annotated[
@@ -78,7 +82,7 @@ def run(  # noqa: PLR0913 -- one for each option
 ) -> None:
     """Cluster the images of the index, or those of a scope; clusters keep their ids and names.
 
-    MOMENT is a date, or how long ago (36h, 7d). Nothing is seen of a run before it is whole: one
+    Nothing is seen of a run before it is whole: one
     that Ctrl-C stops, or that is killed, changed nothing. With --since-last nothing is done if
     nothing changed, and few new images are only assigned: cheap enough for a timer.
 
@@ -91,7 +95,7 @@ def run(  # noqa: PLR0913 -- one for each option
     now = datetime.now(UTC)
     scope = ClusterScope(
         banks=tuple(sorted(set(bank or ()))),
-        label=label,
+        label=of_class,
         min_probability=min_probability,
         since=parse_earlier(since, now) if since else None,
         until=parse_earlier(until, now) if until else None,

@@ -2,9 +2,10 @@
 
 import typer
 
+from indexer.cli.commands import Commands
 from indexer.cli.options import load
 
-app = typer.Typer(no_args_is_help=True, help="Look after the metadata database's schema.")
+app = Commands(help="Look after the metadata database's schema.")
 
 
 @app.command()

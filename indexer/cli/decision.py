@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, ModelReference, RowLimit, load
 from indexer.cli.output import print_json, print_table
 from indexer.types import Outcome
 
-app = typer.Typer(no_args_is_help=True, help="Remember what analysts decide about matches.")
+app = Commands(help="Remember what analysts decide about matches.")
 
 
 @app.command()

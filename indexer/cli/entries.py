@@ -49,7 +49,7 @@ def add(
     name: BankName,
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[IMAGE]...", help="Files, folders, or ids of stored images."),
+        typer.Argument(metavar="IMAGE", help="Files, folders, or ids of stored images."),
     ] = None,
     fingerprint: Annotated[
         list[str] | None,

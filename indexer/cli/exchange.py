@@ -18,7 +18,7 @@ def import_lists(  # noqa: PLR0913 -- one for each option
     name: BankName,
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="Lists, plain or gzip; `-` for stdin."),
+        typer.Argument(metavar="FILE", help="Lists, plain or gzip; `-` for stdin."),
     ],
     source: Annotated[
         str | None,
@@ -68,7 +68,7 @@ def import_lists(  # noqa: PLR0913 -- one for each option
 def export(
     name: BankName,
     file: Annotated[
-        str, typer.Argument(metavar="[FILE]", help="Where to write; `-` for stdout.")
+        str, typer.Argument(metavar="FILE", help="Where to write; `-` for stdout.")
     ] = _STDIO,
     list_format: Annotated[
         ListFormat | None,

@@ -4,13 +4,12 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
 from indexer.types import Flood, FloodState
 
-app = typer.Typer(
-    no_args_is_help=True, help="Review entries that suddenly match far more than before."
-)
+app = Commands(help="Review entries that suddenly match far more than before.")
 
 FlagId = Annotated[int, typer.Argument(metavar="ID", help="The flag, as listed.")]
 
@@ -54,7 +53,7 @@ def list_floods(
     )
 
 
-@app.command()
+@app.command(short_help="Disable the entry of a flag")
 def quarantine(flag: FlagId, *, as_json: AsJson = False) -> None:
     """Disable the entry of a flag, so that it matches nothing until someone says otherwise.
 

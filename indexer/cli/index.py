@@ -1,15 +1,17 @@
 """`index`: what the gallery holds."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from indexer.cli import quarantine, views
+from indexer.cli.commands import Commands
+from indexer.cli.moments import parse_earlier
 from indexer.cli.options import AsJson, ModelReference, RowLimit, RuntimeChoice, load
 from indexer.cli.output import print_json, print_table, shorten_path
 
-app = typer.Typer(no_args_is_help=True, help="Build and look after the index.")
+app = Commands(help="Build and look after the index.")
 
 app.add_typer(quarantine.app, name="quarantine")
 
@@ -19,7 +21,7 @@ def add(  # noqa: PLR0913 -- one for each option
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="Files, folders, globs, tar archives, manifests, URLs; - for a list on stdin.",
         ),
     ],
@@ -85,18 +87,14 @@ def add(  # noqa: PLR0913 -- one for each option
 def remove(  # noqa: PLR0913 -- one for each option
     targets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[IMAGE]...", help="Ids, file paths, or SHA-256 in hexadecimal."),
+        typer.Argument(metavar="IMAGE", help="Ids, file paths, or SHA-256 in hexadecimal."),
     ] = None,
     bank: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only entries of this bank.")
     ] = None,
     before: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
-            metavar="DATE",
-            help="Only images indexed before this moment, in local time.",
-        ),
+        str | None,
+        typer.Option(metavar="WHEN", help="Only images indexed before: 30d, or 2026-11-01."),
     ] = None,
     label: Annotated[
         str | None, typer.Option(help="Only images that a manifest gave this label.")
@@ -132,7 +130,7 @@ def remove(  # noqa: PLR0913 -- one for each option
         query = RemovalQuery(
             ids=tuple(ids),
             bank=bank,
-            before=before.astimezone() if before else None,
+            before=parse_earlier(before, datetime.now(UTC)) if before else None,
             label=label,
             source_prefix=source_prefix,
             removed=purge,
@@ -165,7 +163,7 @@ def list_images(
         return
     print_table(
         "Images",
-        ["id", "size", "format", "banks", "label", "source"],
+        ["id", "size", "format", "banks", "class", "source"],
         [
             (
                 record.id,
@@ -181,4 +179,4 @@ def list_images(
 
 
 app.command("rebuild")(views.rebuild)
-app.command("snapshot")(views.snapshot)
+app.command("snapshot", short_help="Write the views to disk now")(views.snapshot)

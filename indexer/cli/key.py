@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
 from indexer.types import ApiKey, Scope
 
-app = typer.Typer(no_args_is_help=True, help="Make and revoke keys of the server.")
+app = Commands(help="Make and revoke keys of the server.")
 
 
 @app.command()
@@ -20,7 +21,7 @@ def create(
     ],
     expires: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="From when on it does not work: 90d, 2w, 2027-01-31."),
+        typer.Option(metavar="WHEN", help="When it stops working: in 90d or 2w, or on 2027-01-31."),
     ] = None,
     rate: Annotated[
         float | None,

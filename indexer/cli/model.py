@@ -1,17 +1,16 @@
 """`model`: what makes the embeddings and the class probabilities."""
 
-import typer
-
+from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_json, print_table
 from indexer.cli.training import train_descriptor
 
-app = typer.Typer(no_args_is_help=True, help="Look at the model, or train it.")
+app = Commands(help="Look at the model, or train it.")
 
 
 @app.command()
 def show(model: ModelReference = None, *, as_json: AsJson = False) -> None:
-    """Show a model's card: architecture, labels, embedding size, preprocessing, fingerprint.
+    """Show a model's card: architecture, classes, embedding size, preprocessing, fingerprint.
 
     Without --model it is the model of the index, or the shipped one where there is no index yet.
 
@@ -29,7 +28,7 @@ def show(model: ModelReference = None, *, as_json: AsJson = False) -> None:
     print_table("Model", ["what", "value"], list(asdict(card).items()))
 
 
-@app.command()
+@app.command(short_help="Export a model for ONNX Runtime")
 def export(model: ModelReference = None, *, as_json: AsJson = False) -> None:
     """Export a model for ONNX Runtime and compare its answers with torch's.
 

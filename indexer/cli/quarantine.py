@@ -6,15 +6,14 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, ModelReference, RowLimit, load
 from indexer.cli.output import print_json, print_table
 from indexer.errors import InputError
 
-app = typer.Typer(no_args_is_help=True, help="Look at files that could not be indexed.")
+app = Commands(help="Look at files that could not be indexed.")
 
-Files = Annotated[
-    list[str] | None, typer.Argument(metavar="[FILE]...", help="Paths or URLs as listed.")
-]
+Files = Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Paths or URLs as listed.")]
 Code = Annotated[
     str | None, typer.Option("--code", metavar="CODE", help="Only files with this code.")
 ]

@@ -4,14 +4,15 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, ModelReference, RowLimit, load
 from indexer.cli.output import print_json, print_table, shorten_path
 from indexer.types import RetroMatch, RetroScan, ScanState
 
-app = typer.Typer(no_args_is_help=True, help="Find past images that newer block entries match.")
+app = Commands(help="Find past images that newer block entries match.")
 
 
-@app.command()
+@app.command(short_help="Match new block entries against the stored images")
 def run(
     bank: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only entries of this block bank.")

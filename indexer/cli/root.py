@@ -5,7 +5,6 @@ import os
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 import indexer
 from indexer.acting import Actor, acting_as
@@ -26,13 +25,18 @@ from indexer.cli import (
     threshold,
     upkeep,
 )
+from indexer.cli.commands import Commands, Group
 from indexer.errors import LookalikeError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
-class Commands(TyperGroup):
+class Root(Group):
     """Prints errors of ours in one line, without a traceback, and exits with their code."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; `version` is `--version`."""
+        return super().parse_args(ctx, ["--version"] if args == ["version"] else args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -46,10 +50,10 @@ class Commands(TyperGroup):
             raise typer.Exit(INTERRUPTED) from None
 
 
-app = typer.Typer(
-    cls=Commands,
+app = Commands(
+    cls=Root,
     name="lookalike",
-    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -74,7 +78,9 @@ def root(
     *,
     version: Annotated[  # noqa: ARG001 -- its callback prints it
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "--version", "-V", callback=_print_version, is_eager=True, help="Show the version."
+        ),
     ] = False,
 ) -> None:
     """Find lookalikes of known unsafe images: index, search, explain.
@@ -87,12 +93,14 @@ def root(
     context.with_resource(acting_as(Actor("user", _name_of_user())))
 
 
-app.command("init")(setup.init)
-app.command("status")(setup.status)
+app.command("init", short_help="Create the index and bind it to its model")(setup.init)
+app.command("status", short_help="Show what the index holds")(setup.status)
 app.command("verify")(upkeep.verify)
 app.command("repair")(upkeep.repair)
-app.command("doctor")(upkeep.doctor)
-app.command("search")(search.search)
+app.command("doctor", short_help="Check machine, database, model and views")(upkeep.doctor)
+app.command("search", short_help="Find copies and lookalikes of pictures in the index")(
+    search.search
+)
 app.command("classify")(search.classify)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(index.app, name="index")

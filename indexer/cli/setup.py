@@ -27,7 +27,7 @@ def init(model: ModelReference = None) -> None:
         space = bind_space(store, settings)
     typer.echo(
         f"The index under {settings.home} is ready: {space.dimension}-d embeddings, "
-        f"labels {', '.join(space.labels)}."
+        f"classes {', '.join(space.labels)}."
     )
 
 

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_json, print_table
 from indexer.types import RateUnit, Signal, ThresholdCard, Tier
 
 _GALLERY = "gallery"
 
-app = typer.Typer(no_args_is_help=True, help="Calibrate thresholds and look at their cards.")
+app = Commands(help="Calibrate thresholds and look at their cards.")
 
 
 class SignalName(StrEnum):
@@ -49,7 +50,7 @@ OfTier = Annotated[
 ]
 
 
-@app.command()
+@app.command(short_help="Choose thresholds by their rate of false matches")
 def calibrate(  # noqa: PLR0913 -- one for each option
     signal: Annotated[Signals, typer.Option(help="What to calibrate.")] = Signals.ALL,
     tier: OfTier = None,
@@ -125,9 +126,9 @@ def list_cards(
     )
 
 
-@app.command()
+@app.command(short_help="Show what a threshold rests on")
 def show(
-    card: Annotated[int | None, typer.Argument(metavar="[CARD]", help="The card's number.")] = None,
+    card: Annotated[int | None, typer.Argument(metavar="CARD", help="The card's number.")] = None,
     signal: Annotated[
         SignalName, typer.Option(help="Without a number: the card in force of this signal.")
     ] = SignalName.EMBEDDING,

@@ -15,7 +15,7 @@ from indexer.types import EntryRecord
 
 _Entries = Annotated[
     list[int] | None,
-    typer.Argument(metavar="[ENTRY]...", help="Ids of entries; the whole bank without any."),
+    typer.Argument(metavar="ENTRY", help="Ids of entries; the whole bank without any."),
 ]
 
 
@@ -25,8 +25,8 @@ def disable(
     until: Annotated[
         str | None,
         typer.Option(
-            metavar="DATE|DURATION",
-            help="Enable the entries again by then: ISO 8601, or such as 90m, 36h, 7d, 2w.",
+            metavar="WHEN",
+            help="Enable the entries again then: in 36h, 7d or 2w, or on 2027-01-31.",
         ),
     ] = None,
     *,

@@ -127,6 +127,10 @@ class _Opener:
             yield self._open_path(Path(spec))
         else:
             for name in expand_braces(spec):
+                if not name.strip():  # as a path it would be the current folder
+                    raise UnreadableSource(
+                        f"{quoted(spec)} names no source. Write `.` for the current folder."
+                    )
                 yield self._open_glob(name) if has_magic(name) else self._open_path(Path(name))
 
     def _open_list(self) -> Reader:
