@@ -25,6 +25,7 @@ from search_api.gates import Gates
 from search_api.headers import SecurityHeaders
 from search_api.hits import HitWriter
 from search_api.hma_errors import HmaErrors
+from search_api.leading_slashes import LeadingSlashes
 from search_api.lookups import LookupLog
 from search_api.observing import Observation
 from search_api.routes import (
@@ -124,9 +125,10 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     )
     app.add_middleware(BodyLimit, max_bytes=serve.max_request_bytes)
     app.add_middleware(AccessControl, gate=access.gate, proxies=serve.proxy_networks)
-    observation.install(app)
     app.add_middleware(HmaErrors)
-    app.add_middleware(SecurityHeaders)  # the outermost comes last
+    observation.install(app)  # around what says the status, so that it notes what is answered
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(LeadingSlashes)  # the outermost comes last
     install_error_handlers(app)
     for module in (*V1, keys, webhooks, audit):
         app.include_router(module.router, responses=REFUSALS)

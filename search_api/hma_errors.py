@@ -6,7 +6,8 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from search_api.errors import PROBLEM
+from search_api.errors import PROBLEM, unexpected
+from search_api.request_log import route_of
 from search_api.routes.hma.messages import AS_HMA_SAYS
 
 _PATHS: Final = ("/h/", "/m/", "/c/", "/site-map")
@@ -28,9 +29,11 @@ class HmaErrors:
             return
         start: Message | None = None
         body = b""
+        begun = False
 
         async def translated(message: Message) -> None:
-            nonlocal start, body
+            nonlocal start, body, begun
+            begun = True
             if message["type"] == "http.response.start" and _is_problem(message):
                 start = message
             elif start is None:
@@ -40,7 +43,12 @@ class HmaErrors:
                 if not message.get("more_body", False):
                     await _send_message(start, body, send)
 
-        await self._app(scope, receive, translated)
+        try:
+            await self._app(scope, receive, translated)
+        except Exception as error:
+            if begun:  # half an answer is out, or held back: let the connection break
+                raise
+            await unexpected(route_of(scope), error)(scope, receive, translated)
 
 
 def _is_problem(start: Message) -> bool:

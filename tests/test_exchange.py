@@ -151,9 +151,10 @@ def test_a_full_list_withdraws_what_it_lacks_of_its_own_source(store: Store, tak
     "text",
     [
         csv([("b", pdq(2))]) + "\na,pdq,nonsense,",
+        csv([("b", pdq(2))]) + f"\na,pqd,{pdq(1).hex},",
         csv([]),
     ],
-    ids=["with a row that cannot be read", "empty"],
+    ids=["with a row that cannot be read", "with a kind that nobody heard of", "empty"],
 )
 def test_a_full_list_that_may_not_be_whole_withdraws_nothing(
     store: Store, take: Take, text: str
@@ -467,7 +468,7 @@ def test_the_fingerprints_of_images_are_exported_as_asked(
     assert (report.entries, report.fingerprints) == (2, len(lines)) == (2, 5)
     assert lines[:3] == [
         f"sha256 {image.sha256.hex()}",
-        f"md5 {image.md5.hex()}",
+        f"video_md5 {image.md5.hex()}",
         f"pdq {image.pdq.bits.hex()}",
     ]
 

@@ -43,7 +43,7 @@ def test_a_list_is_imported_and_again_without_change(index: Index, tmp_path: Pat
 
 
 def test_refused_rows_are_told_and_the_exit_code_is_2(index: Index, tmp_path: Path) -> None:
-    bad = [f"junk {number}" for number in range(MOST_LISTED + 5)]
+    bad = [f"pdq junk {number}" for number in range(MOST_LISTED + 5)]
     file = write(tmp_path / "list.txt", *bad, f"pdq {pdq(1).hex}")
     rejects = tmp_path / "rejects.tsv"
 

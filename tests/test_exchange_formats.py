@@ -89,6 +89,29 @@ def test_kinds_that_we_do_not_match_by_are_ignored_by_name() -> None:
     assert read(TEXT, f"SHA1 {'a' * 40}\nphotodna abc\n") == [Ignored("sha1"), Ignored("photodna")]
 
 
+def test_a_kind_that_nobody_heard_of_is_ignored_by_name() -> None:
+    text = f"Photo_SHA3 {'a' * 64}\n"
+    row = json.dumps({"type": "vpdq-2", "hash": "v" * 20})
+
+    assert read(TEXT, text) == [Ignored("photo_sha3", unheard_of=True)]
+    assert read(JSONL, row) == [Ignored("vpdq-2", unheard_of=True)]
+    assert read(CSV, f"type,hash\nvpdq 2,{'v' * 20}") == [Ignored("vpdq 2", unheard_of=True)]
+    assert read(TEXT, f"video_sha256 {'a' * 64}") == [Ignored("video_sha256")]
+
+
+def test_the_md5_of_a_photo_is_an_md5() -> None:
+    one = fingerprint(MD5, 1)
+
+    assert read(TEXT, f"photo_md5 {one.hex}") == [ListedFingerprint(one, one.hex)]
+
+
+def test_a_withdrawal_of_a_kind_that_we_do_not_match_by_withdraws_no_other() -> None:
+    assert read(CSV, "external_id,type,removed\nx,sha1,yes") == [Ignored("sha1")]
+    assert read(CSV, "external_id,type,removed\nx,new_kind,yes") == [
+        Ignored("new_kind", unheard_of=True)
+    ]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -97,7 +120,9 @@ def test_kinds_that_we_do_not_match_by_are_ignored_by_name() -> None:
         f"pdq {'a' * 63}",
         f"pdq {'a' * 65}",
         f"md5 {'a' * 64}",
-        f"pdx {'a' * 64}",
+        f"{'ab' * 16} pdq",
+        f"pdx {'a' * 15}",
+        f"{'x' * 41} {'a' * 64}",
         f"pdq {'a' * 64} 3",
         "pdq " + "é" * 64,
         "pdq " + "\udcff" * 64,

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from io import BytesIO
+from pathlib import Path
 from time import monotonic, sleep, time
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -56,11 +58,16 @@ def index(tmp_path_factory: pytest.TempPathFactory, site: web.Web) -> Index:
 
 
 @pytest.fixture(scope="module")
-def client(index: Index) -> Iterator[HmaClient]:
+def http(index: Index) -> Iterator[httpx.Client]:
     with index.serve() as http:
-        client = HmaClient(str(http.base_url))
-        yield client
-        client.close()
+        yield http
+
+
+@pytest.fixture(scope="module")
+def client(http: httpx.Client) -> Iterator[HmaClient]:
+    client = HmaClient(str(http.base_url))
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +110,7 @@ def test_a_picture_has_a_signal_of_each_type(client: HmaClient, site: web.Web) -
 
     uploaded = client.hash_file(photo("bee"))
 
-    assert [*uploaded][:3] == TYPES
-    assert [*uploaded][3].startswith("embedding-")
-    assert [*uploaded] == [*client.signal_types()]
+    assert [*uploaded] == TYPES
     assert client.hash_url(site.url("/bee.jpg")) == uploaded
     assert client.hash_url(site.url("/bee.jpg"), types="pdq, sha256").keys() == {"pdq", "sha256"}
 
@@ -140,6 +145,28 @@ def test_a_request_for_hashes_that_cannot_be_served_says_so(client: HmaClient) -
     assert "vpdq" in refused(400, client.hash_url, "http://127.0.0.1/", types="vpdq")
 
 
+def test_an_embedding_is_said_only_where_it_is_named(
+    client: HmaClient, bank: str, site: web.Web
+) -> None:
+    site.pages["/lemur.jpg"] = web.page(photo("red-panda"))
+    url = site.url("/lemur.jpg")
+    *others, embedding = client.signal_types()
+    added = client.add_url(bank, url)
+
+    assert others == TYPES == [*added["signals"]]
+    assert [*client.lookup_url(url)] == TYPES
+    assert [*client.content(bank, added["id"], include_signals="true")["signals"]] == TYPES
+    (signal,) = client.hash_url(url, types=embedding).values()
+    (named,) = eventually(lambda: client.lookup_url(url, types=embedding), lambda a: a[embedding])
+    assert named == embedding
+    by_type = client.lookup_url(url, signal_type=embedding)
+    assert by_type == client.lookup_signal(signal, embedding)
+    assert [each["bank_content_id"] for each in by_type[bank]] == [added["id"]]
+    wanted = {"include_signals": "true", "types": embedding}
+    assert client.content(bank, added["id"], **wanted)["signals"] == {embedding: signal}
+    assert client.lookup_url(url, signal_type="md5") == {}  # nothing of a type that is not here
+
+
 # --- banks ---------------------------------------------------------------------------------------
 
 
@@ -149,14 +176,15 @@ def test_a_bank_is_made_changed_and_deleted(client: HmaClient) -> None:
     assert made == {"name": "COOP_ORG1_NEW", "matching_enabled_ratio": 0.5}
     assert made in client.banks()
     assert client.bank("COOP_ORG1_NEW") == made
-    refused(403, client.create_bank, "COOP_ORG1_NEW")
+    assert "already exists" in refused(403, client.create_bank, "COOP_ORG1_NEW")
     renamed = client.update_bank("COOP_ORG1_NEW", name="COOP_ORG1_NEWER", enabled=False)
     assert renamed == {"name": "COOP_ORG1_NEWER", "matching_enabled_ratio": 0}
     refused(404, client.bank, "COOP_ORG1_NEW")
     on = client.update_bank("COOP_ORG1_NEWER", enabled_ratio="1.0")
     assert on["matching_enabled_ratio"] == 1
     assert client.delete_bank("COOP_ORG1_NEWER") == {"message": "Done"}
-    refused(404, client.delete_bank, "COOP_ORG1_NEWER")
+    refused(404, client.bank, "COOP_ORG1_NEWER")
+    assert client.delete_bank("COOP_ORG1_NEWER") == {"message": "Done"}
 
 
 @pytest.mark.parametrize("name", ["lower", "1ST", "A B", "", "Ä", "A\n"])
@@ -189,6 +217,7 @@ def test_our_other_banks_are_listed_and_matched_but_allow_banks_are_not_seen(
     assert client.raw_lookup(mine.hex, "pdq") == [entry]
     assert "benign" not in {each["name"] for each in client.banks()}
     refused(404, client.bank, "benign")
+    refused(404, client.delete_bank, "benign")
     with store.writer() as writer:
         writer.remove_bank("benign")
         writer.remove_bank("known-unsafe")
@@ -206,10 +235,10 @@ def test_an_uploaded_picture_is_found_by_every_signal(client: HmaClient, bank: s
         assert [each["bank_content_id"] for each in matches[bank]] == [added["id"]]
         assert float(matches[bank][0]["distance"]) == pytest.approx(0, abs=1e-5)
     found = client.lookup_file(altered("bee"))
-    assert [*found] == [*client.signal_types()]
+    assert [*found] == TYPES
     assert [each["bank_content_id"] for each in found["pdq"][bank]] == [added["id"]]
     assert found["sha256"] == {}
-    assert client.lookup_file(photo("aqueduct")) == {name: {} for name in client.signal_types()}
+    assert client.lookup_file(photo("aqueduct")) == {name: {} for name in TYPES}
 
 
 def test_a_mirrored_upload_is_found_by_pdq(client: HmaClient, bank: str) -> None:
@@ -232,13 +261,13 @@ def test_a_picture_is_added_and_looked_up_by_url(
     added = client.add_url(bank, url, metadata=said, note="from a report")
 
     found = eventually(lambda: client.lookup_url(url), lambda answer: bank in answer["pdq"])
-    assert [*found] == [*client.signal_types()]
+    assert [*found] == TYPES
     assert client.lookup_url(url, signal_type="pdq") == found["pdq"]
     assert client.lookup_url(url, types="pdq") == {"pdq": found["pdq"]}
-    known = client.content(bank, added["id"], include_metadata=True, include_signals="true")
+    known = client.content(bank, added["id"], include_signals="true")
     assert known == {
         "id": added["id"],
-        "disable_until_ts": 0,
+        "disable_until_ts": 1,
         "original_media_uri": url,
         "bank": {"name": bank, "matching_enabled_ratio": 1},
         "collab_metadata": {},
@@ -246,7 +275,8 @@ def test_a_picture_is_added_and_looked_up_by_url(
         "metadata": said,
         "note": "from a report",
     }
-    assert {"signals", "metadata"}.isdisjoint(client.content(bank, added["id"]))
+    few = client.content(bank, added["id"], include_metadata="false")
+    assert {"signals", "metadata"}.isdisjoint(few)
 
 
 def test_metadata_comes_with_a_form_whole_or_as_consoles_send_it(
@@ -263,6 +293,9 @@ def test_metadata_comes_with_a_form_whole_or_as_consoles_send_it(
         "content_uri": "u",
         "json": {"source": "report"},
     }
+    again = client.add_file(bank, photo("swans"), metadata={**whole, "collab": {"L": ["1"]}})
+    assert again["id"] == one  # what this server itself told of lists is passed over
+    assert client.content(bank, one)["metadata"] == whole
     refused(400, client.add_file, bank, photo("swans"), note="n" * 256)
     refused(400, client.add_file, bank, photo("swans"), metadata=[1])
     refused(400, client.add_file, bank, photo("swans"), metadata='{"json": {"x": 1e999}}')
@@ -280,7 +313,7 @@ def test_bare_signals_are_one_content(client: HmaClient, bank: str) -> None:
     assert {match["bank_content_id"] for match in found["pdq"][bank]} == {added["id"]}
     assert {match["bank_content_id"] for match in found["photo_md5"][bank]} == {added["id"]}
     assert client.add_signal(bank, **given)["id"] == added["id"]
-    client.update_content(bank, added["id"], disable_until_ts=1)
+    client.update_content(bank, added["id"], disable_until_ts=0)
     assert client.lookup_file(photo("sheep"))["photo_md5"] == {}
     assert client.delete_content(bank, added["id"]) == 1
     refused(404, client.content, bank, added["id"])
@@ -289,9 +322,10 @@ def test_bare_signals_are_one_content(client: HmaClient, bank: str) -> None:
 
 def test_signals_that_cannot_be_kept_are_refused(client: HmaClient, bank: str) -> None:
     hashes = client.hash_file(photo("sheep"))
-    embedding = next(name for name in hashes if name.startswith("embedding-"))
+    embedding = [*client.signal_types()][-1]
+    (signal,) = client.hash_file(photo("sheep"), types=embedding).values()
 
-    assert "picture" in refused(400, client.add_signal, bank, **{embedding: hashes[embedding]})
+    assert "picture" in refused(400, client.add_signal, bank, **{embedding: signal})
     refused(400, client.add_signal, bank)
     refused(400, client.add_signal, bank, pdq="no hash")
     refused(400, client.add_signal, bank, pdq="0" * 64)
@@ -306,6 +340,7 @@ def test_a_content_is_disabled_until_a_moment_and_enabled(client: HmaClient, ban
     added = client.add_file(bank, photo("camels"))
     signal = added["signals"]["pdq"]
     eventually(lambda: client.lookup_signal(signal, "pdq"))
+    assert client.content(bank, added["id"])["disable_until_ts"] == 1  # enabled
     soon = int(time()) + 3600
 
     state = client.update_content(bank, added["id"], disable_until_ts=str(soon), note="wait")
@@ -314,12 +349,18 @@ def test_a_content_is_disabled_until_a_moment_and_enabled(client: HmaClient, ban
     assert client.lookup_signal(signal, "pdq") == {}
     assert client.raw_lookup(signal, "pdq") == [added["id"]]
     assert client.update_content(bank, added["id"], disable_until_ts=1)["disable_until_ts"] == 1
-    assert client.lookup_signal(signal, "pdq") == {}
-    assert client.update_content(bank, added["id"], disable_until_ts=0)["disable_until_ts"] == 0
     assert client.lookup_signal(signal, "pdq")
+    assert client.update_content(bank, added["id"], disable_until_ts=0)["disable_until_ts"] == 0
+    assert client.lookup_signal(signal, "pdq") == {}
+    past = int(time()) - 60
+    assert client.update_content(bank, added["id"], disable_until_ts=past)["note"] == "wait"
+    assert client.content(bank, added["id"])["disable_until_ts"] == past
+    assert client.lookup_signal(signal, "pdq")
+    assert "note" not in client.update_content(bank, added["id"], note=None)
+    assert "note" not in client.content(bank, added["id"])
     refused(400, client.update_content, bank, added["id"], disable_until_ts=int(time()) + 2**28)
     refused(400, client.update_content, bank, added["id"], disable_until_ts=-1)
-    refused(404, client.update_content, bank, 2**40, disable_until_ts=0)
+    refused(404, client.update_content, bank, 2**40, disable_until_ts=1)
     assert client.delete_content(bank, 2**40) == 0
     assert client.delete_content(bank, added["id"]) == 1
     assert client.lookup_signal(signal, "pdq") == {}
@@ -359,12 +400,87 @@ def test_banks_and_distances_are_asked_for(client: HmaClient, bank: str) -> None
 def test_a_flat_picture_matches_nothing_and_is_never_refused(client: HmaClient, bank: str) -> None:
     hashes = client.hash_file(flat())
 
-    assert hashes["pdq"] == ""
-    assert client.lookup_signal(hashes["pdq"], "pdq") == {}
+    assert [*hashes] == ["sha256", "photo_md5"]
+    assert client.hash_file(flat(), types="pdq") == {}
+    assert {client.lookup_signal("", name) == {} for name in client.signal_types()} == {True}
     assert client.lookup_signal("0" * 64, "pdq") == {}
     assert client.raw_lookup("", "pdq") == []
     assert client.lookup_file(flat())["pdq"] == {}
     assert "pdq" not in client.add_file(bank, flat())["signals"]
+
+
+def test_a_picture_may_be_added_by_some_of_its_signals_alone(
+    client: HmaClient, bank: str, site: web.Web
+) -> None:
+    site.pages["/koala.jpg"] = web.page(photo("koala"))
+    site.pages["/flat.png"] = web.page(flat())
+    url = site.url("/koala.jpg")
+
+    added = client.add_url(bank, url, types="pdq", note="by its PDQ")
+
+    assert [*added["signals"]] == ["pdq"]
+    found = eventually(lambda: client.lookup_url(url), lambda answer: answer["pdq"])
+    assert [each["bank_content_id"] for each in found["pdq"][bank]] == [added["id"]]
+    assert found["sha256"] == found["photo_md5"] == {}
+    assert client.content(bank, added["id"])["note"] == "by its PDQ"
+    whole = client.add_url(bank, url, types=",".join(client.signal_types()))
+    assert [*whole["signals"]] == [*client.signal_types()]
+    assert whole["id"] != added["id"]
+    assert "vpdq" in refused(400, client.add_url, bank, url, types="vpdq")
+    refused(400, client.add_url, bank, url, types=",")
+    assert "flat" in refused(400, client.add_url, bank, site.url("/flat.png"), types="pdq")
+
+
+def test_what_a_list_says_of_a_content_is_told(
+    client: HmaClient, bank: str, store: Store, index: Index, tmp_path: Path
+) -> None:
+    signal = client.hash_file(photo("hedgehog"))["pdq"]
+    file = tmp_path / "list.csv"
+    file.write_text(f"id,source,labels,pdq\n42-image1,ncmec,A1;B2,{signal}\n")
+    index.run_here("bank", "import", bank, file)
+    collab = {"ncmec": ["42-image1"], "ncmec.labels": ["A1", "B2"]}
+
+    (match,) = eventually(lambda: client.lookup_signal(signal, "pdq"))[bank]
+
+    known = client.content(bank, match["bank_content_id"])
+    assert known["collab_metadata"] == collab
+    assert known["metadata"] == {"collab": collab}
+    state = client.update_content(bank, match["bank_content_id"], note="seen")
+    assert state["collab_metadata"] == collab
+    with store.reader() as catalog:
+        (entry,) = catalog.entries(bank)
+    assert (entry.source, entry.notes) == ("ncmec", "seen")
+
+
+def test_an_allow_entry_that_an_analyst_rejected_excuses_nothing_on_either_route(
+    client: HmaClient, http: httpx.Client, bank: str, store: Store
+) -> None:
+    upload = altered("moose")
+    blocked = client.add_file(bank, photo("moose"))
+    mine = parse_fingerprint(FingerprintKind.PDQ, client.hash_file(upload)["pdq"])
+    with store.writer() as writer:
+        excusing = writer.add_fingerprint(writer.create_bank("benign", BankKind.ALLOW).id, mine)
+
+    def search() -> tuple[str, list[int]]:
+        verdict = http.post("/v1/search", files={"image": upload}).raise_for_status().json()
+        return verdict["sha256"], verdict["hits"]
+
+    def look_up() -> list[int]:
+        matches = client.lookup_file(upload)["pdq"].get(bank, [])
+        return [each["bank_content_id"] for each in matches]
+
+    sha256, _ = eventually(search, lambda answer: not answer[1])
+    eventually(look_up, lambda found: not found)
+    rejected = {"sha256": sha256, "entry_id": excusing, "outcome": "rejected"}
+    client.post("/v1/decisions", rejected)
+    assert search() == (sha256, [blocked["id"]])
+    assert look_up() == [blocked["id"]]
+    assert client.lookup_signal(mine.hex, "pdq") == {}  # whose bytes are not known
+    client.post("/v1/decisions", {**rejected, "entry_id": blocked["id"]})
+    assert search() == (sha256, [])
+    assert look_up() == []
+    with store.writer() as writer:
+        writer.remove_bank("benign")
 
 
 def test_signals_are_compared_at_the_bounds_in_force(client: HmaClient) -> None:
@@ -387,8 +503,7 @@ def test_lookups_that_cannot_be_answered_are_refused(client: HmaClient) -> None:
     refused(400, client.get, "/m/raw_lookup", signal="ab")
     refused(400, client.lookup_signal, "ab", "pdq")
     refused(400, client.lookup_signal, "ab" * 32, "vpdq")
-    embedding = next(name for name in client.signal_types() if name.startswith("embedding-"))
-    refused(400, client.lookup_signal, "AAAA", embedding)
+    refused(400, client.lookup_signal, "AAAA", [*client.signal_types()][-1])
 
 
 def test_texts_that_no_encoding_has_are_refused_or_kept(client: HmaClient, bank: str) -> None:
@@ -427,12 +542,19 @@ def test_lookups_are_written_to_the_audit_log(client: HmaClient, bank: str, stor
 # --- configuration and health --------------------------------------------------------------------
 
 
-def test_a_signal_type_whose_ratio_is_0_is_off(client: HmaClient) -> None:
+def test_a_signal_type_whose_ratio_is_0_is_off(client: HmaClient, bank: str) -> None:
     client.set_signal_type("photo_md5", "0.0")
 
     assert client.signal_types()["photo_md5"] == 0
     assert "photo_md5" not in client.hash_file(photo("bee"))
+    assert "photo_md5" not in client.lookup_file(photo("bee"))
+    added = client.add_file(bank, photo("bee"))
+    assert "photo_md5" not in added["signals"]
+    shown = client.content(bank, added["id"], include_signals="true")["signals"]
+    assert shown == added["signals"]
     assert "not enabled" in refused(400, client.lookup_signal, "ab" * 16, "photo_md5")
+    refused(400, client.compare, "photo_md5", "ab" * 16, "ab" * 16)
+    refused(400, client.add_signal, bank, photo_md5="ab" * 16)
     client.set_signal_type("photo_md5", "1.0")
     assert "photo_md5" in client.hash_file(photo("bee"))
     refused(400, client.set_signal_type, "vpdq", "1.0")
@@ -469,10 +591,25 @@ def test_exchanges_are_well_formed_though_there_are_none(client: HmaClient) -> N
     }
     assert client.get(f"/c/exchanges/api/{api}/schema")["config_schema"]["fields"]
     refused(400, client.get, "/c/exchanges/api/ncmec")
-    refused(404, client.get, "/c/exchange/NONE")
-    refused(404, client.get, "/c/exchange/NONE/status")
-    assert client.delete("/c/exchange/NONE") == {"message": "success"}
-    refused(400, client.post, "/c/exchanges", {"bank": "NEW", "api": "ncmec", "api_json": {}})
+    refused(404, client.get, "/c/exchanges/api/ncmec/schema")
+    credentials = f"/c/exchanges/api/{api}"
+    assert client.post(credentials, {"credential_json": {}}) == client.get(credentials)
+    refused(400, client.post, credentials, {"credential_json": {"user": "u", "password": "p"}})
+    refused(400, client.post, credentials, [])
+    refused(400, client.post, "/c/exchanges/api/ncmec", {"credential_json": {}})
+    unknown = "Exchange 'NONE' not found"
+    assert unknown in refused(404, client.get, "/c/exchange/NONE")
+    assert unknown in refused(404, client.put, "/c/exchange/NONE", {"enabled": False})
+    assert unknown in refused(404, client.get, "/c/exchange/NONE/status")
+    assert client.delete("/c/exchange/NONE") == {"message": "Exchange deleted"}
+    new = {"bank": "NEW", "api": api, "api_json": {}}
+    assert "bank import" in refused(400, client.post, "/c/exchanges", new)
+    told = refused(400, client.post, "/c/exchanges", {**new, "api": "ncmec"})
+    assert "No such exchange type 'ncmec'" in told
+    assert "`bank`" in refused(400, client.post, "/c/exchanges", {**new, "bank": "new bank"})
+    assert "`api`" in refused(400, client.post, "/c/exchanges", {"bank": "NEW"})
+    refused(400, client.post, "/c/exchanges", {**new, "api_json": []})
+    refused(400, client.post, "/c/exchanges", {"api": api})
     assert client.get("/c/content_type") == [{"name": "photo", "enabled": True}]
 
 
@@ -497,3 +634,27 @@ def test_the_hash_of_an_upload_is_that_of_the_index(client: HmaClient) -> None:
     ours = pdq(rgb).bits.hex()
 
     assert client.compare("pdq", ours, client.hash_file(photo("bee"))["pdq"])[0]
+
+
+# --- paths ----------------------------------------------------------------------------------------
+
+
+def test_a_path_behind_a_base_url_that_ends_in_a_slash_is_the_same_path(
+    http: httpx.Client, bank: str
+) -> None:
+    base = str(http.base_url).rstrip("/")
+
+    for path in ("/c/banks", f"/c/bank/{bank}", "/status", "/site-map", "/v1/banks", "/healthz"):
+        doubled = http.get(f"{base}/{path}")
+        assert (doubled.status_code, doubled.content) == (200, http.get(path).content)
+    sent = {"content": b"{}", "headers": {"content-type": "application/json"}}
+    assert http.post(f"{base}//c/banks", **sent).json().keys() == {"message"}
+    assert http.get(f"{base}//c/bank/NOT_THERE").status_code == 404
+    assert http.get(f"{base}/c//banks").status_code == 404
+
+
+def test_the_openapi_document_is_where_hma_has_it(http: httpx.Client) -> None:
+    document = http.get("/openapi/openapi.json").raise_for_status().json()
+
+    assert document == http.get("/openapi.json").json()
+    assert "/m/lookup" in document["paths"]

@@ -39,6 +39,7 @@ def talk(index: Index) -> tuple[dict[str, httpx.Response], list[dict[str, Any]],
             "/v1/images/4711", headers={"X-Request-ID": "upload-17:a_b.c"}
         )
         answers["refused"] = client.get("/nowhere/jane", headers={"X-Request-ID": 'a"\\x1b[31m'})
+        answers["hma"] = client.get("/h/hash", params={"url": "http://example.org/jane.jpg"})
         answers["long"] = client.get("/healthz", headers={"X-Request-ID": "a" * 129})
     text = "".join(log)
     return answers, [json.loads(line) for line in text.splitlines()], text
@@ -64,6 +65,17 @@ def test_a_request_leaves_one_line(talk: Talk) -> None:
     assert line["bytes_in"] > (PHOTOS / "bee.jpg").stat().st_size
     assert line["bytes_out"] == len(answer.content)
     assert line["ms"] > 0
+
+
+def test_the_status_of_a_line_is_the_one_that_was_answered(talk: Talk) -> None:
+    answers, lines, _ = talk
+    answer = answers["hma"]  # whose status is HMA's, where our other routes answer 422
+
+    (line,) = [each for each in lines if each.get("request_id") == answer.headers["x-request-id"]]
+    assert answer.json().keys() == {"message"}
+    assert (line["route"], line["status"], answer.status_code) == ("/h/hash", 400, 400)
+    assert line["bytes_out"] == len(answer.content)
+    assert line["problem"] == "fetch_disabled"
 
 
 def test_the_log_holds_neither_paths_nor_parameters_nor_file_names(talk: Talk) -> None:

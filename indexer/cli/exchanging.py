@@ -81,7 +81,10 @@ def _print_import(report: ImportReport, *, full: bool) -> None:
     if report.kept_removed:
         typer.echo(f"{report.kept_removed} stay removed, as a person removed them.")
     if full and report.incomplete:
-        typer.echo("Nothing was withdrawn for not being listed: some rows could not be read.")
+        typer.echo(
+            "Nothing was withdrawn for not being listed: some rows could not be read, or are of an "
+            "unknown kind."
+        )
     if report.ignored:
         counts = ", ".join(f"{count} {what}" for what, count in sorted(report.ignored.items()))
         typer.echo(f"Not matched by, and passed over: {counts}.")

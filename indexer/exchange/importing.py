@@ -140,7 +140,7 @@ class _Import:
                     self._report.refuse(item)
                     self._observer.on_refused(item)
                 elif isinstance(item, Ignored):
-                    self._report.ignore(item.what)
+                    self._report.ignore(item)
                 else:
                     yield item
 

@@ -25,6 +25,8 @@ class Ignored:
     """Something that lists hold and that we have no use for."""
 
     what: str  # such as sha1
+    unheard_of: bool = False
+    """Whether no list that we know of has such a thing: it may be a mistake."""
 
 
 Item = ListedFingerprint | WithdrawnFingerprint | BadRow | Ignored

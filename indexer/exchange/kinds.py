@@ -9,6 +9,7 @@ _OURS: Final = {
     "pdq": FingerprintKind.PDQ,
     "imagepdq": FingerprintKind.PDQ,
     "md5": FingerprintKind.MD5,
+    "photo_md5": FingerprintKind.MD5,
     "video_md5": FingerprintKind.MD5,  # the one name that ThreatExchange's programs have for MD5
     "sha256": FingerprintKind.SHA256,
     "sha_256": FingerprintKind.SHA256,
@@ -42,6 +43,7 @@ _OTHERS: Final = frozenset(
         "url_md5",
         "videntifier",
         "video_pdqf",
+        "video_sha256",
         "video_tmk_pdqf",
         "videomd5",
         "videotmk",

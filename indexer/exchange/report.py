@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from indexer.exchange.items import BadRow
+from indexer.exchange.items import BadRow, Ignored
 from indexer.store import ListPlan
 
 MOST_LISTED: Final = 100
-"""Refused rows that a report lists."""
+"""Refused rows, and kinds that are passed over, that a report lists."""
+_OTHERS: Final = "others"
 
 
 @dataclass(slots=True)
@@ -35,7 +36,8 @@ class ImportReport:
     refused: list[BadRow] = field(default_factory=list)
     """The first of them, with the reason."""
     incomplete: bool = False
-    """Whether rows could not be read, so that it is not known all that the lists hold."""
+    """Whether rows could not be read, or are of a kind that is not known: what they list stays
+    unknown."""
     dry_run: bool = False
     """Whether nothing was written."""
     interrupted: bool = False
@@ -58,9 +60,13 @@ class ImportReport:
         self.removed += len(plan.removed)
         self.kept_removed += plan.kept_removed
 
-    def ignore(self, what: str) -> None:
+    def ignore(self, item: Ignored) -> None:
         """Count what we do not match by."""
+        what = item.what
+        if what not in self.ignored and len(self.ignored) >= MOST_LISTED:
+            what = _OTHERS
         self.ignored[what] = self.ignored.get(what, 0) + 1
+        self.incomplete |= item.unheard_of
 
     def refuse(self, row: BadRow) -> None:
         """Count a row that could not be used, and list it while there is room."""

@@ -30,6 +30,9 @@ _QUALITIES: Final = ("quality", "pdq_quality")
 _REMOVED: Final = ("removed", "deleted", "withdrawn")
 _MD5_DIGITS: Final = 32
 _QUOTED: Final = 80  # characters of a text that messages repeat
+_KIND_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{1,39}")
+_DIGITS: Final = re.compile(r"[0-9a-fA-F]{16,}")
+_SHORTEST_VALUE: Final = 16  # characters
 _UNCLEAR: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -49,7 +52,12 @@ def items_of(columns: Columns, where: str, options: ReadOptions) -> Iterator[Ite
         external_id = identifier_in(columns, _IDS)
         removed = flag_in(columns, _REMOVED)
         if removed and external_id and not found:
-            yield WithdrawnFingerprint(external_id, _kind(columns), _source(columns, options))
+            name = text_in(columns, _KINDS)
+            kind = read_kind(name) if name else None
+            if isinstance(kind, Ignored):
+                yield kind
+            else:
+                yield WithdrawnFingerprint(external_id, kind, _source(columns, options))
             return
         items = [
             _item(item, external_id or item.hex, columns, options, removed=removed)
@@ -84,6 +92,26 @@ def read_fingerprint(
         return BadRow(where, str(error).removesuffix("."))
 
 
+def read_kind(name: str, value: str | None = None) -> FingerprintKind | Ignored:
+    """Return the kind that a list names; a kind that we do not match by is passed over.
+
+    Lists learn of new kinds any day, so one that we never heard of is passed over, too, if its name
+    and the fingerprint beside it, where there is one, look like it.
+
+    Raises
+    ------
+    UnknownKind
+        They do not.
+    """
+    try:
+        return kind_named(name) or Ignored(name.strip().lower())
+    except UnknownKind:
+        is_name = _KIND_NAME.fullmatch(name.strip()) and not _DIGITS.fullmatch(name.strip())
+        if not is_name or (value is not None and len(value) < _SHORTEST_VALUE):
+            raise
+        return Ignored(name.strip().lower(), unheard_of=True)
+
+
 def _fingerprints(
     columns: Columns, where: str, options: ReadOptions
 ) -> Iterator[Fingerprint | BadRow | Ignored]:
@@ -99,9 +127,9 @@ def _read(
     text: str, name: str | None, columns: Columns, where: str, options: ReadOptions
 ) -> Fingerprint | BadRow | Ignored:
     """Read one fingerprint of the kind that the list calls `name`."""
-    kind = kind_named(name) if name else None
-    if name and kind is None:
-        return Ignored(name.lower())
+    kind = read_kind(name, text) if name else None
+    if isinstance(kind, Ignored):
+        return kind
     found = read_fingerprint(text, kind, where, options)
     if isinstance(found, Fingerprint) and found.kind is FingerprintKind.PDQ:
         quality = number_in(columns, _QUALITIES)
@@ -128,11 +156,6 @@ def _item(
         labels=labels_in(columns, _LABELS),
         notes=text_in(columns, _NOTES),
     )
-
-
-def _kind(columns: Columns) -> FingerprintKind | None:
-    name = text_in(columns, _KINDS)
-    return kind_named(name) if name else None
 
 
 def _source(columns: Columns, options: ReadOptions) -> str | None:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from indexer.exchange.items import BadRow, Ignored, Item, ReadOptions
-from indexer.exchange.kinds import UnknownKind, kind_named
-from indexer.exchange.rows import read_fingerprint
+from indexer.exchange.kinds import UnknownKind
+from indexer.exchange.rows import read_fingerprint, read_kind
 from indexer.exchange.streams import ListStream
 from indexer.types import Fingerprint, ListedFingerprint
 
@@ -27,11 +27,12 @@ def _item(words: list[str], where: str, options: ReadOptions) -> Item:
             kind = None
         case [name, text]:
             try:
-                kind = kind_named(name)
+                named = read_kind(name, text)
             except UnknownKind as error:
                 return BadRow(where, str(error))
-            if kind is None:
-                return Ignored(name.lower())
+            if isinstance(named, Ignored):
+                return named
+            kind = named
         case _:
             return BadRow(where, "the line is neither `HEX` nor `KIND HEX`")
     found = read_fingerprint(text, kind, where, options)

@@ -36,14 +36,15 @@ _COLUMNS: Final = (
     "notes",
 )
 _TX_COLUMNS: Final = ("signal_type", "signal_str", "collab", "category", "tags")
-_TX_KINDS: Final = {FingerprintKind.MD5: "video_md5"}  # the one name that it has for MD5
+_TX_KINDS: Final = {FingerprintKind.MD5: "video_md5"}  # the one name that `tx` has for MD5
 _TX_CATEGORY: Final = "POSITIVE_CLASS"
 
 
 def write_text(entries: Iterable[ListedEntry]) -> Iterator[str]:
-    """Write kind and fingerprint on each line."""
+    """Write kind and fingerprint on each line, as `tx`'s `local_file` exchange reads them."""
     for item in entries:
-        yield f"{item.fingerprint.kind} {item.fingerprint.hex}\n"
+        kind = item.fingerprint.kind
+        yield f"{_TX_KINDS.get(kind, kind)} {item.fingerprint.hex}\n"
 
 
 def write_csv(entries: Iterable[ListedEntry]) -> Iterator[str]:

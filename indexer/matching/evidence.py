@@ -6,17 +6,9 @@ from functools import cache
 from indexer.matching.candidates import Candidate, Case
 from indexer.matching.comparison import Comparison, Query, compare, compare_fingerprint
 from indexer.matching.fusion import closeness
-from indexer.matching.suppression import (
-    RANK,
-    Excuses,
-    Finding,
-    Judged,
-    Rejections,
-    find_excuses,
-    strongest,
-)
+from indexer.matching.suppression import RANK, Finding, Judged, suppress
 from indexer.matching.verifying import Compared
-from indexer.types import BankKind, Match
+from indexer.types import BankKind, Match, Suppression
 
 
 def compare_all(query: Query, case: Case, min_quality: int) -> list[Compared]:
@@ -49,8 +41,9 @@ def judge_all(query: Query, case: Case, compared: Sequence[Compared]) -> list[Ma
         The candidates, as `compare_all` gives them, verified or not.
     """
     judged = _judge(case, compared)
-    excuses = find_excuses(judged, case.rejections, query.pieces.parts)
-    return sorted((_match(item, excuses, case.rejections) for item in judged), key=_order)
+    ruled = suppress(judged, case.rejections, query.pieces.parts)
+    matches = (_match(item, *each) for item, each in zip(judged, ruled, strict=True))
+    return sorted(matches, key=_order)
 
 
 def accusing(matches: Sequence[Match]) -> list[Match]:
@@ -97,9 +90,8 @@ def _compare_bare(query: Query, candidate: Candidate) -> list[Comparison]:
     return [each for fingerprint in bare for each in compare_fingerprint(query, fingerprint)]
 
 
-def _match(judged: Judged, excuses: Excuses, rejections: Rejections) -> Match:
-    """Report a candidate; an allow entry is never excused by another."""
-    finding, suppression = strongest(judged.findings, {} if judged.allows else excuses)
+def _match(judged: Judged, finding: Finding, suppression: Suppression | None) -> Match:
+    """Report a candidate by the finding that speaks for it."""
     evidence, judgement = finding.comparison.evidence, finding.judgement
     entry, record = judged.entry, judged.record
     return Match(
@@ -116,7 +108,7 @@ def _match(judged: Judged, excuses: Excuses, rejections: Rejections) -> Match:
         entry_id=entry.id if entry else None,
         image_id=record.id if record else None,
         source=record.sources[0] if record and record.sources else None,
-        suppressed_by=rejections.of_match(judged) or suppression,
+        suppressed_by=suppression,
         part=finding.comparison.nearest.get(judgement.decided_by),
         query_part=finding.part,
         inliers=_inliers(judged),

@@ -14,6 +14,7 @@ from indexer.types import (
     BankKind,
     Decision,
     Entry,
+    Evidence,
     ImageRecord,
     Judgement,
     Outcome,
@@ -33,6 +34,11 @@ class Finding:
 
     comparison: Comparison
     judgement: Judgement
+
+    @classmethod
+    def of_signal(cls, evidence: Evidence, judgement: Judgement) -> Self:
+        """Return the finding of one signal of a whole query."""
+        return cls(Comparison(None, evidence, {}), judgement)
 
     @property
     def part(self) -> Part | None:
@@ -109,14 +115,44 @@ Excuses = Mapping[Part | None, Excuse]
 """By piece of the query."""
 
 
-def find_excuses(
+def suppress(
+    judged: Sequence[Judged], rejections: Rejections, parts: Sequence[Part | None] = (None,)
+) -> list[tuple[Finding, Suppression | None]]:
+    """Decide which matches stand: the one policy, whoever asks and by whatever signals.
+
+    - A match that an analyst rejected for the query's very bytes is suppressed.
+    - An allow entry that a piece of the query matches exactly or as a near duplicate excuses what
+      that piece matches no more closely; the very bytes of an allow entry excuse every piece. A
+      lookalike of something benign excuses nothing.
+    - An allow entry whose own match an analyst rejected excuses nothing.
+
+    Parameters
+    ----------
+    judged : sequence of Judged
+        All that the query matches, the entries of allow banks included.
+    rejections : Rejections
+        Of the query's bytes.
+    parts : sequence of Part or None
+        The pieces of the query; None is the whole first frame.
+
+    Returns
+    -------
+    list of tuple of Finding and (Suppression or None)
+        For each candidate the finding that speaks for it, and what suppresses it; an allow entry is
+        never excused by another.
+    """
+    excuses = _find_excuses(judged, rejections, parts)
+    ruled = []
+    for each in judged:
+        finding, excuse = _strongest(each.findings, {} if each.allows else excuses)
+        ruled.append((finding, rejections.of_match(each) or excuse))
+    return ruled
+
+
+def _find_excuses(
     judged: Iterable[Judged], rejections: Rejections, parts: Sequence[Part | None]
 ) -> Excuses:
-    """Find the pieces of the query that match an allow entry exactly or as a near duplicate.
-
-    A mere lookalike of something benign excuses nothing, nor does an allow entry whose match an
-    analyst rejected. The very bytes of an allow entry excuse every one of the query's `parts`.
-    """
+    """Find the pieces of the query that an allow entry excuses."""
     excusing = [
         (finding, item.entry)
         for item in judged
@@ -135,7 +171,7 @@ def find_excuses(
     return excuses
 
 
-def strongest(findings: Sequence[Finding], excuses: Excuses) -> tuple[Finding, Suppression | None]:
+def _strongest(findings: Sequence[Finding], excuses: Excuses) -> tuple[Finding, Suppression | None]:
     """Choose the finding that speaks for a candidate, and what excuses it.
 
     A piece that is not excused goes before a stronger one that is.

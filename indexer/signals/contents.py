@@ -1,6 +1,6 @@
 """Contents of banks: a picture, or bare signals of one thing, with what is said of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from indexer.errors import InputError, InvalidFingerprint
@@ -8,6 +8,7 @@ from indexer.ingest import make_image, write_entry
 from indexer.matching import Matcher
 from indexer.settings import Settings
 from indexer.signals.lookup import Signals
+from indexer.signals.signal_type import SignalType
 from indexer.store import Catalog, Store
 from indexer.types import Content, ContentMetadata, Fingerprint, NewImage
 
@@ -46,6 +47,30 @@ class Contents:
         with self._store.reader() as catalog:
             catalog.require_block_bank(bank)
         return make_image(data, self._matcher.encoder, self._settings)
+
+    def bare_signals(
+        self, bank: str, data: bytes, types: Iterable[SignalType[Any]]
+    ) -> dict[str, str]:
+        """Return the signals of a picture that are to join a block bank without it, by type.
+
+        Raises
+        ------
+        NotFoundError
+            As for `prepare`.
+        InputError
+            It is no picture that we can use, or has no signal of these types.
+        """
+        with self._store.reader() as catalog:
+            catalog.require_block_bank(bank)
+        wanted = list(types)
+        signals = self._signals.hash(self._signals.picture(data), wanted)
+        if not signals:
+            names = ", ".join(each.name for each in wanted)
+            raise InputError(
+                f"The picture is too flat for a {names} signal. Add it without `types`: then it "
+                "is matched by all that it has."
+            )
+        return signals
 
     def add_picture(
         self,
@@ -115,20 +140,35 @@ class Contents:
             writer.describe_content(content_id, metadata, note)
             return writer.content(bank, content_id)
 
-    def signals_of(self, catalog: Catalog, content: Content) -> dict[str, str]:
-        """Return the signals of a content by type; those that it does not have are left out."""
-        types = self._signals.types
+    def signals_of(
+        self, catalog: Catalog, content: Content, names: Collection[str] = ()
+    ) -> dict[str, str]:
+        """Return the signals of a content by type; those that it does not have are left out.
+
+        Parameters
+        ----------
+        catalog : Catalog
+        content : Content
+        names : collection of str
+            Of the types wanted, as for `Signals.wanted`.
+
+        Raises
+        ------
+        InputError
+            There is no such type, or it is switched off.
+        """
+        types = self._signals.wanted(catalog, names)
         ids = [entry.image_id for entry in content.entries if entry.image_id is not None]
         records = catalog.images(ids, self._matcher.space.id, with_embedding=True).values()
         values: dict[str, str] = {}
-        for name, each in types.items():
+        for each in types:
             for record in records:
                 value = each.of_image(record)
                 if value is not None:
-                    values[name] = each.write(value)
+                    values[each.name] = each.write(value)
             for entry in content.entries:
                 if entry.fingerprint and entry.fingerprint.kind is each.kind:
-                    values[name] = entry.fingerprint.hex
+                    values[each.name] = entry.fingerprint.hex
         return values
 
     def _fingerprint(self, catalog: Catalog, name: str, text: str) -> Fingerprint:

@@ -22,10 +22,13 @@ class EmbeddingType(SignalType[Embeddings]):
 
     The name says the space, so that signals of two models never meet. A value is (d,) float32 of
     unit length. The distance is 1 minus the cosine similarity.
+
+    It is made, looked up and shown only where it is named: consoles put every signal into reports
+    to authorities, and take whatever matches one for a match of hashes, which a lookalike is not.
     """
 
     def __init__(self, space: Space) -> None:
-        super().__init__(f"embedding-{space.fingerprint[:12]}", None)
+        super().__init__(f"embedding-{space.fingerprint[:12]}", None, on_request=True)
         self._dimension = space.dimension
 
     def write(self, value: Embeddings) -> str:

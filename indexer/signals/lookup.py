@@ -7,14 +7,13 @@ from typing import Any
 
 from indexer.errors import InputError
 from indexer.matching import Matcher
+from indexer.matching.suppression import Finding, Judged, Rejections, suppress
 from indexer.settings import Settings
 from indexer.signals.hashed import HashedPicture
 from indexer.signals.registry import signal_types
 from indexer.signals.signal_type import Near, Place, SignalType
 from indexer.store import Catalog, Store
-from indexer.types import BankKind, ContentEntry, Outcome, Tier
-
-_RANK = {tier: rank for rank, tier in enumerate(Tier)}  # exact 0 ... none 3
+from indexer.types import BankKind, ContentEntry, Entry, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +27,18 @@ class SignalMatch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """An entry within the bound of its bank."""
+class _JudgedEntry:
+    """An entry within the bound of its bank, by one type of signal."""
 
     entry: ContentEntry
     distance: float
-    rank: int  # of its tier
+    finding: Finding
+
+    def judged(self) -> Judged:
+        """Return it as suppression sees it."""
+        entry = self.entry
+        named = Entry(entry.entry_id, entry.bank, entry.kind, entry.image_id, entry.fingerprint)
+        return Judged(None, named, [self.finding])
 
 
 class Signals:
@@ -67,7 +72,7 @@ class Signals:
         }
 
     def wanted(self, catalog: Catalog, names: Collection[str] = ()) -> list[SignalType[Any]]:
-        """Return the types of these names; all that are not switched off when there are none.
+        """Return the types of these names; without any, all but those off or on request.
 
         Raises
         ------
@@ -83,7 +88,7 @@ class Signals:
         return [
             each
             for name, each in self._types.items()
-            if (name in names if names else ratios[name] > 0)
+            if (name in names if names else ratios[name] > 0 and not each.on_request)
         ]
 
     def picture(self, data: bytes) -> HashedPicture:
@@ -97,12 +102,9 @@ class Signals:
         return HashedPicture(data, self._matcher.encoder, self._settings)
 
     def hash(self, picture: HashedPicture, types: Iterable[SignalType[Any]]) -> dict[str, str]:
-        """Return the signals of a picture, by type; empty text for one that it does not have."""
-        signals = {}
-        for each in types:
-            value = each.of_picture(picture)
-            signals[each.name] = "" if value is None else each.write(value)
-        return signals
+        """Return the signals of a picture, by type; those that it does not have are left out."""
+        values = ((each, each.of_picture(picture)) for each in types)
+        return {each.name: each.write(value) for each, value in values if value is not None}
 
     def compare(
         self, catalog: Catalog, kind: SignalType[Any], left: Any, right: Any
@@ -121,11 +123,11 @@ class Signals:
         banks: Collection[str] | None = None,
         sha256: bytes | None = None,
     ) -> dict[str, list[SignalMatch]]:
-        """Find what signals of one thing match and nothing excuses, by type, nearest first.
+        """Find what signals of one thing match and nothing suppresses, by type, nearest first.
 
-        A bank takes part if its ratio is at least the coin flip. What is no closer than an entry of
-        an allow bank is excused, and so is what an analyst rejected for the very bytes of the
-        query. A mere lookalike of something benign excuses nothing.
+        A bank takes part if its ratio is at least the coin flip. What suppresses a match is said by
+        `indexer.matching.suppression.suppress`, as for every search; what one type of signal finds
+        in an allow bank excuses what another finds, too.
 
         Parameters
         ----------
@@ -138,23 +140,24 @@ class Signals:
         banks : collection of str, optional
             Only these; those that do not exist match nothing.
         sha256 : bytes, optional
-            Of the picture that is asked about.
+            Of the picture that is asked about. Without it nothing is known of its bytes, so no
+            decision is about them.
         """
         at = datetime.now(UTC)
-        judged = {
-            name: [each for each in self._near(catalog, name, value) if each.entry.enabled(at)]
+        found = [
+            (name, each)
             for name, value in values.items()
-        }
-        excused_from = _strongest_excuse(each for found in judged.values() for each in found)
-        rejected = _rejected(catalog, sha256)
-
-        def stands(each: _Judged) -> bool:
-            takes_part = each.entry.ratio >= at_least and each.entry.entry_id not in rejected
-            return takes_part and each.rank < excused_from
-
+            for each in self._near(catalog, name, value)
+            if _counts(each.entry, at)
+        ]
+        rejections = Rejections.of(catalog.decisions_for(sha256) if sha256 else ())
+        ruled = suppress([each.judged() for _, each in found], rejections)
+        standing: dict[str, list[_JudgedEntry]] = {name: [] for name in values}
+        for (name, each), (_, suppression) in zip(found, ruled, strict=True):
+            if suppression is None and each.entry.ratio >= at_least:
+                standing[name].append(each)
         return {
-            name: _best(filter(stands, found), self._types[name], banks)
-            for name, found in judged.items()
+            name: _best(entries, self._types[name], banks) for name, entries in standing.items()
         }
 
     def look_up_raw(
@@ -172,44 +175,43 @@ class Signals:
         """
         return _best(self._near(catalog, name, value), self._types[name], banks)
 
-    def _near(self, catalog: Catalog, name: str, value: Any) -> list[_Judged]:
+    def _near(self, catalog: Catalog, name: str, value: Any) -> list[_JudgedEntry]:
         """Return the entries within the bounds of their banks, those of allow banks too."""
         if value is None:
             return []
         kind, bounds = self._types[name], self._matcher.thresholds(catalog)
-        near: Near = kind.near(value, Place(catalog, self._matcher.views, bounds))
-        judged = []
-        for entry in catalog.content_entries(near.images.keys(), near.entries.keys()):
-            distances = [
-                found[key]
-                for found, key in ((near.images, entry.image_id), (near.entries, entry.entry_id))
-                if key is not None and key in found
-            ]
-            distance = min(distances)
-            judgement = bounds.for_bank(entry.bank).judge(kind.evidence(distance))
+        found: Near = kind.near(value, Place(catalog, self._matcher.views, bounds))
+        near = []
+        for entry in catalog.content_entries(found.images.keys(), found.entries.keys()):
+            distance = min(
+                distances[key]
+                for distances, key in (
+                    (found.images, entry.image_id),
+                    (found.entries, entry.entry_id),
+                )
+                if key is not None and key in distances
+            )
+            evidence = kind.evidence(distance)
+            judgement = bounds.for_bank(entry.bank).judge(evidence)
             if judgement.tier is not Tier.NONE:
-                judged.append(_Judged(entry, distance, _RANK[judgement.tier]))
-        return judged
+                near.append(_JudgedEntry(entry, distance, Finding.of_signal(evidence, judgement)))
+        return near
 
 
-def _strongest_excuse(judged: Iterable[_Judged]) -> int:
-    """Return the rank of the tier from which on matches are excused."""
-    excusing = (
-        each.rank
-        for each in judged
-        if each.entry.kind is BankKind.ALLOW
-        and each.entry.ratio > 0
-        and each.rank <= _RANK[Tier.NEAR_DUPLICATE]
-    )
-    return min(excusing, default=len(_RANK))
+def _counts(entry: ContentEntry, at: datetime) -> bool:
+    """Tell whether an entry is enabled, and its bank if that is an allow bank.
+
+    Whether a block bank takes part is for the coin to say, which may be bypassed.
+    """
+    return entry.enabled(at) and (entry.kind is BankKind.BLOCK or entry.ratio > 0)
 
 
 def _best(
-    judged: Iterable[_Judged], kind: SignalType[Any], banks: Collection[str] | None
+    near: Iterable[_JudgedEntry], kind: SignalType[Any], banks: Collection[str] | None
 ) -> list[SignalMatch]:
     """Return each content of the block banks once, nearest first."""
-    nearest: dict[int, _Judged] = {}
-    for each in sorted(judged, key=lambda each: (each.distance, each.entry.entry_id)):
+    nearest: dict[int, _JudgedEntry] = {}
+    for each in sorted(near, key=lambda each: (each.distance, each.entry.entry_id)):
         entry = each.entry
         if entry.kind is BankKind.BLOCK and (banks is None or entry.bank in banks):
             nearest.setdefault(entry.content_id, each)
@@ -217,14 +219,3 @@ def _best(
         SignalMatch(content_id, each.entry.entry_id, each.entry.bank, kind.show(each.distance))
         for content_id, each in nearest.items()
     ]
-
-
-def _rejected(catalog: Catalog, sha256: bytes | None) -> set[int]:
-    """Return the entries whose match with these very bytes an analyst rejected."""
-    if sha256 is None:
-        return set()
-    return {
-        decision.entry_id
-        for decision in catalog.decisions_for(sha256)
-        if decision.outcome is Outcome.REJECTED and decision.entry_id is not None
-    }

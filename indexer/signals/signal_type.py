@@ -45,11 +45,16 @@ class SignalType(ABC, Generic[ValueT]):
         What it is called.
     kind : FingerprintKind, optional
         What a bare signal is stored as; None where one can only be stored with its picture.
+    on_request : bool
+        Whether it is left out of answers that do not name it.
     """
 
-    def __init__(self, name: str, kind: FingerprintKind | None) -> None:
+    def __init__(
+        self, name: str, kind: FingerprintKind | None, *, on_request: bool = False
+    ) -> None:
         self.name = name
         self.kind = kind
+        self.on_request = on_request
 
     @abstractmethod
     def write(self, value: ValueT) -> str:

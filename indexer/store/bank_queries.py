@@ -50,6 +50,10 @@ class BankQueries(Queries):
         found = self._connection.scalar(select(BankRow.id).where(BankRow.name == name, _THERE))
         return self._lack_bank(name) if found is None else found
 
+    def has_bank(self, name: str) -> bool:
+        """Tell whether there is a bank of this name, of either kind."""
+        return self._count(BankRow, BankRow.name == name, _THERE) > 0
+
     def last_bank_change(self) -> int:
         """Return the number of the last change of a bank or an entry; 0 when there was none.
 

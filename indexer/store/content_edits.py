@@ -102,7 +102,7 @@ class ContentEdits(BankEdits, EntryEdits):
     def describe_content(
         self, content_id: int, metadata: ContentMetadata | None, note: str | None
     ) -> None:
-        """Say something of a content; None leaves what was said before, an empty note takes back.
+        """Say something of a content; None leaves what was said before, an empty note clears it.
 
         Parameters
         ----------
@@ -148,7 +148,7 @@ class ContentEdits(BankEdits, EntryEdits):
 
     def _require_free(self, name: str) -> None:
         if self._ids_where(BankRow, BankRow.name == name, BankRow.removed_at.is_(None)):
-            raise BankExists(f"There is a bank {name} already. Choose another name.")
+            raise BankExists(f"Bank {name} already exists. Choose another name.")
 
     def _replace(
         self,

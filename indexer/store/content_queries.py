@@ -27,6 +27,7 @@ from indexer.types import (
     ContentMetadata,
     Fingerprint,
     FingerprintKind,
+    ListOrigin,
 )
 
 _RATIO = case((BankRow.enabled, func.coalesce(BankRatioRow.ratio, 1.0)), else_=0.0)
@@ -107,6 +108,7 @@ class ContentQueries(EntryQueries):
             note=first.notes,
             uri=self._first_uri(first.image_id),
             metadata=ContentMetadata(*said) if said else ContentMetadata(),
+            origins=self._origins([row.id for row in rows]),
         )
 
     def require_block_bank(self, name: str) -> int:
@@ -168,6 +170,18 @@ class ContentQueries(EntryQueries):
         statement = _select_entries().where(mine, ACTIVE).order_by(EntryRow.id)
         rows = self._connection.execute(statement)
         return [row for row in rows if row.content_id == content_id]
+
+    def _origins(self, entry_ids: list[int]) -> tuple[ListOrigin, ...]:
+        statement = (
+            select(EntryRow.source, EntryRow.external_id, EntryRow.labels)
+            .where(EntryRow.id.in_(entry_ids))
+            .order_by(EntryRow.id)
+        )
+        return tuple(
+            ListOrigin(source, external_id, tuple(labels or ()))
+            for source, external_id, labels in self._connection.execute(statement)
+            if source is not None
+        )
 
     def _first_uri(self, image_id: int | None) -> str | None:
         statement = (

@@ -61,6 +61,7 @@ from indexer.types.contents import (
     Content,
     ContentEntry,
     ContentMetadata,
+    ListOrigin,
 )
 from indexer.types.decisions import (
     Decided,
@@ -189,6 +190,7 @@ __all__ = [
     "Lineage",
     "LineageEvent",
     "ListFormat",
+    "ListOrigin",
     "ListedFingerprint",
     "Match",
     "NewCard",

@@ -38,6 +38,15 @@ class ContentEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ListOrigin:
+    """Which list an entry came from."""
+
+    source: str
+    external_id: str | None  # what the list calls it
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """Entries of one bank that were added together: an image, or bare fingerprints."""
 
@@ -49,3 +58,4 @@ class Content:
     note: str | None
     uri: str | None  # where its image was found
     metadata: ContentMetadata = field(default_factory=ContentMetadata)
+    origins: tuple[ListOrigin, ...] = ()  # of its entries that lists hold

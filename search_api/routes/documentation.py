@@ -15,6 +15,7 @@ SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
 @router.get("/openapi.json")
+@router.get("/openapi/openapi.json")  # where HMA has it
 async def openapi(request: Request) -> JSONResponse:
     """Return the OpenAPI document."""
     document: dict[str, Any] = request.app.openapi()

@@ -32,8 +32,9 @@ class HmaClient:
     def hash_url(self, url: str, types: str | None = None) -> dict[str, str]:
         return self._get("/h/hash", url=url, types=types)
 
-    def hash_file(self, data: bytes, content_type: str = "photo") -> dict[str, str]:
-        return self._send("POST", "/h/hash", files={content_type: ("upload.jpg", data)})
+    def hash_file(self, data: bytes, content_type: str = "photo", **query: Any) -> dict[str, str]:
+        files = {content_type: ("upload.jpg", data)}
+        return self._send("POST", "/h/hash", files=files, params=query)
 
     # matching
 
@@ -84,9 +85,11 @@ class HmaClient:
         files = {"photo": ("upload.jpg", data)}
         return self._send("POST", f"/c/bank/{bank}/content", files=files, data=texts)
 
-    def add_url(self, bank: str, url: str, **body: Any) -> dict[str, Any]:
-        path = f"/c/bank/{bank}/content"
-        return self._send("POST", path, params={"url": url}, json=body or None)
+    def add_url(self, bank: str, url: str, types: str | None = None, **body: Any) -> dict[str, Any]:
+        path, query = f"/c/bank/{bank}/content", {"url": url}
+        if types is not None:
+            query["types"] = types
+        return self._send("POST", path, params=query, json=body or None)
 
     def add_signal(self, bank: str, **signals: str) -> dict[str, Any]:
         return self._send("POST", f"/c/bank/{bank}/signal", json=signals)
@@ -113,9 +116,12 @@ class HmaClient:
     def get(self, path: str, **query: Any) -> Any:
         return self._get(path, **query)
 
-    def post(self, path: str, body: Any) -> Any:
-        headers = {"content-type": "application/json"}
-        return self._send("POST", path, content=json.dumps(body), headers=headers)
+    def post(self, path: str, body: Any, *, expected: int = 200) -> Any:
+        sent = {"content": json.dumps(body), "headers": {"content-type": "application/json"}}
+        return self._send("POST", path, expected=expected, **sent)
+
+    def put(self, path: str, body: Any) -> Any:
+        return self._send("PUT", path, json=body)
 
     def delete(self, path: str) -> Any:
         return self._send("DELETE", path)

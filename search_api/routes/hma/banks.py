@@ -138,15 +138,21 @@ async def change_bank(name: BankName, change: BankChange, service: ServiceDepend
     "/bank/{name}",
     dependencies=[requires(Scope.BANK_WRITE)],
     summary="May a bank go, with all that it holds?",
-    responses=answers(HTTPStatus.OK, "Done.", {"message": "Done"}, HTTPStatus.NOT_FOUND),
+    responses=answers(
+        HTTPStatus.OK, "Done, or there was none.", {"message": "Done"}, HTTPStatus.NOT_FOUND
+    ),
 )
 async def delete_bank(name: BankName, service: ServiceDependency) -> Message:
-    """Remove a block bank and its contents; the pictures stay in the index."""
+    """Remove a block bank and its contents; the pictures stay in the index.
+
+    A bank that does not exist is as good as removed; an allow bank is not removed here: 404.
+    """
 
     def remove() -> None:
         with service.store.writer() as writer:
-            writer.require_block_bank(name)
-            writer.remove_bank(name)
+            if writer.has_bank(name):
+                writer.require_block_bank(name)
+                writer.remove_bank(name)
 
     await service.write(remove)
     return Message(message="Done")

@@ -1,36 +1,56 @@
 """`/c/bank/{name}/content` and `/signal`: what a bank holds."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Path, Query, Request
 from pydantic import BaseModel, ConfigDict
 
-from indexer.store import FOR_GOOD, Catalog
+from indexer.store import Catalog
 from indexer.types import Content
 from search_api.auth import Scope, requires
 from search_api.dependencies import Service, ServiceDependency
 from search_api.routes.hma import examples
-from search_api.routes.hma.banks import Bank, BankName
+from search_api.routes.hma.banks import BankName
+from search_api.routes.hma.content_state import (
+    ContentState,
+    metadata_of,
+    moment_of,
+    state_of,
+)
 from search_api.routes.hma.media import (
     UPLOAD,
     ContentType,
+    Types,
     Url,
     check_content_type,
+    type_names,
+    wanted_types,
 )
 from search_api.routes.hma.messages import answers, hma_router, refuse
-from search_api.routes.hma.said import JSON_BODY, Metadata, Said, checked_note, read_said
+from search_api.routes.hma.said import (
+    JSON_BODY,
+    MetadataState,
+    Said,
+    checked_note,
+    read_said,
+)
 from search_api.uploads import Place
 
 router = hma_router("/c/bank/{name}")
 
 ContentId = Annotated[int, Path(description="The content.")]
 IncludeSignals = Annotated[bool, Query(description="Say its signals.")]
-IncludeMetadata = Annotated[bool, Query(description="Say what whoever added it said of it.")]
-_ENABLED: Final = 0
-_FOR_GOOD: Final = 1
-_LONGEST: Final = timedelta(days=5 * 365)
+IncludeMetadata = Annotated[bool, Query(description="Say what else is known of it.")]
+SaidText = Annotated[
+    str | None,
+    Query(description="As in `metadata`, or `note`: where neither form nor JSON body says it."),
+]
+SaidJson = Annotated[
+    str | None, Query(description="`metadata` as JSON, where neither form nor JSON body says it.")
+]
 
 
 class Added(BaseModel):
@@ -44,38 +64,15 @@ class Added(BaseModel):
     """By type."""
 
 
-class ContentState(BaseModel):
-    """A content as it is."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    id: int
-    """The content."""
-    disable_until_ts: int
-    """0 while it is enabled, 1 when it is disabled for good, else until when in unix seconds."""
-    original_media_uri: str | None
-    """The URL that it was fetched from."""
-    bank: Bank
-    """Its bank."""
-    collab_metadata: dict[str, list[str]]
-    """Always empty: which list an entry came from is told by our own routes."""
-    signals: dict[str, str] | None = None
-    """By type; only if asked for."""
-    metadata: Metadata | None = None
-    """What was said of it; only if asked for."""
-    note: str | None = None
-    """Only if there is one."""
-
-
 class ContentChange(BaseModel):
     """What is to be different; numbers may come as texts."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     disable_until_ts: int | None = None
-    """0 enables, 1 disables for good, else until when in unix seconds, at most 5 years ahead."""
+    """0 disables, 1 enables; else in unix seconds, disabled until then, at most 5 years ahead."""
     note: str | None = None
-    """At most 255 characters; an empty one is taken back."""
+    """At most 255 characters; null or an empty one clears it."""
 
 
 class Deleted(BaseModel):
@@ -101,34 +98,45 @@ class Deleted(BaseModel):
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ),
 )
-async def add_content(
+async def add_content(  # noqa: PLR0913 -- one for each parameter
     name: BankName,
     request: Request,
     service: ServiceDependency,
+    *,
     url: Url = None,
     content_type: ContentType = None,
+    types: Types = None,
+    content_id: SaidText = None,
+    content_uri: SaidText = None,
+    metadata: SaidJson = None,
+    note: SaidText = None,
 ) -> Added:
     """Index a picture that is uploaded or fetched, and let it join a block bank.
 
-    `metadata` and `note` may come as JSON, or as fields of the form.
+    With `types` its signals of these types join alone, and the picture is not indexed, unless the
+    embedding is among them. `metadata` and `note` may come as JSON, or as fields of the form.
     """
-    said = await read_said(request, service)
+    check_content_type(content_type)
+    wanted = await wanted_types(service, types)
+    query = {"content_id": content_id, "content_uri": content_uri, "metadata": metadata}
+    said = await read_said(request, service, {**query, "note": note})
     if url:
-        check_content_type(content_type)
         data = await service.fetcher.get(url)
     elif said.form is not None:
         data = said.form.data
     else:
         raise refuse("Neither `url` nor multipart file upload was received")
 
-    picture = await service.run(service.contents.prepare, name, data)
-
-    def add() -> Content:
-        return service.contents.add_picture(
-            name, picture, uri=url, metadata=said.metadata, note=said.note
-        )
-
-    return await _added(service, await service.write(add))
+    contents = service.contents
+    add: Callable[..., Content]
+    if types is not None and all(each.kind for each in wanted):
+        signals = await service.run(contents.bare_signals, name, data, wanted)
+        add = partial(contents.add_signals, name, signals)
+    else:
+        picture = await service.run(contents.prepare, name, data)
+        add = partial(contents.add_picture, name, picture, uri=url)
+    content = await service.write(partial(add, metadata=said.metadata, note=said.note))
+    return await _added(service, content, type_names(types))
 
 
 @router.post(
@@ -156,7 +164,7 @@ async def add_signal(name: BankName, body: dict[str, Any], service: ServiceDepen
     def add() -> Content:
         return service.contents.add_signals(name, signals, metadata=said.metadata, note=said.note)
 
-    return await _added(service, await service.write(add))
+    return await _added(service, await service.write(add), [*signals])
 
 
 @router.get(
@@ -171,25 +179,19 @@ async def get_content(
     content_id: ContentId,
     service: ServiceDependency,
     include_signals: IncludeSignals = False,  # noqa: FBT002 -- FastAPI's way
-    include_metadata: IncludeMetadata = False,  # noqa: FBT002 -- likewise
+    include_metadata: IncludeMetadata = True,  # noqa: FBT002 -- likewise
+    types: Types = None,
 ) -> ContentState:
     """Return the state of a content of a block bank; never the pixels."""
+    names = type_names(types)
 
     def read(catalog: Catalog) -> ContentState:
         content = catalog.content(name, content_id)
-        state = _state(content)
+        state = state_of(content)
         if include_signals:
-            state.signals = service.contents.signals_of(catalog, content)
-        if include_metadata:
-            said = content.metadata
-            given = {
-                "content_id": said.content_id,
-                "content_uri": said.content_uri,
-                "json": said.json,
-            }
-            state.metadata = Metadata.model_validate(
-                {key: value for key, value in given.items() if value is not None}
-            )
+            state.signals = service.contents.signals_of(catalog, content, names)
+        if include_metadata and (known := metadata_of(content)):
+            state.metadata = MetadataState.model_validate(known)
         return state
 
     return await service.read(read)
@@ -213,8 +215,10 @@ async def change_content(
 ) -> ContentState:
     """Disable or enable a content of a block bank, or say something of it."""
     note = checked_note(change.note)
+    if note is None and "note" in change.model_fields_set:
+        note = ""  # clears it
     ts = change.disable_until_ts
-    until = None if ts is None else _moment(ts)
+    until = None if ts is None else moment_of(ts)
 
     def apply() -> ContentState:
         with service.store.writer() as writer:
@@ -222,7 +226,7 @@ async def change_content(
             if ts is not None:
                 writer.disable_content(content_id, until)
             writer.describe_content(content_id, None, note)
-            return _state(writer.content(name, content_id))
+            return state_of(writer.content(name, content_id))
 
     return await service.write(apply)
 
@@ -245,38 +249,8 @@ async def delete_content(
     return Deleted(deleted=await service.write(remove))
 
 
-async def _added(service: Service, content: Content) -> Added:
-    signals = await service.read(lambda catalog: service.contents.signals_of(catalog, content))
-    return Added(id=content.id, signals=signals)
+async def _added(service: Service, content: Content, names: Sequence[str]) -> Added:
+    def read(catalog: Catalog) -> dict[str, str]:
+        return service.contents.signals_of(catalog, content, names)
 
-
-def _state(content: Content) -> ContentState:
-    state = ContentState(
-        id=content.id,
-        disable_until_ts=_timestamp(content.disabled_until),
-        original_media_uri=content.uri,
-        bank=Bank(name=content.bank, matching_enabled_ratio=content.ratio),
-        collab_metadata={},
-    )
-    if content.note is not None:
-        state.note = content.note
-    return state
-
-
-def _moment(timestamp: int) -> datetime | None:
-    """Return until when a content is to be disabled; None if it is to be enabled."""
-    if timestamp == _ENABLED:
-        return None
-    if timestamp == _FOR_GOOD:
-        return FOR_GOOD
-    if timestamp < 0:
-        raise refuse("disable_until_ts must be a non-negative integer")
-    if timestamp > (datetime.now(UTC) + _LONGEST).timestamp():
-        raise refuse("disable_until_ts must be less than 5 years in the future")
-    return datetime.fromtimestamp(timestamp, UTC)
-
-
-def _timestamp(until: datetime | None) -> int:
-    if until is None:
-        return _ENABLED
-    return _FOR_GOOD if until == FOR_GOOD else int(until.timestamp())
+    return Added(id=content.id, signals=await service.read(read))

@@ -12,7 +12,7 @@ MATCHES = {"COOP_ORG_KNOWN": [MATCH]}
 CONTENT = {"id": 17, "signals": SIGNALS}
 CONTENT_STATE = {
     "id": 17,
-    "disable_until_ts": 0,
+    "disable_until_ts": 1,
     "original_media_uri": None,
     "bank": BANK,
     "collab_metadata": {},

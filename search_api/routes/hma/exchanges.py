@@ -1,5 +1,6 @@
 """`/c/exchanges`: lists are read by a command here, not fetched, so there are none to configure."""
 
+import re
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -12,6 +13,9 @@ from search_api.routes.hma.messages import Message, answers, hma_router, refuse
 
 router = hma_router("/c")
 _APIS: Final = {"local_file": examples.SCHEMA}
+_KNOWN: Final = f"There is {', '.join(_APIS)}."
+_NAME: Final = re.compile(r"[A-Z0-9_]+")
+_DELETED: Final = "Exchange deleted"
 _HINT: Final = (
     "This server fetches from no exchange. Whoever runs it reads lists with "
     "`lookalike bank import`, which takes those of NCMEC, StopNCII and ThreatExchange."
@@ -41,6 +45,15 @@ class ApiSchema(BaseModel):
     """Its fields."""
     credentials_schema: dict[str, Any] | None
     """The fields of its credentials; null if it has none."""
+
+
+class ApiChange(BaseModel):
+    """What is to be different about a kind of exchange."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    credential_json: dict[str, Any] | None = None
+    """Its credentials; an empty object takes them back."""
 
 
 class NewExchange(BaseModel):
@@ -84,9 +97,13 @@ async def list_exchanges() -> list[str]:
     ),
 )
 async def create_exchange(new: NewExchange) -> Message:
-    """Refuse: 400 says how lists are read."""
+    """Refuse: 400 says what is wrong, or how lists are read."""
+    if not _NAME.fullmatch(new.bank):
+        raise refuse("Field `bank` must match /^[A-Z0-9_]+$/")
+    if new.api is None:
+        raise refuse("Field `api` is required")
     if new.api not in _APIS:
-        raise refuse(f"No such exchange type {new.api!r}. {_HINT}")
+        raise refuse(f"No such exchange type '{new.api}'. {_HINT}")
     raise refuse(_HINT)
 
 
@@ -113,19 +130,38 @@ async def list_apis() -> list[str]:
 )
 async def get_api(api: ApiName) -> Api:
     """Tell of a kind of exchange."""
-    _schema(api)
-    return Api(supports_authentification=False, has_set_authentification=False)
+    return _api(api)
+
+
+@router.post(
+    "/exchanges/api/{api}",
+    dependencies=[requires(Scope.BANK_WRITE)],
+    summary="May a kind of exchange have credentials?",
+    responses=_answers(
+        "What it has.",
+        {"supports_authentification": False, "has_set_authentification": False},
+        HTTPStatus.BAD_REQUEST,
+    ),
+)
+async def set_api_credentials(api: ApiName, change: ApiChange) -> Api:
+    """Refuse credentials: no kind of exchange here has any; taking them back is done."""
+    found = _api(api)
+    if change.credential_json:
+        raise refuse(f"Exchange API '{api}' takes no credentials. {_HINT}")
+    return found
 
 
 @router.get(
     "/exchanges/api/{api}/schema",
     dependencies=[requires(Scope.ANALYST)],
     summary="What is a kind of exchange configured by?",
-    responses=_answers("Its fields.", examples.SCHEMA, HTTPStatus.BAD_REQUEST),
+    responses=_answers("Its fields.", examples.SCHEMA, HTTPStatus.NOT_FOUND),
 )
 async def get_api_schema(api: ApiName) -> ApiSchema:
     """Return the fields of its configuration."""
-    return ApiSchema.model_validate(_schema(api))
+    if api not in _APIS:
+        raise refuse(f"Exchange API '{api}' not found. {_KNOWN}", HTTPStatus.NOT_FOUND)
+    return ApiSchema.model_validate(_APIS[api])
 
 
 @router.get(
@@ -154,13 +190,13 @@ async def change_exchange(exchange: ExchangeName) -> dict[str, Any]:
     "/exchange/{exchange}",
     dependencies=[requires(Scope.BANK_WRITE)],
     summary="May an exchange go?",
-    responses=_answers("There was none.", {"message": "success"}),
+    responses=_answers("There was none.", {"message": _DELETED}),
 )
 async def delete_exchange(
     exchange: ExchangeName,  # noqa: ARG001 -- whatever it is called, there is none
 ) -> Message:
     """Answer that it is gone, as HMA does where there was none."""
-    return Message(message="success")
+    return Message(message=_DELETED)
 
 
 @router.get(
@@ -174,10 +210,10 @@ async def exchange_status(exchange: ExchangeName) -> dict[str, Any]:
     raise _unknown(exchange)
 
 
-def _schema(name: str) -> Any:
+def _api(name: str) -> Api:
     if name not in _APIS:
-        raise refuse(f"No such Exchange API '{name}'. There is {', '.join(_APIS)}.")
-    return _APIS[name]
+        raise refuse(f"No such Exchange API '{name}'. {_KNOWN}")
+    return Api(supports_authentification=False, has_set_authentification=False)
 
 
 def _unknown(name: str) -> Exception:

@@ -25,7 +25,7 @@ from search_api.uploads import Place
 router = hma_router("/h")
 ANSWERS = answers(
     HTTPStatus.OK,
-    "A signal for each type; empty text where the picture has none.",
+    "A signal for each type that the picture has one of.",
     examples.SIGNALS,
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -60,9 +60,13 @@ async def hash_url(
     responses=ANSWERS,
 )
 async def hash_upload(
-    request: Request, service: ServiceDependency, types: Types = None
+    request: Request,
+    service: ServiceDependency,
+    content_type: ContentType = None,
+    types: Types = None,
 ) -> dict[str, str]:
     """Hash the one picture of the form."""
+    check_content_type(content_type)
     wanted = await wanted_types(service, types)
     form = await read_form(request, service)
     return await service.run(_hash, service, form.data, wanted)

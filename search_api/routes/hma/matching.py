@@ -9,6 +9,7 @@ from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict
 
 from indexer.signals import SignalMatch, SignalType, flip, freshness
+from indexer.types import FingerprintKind
 from search_api.auth import Scope, requires
 from search_api.dependencies import Service, ServiceDependency
 from search_api.lookups import Lookup, some
@@ -125,6 +126,8 @@ async def lookup(  # noqa: PLR0913 -- one for each parameter
     coin = flip(seed, bypass=bypass_coinflip)
     if url:
         check_content_type(content_type)
+        if types is None and signal_type in service.signals.types:
+            types = signal_type
         wanted = await wanted_types(service, types)  # before anything is fetched
         data = await service.fetcher.get(url)
         found = await service.run(_of_picture, service, data, wanted, coin, _banks(banks))
@@ -147,16 +150,18 @@ async def lookup(  # noqa: PLR0913 -- one for each parameter
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ),
 )
-async def lookup_upload(
+async def lookup_upload(  # noqa: PLR0913 -- one for each parameter
     request: Request,
     service: ServiceDependency,
     *,
+    content_type: ContentType = None,
     types: Types = None,
     banks: Banks = None,
     seed: Seed = None,
     bypass_coinflip: Bypass = False,
 ) -> dict[str, MatchesByBank]:
-    """Look up every signal of the one picture of the form; of PDQ in all eight orientations."""
+    """Look up the signals of the one picture of the form; PDQ in all eight orientations."""
+    check_content_type(content_type)
     coin = flip(seed, bypass=bypass_coinflip)
     wanted = await wanted_types(service, types)
     form = await read_form(request, service)
@@ -245,8 +250,14 @@ def _of_signal(
 ) -> MatchesByBank:
     with service.store.reader() as catalog:
         (kind,) = service.signals.wanted(catalog, [name])
-        values = {name: kind.parse(signal)}
-        found = service.signals.look_up(catalog, values, at_least=coin, banks=banks)
+        value = kind.parse(signal)
+        found = service.signals.look_up(
+            catalog,
+            {name: value},
+            at_least=coin,
+            banks=banks,
+            sha256=value if kind.kind is FingerprintKind.SHA256 else None,
+        )
     _record_signal(service, kind, signal, found[name], raw=False)
     return _answer(service, found)[name]
 

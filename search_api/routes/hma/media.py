@@ -21,10 +21,14 @@ _MOST_FIELDS: Final = 8  # besides the file
 
 Url = Annotated[str | None, Query(max_length=8192, description="Where the picture is.")]
 ContentType = Annotated[
-    str | None, Query(description="What the URL shows: `photo`, which it is taken for anyway.")
+    str | None, Query(description="What the picture is: `photo`, which it is taken for anyway.")
 ]
 Types = Annotated[
-    str | None, Query(description="Signal types, separated by commas; all by default.")
+    str | None,
+    Query(
+        description="Signal types, separated by commas. By default all that are on, but not the "
+        "embedding, which must be named."
+    ),
 ]
 UPLOAD: Final[dict[str, Any]] = {
     "multipart/form-data": {
@@ -52,8 +56,22 @@ class Form:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
+def type_names(types: str | None) -> list[str]:
+    """Return the names of a list separated by commas; none without a list.
+
+    Raises
+    ------
+    HTTPException
+        There is a list, and it is empty.
+    """
+    names = [name for each in (types or "").split(",") if (name := each.strip())]
+    if types is not None and not names:
+        raise refuse("The list of signal types is empty.")
+    return names
+
+
 async def wanted_types(service: Service, types: str | None) -> list[SignalType[Any]]:
-    """Return the signal types of a list separated by commas; all that are on without a list.
+    """Return the signal types of a list; without one all but those off or on request.
 
     Raises
     ------
@@ -62,9 +80,7 @@ async def wanted_types(service: Service, types: str | None) -> list[SignalType[A
     InputError
         There is no such type, or it is switched off.
     """
-    names = [name for each in (types or "").split(",") if (name := each.strip())]
-    if types is not None and not names:
-        raise refuse("The list of signal types is empty.")
+    names = type_names(types)
     return await service.read(lambda catalog: service.signals.wanted(catalog, names))
 
 

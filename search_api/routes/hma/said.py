@@ -18,7 +18,8 @@ from search_api.routes.hma.messages import refuse
 
 _LONGEST_NOTE: Final = 255  # characters
 _DEEPEST: Final = 32  # objects and lists in each other
-_KEYS: Final = frozenset({"content_id", "content_uri", "json"})
+_COLLAB: Final = "collab"  # told by us; what comes back of it is passed over
+_KEYS: Final = frozenset({"content_id", "content_uri", "json", _COLLAB})
 
 
 class Metadata(BaseModel):
@@ -32,6 +33,13 @@ class Metadata(BaseModel):
     """Where they keep it."""
     details: dict[str, Any] | None = Field(default=None, alias="json")
     """Anything else."""
+
+
+class MetadataState(Metadata):
+    """What is known of a content beside its signals."""
+
+    collab: dict[str, list[str]] | None = None
+    """By list that it came from: what the list calls it; `LIST.labels` has the list's labels."""
 
 
 JSON_BODY: Final[dict[str, Any]] = {
@@ -83,8 +91,8 @@ def checked_note(note: object) -> str | None:
     return note
 
 
-async def read_said(request: Request, service: Service) -> Said:
-    """Read a JSON body, or a form with its file, or what the query says.
+async def read_said(request: Request, service: Service, query: Mapping[str, str | None]) -> Said:
+    """Read a JSON body, or a form with its file, or else take what the query says.
 
     Consoles send the parts of `metadata` in a form or query flat as well: `content_id`,
     `content_uri`, and what would be `json` as `metadata`.
@@ -100,7 +108,7 @@ async def read_said(request: Request, service: Service) -> Said:
     if kind == "multipart/form-data":
         form = await read_form(request, service)
         return Said.of(_gathered(form.fields), form)
-    return Said.of(_gathered(request.query_params))
+    return Said.of(_gathered({key: text for key, text in query.items() if text is not None}))
 
 
 async def _read_json(request: Request, service: Service) -> Mapping[str, Any]:
@@ -158,7 +166,7 @@ def _checked(given: object) -> ContentMetadata:
             f"{_DEEPEST}."
         )
     try:
-        said = Metadata.model_validate(given)
+        said = Metadata.model_validate({k: v for k, v in given.items() if k != _COLLAB})
     except ValidationError as error:
         detail = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise refuse(f"Invalid metadata: {detail}") from error
