@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from search_api.errors import install_error_handlers
+from search_api.hma_errors import HmaErrors
 from search_api.metrics import Metrics
 from search_api.request_facts import facts_of_request, request_id
 from search_api.request_log import RequestLog
@@ -121,8 +122,10 @@ def test_ids_are_known_within_a_request_only() -> None:
 def small_app(metrics: Metrics) -> Iterator[TestClient]:
     app = FastAPI()
     install_error_handlers(app)
+    app.add_middleware(HmaErrors)
     app.add_middleware(RequestLog, metrics=metrics)
 
+    @app.get("/h/broken/{number}")
     @app.get("/broken/{number}")
     def broken(number: int) -> int:
         return number // 0
@@ -143,6 +146,21 @@ def test_what_nobody_foresaw_is_a_problem_with_an_id(capfd: pytest.CaptureFixtur
     assert 'lookalike_http_problems_total{code="internal_error"} 1.0' in shown
     assert 'route="/broken/{number}",status="500"} 1.0' in shown
     assert "lookalike_http_requests_in_progress 0.0" in shown
+    capfd.readouterr()
+
+
+def test_what_nobody_foresaw_on_a_route_of_hma_is_a_message(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    metrics = Metrics()
+    with small_app(metrics) as client:
+        answer = client.get("/h/broken/1", headers={"X-Request-ID": "mine"})
+
+    assert answer.status_code == 500
+    assert answer.headers["x-request-id"] == "mine"
+    assert answer.json().keys() == {"message"}
+    shown = metrics.exposition().decode()
+    assert 'route="/h/broken/{number}",status="500"} 1.0' in shown
     capfd.readouterr()
 
 
