@@ -263,7 +263,7 @@ def test_a_server_that_is_killed_leaves_nothing_that_misleads_the_next(
     with open_store(database_url) as store:
         for part in (0, 1, 2):
             server = start(index, "serve", "--port", 0)
-            address_of(server)
+            server.address()
             wait_for_images(store, adding.running, part * len(mixed.images) // 3)
             time.sleep(chance.random() * 3 * pace.batch)
             server.kill()  # it follows the log, and writes a snapshot every few changes
@@ -271,18 +271,9 @@ def test_a_server_that_is_killed_leaves_nothing_that_misleads_the_next(
         assert_complete(index, store, mixed)
 
     server = start(index, "serve", "--port", 0)
-    with httpx.Client(base_url=address_of(server), timeout=60) as client:
+    with httpx.Client(base_url=server.address(), timeout=60) as client:
         for uri in sorted(mixed.good)[::10]:
             with Path(uri).open("rb") as file:
                 answer = client.post("/v1/search", files={"image": file})
             assert answer.raise_for_status().json()["tier"] == Tier.EXACT
     server.kill()
-
-
-def address_of(server: Forked) -> str:
-    """Wait until the server answers and return its address."""
-    while "\n" not in server.stdout:
-        assert server.running(), server.stderr
-        time.sleep(0.05)
-    assert server.stdout.startswith("Listening on http://127.0.0.1:")
-    return server.stdout.split()[2]

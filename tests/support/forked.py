@@ -109,6 +109,15 @@ class Forked:
     def running(self) -> bool:
         return self.process.is_alive()
 
+    def address(self) -> str:
+        """Wait until a server answers, and return its address."""
+        while "\n" not in self.stdout:
+            assert self.running(), self.stderr
+            time.sleep(0.02)
+        first = self.stdout.partition("\n")[0]
+        assert first.startswith("Listening on http://127.0.0.1:"), first
+        return first.split()[2]
+
     def kill(self) -> None:
         """End it by SIGKILL; it must have been running."""
         self.process.kill()
@@ -140,7 +149,11 @@ class Forked:
 
 
 def start(
-    index: Index, *arguments: object, gate: Barrier | None = None, death: Death | None = None
+    index: Index,
+    *arguments: object,
+    gate: Barrier | None = None,
+    death: Death | None = None,
+    niceness: int = 5,
 ) -> Forked:
     """Start a command.
 
@@ -153,6 +166,8 @@ def start(
         Where to wait for others before beginning.
     death : Death, optional
         When it kills itself; if that moment never comes, it ends as ever.
+    niceness : int
+        By default the test that watches it, and ends it in time, comes first.
     """
     folder = index.home.parent / "output"
     folder.mkdir(exist_ok=True)
@@ -166,6 +181,7 @@ def start(
             (output, errors),
             gate,
             death,
+            niceness,
         ),
         daemon=True,
     )
@@ -181,6 +197,7 @@ def _run(
     streams: tuple[Path, Path],
     gate: Barrier | None,
     death: Death | None,
+    niceness: int,
 ) -> None:
     """Be the command."""
     os.environ.clear()
@@ -189,7 +206,7 @@ def _run(
         opened = os.open(path, os.O_WRONLY | os.O_APPEND)
         os.dup2(opened, stream.fileno())
         os.close(opened)
-    os.nice(5)  # so that the test which watches it, and ends it in time, comes first
+    os.nice(niceness)
     if death is not None:
         death.arm()
     if gate is not None:
