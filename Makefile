@@ -1,7 +1,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 15
+
+.PHONY: demo test test-all lint format
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -18,8 +20,11 @@ BIN := .venv/bin
 demo: .venv/installed  ## index real photos, declare a bank, ask about an altered copy
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ./demo/run
 
-test: .venv/installed /usr/bin/chromium  ## the whole suite
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+test: .venv/installed /usr/bin/chromium  ## what a change must pass
+	$(PYTEST)
+
+test-all: .venv/installed /usr/bin/chromium  ## the same with the long tests, and more of each
+	$(PYTEST) --all
 
 lint: .venv/installed  ## style, types and import layers
 	$(BIN)/ruff check .

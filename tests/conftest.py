@@ -11,6 +11,8 @@ import structlog
 
 from indexer.parallelism import limit_library_threads
 from indexer.store import Store, open_store, upgrade
+from support.extent import take_everything
+from support.loading import models_loaded_once
 from support.postgres import postgres_database, running_postgres
 
 limit_library_threads()
@@ -27,6 +29,35 @@ structlog.configure(
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run the long tests too (make test-all)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    take_everything(config.getoption("--all"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--all"):
+        return
+    long = [item for item in items if _is_long(item)]
+    if long and len(long) < len(items):  # who asks for a long one alone gets it
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not _is_long(item)]
+
+
+def _is_long(item: pytest.Item) -> bool:
+    on_postgres = "postgres" in getattr(item, "callspec", _NoCall).id.split("-")
+    marked = item.get_closest_marker
+    return bool(marked("long") or (on_postgres and marked("long_on_postgres")))
+
+
+class _NoCall:
+    """Of a test without parameters."""
+
+    id = ""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Share exported models between all tests: an export takes seconds."""
@@ -34,6 +65,12 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOKALIKE_MODEL_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_loaded_once() -> Iterator[None]:
+    with models_loaded_once():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from support.commands import PHOTOS
 ROOT = Path(__file__).parents[1]
 USER = 10001
 SWITCH = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--no-new-privs"]
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def for_everyone(python: Path) -> bool:

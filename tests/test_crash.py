@@ -17,6 +17,7 @@ from indexer.upkeep.repair import repair
 from support.commands import Index
 from support.consistency import assert_views_hold, examine
 from support.deaths import Death, Moment
+from support.extent import extent
 from support.feeding import (
     BANK,
     BATCH,
@@ -30,15 +31,15 @@ from support.feeding import (
     start_adding,
     wait_for_images,
 )
-from support.forked import KILLED, Forked, start
+from support.forked import KILLED, start
 from support.mixed import Mixed, make_mixed
 from support.models import make_tiny
 
 INTERRUPTED = 130
 FILES = 120
-KILLS = 6  # from outside, for each database
-ROUNDS = 2  # indexes that these kills are dealt out to
-CHAINS = 4  # indexes for each database whose writers die once at each kind of moment
+KILLS = extent(3, 6)  # from outside, for each database
+ROUNDS = extent(1, 2)  # indexes that these kills are dealt out to
+CHAINS = extent(1, 4)  # indexes for each database whose writers die once at each kind of moment
 SEED = 20261123
 # The latest of each kind that a command is sure to come to, however much is done already.
 LATEST_OF_ADD = {

@@ -205,7 +205,7 @@ def differences(encoder: Encoder, data: bytes) -> tuple[float, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("short_side", [2_688, 3_400])
+@pytest.mark.parametrize("short_side", [2_688, pytest.param(3_400, marks=pytest.mark.long)])
 def test_a_halved_photo_of_ours_embeds_and_hashes_like_the_whole(
     shipped: Encoder, short_side: int
 ) -> None:
@@ -223,7 +223,7 @@ def bench_photos() -> Iterator[Path]:
                 yield BENCH / row["reference_path"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not BENCH.exists(), reason="the benchmark's photos are not beside the checkout")
 def test_a_halved_photo_of_the_benchmark_embeds_and_hashes_like_the_whole(
     shipped: Encoder,

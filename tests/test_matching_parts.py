@@ -36,6 +36,8 @@ from support.layouts import PANEL, animation, collage, page
 from support.pictures import encode
 from support.shelf import Shelf
 
+pytestmark = pytest.mark.long_on_postgres
+
 PHOTOS = Path(__file__).parents[1] / "photos"
 UNSAFE = "hedgehog.jpg"
 OTHERS = ("koala.jpg", "crab.jpg", "bee.jpg", "moose.jpg", "swans.jpg", "sheep.jpg")

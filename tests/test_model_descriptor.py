@@ -180,6 +180,7 @@ def test_another_head_makes_another_space(folder: Path, change: dict[str, Any]) 
     assert fingerprint(folder) != before
 
 
+@pytest.mark.long
 def test_one_changed_weight_of_the_head_makes_another_space_and_export(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -158,7 +158,10 @@ def test_a_picture_of_any_shape_is_prepared_as_timm_does_for_any_input(
 # --- the answers ---------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=["shipped", "marqo", "one class", "no classes"])
+LONG_MARQO = pytest.param("marqo", marks=pytest.mark.long)
+
+
+@pytest.fixture(scope="module", params=["shipped", LONG_MARQO, "one class", "no classes"])
 def pair(
     request: pytest.FixtureRequest, model_cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Encoder, Encoder]:

@@ -51,7 +51,7 @@ def lay_out_cache(home: Path, model: Path) -> Path:
     return shutil.copytree(model, repository / "snapshots" / COMMIT)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_hub_model_in_the_cache_loads_offline(tmp_path: Path) -> None:
     lay_out_cache(tmp_path, make_marqo_like(tmp_path / "marqo"))
 
@@ -73,7 +73,7 @@ def test_a_half_cached_model_says_how_to_fetch_the_rest(tmp_path: Path) -> None:
     assert f"hf download {MARQO} config.json model.safetensors" in said
 
 
-@pytest.mark.slow  # the hub's client tries for 20 s
+@pytest.mark.long  # the hub's client tries for 20 s
 def test_an_unreachable_hub_says_how_to_get_the_model(tmp_path: Path) -> None:
     said = run(RESOLVE, f"hf-hub:{MARQO}", HF_HOME=str(tmp_path), HF_ENDPOINT="http://127.0.0.1:1")
 

@@ -40,6 +40,8 @@ from support.commands import PHOTOS, Index
 from support.families import EVERYTHING, add_family, add_vectors, clustered, near_axis
 from support.reports import made_up_report
 
+pytestmark = pytest.mark.long_on_postgres
+
 SETTINGS = Settings(worker_threads=1)
 
 

@@ -18,6 +18,7 @@ from indexer.settings import Settings
 from indexer.store import open_store
 from support import pictures
 from support.commands import PHOTOS, Index
+from support.extent import extent
 from support.postgres import Ending, own_postgres
 from support.running import Running, running, until
 from support.shelf import Shelf
@@ -86,7 +87,7 @@ def test_a_stop_under_load_answers_what_was_asked_before(index: Index) -> None:
     assert {*before} == {OK}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_replacing_two_workers_under_load_fails_no_request(index: Index) -> None:
     with running(index, "--workers", 2) as server:
         until(lambda: server.log.count("a worker is ready") == 2)
@@ -159,10 +160,11 @@ def made_up(number: int) -> Image.Image:
 
 
 @pytest.mark.slow
+@pytest.mark.long_on_postgres
 def test_what_another_process_commits_holds_within_a_second(
     database_url: str, tmp_path: Path, tiny_model: Path
 ) -> None:
-    adds = 200
+    adds = extent(50, 200)
     settings = Settings(
         home=tmp_path, database_url=database_url, model=str(tiny_model), query_views="none"
     )

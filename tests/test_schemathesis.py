@@ -22,10 +22,11 @@ from schemathesis.specs.openapi.checks import (
 
 from support import pictures, small
 from support.commands import PHOTOS, Index
+from support.extent import extent
 from support.openapi import DOCUMENT
 
-EXAMPLES = 30  # of each operation, for data that fits and as many that does not
-CASES = 2_000  # at least, in all
+EXAMPLES = extent(4, 30)  # of each operation, for data that fits and as many that does not
+CASES = extent(250, 2_000)  # at least, in all
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

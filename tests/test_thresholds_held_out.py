@@ -35,7 +35,7 @@ def distractors() -> Pictures:
     return as_pictures(measured, range(1, COUNT + 1), encoder.card.dimension, settings)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("signal", [Signal.EMBEDDING, Signal.FUSED])
 @pytest.mark.parametrize("unit", RateUnit)
 def test_the_rate_on_other_pictures_lies_within_the_interval_of_the_card(

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -15,13 +14,12 @@ from unittest.mock import patch
 import httpx
 from typer.testing import CliRunner
 
-from indexer.model import load_encoder
 from indexer.settings import Settings
 from search_api.cli import app
+from support.loading import models_shared_by_commands
 
 COMMAND = str(Path(sys.executable).with_name("lookalike"))
 PHOTOS = Path(__file__).parents[2] / "photos"
-_load_encoder = cache(load_encoder)
 _WAIT = 120  # seconds; loading the model on a busy machine is slow
 
 
@@ -97,10 +95,7 @@ class Index:
         Logging stays as the test run has it: it belongs to the whole process.
         """
         ours = {name: None for name in os.environ if name.startswith("LOOKALIKE_")}
-        with (
-            patch("indexer.log.configure_logging"),
-            patch("indexer.spaces.load_encoder", _load_encoder),
-        ):
+        with patch("indexer.log.configure_logging"), models_shared_by_commands():
             result = CliRunner().invoke(app, [*map(str, arguments)], env=ours | self.environment)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception

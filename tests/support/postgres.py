@@ -76,7 +76,7 @@ def running_postgres() -> Iterator[str]:
 def postgres_database(server_url: str, template: str = "template1") -> Iterator[str]:
     """Create a database like another one; give its URL; drop it with whoever is connected."""
     name = f"test_{uuid4().hex}"
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
     _execute(server_url, create.format(sql.Identifier(name), sql.Identifier(template)))
     try:
         yield server_url.replace("/postgres?", f"/{name}?")
