@@ -1,0 +1,49 @@
+"""Models that a test process loads once, however many tests and commands within it use them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from unittest.mock import patch
+
+from indexer.cores import Cores
+from indexer.model import Encoder, load_encoder
+
+_load = cache(load_encoder)
+
+
+@cache
+def _load_for(
+    reference: str, device: str, runtime: str, folder: Path | None, count: int
+) -> Encoder:
+    return load_encoder(reference, device, runtime, folder, Cores(count))
+
+
+@contextmanager
+def models_loaded_once() -> Iterator[None]:
+    """Load each model once; whoever brings cores of its own gets an encoder of its own."""
+
+    def load(
+        reference: str, device: str, runtime: str, folder: Path | None, cores: Cores | None = None
+    ) -> Encoder:
+        if cores is not None:
+            return load_encoder(reference, device, runtime, folder, cores)
+        return _load(reference, device, runtime, folder)
+
+    with patch("indexer.spaces.load_encoder", load):
+        yield
+
+
+@contextmanager
+def models_shared_by_commands() -> Iterator[None]:
+    """Load each model once for all commands: they use all cores, and run one after the other."""
+
+    def load(
+        reference: str, device: str, runtime: str, folder: Path | None, cores: Cores | None = None
+    ) -> Encoder:
+        if cores is not None:
+            return _load_for(reference, device, runtime, folder, cores.count)
+        return _load(reference, device, runtime, folder)
+
+    with patch("indexer.spaces.load_encoder", load):
+        yield
