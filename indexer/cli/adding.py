@@ -2,23 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from threading import Thread
+from threading import Event, Thread
+from typing import Final
 
 import typer
-from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from indexer.cli.interruption import stop_at_ctrl_c
 from indexer.cli.output import print_json
+from indexer.cli.progress import show_progress
 from indexer.errors import InputError
 from indexer.ingest import (
     IngestOptions,
@@ -31,6 +23,7 @@ from indexer.sources import Found, count_sources, open_sources
 from indexer.store import Store
 from indexer.types import Bank
 
+_COUNT_AFTER: Final = 5.0  # seconds; sources are not counted for a run that is sooner done
 _SHOWN = 20  # skipped sources listed on a terminal; `index quarantine list` has them all
 
 
@@ -75,9 +68,8 @@ def add_found(  # noqa: PLR0913 -- what `add_sources` is given, and what it make
     as_json: bool,
 ) -> None:
     """Index what sources gave; `count` says how many there are, and is called in a thread."""
-    ingest = open_ingest(store, settings)
     with _progress(count) as on_progress, stop_at_ctrl_c() as stop:
-        report = ingest.run(
+        report = open_ingest(store, settings).run(
             found,
             options or IngestOptions(),
             bank_id=bank.id if bank else None,
@@ -96,31 +88,26 @@ def add_found(  # noqa: PLR0913 -- what `add_sources` is given, and what it make
 
 @contextmanager
 def _progress(count: Callable[[], int | None]) -> Iterator[Callable[[IngestReport], None]]:
-    """Show sources done, rate and time left on a terminal's stderr."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TaskProgressColumn(show_speed=True),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("indexing", total=None)
+    """Give what to show a run's report with, beside how many sources there are."""
+    ended = Event()
+    totals: list[int | None] = []
 
-        def show_total() -> None:
+    def find_total() -> None:
+        if not ended.wait(0 if reporter.on_terminal else _COUNT_AFTER):
             with suppress(InputError):  # the run itself says what is wrong
-                progress.update(task, total=count())
+                totals.append(count())
 
-        if not progress.disable:
-            # counted beside the work, so that indexing starts at once
-            Thread(target=show_total, name="count", daemon=True).start()
-        yield lambda report: progress.update(
-            task,
-            completed=report.done,
-            description=f"indexing ({report.added} new, {report.skipped_count} in quarantine)",
-        )
+    def show(report: IngestReport) -> None:
+        detail = f"{report.added:,} new, {report.skipped_count:,} in quarantine"
+        reporter("indexing", report.done, totals[-1] if totals else None, detail)
+
+    with show_progress() as reporter:
+        # counted beside the work, so that indexing starts at once
+        Thread(target=find_total, name="count", daemon=True).start()
+        try:
+            yield show
+        finally:
+            ended.set()
 
 
 def _print_report(report: IngestReport, bank: Bank | None) -> None:

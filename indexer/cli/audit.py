@@ -67,7 +67,7 @@ def list_audit(  # noqa: PLR0913 -- one for each option
                 f"{entry.at:%Y-%m-%d %H:%M:%S}",
                 f"{entry.actor.kind} {entry.actor.name}",
                 entry.action,
-                f"{entry.subject} {(entry.subject_id or '')[:12]}",
+                f"{entry.subject} {entry.subject_id or ''}".rstrip(),
                 canonical(entry.detail),
             )
             for entry in entries

@@ -11,7 +11,7 @@ from indexer.thresholds import Position
 from indexer.types import NewCard, Signal, ThresholdCard
 
 _ROWS: Final = 24  # of a histogram, about
-_WIDTH: Final = 50  # characters of its longest bar
+_WIDTH: Final = 38  # characters of its longest bar
 
 
 def bound_of(card: NewCard) -> str:
@@ -55,6 +55,7 @@ def print_card(card: ThresholdCard, near: Sequence[Position], copies: int) -> No
         ["from", "comparisons", "pictures", ""],
         list(_histogram_rows(card)),
     )
+    typer.echo("")
     print_table(
         "What moving it would do",
         ["bound", "innocent comparisons", "innocent pictures", f"of {copies} known copies"],

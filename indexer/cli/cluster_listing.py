@@ -228,11 +228,16 @@ def _print_cluster(
                     action.kind,
                     f"{action.created_at:%Y-%m-%d %H:%M}",
                     f"{action.undone_at:%Y-%m-%d %H:%M}" if action.undone_at else "",
-                    ", ".join(f"{key} {value}" for key, value in action.detail.items()),
+                    _told(action),
                 )
                 for action in actions
             ],
         )
+
+
+def _told(action: ClusterAction) -> str:
+    """Say what is known of an action."""
+    return ", ".join(f"{key} {value}" for key, value in action.detail.items() if value is not None)
 
 
 def _role(cluster: Cluster, member: ClusterMember) -> str:

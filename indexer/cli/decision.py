@@ -126,7 +126,7 @@ def list_decisions(  # noqa: PLR0913 -- one for each option
                 decision.image_id,
                 decision.analyst,
                 f"{decision.created_at:%Y-%m-%d %H:%M}",
-                f"{decision.query_sha256[:12]}…",
+                decision.query_sha256,
                 decision.note,
             )
             for decision in decisions

@@ -147,8 +147,12 @@ def _print_evaluation(evaluation: Evaluation) -> None:
         f"{evaluation.milliseconds_per_query:.0f} ms each."
     )
     print_table(None, ["ranked by", *_FIGURES], list(_overall_rows(evaluation)))
-    figures = [f"{s} {figure}" for s in evaluation.scores for figure in ("recall@1", "muAP")]
-    print_table(None, ["transform", "n", *figures], list(_transform_rows(evaluation)))
+    typer.echo("")
+    print_table(
+        "recall@1 and muAP by transform",
+        ["transform", "n", *evaluation.scores],
+        list(_transform_rows(evaluation)),
+    )
     for view in evaluation.exactness:
         typer.echo(
             f"{view.view}: recall@{view.k} {view.recall:.4f} against exact search, "
@@ -176,7 +180,5 @@ def _transform_rows(evaluation: Evaluation) -> Iterator[Sequence[object]]:
     scores = [score.by_transform for score in evaluation.scores.values()]
     leading = scores[0]
     for name in sorted(leading, key=lambda name: -leading[name].recall_at_1):
-        figures = [
-            figure for score in scores for figure in (score[name].recall_at_1, score[name].mu_ap)
-        ]
-        yield name, leading[name].copies, *(f"{figure:.3f}" for figure in figures)
+        figures = [f"{each[name].recall_at_1:.3f} {each[name].mu_ap:.3f}" for each in scores]
+        yield name, leading[name].copies, *figures

@@ -1,6 +1,5 @@
 """Taking lists in, with progress and a report: the body of `bank import`; what exports print."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ import typer
 
 from indexer.cli.interruption import stop_at_ctrl_c
 from indexer.cli.output import print_json
+from indexer.cli.progress import show_progress
 from indexer.errors import InputError, ListNotWritten
 from indexer.exchange import (
     BadRow,
@@ -33,8 +33,14 @@ def take_in(
     as_json: bool,
 ) -> None:
     """Import lists, print the report, and exit with 2 when rows were refused."""
-    with _noting(rejects) as on_refused, stop_at_ctrl_c() as stop:
-        observer = Observer(on_refused, _show_progress, stop)
+    with (
+        _noting(rejects) as on_refused,
+        show_progress() as progress,
+        stop_at_ctrl_c() as stop,
+    ):
+        observer = Observer(
+            on_refused, lambda so_far: progress("importing", so_far.listed, None), stop
+        )
         report = import_lists(store, bank, files, options, observer)
     if as_json:
         print_json(report)
@@ -60,14 +66,6 @@ def _noting(path: Path | None) -> Iterator[Callable[[BadRow], None]]:
             f"The rows that cannot be used cannot be written to {path} ({error.strerror}). Name "
             "another file."
         ) from error
-
-
-def _show_progress(report: ImportReport) -> None:
-    """Keep a line on a terminal's stderr up to date."""
-    if sys.stderr.isatty():
-        rate = report.listed / report.seconds if report.seconds else 0.0
-        line = f"{report.listed:,} fingerprints, {rate:,.0f} a second"
-        typer.echo(f"\r{line:<50}\r", err=True, nl=False)  # the next line goes over it
 
 
 def _print_import(report: ImportReport, *, full: bool) -> None:

@@ -2,7 +2,7 @@
 
 from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, ModelReference, load
-from indexer.cli.output import print_json, print_table
+from indexer.cli.output import print_facts, print_json
 from indexer.cli.training import train_descriptor
 
 app = Commands(help="Look at the model, or train it.")
@@ -25,7 +25,8 @@ def show(model: ModelReference = None, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json(card)
         return
-    print_table("Model", ["what", "value"], list(asdict(card).items()))
+    facts = asdict(card)
+    print_facts("Model", {"classes": facts.pop("labels"), **facts}.items())
 
 
 @app.command(short_help="Export a model for ONNX Runtime")
@@ -51,7 +52,7 @@ def export(model: ModelReference = None, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json(facts)
         return
-    print_table("Export", ["what", "value"], list(facts.items()))
+    print_facts("Export", facts.items())
 
 
 app.command("train-descriptor")(train_descriptor)

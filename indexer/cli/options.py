@@ -24,7 +24,7 @@ Banks = Annotated[
     list[str] | None,
     typer.Option("--bank", metavar="NAME", help="Only entries of this bank; may be repeated."),
 ]
-Images = Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Picture files.")]
+Images = Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Picture files and folders.")]
 
 RowLimit = Annotated[int, typer.Option("--limit", min=1, help="Most rows shown.")]
 

@@ -1,15 +1,19 @@
-"""Results on stdout: a table for people, JSON for machines."""
+"""Results on stdout: tables and facts for people, JSON for machines."""
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
 
-_PIPED_WIDTH = 120  # columns; a file or a pipe has no width of its own
+_GAP: Final = "  "  # between columns
+_INDENT: Final = "    "  # of a cell that has a line of its own
+_LONG: Final = 24  # columns from which a cell is worth a line of its own
 
 
 def print_json(value: Any) -> None:
@@ -26,19 +30,103 @@ def shorten_path(path: str | None) -> str | None:
     return path.removeprefix(here) if path else path
 
 
+def terminal_width() -> int | None:
+    """Return the columns of the terminal that results go to; None for a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def print_facts(title: str | None, facts: Iterable[tuple[str, object]], indent: int = 0) -> None:
+    """Print named values, a line each, those that are empty left out, under a title if any."""
+    _print_title(title)
+    told = [(name, text) for name, value in facts if (text := _text(value))]
+    widest = max((_width(name) for name, _ in told), default=0)
+    for name, text in told:
+        typer.echo(f"{' ' * indent}{name}{' ' * (widest - _width(name))}{_GAP}{text}")
+
+
 def print_table(
     title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> None:
-    """Print rows, under a title if there is one."""
-    from rich import box  # noqa: PLC0415 -- keeps --help quick
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    """Print rows, under a title if there is one; no cell is ever cut or wrapped.
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for column in columns[:-1]:
-        table.add_column(column, no_wrap=True)
-    table.add_column(columns[-1], overflow="fold")  # the longest one, such as a path, stays whole
-    for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
+    On a terminal too narrow for the table, a long last column, such as a path, gets a line of its
+    own below each row. Where that is not enough, each row becomes a block.
+    """
+    rows = list(rows)
+    texts = [[_text(cell) for cell in row] for row in rows]
+    room = terminal_width()
+    widths = [max(map(_width, column)) for column in zip(columns, *texts, strict=True)]
+    _print_title(title if texts else f"{title}: none" if title else None)
+    if not texts:
+        return
+    if room is None or _total(widths) <= room:
+        _print_lines(columns, texts, widths, _numeric(rows))
+    elif _total(widths[:-1]) <= room and widths[-1] >= _LONG:
+        below = [f"{_INDENT}{row[-1]}" if row[-1] else None for row in texts]
+        _print_lines(columns[:-1], texts, widths[:-1], _numeric(rows), below)
+    else:
+        for number, row in enumerate(texts):
+            if number:
+                typer.echo("")
+            print_facts(None, zip(columns, row, strict=True))
+
+
+def _print_title(title: str | None) -> None:
+    if title:
+        typer.echo(title)
+
+
+def _print_lines(
+    columns: Sequence[str],
+    texts: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    numeric: Sequence[bool],
+    below: Sequence[str | None] = (),
+) -> None:
+    """Print a line for each row, with numbers to the right; `below` follows each row."""
+    rule = ["─" * width for width in widths]
+    for line in (columns, rule):
+        typer.echo(_line(line, widths, numeric))
+    for place, row in enumerate(texts):
+        typer.echo(_line(row, widths, numeric))
+        if below and below[place]:
+            typer.echo(below[place])
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
+    padded = (
+        " " * (width - _width(cell)) + cell if to_the_right else cell + " " * (width - _width(cell))
+        for cell, width, to_the_right in zip(cells, widths, numeric, strict=False)
+    )
+    return _GAP.join(padded).rstrip()
+
+
+def _numeric(rows: Sequence[Sequence[object]]) -> list[bool]:
+    """Tell which columns hold numbers alone."""
+    return [
+        any(cell is not None for cell in column)
+        and all(cell is None or type(cell) in {int, float} for cell in column)
+        for column in zip(*rows, strict=True)
+    ]
+
+
+def _text(cell: object) -> str:
+    """Write a cell in one line; nothing for None."""
+    if isinstance(cell, datetime):
+        return f"{cell:%Y-%m-%d %H:%M}"
+    if isinstance(cell, tuple):
+        return ", ".join(map(_text, cell))
+    return "" if cell is None else " ".join(str(cell).splitlines())
+
+
+def _width(text: str) -> int:
+    """Count the columns that a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 -- keeps --help quick
+
+    return cell_len(text)
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import typer
-from rich.console import Console
 from rich.filesize import decimal
 
 from indexer.cli.output import print_json, print_table, shorten_path
+from indexer.cli.progress import show_progress
 from indexer.ingest import Estimate, Plan, PlannedSource, PlannedSources, Planner
 from indexer.settings import Settings
 from indexer.sources import open_sources
@@ -29,10 +29,9 @@ def print_plan(
 ) -> None:
     """Find out what adding would do, and say it."""
     found = open_sources(sources, settings)
-    console = Console(stderr=True)
-    with console.status("planning") as status:
+    with show_progress() as progress:
         plan = Planner(store, settings, tiled=tiled).plan(
-            found, on_progress=lambda done: status.update(f"planning ({done} sources)")
+            found, on_progress=lambda done: progress("planning", done, None)
         )
     if as_json:
         print_json(plan)

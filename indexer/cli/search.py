@@ -1,21 +1,25 @@
 """`search` and `classify`: ask about pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from indexer.cli.options import AsJson, Banks, Images, ModelReference, load
-from indexer.cli.output import print_json, print_table, shorten_path
+from indexer.cli.output import print_facts, print_json
 from indexer.errors import InputError, UnavailableError
 from indexer.settings import Settings
-from indexer.types import Match, Part, Suppression, Verdict
+from indexer.types import Classification, Tier, Verdict
 
-if TYPE_CHECKING:  # it loads SQLAlchemy
+if TYPE_CHECKING:  # they load SQLAlchemy
+    from indexer.sources import Found
     from indexer.store import Store
 
 AnswerT = TypeVar("AnswerT")
+
+FOUND = 10
+"""Exit code of `search --exit-code` when a picture matched; no error has it."""
 
 
 def search(  # noqa: PLR0913 -- one for each option
@@ -32,72 +36,126 @@ def search(  # noqa: PLR0913 -- one for each option
         bool,
         typer.Option("--tiles", help="Cut large pictures into tiles; more false matches."),
     ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 10 if a picture matched, 0 if none did.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say whether pictures are copies or lookalikes of what the index holds, with the evidence.
 
-    With --json one picture gives one verdict and several give an array. A picture that cannot be
-    read is reported, the others are answered, and the exit code is 2.
+    A folder stands for the pictures beneath it, found as `index add` finds them. With --json one
+    picture gives one verdict, several or a folder give an array. A picture that cannot be read is
+    reported, the others are answered, and the exit code is 2, unless --exit-code has a match to
+    tell.
 
     Example: lookalike search suspect.jpg --bank known-unsafe -k 5 --json
     """
-    from indexer.cores import Cores  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.verdict_view import (  # noqa: PLC0415 -- keeps --help quick
+        count_tiers,
+        describe_searched,
+        print_verdict,
+    )
+    from indexer.cores import Cores  # noqa: PLC0415
     from indexer.matching import open_matcher  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
 
     settings = load(model)
     with open_store(settings.resolved_database_url) as store:
+        asked = _Asked(images, settings)
         matcher = open_matcher(store, settings, cores=Cores())
-        verdicts, failed = _ask(
-            images,
-            settings,
+        with store.reader() as catalog:
+            searched = describe_searched(catalog.sizes().images, catalog.banks(), bank or ())
+        verdicts: list[Verdict] = []
+        for verdict in asked.answers(
             lambda data, name: matcher.match(
                 data, name, k=k, banks=bank or (), threshold=threshold, tiles=tiles
-            ),
-        )
+            )
+        ):
+            if not as_json:
+                if verdicts:
+                    typer.echo("")
+                print_verdict(verdict, None if asked.several else searched)
+            verdicts.append(verdict)
         _count_hits(store, settings, verdicts)
     if as_json:
-        _print_answers(verdicts, asked=len(images))
-    else:
-        for verdict in verdicts:
-            _print_verdict(verdict)
-    if failed:
+        _print_json(verdicts, asked)
+    elif asked.several:
+        typer.echo(f"\n{count_tiers(verdicts, asked.failed, searched)}")
+    if exit_code and any(verdict.tier is not Tier.NONE for verdict in verdicts):
+        raise typer.Exit(FOUND)
+    if asked.failed:
         raise typer.Exit(InputError.exit_code)
 
 
 def classify(images: Images, model: ModelReference = None, *, as_json: AsJson = False) -> None:
-    """Print the model's class probabilities of pictures.
+    """Print the model's class probabilities of pictures; a folder stands for those beneath it.
 
     Example: lookalike classify upload.png --json
     """
     from indexer.matching import open_classifier  # noqa: PLC0415 -- keeps --help quick
 
     settings = load(model)
-    classifier = open_classifier(settings)
-    answers, failed = _ask(images, settings, classifier.classify)
+    asked = _Asked(images, settings)
+    answers: list[Classification] = []
+    for answer in asked.answers(open_classifier(settings).classify):
+        if not as_json:
+            print_facts(
+                f"\n{answer.query}" if answers else answer.query,
+                ((name, f"{p:.4f}") for name, p in answer.probabilities.items()),
+            )
+        answers.append(answer)
     if as_json:
-        _print_answers(answers, asked=len(images))
-    else:
-        for answer in answers:
-            rows = [(label, f"{p:.4f}") for label, p in answer.probabilities.items()]
-            print_table(answer.query, ["label", "probability"], rows)
-    if failed:
+        _print_json(answers, asked)
+    if asked.failed:
         raise typer.Exit(InputError.exit_code)
 
 
-def _ask(
-    images: list[Path], settings: Settings, answer: Callable[[bytes, str], AnswerT]
-) -> tuple[list[AnswerT], int]:
-    """Answer each picture; report the unreadable ones and count them."""
-    from indexer.sources import read  # noqa: PLC0415 -- keeps --help quick
+class _Asked:
+    """The pictures that a command is asked about, read one after the other."""
 
-    answers: list[AnswerT] = []
-    for image in images:
-        try:
-            answers.append(answer(read(image, settings.max_image_bytes), str(image)))
-        except InputError as error:
-            typer.echo(f"{image}: {error} ({error.code})", err=True)
-    return answers, len(images) - len(answers)
+    def __init__(self, images: Sequence[Path], settings: Settings) -> None:
+        self._images = images
+        self._settings = settings
+        self.several = len(images) > 1 or _is_folder(images[0])
+        self.failed = 0
+
+    def answers(self, answer: Callable[[bytes, str], AnswerT]) -> Iterator[AnswerT]:
+        """Answer each picture; report the unreadable ones and count them."""
+        from indexer.sources import SkippedSource, read  # noqa: PLC0415 -- keeps --help quick
+
+        most = self._settings.max_image_bytes
+        for found in self._found():
+            if isinstance(found, SkippedSource):
+                self._report(found.uri, found.message, found.code)
+                continue
+            name = str(found) if isinstance(found, Path) else found.stamp.uri
+            try:
+                data = read(found, most) if isinstance(found, Path) else found.read(most)
+                yield answer(data, name)
+            except InputError as error:
+                self._report(name, str(error), error.code)
+
+    def _found(self) -> "Iterator[Path | Found]":
+        """Give each file as it was named, and what is found beneath each folder."""
+        from indexer.sources import open_sources  # noqa: PLC0415 -- keeps --help quick
+
+        for image in self._images:
+            if _is_folder(image):
+                yield from open_sources([str(image)], self._settings)
+            else:
+                yield image
+
+    def _report(self, name: str, message: str, code: str) -> None:
+        typer.echo(f"{name}: {message} ({code})", err=True)
+        self.failed += 1
+
+
+def _is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder; one that cannot be looked at is read as a file, and told."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _count_hits(store: "Store", settings: Settings, verdicts: list[Verdict]) -> None:
@@ -113,81 +171,9 @@ def _count_hits(store: "Store", settings: Settings, verdicts: list[Verdict]) -> 
         typer.echo(f"The hits were not counted: {error}", err=True)
 
 
-def _print_answers(answers: list[AnswerT], *, asked: int) -> None:
+def _print_json(answers: Sequence[object], asked: _Asked) -> None:
     """Print an array, or the one answer that was asked for."""
-    if asked > 1:
+    if asked.several:
         print_json(answers)
     elif answers:
         print_json(answers[0])
-
-
-def _print_verdict(verdict: Verdict) -> None:
-    """Print one verdict: the answer in a line, then the evidence as a table."""
-    hit = f", in {', '.join(verdict.banks)}" if verdict.banks else ""
-    labels = ", ".join(f"{label} {p:.3f}" for label, p in verdict.probabilities.items())
-    typer.echo(f"{verdict.query}: {verdict.tier}{hit}")
-    typer.echo(f"model: {labels}")
-    if not verdict.matches:
-        return
-    print_table(
-        None,
-        ["tier", "bank", "cosine", "PDQ", "score", "decided by", "part", "image", "source"],
-        [
-            (
-                match.tier + _excuse(match.suppressed_by),
-                match.bank,
-                _rounded(match.similarity),
-                match.pdq_distance,
-                _rounded(match.fused_score),
-                _reason(match),
-                _pair(match),
-                _identity(match),
-                shorten_path(match.source),
-            )
-            for match in verdict.matches
-        ],
-    )
-
-
-def _reason(match: Match) -> str:
-    """Say which signal decided, and the bound it was held to; its card, if it has one."""
-    if match.threshold is None:
-        return f"{match.decided_by}: same bytes"
-    relation = "≤" if match.decided_by == "pdq" else "≥"
-    card = "" if match.threshold_card is None else f" ({match.threshold_source})"
-    return f"{match.decided_by} {relation} {match.threshold:g}{card}"
-
-
-def _excuse(by: Suppression | None) -> str:
-    """Say what takes a match back."""
-    if by is None:
-        return ""
-    if by.decision_id is not None:
-        return f" (rejected: decision {by.decision_id})"
-    return f" (suppressed by {by.bank})"
-
-
-def _identity(match: Match) -> str:
-    """Name the stored image, or the entry of a bare fingerprint."""
-    return f"entry {match.entry_id}" if match.image_id is None else str(match.image_id)
-
-
-def _rounded(score: float | None) -> str | None:
-    return None if score is None else f"{score:.3f}"
-
-
-def _pair(match: Match) -> str:
-    """Say which piece of the query matched which of the image; nothing when both are whole."""
-    if match.query_part is None and match.part is None:
-        return ""
-    return f"{_piece(match.query_part)} ~ {_piece(match.part)}"
-
-
-def _piece(part: Part | None) -> str:
-    """Name a frame by its number, a tile or crop by width x height + left + top."""
-    if part is None:
-        return "whole"
-    if part.box is None:
-        return f"{part.kind} {part.number}"
-    left, top, width, height = part.box
-    return f"{part.kind} {width}x{height}+{left}+{top}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from indexer.cli.options import AsJson, ModelReference, load
-from indexer.cli.output import print_json, print_table
+from indexer.cli.output import print_facts, print_json, print_table
 
 if TYPE_CHECKING:  # it loads the views' libraries
     from indexer.types import Status
@@ -60,7 +60,7 @@ def _print_status(status: "Status") -> None:
         ("parts", counts.parts),
         ("sources", counts.sources),
         ("embeddings", counts.embeddings),
-        *((f"vectors of space {key[:12]}", n) for key, n in counts.embeddings_by_space.items()),
+        *(("vectors", f"{n} of space {key}") for key, n in counts.embeddings_by_space.items()),
         ("bank entries", counts.entries),
         ("purged", counts.purged),
         ("quarantined", counts.quarantined),
@@ -69,9 +69,11 @@ def _print_status(status: "Status") -> None:
         ("database on disk", decimal(status.database_bytes)),
         ("views on disk", decimal(status.views_bytes)),
     ]
-    print_table("Index", ["what", "value"], rows)
+    print_facts("Index", rows)
+    typer.echo("")
     banks = [(bank.name, bank.kind, bank.entry_count) for bank in status.banks]
     print_table("Banks", ["bank", "kind", "entries"], banks)
+    typer.echo("")
     views = [
         (
             v.name,

@@ -121,7 +121,7 @@ def list_cards(
         return
     print_table(
         "Threshold cards",
-        ["card", "signal", "tier", "bank", "bound", "target", "measured", "space", "state"],
+        ["card", "signal", "tier", "bank", "bound", "target", "measured", "state", "space"],
         [_row(card) for card in cards],
     )
 
@@ -176,6 +176,6 @@ def _row(card: ThresholdCard) -> tuple[object, ...]:
         f"{card.value:g}",
         f"{card.target_rate:g} of {card.unit}s",
         f"{card.rate:.2g} ({card.rate_low:.2g} to {card.rate_high:.2g})",
-        card.space[:12] if card.space else None,
         "retired" if card.retired_at else "in force",
+        card.space,
     )

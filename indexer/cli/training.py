@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.options import AsJson, ModelReference, load
-from indexer.cli.output import print_json, print_table
+from indexer.cli.output import print_facts, print_json
 
 
 def train_descriptor(  # noqa: PLR0913, PLR0917 -- one parameter an option
@@ -64,4 +64,4 @@ def train_descriptor(  # noqa: PLR0913, PLR0917 -- one parameter an option
         "pictures": trained.pictures,
         "loss, first and last": f"{trained.first_loss:.3f}, {trained.last_loss:.3f}",
     }
-    print_table("Trained", ["what", "value"], list(facts.items()))
+    print_facts("Trained", facts.items())

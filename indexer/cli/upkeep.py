@@ -5,12 +5,14 @@ from typing import Annotated
 import typer
 
 from indexer.cli.options import AsJson, ModelReference, load
-from indexer.cli.output import print_json, print_table
+from indexer.cli.output import print_json
 from indexer.errors import MismatchError
 
 Every = Annotated[
     bool, typer.Option("--all", help="Compare every vector, not only those of 1000 images.")
 ]
+
+_STATE = 7  # characters of the longest state, `warning` or `problem`
 
 
 def verify(*, every: Every = False, as_json: AsJson = False) -> None:
@@ -95,9 +97,9 @@ def doctor(model: ModelReference = None, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json(findings)
     else:
-        rows = [
-            (f.what, f.state, f"{f.found}. {f.advice}" if f.advice else f.found) for f in findings
-        ]
-        print_table(None, ["what", "state", "found"], rows)
+        for finding in findings:
+            typer.echo(f"{finding.state:<{_STATE}}  {finding.what}: {finding.found}")
+            if finding.advice:
+                typer.echo(f"{'':<{_STATE}}  {finding.advice}")
     if code := next((finding.exit_code for finding in findings if finding.exit_code), 0):
         raise typer.Exit(code)

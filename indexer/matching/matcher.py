@@ -194,6 +194,7 @@ class Matcher:
             pdq_quality=pdq.quality,
             watermark=watermark,
             cluster=self.cluster_of(examined.pieces.embeddings[0]),
+            nearest=ruling.nearest,
         )
 
     def rank(self, data: bytes, k: int = 10) -> list[Match]:

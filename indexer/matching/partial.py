@@ -125,6 +125,7 @@ def match_stored(matcher: Matcher, image_id: int, options: SearchOptions) -> Ver
         pdq_quality=record.pdq.quality,
         watermark=watermark,
         cluster=matcher.cluster_of(query.pieces.embeddings[0]),
+        nearest=ruling.nearest,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from indexer.matching.evidence import accusing
+from indexer.matching.evidence import accusing, most_alike_first
 from indexer.matching.options import SearchOptions
 from indexer.matching.suppression import RANK
 from indexer.types import Match, Tier
@@ -21,6 +21,7 @@ class Ruling:
     banks: tuple[str, ...]
     hits: tuple[int, ...]
     matches: tuple[Match, ...]
+    nearest: Match | None  # of tier none; only where there is no match
 
 
 def rule(
@@ -44,11 +45,8 @@ def rule(
     k = options.k
     while True:
         found = judge(k)
-        matches = [
-            match
-            for match in found
-            if match.tier is not Tier.NONE and (left_out is None or match.image_id != left_out)
-        ]
+        others = [m for m in found if left_out is None or m.image_id != left_out]
+        matches = [match for match in others if match.tier is not Tier.NONE]
         wanted = [m for m in matches if not options.tiers or m.tier in options.tiers]
         if len(wanted) >= options.k or k >= _WIDEST or not _displaced(matches, options):
             break
@@ -59,6 +57,7 @@ def rule(
         banks=tuple(dict.fromkeys(match.bank for match in deciding if match.bank)),
         hits=tuple(match.entry_id for match in deciding if match.entry_id is not None),
         matches=tuple(wanted[: options.k]),
+        nearest=None if matches else min(others, key=most_alike_first, default=None),
     )
 
 

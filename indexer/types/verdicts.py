@@ -161,6 +161,8 @@ class Verdict:
     """The last change of the log that the search had seen."""
     cluster: VerdictCluster | None = None
     """The cluster of the newest run over all images that reaches the query; null for none."""
+    nearest: Match | None = None
+    """What came nearest where there is no match at all, with the bound it missed; else null."""
 
 
 @dataclass(frozen=True, slots=True)

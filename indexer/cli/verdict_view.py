@@ -1,0 +1,129 @@
+"""Verdicts on a terminal: the answer in a line, then a block a match with its evidence in words."""
+
+from collections.abc import Sequence
+
+import typer
+
+from indexer.cli.output import print_facts, shorten_path
+from indexer.types import Bank, Match, Part, Signal, Suppression, Tier, Verdict
+
+_CLASSES_SHOWN = 5  # the most probable ones; --json has all
+
+
+def describe_searched(images: int, banks: Sequence[Bank], chosen: Sequence[str]) -> str:
+    """Say what is searched: the enabled banks or those chosen; all images, unless some are."""
+    among = [bank for bank in banks if bank.enabled and (not chosen or bank.name in chosen)]
+    entries = _counted(sum(bank.entry_count for bank in among), "entry", "entries")
+    of_banks = f"{entries} of {_counted(len(among), 'bank', 'banks')}"
+    return of_banks if chosen else f"{of_banks}, {_counted(images, 'image', 'images')}"
+
+
+def print_verdict(verdict: Verdict, searched: str | None) -> None:
+    """Print one verdict; where nothing matched, how near the nearest came."""
+    hit = f", in {', '.join(verdict.banks)}" if verdict.banks else ""
+    typer.echo(f"{shorten_path(verdict.query)}: {verdict.tier}{hit}")
+    print_facts(None, [("classes", classes(verdict.probabilities)), ("searched", searched)], 2)
+    for match in verdict.matches:
+        typer.echo(f"\n  {match.tier}{_excuse(match.suppressed_by)}")
+        evidence = [("decided by", _reason(match)), ("also", _others(match))]
+        print_facts(None, [*evidence, *_place(match)], 4)
+    if verdict.nearest:
+        typer.echo("\n  nearest, but no match")
+        evidence = [("missed by", _missed(verdict.nearest)), ("also", _others(verdict.nearest))]
+        print_facts(None, [*evidence, *_place(verdict.nearest)], 4)
+
+
+def classes(probabilities: dict[str, float]) -> str:
+    """Name the most probable classes."""
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    shown = ", ".join(f"{name} {p:.3f}" for name, p in ranked[:_CLASSES_SHOWN])
+    more = len(ranked) - _CLASSES_SHOWN
+    return f"{shown}, and {more} more" if more > 0 else shown
+
+
+def count_tiers(verdicts: Sequence[Verdict], unread: int, searched: str) -> str:
+    """Sum up the answers to several pictures in a line."""
+    tiers = [verdict.tier for verdict in verdicts]
+    parts = [f"{tiers.count(tier)} {tier}" for tier in Tier if tier in tiers]
+    if unread:
+        parts.append(f"{unread} could not be read")
+    asked = _counted(len(verdicts) + unread, "picture", "pictures")
+    return f"{asked}: {', '.join(parts) or 'nothing to search for'}. Searched {searched}."
+
+
+def _place(match: Match) -> list[tuple[str, object]]:
+    """Say what was matched and where it is; ids and paths in full."""
+    bank = f"{match.bank} ({match.bank_kind}), entry {match.entry_id}" if match.bank else "none"
+    pieces = match.part or match.query_part
+    parts = f"{_piece(match.query_part)} of the query, {_piece(match.part)} of the image"
+    return [
+        ("bank", bank),
+        ("image", match.image_id),
+        ("source", shorten_path(match.source)),
+        ("parts", parts if pieces else None),
+    ]
+
+
+def _reason(match: Match) -> str:
+    """Say which signal decided, what it measured and the bound it was held to; its card, if any."""
+    if match.threshold is None:
+        return f"{_SIGNALS[match.decided_by]}: the same bytes"
+    source = f" ({match.threshold_source})" if match.threshold_source else ""
+    least_or_most = "at most" if match.decided_by is Signal.PDQ else "at least"
+    measured = _measured(match)[match.decided_by]
+    return f"{measured}, {least_or_most} {match.threshold:g}{source}"
+
+
+def _missed(match: Match) -> str:
+    """Say how near a candidate came, and how near it had to be."""
+    decided = _measured(match).get(match.decided_by)
+    needed = "at most" if match.decided_by is Signal.PDQ else "at least"
+    return f"{decided}, {needed} {match.threshold:g} needed ({match.threshold_source})"
+
+
+def _others(match: Match) -> str:
+    """Say what the other signals measured."""
+    return ", ".join(
+        text for signal, text in _measured(match).items() if signal is not match.decided_by
+    )
+
+
+def _measured(match: Match) -> dict[Signal, str]:
+    """Say what each signal measured, those that did."""
+    said = {
+        Signal.PDQ: _said("PDQ {} bits apart", match.pdq_distance),
+        Signal.EMBEDDING: _said("cosine {:.3f}", match.similarity),
+        Signal.FUSED: _said("fused score {:.3f}", match.fused_score),
+        Signal.GEOMETRY: _said("{} details in the same arrangement", match.inliers),
+    }
+    return {signal: text for signal, text in said.items() if text}
+
+
+def _said(form: str, value: float | None) -> str:
+    return "" if value is None else form.format(value)
+
+
+_SIGNALS = {Signal.SHA256: "SHA-256", Signal.MD5: "MD5"}
+
+
+def _excuse(by: Suppression | None) -> str:
+    """Say what takes a match back."""
+    if by is None:
+        return ""
+    if by.decision_id is not None:
+        return f", but rejected by decision {by.decision_id}"
+    return f", but suppressed by bank {by.bank}"
+
+
+def _piece(part: Part | None) -> str:
+    """Name a frame by its number, a tile or crop by width x height + left + top."""
+    if part is None:
+        return "whole"
+    if part.box is None:
+        return f"{part.kind} {part.number}"
+    left, top, width, height = part.box
+    return f"{part.kind} {width}x{height}+{left}+{top}"
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
