@@ -1,5 +1,6 @@
 """How long databases are waited for, and how their failures are told."""
 
+import re
 import sqlite3
 import time
 from contextlib import ExitStack, closing
@@ -10,6 +11,7 @@ import pytest
 
 from indexer.errors import DatabaseUnavailable
 from indexer.store import open_store, upgrade
+from support.commands import Index
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -42,6 +44,22 @@ def test_the_timeout_of_a_sqlite_url_holds_for_the_switch_to_wal_and_for_migrati
         with pytest.raises(DatabaseUnavailable, match="locked"):
             upgrade(f"{database_url}?timeout=0.2")
         assert time.monotonic() - begun < 10
+
+
+def test_a_postgres_database_that_is_not_there_is_told_how_to_make_it(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    url = postgres_url.replace("/postgres?", "/not_there?")
+
+    done = Index(tmp_path / "home", url).run_here("status", code=5)
+    nobody = postgres_url.replace("//postgres:", "//nobody:")
+    refused = Index(tmp_path / "home", nobody).run_here("status", code=5)
+
+    assert re.search(
+        r"`createdb -h \S+ -U postgres not_there`, then run `lookalike init`", done.stderr
+    )
+    assert "Check that it is running" not in done.stderr
+    assert "user's name and password" in refused.stderr
 
 
 def test_what_libpq_says_in_several_lines_is_told_in_one(tmp_path: Path) -> None:

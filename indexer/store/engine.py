@@ -4,6 +4,7 @@ Commit order must be number order in the log, so a writer holds one lock from be
 last number until its commit: BEGIN IMMEDIATE in SQLite, an advisory lock in Postgres.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from sqlite3 import SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_NOTADB
@@ -28,6 +29,8 @@ LOCK_WAIT = 30
 _LOG_LOCK = 7_204_319  # arbitrary, next to the key that migrations/env.py takes
 _MODE = "lookalike_begin"  # execution option: how _begin_sqlite begins
 _DAMAGED = {SQLITE_CORRUPT, SQLITE_NOTADB}
+_NO_DATABASE = re.compile(r'FATAL: +database "(.+?)" does not exist')
+_NO_ACCESS = re.compile(r'FATAL: +(role ".+?" does not exist|password authentication failed)')
 _PRIMARY = 0xFF  # what of SQLite's code tells the kind of error; the rest tells more of it
 
 
@@ -113,18 +116,37 @@ def unavailable_when_failing(url: URL) -> Iterator[None]:
         cause = getattr(error, "orig", None) or error
         reason = " ".join(str(cause).split()).removesuffix(".")  # libpq's have several lines
         raise DatabaseUnavailable(
-            f"The database {location(url)} cannot be used now ({reason}). {_advice(cause)}"
+            f"The database {location(url)} cannot be used now ({reason}). {_advice(cause, url)}"
         ) from error
 
 
-def _advice(cause: BaseException) -> str:
+def _advice(cause: BaseException, url: URL) -> str:
     """Say what to do about a failure of the database."""
     if getattr(cause, "sqlite_errorcode", 0) & _PRIMARY in _DAMAGED:
         return "Its file is damaged or no database: restore it from a backup."
+    # of a connection that fails libpq gives no SQLSTATE, only what the server says
+    if missing := _NO_DATABASE.search(str(cause)):
+        at = "".join(f" -{flag} {value}" for flag, value in _server_of(url) if value)
+        return (
+            f"The server runs, but has no database of that name. Make it, as with `createdb{at} "
+            f"{missing[1]}`, then run `lookalike init`; or correct LOOKALIKE_DATABASE_URL."
+        )
+    if _NO_ACCESS.search(str(cause)):
+        return (
+            "The server runs, but does not let this user in. Check the user's name and password in "
+            "LOOKALIKE_DATABASE_URL, or in PGUSER and PGPASSWORD."
+        )
     return (
         "Check that it is running, that its disk is not full and that no other program keeps it "
         "locked, then try again."
     )
+
+
+def _server_of(url: URL) -> Iterator[tuple[str, object]]:
+    """Yield where the server of a URL is, and who asks, as options of libpq's programs."""
+    yield "h", url.host or url.query.get("host")
+    yield "p", url.port or url.query.get("port")
+    yield "U", url.username or url.query.get("user")
 
 
 def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
