@@ -109,16 +109,18 @@ def test_the_usage_says_which_arguments_must_be_there(tmp_path: Path) -> None:
     assert " bank add [OPTIONS] NAME [IMAGE...]\n" in run("bank", "add", "-h").stdout
 
 
-def test_no_help_is_wider_than_80_columns_or_cut(tmp_path: Path) -> None:
+def test_no_help_is_wider_than_80_columns_or_cut_or_names_a_type_of_python(tmp_path: Path) -> None:
     wide = []
     cut = []
+    jargon = []
     for path in [*groups(), *leaf_commands()]:
         shown = Index(tmp_path, extra={"COLUMNS": "80"}).run_here(*path, "--help").stdout
         lines = shown.splitlines()
         wide += [(path, line) for line in lines if len(line) > 80]
+        jargon += [(path, line) for line in lines if "<" in line.replace("<=", "")]
         cut += [(path, line) for line in lines[1:] if line.endswith("...") and "ARGS" not in line]
 
-    assert (wide, cut) == ([], [])
+    assert (wide, cut, jargon) == ([], [], [])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from typer.core import TyperCommand, TyperGroup
 from indexer.errors import InputError
 
 _MOST_SUGGESTED: Final = 3
+_TYPE: Final = re.compile(r" <(?:list\[)?(.+?)\]?>$")  # as typer writes it
+_VALUES: Final = {"int": "N", "float": "X", "str": "TEXT", "path": "PATH"}
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
@@ -49,6 +51,19 @@ class Command(TyperCommand):
                 name = _name_of(each) + ("..." if each.nargs != 1 else "")
                 pieces.append(name if each.required else f"[{name}]")
         return pieces
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments and options, with values in words of ours: `N`, not `<int range>`."""
+        for title, kind in (("Arguments", "argument"), ("Options", "option")):
+            records = [
+                (_TYPE.sub("" if kind == "argument" else _value_of, name), text)
+                for each in self.get_params(ctx)
+                if each.param_type_name == kind and (record := each.get_help_record(ctx))
+                for name, text in [record]
+            ]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
     def _refuse_empty(self, ctx: Any, args: list[str]) -> None:
         given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
@@ -100,6 +115,12 @@ def _name_of(parameter: Any) -> str:
     if parameter.param_type_name == "option":
         return str(parameter.opts[0])
     return str(parameter.metavar or parameter.name.upper())
+
+
+def _value_of(match: re.Match[str]) -> str:
+    """Name an option's value by its kind, or by its choices."""
+    kind = match[1].removesuffix(" range")
+    return f" {_VALUES.get(kind, kind)}"
 
 
 def _hint(ctx: Any, word: str) -> str:

@@ -45,8 +45,8 @@ def search(  # noqa: PLR0913 -- one for each option
 
     A folder stands for the pictures beneath it, found as `index add` finds them. With --json one
     picture gives one verdict, several or a folder give an array. A picture that cannot be read is
-    reported, the others are answered, and the exit code is 2, unless --exit-code has a match to
-    tell.
+    reported, the others are answered, and the exit code is 2; with --exit-code it is 10 if any
+    picture matched.
 
     Example: lookalike search suspect.jpg --bank known-unsafe -k 5 --json
     """
