@@ -62,8 +62,8 @@ def print_table(
     if room is None or _total(widths) <= room:
         _print_lines(columns, texts, widths, _numeric(rows))
     elif _total(widths[:-1]) <= room and widths[-1] >= _LONG:
-        below = [f"{_INDENT}{row[-1]}" if row[-1] else None for row in texts]
-        _print_lines(columns[:-1], texts, widths[:-1], _numeric(rows), below)
+        below = [row[-1] for row in texts]
+        _print_lines(columns[:-1], texts, widths[:-1], _numeric(rows), [columns[-1], *below])
     else:
         for number, row in enumerate(texts):
             if number:
@@ -81,16 +81,15 @@ def _print_lines(
     texts: Sequence[Sequence[str]],
     widths: Sequence[int],
     numeric: Sequence[bool],
-    below: Sequence[str | None] = (),
+    below: Sequence[str] = (),
 ) -> None:
-    """Print a line for each row, with numbers to the right; `below` follows each row."""
-    rule = ["─" * width for width in widths]
-    for line in (columns, rule):
-        typer.echo(_line(line, widths, numeric))
-    for place, row in enumerate(texts):
+    """Print a line for each row, with numbers to the right; `below` follows head and rows."""
+    for place, row in enumerate([columns, *texts]):
         typer.echo(_line(row, widths, numeric))
         if below and below[place]:
-            typer.echo(below[place])
+            typer.echo(f"{_INDENT}{below[place]}")
+        if not place:
+            typer.echo(_GAP.join("─" * width for width in widths))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
