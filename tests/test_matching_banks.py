@@ -471,9 +471,10 @@ def test_the_command_shows_bare_fingerprints_and_what_takes_a_match_back(tmp_pat
     assert (verdict["tier"], verdict["hits"]) == ("exact", [match["entry_id"]])
     assert (match["image_id"], match["similarity"], match["fused_score"]) == (None, None, None)
     assert f"entry {match['entry_id']}" in shown
-    assert "sha256: same bytes" in shown
+    assert "SHA-256: the same bytes" in shown
 
     with open_store(index.settings.resolved_database_url) as store, store.writer() as writer:
         new = NewDecision(bytes.fromhex(sha256), Outcome.REJECTED, entry_id=match["entry_id"])
         decision = writer.decide(new)
-    assert f"(rejected: decision {decision.id})" in index.run_here("search", PHOTOS / UNSAFE).stdout
+    rejected = index.run_here("search", PHOTOS / UNSAFE).stdout
+    assert f"exact, but rejected by decision {decision.id}\n" in rejected

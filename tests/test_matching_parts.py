@@ -418,7 +418,7 @@ def test_the_command_says_which_part_matched(index: Index, screenshot: Path) -> 
     (match,) = verdict["matches"]
     left, top, width, height = match["query_part"]["box"]
     assert (match["part"], match["query_part"]["kind"]) == (None, "tile")
-    assert f"tile {width}x{height}+{left}+{top} ~ whole" in shown
+    assert f"tile {width}x{height}+{left}+{top} of the query, whole of the image" in shown
     assert index.run_here("search", screenshot, "--json").json["matches"] == []
 
 

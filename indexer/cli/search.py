@@ -1,6 +1,7 @@
 """`search` and `classify`: ask about pictures."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -60,7 +61,10 @@ def search(  # noqa: PLR0913 -- one for each option
     from indexer.store import open_store  # noqa: PLC0415
 
     settings = load(model)
-    with open_store(settings.resolved_database_url) as store:
+    with (
+        open_store(settings.resolved_database_url) as store,
+        _progress(wanted=as_json) as tell,
+    ):
         asked = _Asked(images, settings)
         matcher = open_matcher(store, settings, cores=Cores())
         with store.reader() as catalog:
@@ -76,6 +80,7 @@ def search(  # noqa: PLR0913 -- one for each option
                     typer.echo("")
                 print_verdict(verdict, None if asked.several else searched)
             verdicts.append(verdict)
+            tell(len(verdicts))
         _count_hits(store, settings, verdicts)
     if as_json:
         _print_json(verdicts, asked)
@@ -148,6 +153,18 @@ class _Asked:
     def _report(self, name: str, message: str, code: str) -> None:
         typer.echo(f"{name}: {message} ({code})", err=True)
         self.failed += 1
+
+
+@contextmanager
+def _progress(*, wanted: bool) -> Iterator[Callable[[int], None]]:
+    """Give what to tell how many are answered; shown where the answers come all at the end."""
+    if not wanted:
+        yield lambda _done: None
+        return
+    from indexer.cli.progress import show_progress  # noqa: PLC0415 -- keeps --help quick
+
+    with show_progress() as reporter:
+        yield lambda done: reporter("searching", done, None)
 
 
 def _is_folder(path: Path) -> bool:
