@@ -140,19 +140,19 @@ class Settings(BaseSettings):
         default=None,
         ge=-1,
         le=1,
-        description="Cosine similarity from which a match is a near duplicate; the model's own bound when empty.",  # noqa: E501
+        description="Cosine similarity from which a match is a near duplicate; the model's own bound when unset.",  # noqa: E501
     )
     lookalike_similarity: float | None = Field(
         default=None,
         ge=-1,
         le=1,
-        description="Cosine similarity from which a match is a lookalike; the model's own bound when empty.",  # noqa: E501
+        description="Cosine similarity from which a match is a lookalike; the model's own bound when unset.",  # noqa: E501
     )
     lookalike_fused_score: float | None = Field(
         default=None,
         ge=-1,
         le=2,
-        description="Fused score of embedding and PDQ from which a match is a lookalike, too; the model's own bound when empty.",  # noqa: E501
+        description="Fused score of embedding and PDQ from which a match is a lookalike, too; the model's own bound when unset.",  # noqa: E501
     )
     keep_thumbnails: bool = Field(
         default=False,
