@@ -67,8 +67,10 @@ def search(  # noqa: PLR0913 -- one for each option
     ):
         asked = _Asked(images, settings)
         matcher = open_matcher(store, settings, cores=Cores())
-        with store.reader() as catalog:
-            searched = describe_searched(catalog.sizes().images, catalog.banks(), bank or ())
+        searched = ""
+        if not as_json:
+            with store.reader() as catalog:
+                searched = describe_searched(catalog.sizes().images, catalog.banks(), bank or ())
         verdicts: list[Verdict] = []
         for verdict in asked.answers(
             lambda data, name: matcher.match(
