@@ -207,7 +207,8 @@ def test_a_folder_is_searched_like_its_pictures(index: Index, pictures: Path) ->
     assert {verdict["tier"] for verdict in found.json} == {"exact"}
     assert "broken.jpg" in found.stderr
     assert shown.count(": exact") == 3
-    assert shown.endswith("3 pictures: 3 exact. Searched 2 entries of 1 bank, 4 images.\n")
+    assert shown.startswith("Searching 2 entries of 1 bank, 4 images.\n\n")
+    assert shown.endswith("\n\n3 pictures: 3 exact.\n")
     assert len(classified) == 3
     assert empty == []
 

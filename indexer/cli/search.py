@@ -1,7 +1,6 @@
 """`search` and `classify`: ask about pictures."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -53,41 +52,30 @@ def search(  # noqa: PLR0913 -- one for each option
     """
     from indexer.cli.verdict_view import (  # noqa: PLC0415 -- keeps --help quick
         count_tiers,
-        describe_searched,
-        print_verdict,
+        print_verdicts,
     )
     from indexer.cores import Cores  # noqa: PLC0415
     from indexer.matching import open_matcher  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
 
     settings = load(model)
-    with (
-        open_store(settings.resolved_database_url) as store,
-        _progress(wanted=as_json) as tell,
-    ):
-        asked = _Asked(images, settings)
+    asked = _Asked(images, settings)
+    with open_store(settings.resolved_database_url) as store:
         matcher = open_matcher(store, settings, cores=Cores())
-        searched = ""
-        if not as_json:
-            with store.reader() as catalog:
-                searched = describe_searched(catalog.sizes().images, catalog.banks(), bank or ())
-        verdicts: list[Verdict] = []
-        for verdict in asked.answers(
+        answers = asked.answers(
             lambda data, name: matcher.match(
                 data, name, k=k, banks=bank or (), threshold=threshold, tiles=tiles
             )
-        ):
-            if not as_json:
-                if verdicts:
-                    typer.echo("")
-                print_verdict(verdict, None if asked.several else searched)
-            verdicts.append(verdict)
-            tell(len(verdicts))
+        )
+        if as_json:
+            verdicts = _gather(answers)
+        else:
+            verdicts = print_verdicts(answers, store, bank or (), several=asked.several)
         _count_hits(store, settings, verdicts)
     if as_json:
         _print_json(verdicts, asked)
     elif asked.several:
-        typer.echo(f"\n{count_tiers(verdicts, asked.failed, searched)}")
+        typer.echo(f"\n{count_tiers(verdicts, asked.failed)}")
     if exit_code and any(verdict.tier is not Tier.NONE for verdict in verdicts):
         raise typer.Exit(FOUND)
     if asked.failed:
@@ -157,16 +145,16 @@ class _Asked:
         self.failed += 1
 
 
-@contextmanager
-def _progress(*, wanted: bool) -> Iterator[Callable[[int], None]]:
-    """Give what to tell how many are answered; shown where the answers come all at the end."""
-    if not wanted:
-        yield lambda _done: None
-        return
+def _gather(answers: Iterator[AnswerT]) -> list[AnswerT]:
+    """Wait for all answers, and show how many there are meanwhile."""
     from indexer.cli.progress import show_progress  # noqa: PLC0415 -- keeps --help quick
 
-    with show_progress() as reporter:
-        yield lambda done: reporter("searching", done, None)
+    gathered: list[AnswerT] = []
+    with show_progress() as progress:
+        for answer in answers:
+            gathered.append(answer)
+            progress("searching", len(gathered), None)
+    return gathered
 
 
 def _is_folder(path: Path) -> bool:

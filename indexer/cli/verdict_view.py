@@ -1,11 +1,15 @@
 """Verdicts on a terminal: the answer in a line, then a block a match with its evidence in words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
 from indexer.cli.output import print_facts, shorten_path
 from indexer.types import Bank, Match, Part, Signal, Suppression, Tier, Verdict
+
+if TYPE_CHECKING:  # it loads SQLAlchemy
+    from indexer.store import Store
 
 _CLASSES_SHOWN = 5  # the most probable ones; --json has all
 
@@ -16,6 +20,23 @@ def describe_searched(images: int, banks: Sequence[Bank], chosen: Sequence[str])
     entries = _counted(sum(bank.entry_count for bank in among), "entry", "entries")
     of_banks = f"{entries} of {_counted(len(among), 'bank', 'banks')}"
     return of_banks if chosen else f"{of_banks}, {_counted(images, 'image', 'images')}"
+
+
+def print_verdicts(
+    verdicts: Iterable[Verdict], store: "Store", banks: Sequence[str], *, several: bool
+) -> list[Verdict]:
+    """Print verdicts as they come, and what is searched, and return them."""
+    with store.reader() as catalog:
+        searched = describe_searched(catalog.sizes().images, catalog.banks(), banks)
+    if several:
+        typer.echo(f"Searching {searched}.\n")
+    printed: list[Verdict] = []
+    for verdict in verdicts:
+        if printed:
+            typer.echo("")
+        print_verdict(verdict, None if several else searched)
+        printed.append(verdict)
+    return printed
 
 
 def print_verdict(verdict: Verdict, searched: str | None) -> None:
@@ -41,14 +62,14 @@ def classes(probabilities: dict[str, float]) -> str:
     return f"{shown}, and {more} more" if more > 0 else shown
 
 
-def count_tiers(verdicts: Sequence[Verdict], unread: int, searched: str) -> str:
+def count_tiers(verdicts: Sequence[Verdict], unread: int) -> str:
     """Sum up the answers to several pictures in a line."""
     tiers = [verdict.tier for verdict in verdicts]
     parts = [f"{tiers.count(tier)} {tier}" for tier in Tier if tier in tiers]
     if unread:
         parts.append(f"{unread} could not be read")
     asked = _counted(len(verdicts) + unread, "picture", "pictures")
-    return f"{asked}: {', '.join(parts) or 'nothing to search for'}. Searched {searched}."
+    return f"{asked}: {', '.join(parts) or 'nothing to search for'}."
 
 
 def _place(match: Match) -> list[tuple[str, object]]:
