@@ -45,6 +45,7 @@ VERDICT = {
     "pdq_quality": 100,
     "watermark": 90210,
     "cluster": {"id": 31, "name": "statues", "run_id": 12, "similarity": 0.9127},
+    "nearest": None,
 }
 CLASSIFICATION = {"query": "upload.jpg", "probabilities": PROBABILITIES, "model": SPACE}
 IMAGE = {
