@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
 
 import indexer
@@ -15,19 +15,21 @@ from indexer.signals import Contents, Signals
 from indexer.store import Store
 from search_api.access import AccessControl, GuardedApp, make_access
 from search_api.auth import REFUSALS, Scope, requires
-from search_api.body_limit import BodyLimit
+from search_api.body_limit import MOST_VALUES, BodyLimit
 from search_api.cluster_runs import ClusterRuns
 from search_api.deliveries import Deliverer
 from search_api.dependencies import Service
 from search_api.errors import install_error_handlers
 from search_api.fetching import Fetcher
 from search_api.gates import Gates
+from search_api.head_requests import HeadAsGet
 from search_api.headers import SecurityHeaders
 from search_api.hits import HitWriter
 from search_api.hma_errors import HmaErrors
 from search_api.leading_slashes import LeadingSlashes
 from search_api.lookups import LookupLog
 from search_api.observing import Observation
+from search_api.query_parameters import QueryCheck
 from search_api.routes import (
     V1,
     audit,
@@ -39,8 +41,10 @@ from search_api.routes import (
     metrics,
     webhooks,
 )
+from search_api.routes.search import VECTOR_PATH
 from search_api.sampling import Sampler
 from search_api.scans import ScanRunner
+from search_api.schemas import MAX_DIMENSION
 from search_api.settings import ServeSettings
 from search_api.views import LogFollower
 from search_api.webhooks import Receivers
@@ -122,12 +126,20 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
         redoc_url=None,
         openapi_url=None,
         telemetry=_NO_TELEMETRY,
+        dependencies=[Depends(QueryCheck())],
     )
-    app.add_middleware(BodyLimit, max_bytes=serve.max_request_bytes)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=serve.max_request_bytes,
+        seconds=serve.body_timeout,
+        budget=gates.pictures.bytes,
+        most_values={VECTOR_PATH: MAX_DIMENSION + MOST_VALUES},
+    )
     app.add_middleware(AccessControl, gate=access.gate, proxies=serve.proxy_networks)
     app.add_middleware(HmaErrors)
     observation.install(app)  # around what says the status, so that it notes what is answered
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(LeadingSlashes)  # the outermost comes last
     install_error_handlers(app)
     for module in (*V1, keys, webhooks, audit):

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from search_api.errors import unexpected
+from search_api.head_requests import method_asked
 from search_api.metrics import Metrics
 from search_api.request_facts import RequestFacts, facts_of_request
 
@@ -28,7 +29,7 @@ def route_of(scope: Scope) -> str:
 
 
 class RequestLog:
-    """ASGI middleware, the outermost: what fails unforeseen within becomes a problem document.
+    """ASGI middleware: what fails unforeseen within becomes a problem document.
 
     A line says neither paths nor parameters nor file names, which may be personal.
     """
@@ -65,7 +66,8 @@ class RequestLog:
     def _note(self, scope: Scope, exchange: "_Exchange", facts: RequestFacts) -> None:
         seconds = perf_counter() - exchange.started
         route, status = route_of(scope), exchange.status or _GONE
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        asked = method_asked(scope)
+        method = asked if asked in _METHODS else "other"
         self._metrics.requests.labels(method, route, str(status)).observe(seconds)
         if facts.problem:
             self._metrics.problems.labels(facts.problem).inc()

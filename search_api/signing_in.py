@@ -13,6 +13,7 @@ from search_api.access.callers import SECURE_COOKIE, Caller
 from search_api.auth import SESSION_COOKIE
 
 LOGIN_COOKIE = "lookalike_login"
+_FIELDS = frozenset({"key", "csrf", "next"})
 _MOST = 4096  # bytes of a form: a key and two tokens
 _LOGIN_SECONDS = 3600
 _PAGES = ("/console", "/docs")
@@ -35,6 +36,9 @@ async def read_form(request: Request) -> dict[str, str]:
         fields = parse_qs(body.decode("ascii"), max_num_fields=8)
     except ValueError as error:
         raise InputError(f"The form cannot be read: {error}.") from error
+    for name in fields:
+        if name not in _FIELDS:
+            raise InputError(f"The form has an unknown field {name[:100]!r}.")
     return {name: values[-1] for name, values in fields.items()}
 
 

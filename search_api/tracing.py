@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import indexer
 from indexer.stages import Timing
+from search_api.head_requests import method_asked
 from search_api.request_facts import request_id
 from search_api.request_log import ROUTINE, route_of
 
@@ -78,7 +79,7 @@ class RequestTrace:
             await send(message)
 
         with self._tracer.start_as_current_span(
-            scope["method"],
+            method_asked(scope),
             context=propagate.extract(Headers(scope=scope)),
             kind=SpanKind.SERVER,
             record_exception=False,
@@ -88,8 +89,8 @@ class RequestTrace:
                 await self._app(scope, receive, noting)
             finally:
                 route = route_of(scope)
-                span.update_name(f"{scope['method']} {route}")
-                span.set_attribute("http.request.method", scope["method"])
+                span.update_name(f"{method_asked(scope)} {route}")
+                span.set_attribute("http.request.method", method_asked(scope))
                 span.set_attribute("http.route", route)
                 span.set_attribute("http.response.status_code", status)
                 span.set_attribute("lookalike.request_id", request_id() or "")

@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from resource import RLIMIT_NOFILE, setrlimit
 from time import monotonic, sleep
 from typing import IO, Any
 
@@ -54,8 +56,14 @@ class Running:
 
 
 @contextmanager
-def running(index: Index, *arguments: object, code: int = 0) -> Iterator[Running]:
-    """Start a server on a free port of loopback, and stop it at the end if it runs still."""
+def running(
+    index: Index, *arguments: object, code: int = 0, open_files: int | None = None
+) -> Iterator[Running]:
+    """Start a server on a free port of loopback, and stop it at the end if it runs still.
+
+    It may have no more than `open_files` open, if that is given.
+    """
+    limit = open_files and partial(setrlimit, RLIMIT_NOFILE, (open_files // 2, open_files))
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             [COMMAND, "serve", "--port", "0", *map(str, arguments)],
@@ -63,6 +71,7 @@ def running(index: Index, *arguments: object, code: int = 0) -> Iterator[Running
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            preexec_fn=limit,  # noqa: PLW1509 -- the test's process has no threads that hold locks
         )
         assert process.stdout is not None
         server = Running("", process, log)

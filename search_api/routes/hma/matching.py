@@ -13,6 +13,7 @@ from indexer.types import FingerprintKind
 from search_api.auth import Scope, requires
 from search_api.dependencies import Service, ServiceDependency
 from search_api.lookups import Lookup, some
+from search_api.query_parameters import MAY_BE_EMPTY
 from search_api.routes.hma import examples
 from search_api.routes.hma.media import (
     UPLOAD,
@@ -20,7 +21,7 @@ from search_api.routes.hma.media import (
     Types,
     Url,
     check_content_type,
-    read_form,
+    read_upload,
     wanted_types,
 )
 from search_api.routes.hma.messages import answers, hma_router, refuse
@@ -28,7 +29,10 @@ from search_api.uploads import Place
 
 router = hma_router("/m")
 
-SignalText = Annotated[str | None, Query(description="The signal, as hashing gives it.")]
+SignalText = Annotated[
+    str | None,
+    Query(description="The signal, as hashing gives it.", json_schema_extra=MAY_BE_EMPTY),
+]
 SignalName = Annotated[str | None, Query(description="Its type.")]
 Banks = Annotated[
     str | None, Query(description="Only these banks, separated by commas; all by default.")
@@ -164,7 +168,7 @@ async def lookup_upload(  # noqa: PLR0913 -- one for each parameter
     check_content_type(content_type)
     coin = flip(seed, bypass=bypass_coinflip)
     wanted = await wanted_types(service, types)
-    form = await read_form(request, service)
+    form = await read_upload(request, service)
     return await service.run(_of_picture, service, form.data, wanted, coin, _banks(banks))
 
 
