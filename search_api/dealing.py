@@ -7,6 +7,7 @@ another lets that one go first, for a moment.
 
 import asyncio
 import errno
+import math
 import socket
 from collections.abc import Callable, Collection
 from ctypes import Array, c_int
@@ -21,6 +22,9 @@ _NOBODY: Final = -1
 _COURTESY: Final = 0.002  # seconds that a worker leaves to those with fewer connections
 _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _RECOVERY: Final = 1.0  # seconds until an exhausted process tries again, as asyncio does
+_FULL: Final = (
+    0.05  # seconds until a worker all of whose connections are being answered looks again
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +68,40 @@ class Shares:
 
 
 class Dealer:
-    """Accepts connections in a worker while others accept on the same socket.
+    """Accepts connections in a worker, while others may accept on the same socket.
 
     Parameters
     ----------
     listener : socket
         Bound.
-    share : Share
+    share : Share or None
+        None where no other worker accepts.
     connections : collection
         Those that are open.
     make_protocol : callable
         Returns the protocol of a new one.
+    most : int, optional
+        Connections that may be open.
+    end_one : callable, optional
+        Ends a connection, so that another can be accepted; tells whether it could.
     """
 
     def __init__(
         self,
         listener: socket.socket,
-        share: Share,
+        share: Share | None,
         connections: Collection[object],
         make_protocol: Callable[[], asyncio.BaseProtocol],
+        *,
+        most: float = math.inf,
+        end_one: Callable[[], bool] = lambda: False,
     ) -> None:
         self._listener = listener
         self._share = share
         self._connections = connections
         self._make_protocol = make_protocol
+        self._most = most
+        self._end_one = end_one
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.TimerHandle | None = None
         self._welcoming: set[asyncio.Task[object]] = set()
@@ -101,13 +115,14 @@ class Dealer:
 
     def publish(self) -> None:
         """Let the other workers know how many connections are open; to be told when one ends."""
-        if not self._closed:
+        if self._share is not None and not self._closed:
             self._share.publish(len(self._connections))
 
     def close(self) -> None:
         """Accept no more; the other workers go on."""
         self._closed = True
-        self._share.leave()
+        if self._share is not None:
+            self._share.leave()
         self._loop.remove_reader(self._listener)
         if self._waiting is not None:
             self._waiting.cancel()
@@ -119,7 +134,8 @@ class Dealer:
 
     def _consider(self) -> None:
         """Take a connection that waits, at once or after those with fewer."""
-        if self._share.is_more(len(self._connections) + len(self._welcoming)):
+        present = len(self._connections) + len(self._welcoming)
+        if self._share is not None and self._share.is_more(present):
             self._pause(_COURTESY, self._take)
         else:
             self._take()
@@ -127,6 +143,10 @@ class Dealer:
     def _take(self) -> None:
         if self._waiting is not None:
             self._look()
+        present = len(self._connections) + len(self._welcoming)
+        if present >= self._most and not self._end_one():
+            self._pause(_FULL, self._look)
+            return
         try:
             accepted, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -134,6 +154,8 @@ class Dealer:
         except OSError as error:
             if error.errno not in _EXHAUSTED:
                 raise
+            if self._end_one():
+                return
             log.error(  # noqa: TRY400 -- the reason says it all
                 "cannot accept connections", reason=error.strerror, seconds=_RECOVERY
             )

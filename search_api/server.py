@@ -22,7 +22,9 @@ from search_api.access import describe
 from search_api.app import create_app
 from search_api.batching import batching
 from search_api.connection import Connection
+from search_api.connections import WaitingConnections
 from search_api.dealing import Dealer, Share
+from search_api.open_files import raise_limit, room_for_connections
 from search_api.settings import ServeSettings
 from search_api.warming import warm_up
 
@@ -79,7 +81,9 @@ def answer(
             timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=serve.grace,
         )
-        _Server(config, on_ready, share).run(sockets=[listener])
+        most = min(serve.max_connections, room_for_connections(raise_limit()))
+        waiting = WaitingConnections(serve.proxy_networks)
+        _Server(config, on_ready, share, waiting, most).run(sockets=[listener])
 
 
 def _tell(message: str, settings: Settings) -> None:
@@ -103,20 +107,24 @@ class _Server(uvicorn.Server):
     """Says when it answers, and stops without breaking off what it has accepted."""
 
     def __init__(
-        self, config: uvicorn.Config, on_ready: Callable[[], object], share: Share | None
+        self,
+        config: uvicorn.Config,
+        on_ready: Callable[[], object],
+        share: Share | None,
+        waiting: WaitingConnections,
+        most: int,
     ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
         self._share = share
+        self._waiting = waiting
+        self._most = most
         self._dealers: list[Dealer] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._share is None:
-            await super().startup(sockets)
-        else:
-            await super().startup([])
-            for listener in sockets or []:
-                self._deal(listener, self._share)
+        await super().startup([])
+        for listener in sockets or []:
+            self._deal(listener)
         if self.started:
             _exempt_from_collection()
             self._on_ready()
@@ -128,8 +136,6 @@ class _Server(uvicorn.Server):
         """
         app: Any = self.config.app
         app.state.service.follower.retire()
-        for server in self.servers:
-            server.close()
         for dealer in self._dealers:
             dealer.close()
         self.server_state.default_headers.append((b"connection", b"close"))
@@ -140,13 +146,24 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
 
-    def _deal(self, listener: socket.socket, share: Share) -> None:
+    def _deal(self, listener: socket.socket) -> None:
         def make_protocol() -> asyncio.BaseProtocol:
             return Connection(
-                self.config, self.server_state, self.lifespan.state, on_lost=dealer.publish
+                self.config,
+                self.server_state,
+                self.lifespan.state,
+                waiting=self._waiting,
+                on_lost=dealer.publish,
             )
 
-        dealer = Dealer(listener, share, self.server_state.connections, make_protocol)
+        dealer = Dealer(
+            listener,
+            self._share,
+            self.server_state.connections,
+            make_protocol,
+            most=self._most,
+            end_one=self._waiting.end_one,
+        )
         dealer.start(self.config.backlog)
         self._dealers.append(dealer)
 

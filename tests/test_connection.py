@@ -52,6 +52,11 @@ def talk(scenario: Callable[[Streams], Awaitable[Any]], app: Any = say_how_much)
     return asyncio.run(run())
 
 
+def shorten_keep_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    make = uvicorn.Config
+    monkeypatch.setattr(uvicorn, "Config", lambda *a, **k: make(*a, timeout_keep_alive=1, **k))
+
+
 async def endlessly(streams: Streams, piece: bytes) -> bytes:
     """Send a piece over and over until nobody reads it; return what was answered."""
     reader, writer = streams
@@ -110,7 +115,7 @@ def test_who_sends_no_whole_head_is_not_waited_for(
     begin: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "_HEAD_SECONDS", 0.2)
-    monkeypatch.setattr(uvicorn.Config, "timeout_keep_alive", 0.2, raising=False)
+    shorten_keep_alive(monkeypatch)
 
     async def scenario(streams: Streams) -> bytes:
         reader, writer = streams
@@ -157,3 +162,110 @@ def test_a_head_is_not_lost_when_no_body_comes() -> None:
         return await reader.read()
 
     assert talk(scenario, half_an_answer).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def refuse(_scope: Any, _receive: Any, send: Any) -> None:
+    headers = [(b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": 401, "headers": headers})
+    await send({"type": "http.response.body", "body": b"no"})
+
+
+def test_an_answer_to_head_comes_without_a_body_on_a_connection_that_stays() -> None:
+    async def say(_scope: Any, _receive: Any, send: Any) -> None:
+        headers = [(b"content-length", b"5")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    async def scenario(streams: Streams) -> bytes:
+        reader, writer = streams
+        writer.write(b"HEAD / HTTP/1.1\r\nhost: here\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
+        writer.write(b"GET / HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n")
+        return await reader.read()
+
+    answer = talk(scenario, say)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(b"\r\n\r\nhello")
+
+
+@pytest.mark.parametrize("first", [b"", b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"])
+def test_bytes_that_begin_no_request_keep_no_connection_open(
+    first: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten_keep_alive(monkeypatch)
+
+    async def scenario(streams: Streams) -> None:
+        reader, writer = streams
+        writer.write(first)
+        if first:
+            await reader.readuntil(b"\r\n\r\n")
+        while not reader.at_eof():
+            writer.write(b"\r\n")
+            await asyncio.sleep(0.05)
+            if reader._buffer == b"0":  # type: ignore[attr-defined] # noqa: SLF001 -- the body
+                await reader.readexactly(1)
+
+    talk(scenario)
+
+
+def test_whoever_is_refused_unread_sees_it_and_is_hung_up_on_when_all_has_come() -> None:
+    length = 5_000_000
+
+    async def scenario(streams: Streams) -> None:
+        reader, writer = streams
+        writer.write(HEAD + f"content-length: {length}\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"connection: close" in head
+        writer.write(bytes(length))
+        await writer.drain()
+        assert await reader.read() == b"no"
+        writer.write(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n")
+        assert await reader.read() == b""
+
+    talk(scenario, refuse)
+
+
+def test_the_rest_of_a_refused_body_is_not_waited_for_forever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "_LINGER_SECONDS", 0.2)
+
+    async def scenario(streams: Streams) -> None:
+        reader, writer = streams
+        writer.write(HEAD + b"content-length: 1000000\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\nno")
+
+        async def drip() -> None:
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+
+        with pytest.raises(ConnectionError):
+            await drip()
+
+    talk(scenario, refuse)
+
+
+def test_who_does_not_read_the_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_READING_SECONDS", 0.2)
+    ended = asyncio.Event()
+
+    async def talk_on(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            for _ in range(1000):
+                await send(
+                    {"type": "http.response.body", "body": bytes(100_000), "more_body": True}
+                )
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            ended.set()
+
+    async def scenario(streams: Streams) -> None:
+        streams[1].write(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n")
+        await ended.wait()
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await streams[0].readexactly(100_000_000)
+
+    talk(scenario, talk_on)
