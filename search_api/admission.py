@@ -13,6 +13,7 @@ import anyio
 from starlette.types import Receive
 
 from indexer.stages import Timing, record
+from search_api.byte_budget import ByteBudget
 
 ResultT = TypeVar("ResultT")
 _HOPEFUL = 0.5  # share of the timeout that a request may expect to wait when it is let in
@@ -20,15 +21,11 @@ _NEWEST = 0.1  # weight of the newest call in what calls take
 
 
 class Overloaded(Exception):
-    """The waiting room is full: the request was turned away, its body unread."""
+    """The waiting room is full: the request was turned away."""
 
 
 class TimedOut(Exception):
     """The request waited too long for its turn, and was not run."""
-
-
-class SlowUpload(Exception):
-    """The body of the request did not arrive in time."""
 
 
 class ClientGone(Exception):
@@ -38,9 +35,9 @@ class ClientGone(Exception):
 class Admission:
     """Threads for work that blocks, with a waiting room that is bounded in requests and bytes.
 
-    A request takes a place before its body is read, and keeps it until its answer is made: what is
-    in memory is bounded by the places. Within its place it waits for a thread, first come first
-    served. To be used from one event loop.
+    A request takes a place once its body is there, and keeps it until its answer is made: who is
+    slow to send takes none. Within its place it waits for a thread, first come first served. To be
+    used from one event loop.
 
     Parameters
     ----------
@@ -49,7 +46,7 @@ class Admission:
     max_waiting : int
         Most requests present besides those that run.
     max_bytes : int, optional
-        Most bytes of all bodies present; a single request is let in whatever its size.
+        Most bytes in memory of all requests; a single one is let in whatever its size.
     timeout : float
         Seconds that a request waits for a thread.
     """
@@ -59,13 +56,12 @@ class Admission:
     ) -> None:
         self._count = threads
         self._most = threads + max_waiting
-        self._max_bytes = max_bytes
+        self.bytes = ByteBudget(max_bytes)
         self._timeout = timeout
         self._turns = _Turns(threads)
         self._threads = anyio.CapacityLimiter(math.inf)  # the turns bound them
         self._receive: ContextVar[Receive | None] = ContextVar("receive_in_place")
         self._present = 0
-        self._bytes = 0
         self._seconds = 0.0  # that a call takes, of late
 
     @property
@@ -78,35 +74,51 @@ class Admission:
         """Requests that wait for a thread now."""
         return self._turns.asked
 
+    def require_room(self, size: int = 0, count: int = 1) -> None:
+        """Refuse a request that would find no place if it were there now.
+
+        Raises
+        ------
+        Overloaded
+            There are not so many places or bytes, or its turn would hardly come in time.
+        """
+        full = self._present + count > self._most or (
+            self._expected_wait() > _HOPEFUL * self._timeout
+        )
+        if (self._present and full) or (size and not self.bytes.has_room(size)):
+            raise Overloaded
+
     @asynccontextmanager
-    async def place(self, size: int = 0, receive: Receive | None = None) -> AsyncIterator[None]:
+    async def place(
+        self, size: int = 0, receive: Receive | None = None, count: int = 1
+    ) -> AsyncIterator[None]:
         """Hold a place for a request.
 
         Parameters
         ----------
         size : int
-            Bytes of its body.
+            Bytes that it will have in memory besides its body.
         receive : callable, optional
             The request's own, to notice while it waits that the client has hung up. The body must
-            have been read before anything is run.
+            have been read.
+        count : int
+            Places that it takes: one for each of its pictures.
 
         Raises
         ------
         Overloaded
-            There is no place, or its turn would hardly come in time.
+            There are not so many places or bytes, or its turn would hardly come in time.
         """
-        full = self._present >= self._most or self._bytes + size > self._max_bytes
-        if self._present and (full or self._expected_wait() > _HOPEFUL * self._timeout):
-            raise Overloaded
-        self._present += 1
-        self._bytes += size
+        self.require_room(size, count)
+        self._present += count
+        self.bytes.take(size)
         token = self._receive.set(receive)
         try:
             yield
         finally:
             self._receive.reset(token)
-            self._present -= 1
-            self._bytes -= size
+            self._present -= count
+            self.bytes.give_back(size)
 
     async def run(self, call: Callable[[], ResultT]) -> ResultT:
         """Call a function in a thread, once it is this request's turn; it takes a place if needed.

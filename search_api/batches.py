@@ -1,25 +1,21 @@
 """Several pictures of one multipart request, each answered by itself."""
 
-from asyncio import timeout
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
 import anyio
 from fastapi import Depends, Request
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 
 from indexer.cores import usable_cores
 from indexer.errors import ImageTooLarge, InputError, LookalikeError
-from search_api.admission import SlowUpload
+from search_api.auth import principal_of
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problem_of
 from search_api.schemas import Problem
-from search_api.uploads import Place, Upload
+from search_api.uploads import MOST_PICTURES, PlaceTaken, Upload, files_of, read_form, texts_of
 
 AnswerT = TypeVar("AnswerT")
 _AT_ONCE: Final = usable_cores()  # pictures of one request, waiting for their turn or worked on
-MOST = 32  # pictures of one request; the size of its body is bounded as well
 BATCH_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -32,7 +28,7 @@ BATCH_BODY: dict[str, Any] = {
                         "image": {
                             "type": "array",
                             "minItems": 1,
-                            "maxItems": MOST,
+                            "maxItems": MOST_PICTURES,
                             "items": {"type": "string", "format": "binary"},
                             "description": "The pictures, under any field names.",
                         }
@@ -45,44 +41,40 @@ BATCH_BODY: dict[str, Any] = {
 }
 """The request body for OpenAPI."""
 _HINT = (
-    f"Send 1 to {MOST} pictures as multipart/form-data: "
+    f"Send 1 to {MOST_PICTURES} pictures as multipart/form-data: "
     "curl -F image=@one.jpg -F image=@another.jpg"
 )
 
 
 async def read_uploads(
-    request: Request, service: ServiceDependency, _place: Annotated[None, Place]
+    request: Request, service: ServiceDependency, _place: PlaceTaken
 ) -> list[Upload | tuple[str, LookalikeError]]:
-    """Read the request's pictures; one that is too large is given as its name and the error.
+    """Return the request's pictures; one that is too large is given as its name and the error.
 
     Raises
     ------
     InputError
         The request is not multipart, or does not hold files and nothing else.
-    SlowUpload
-        They have not arrived in time.
+    RateLimited
+        The key may not ask about so many pictures now.
     """
     limit = service.settings.max_image_bytes
-    read: list[Upload | tuple[str, LookalikeError]] = []
-    try:
-        async with (
-            timeout(service.gates.body_timeout),
-            request.form(max_files=MOST, max_fields=0) as form,
-        ):
-            files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-            for file in files:
-                name, data = file.filename or "upload", await file.read(limit + 1)
-                if len(data) > limit:
-                    reason = f"The file has more than {limit} bytes, the most that "
-                    read.append((name, ImageTooLarge(reason + "LOOKALIKE_MAX_IMAGE_BYTES allows.")))
-                else:
-                    read.append(Upload(name, data))
-    except TimeoutError:
-        raise SlowUpload from None
-    except HTTPException as error:  # the parser's refusals; their one code says too little
-        raise InputError(f"{str(error.detail).rstrip('.')}. {_HINT}") from error
-    if not read:
+    form = await read_form(request)
+    texts_of(form)
+    files = files_of(form)
+    if not files:
         raise InputError(_HINT)
+    key = (await principal_of(request)).key
+    if key is not None:
+        service.access.gate.charge(key, len(files) - 1)  # one for the request is counted already
+    read: list[Upload | tuple[str, LookalikeError]] = []
+    for _, file in files:
+        name, data = file.filename or "upload", await file.read(limit + 1)
+        if len(data) > limit:
+            reason = f"The file has more than {limit} bytes, the most that "
+            read.append((name, ImageTooLarge(reason + "LOOKALIKE_MAX_IMAGE_BYTES allows.")))
+        else:
+            read.append(Upload(name, data))
     return read
 
 

@@ -29,7 +29,7 @@ from indexer.errors import (
     UnavailableError,
     UnreadableImage,
 )
-from search_api.admission import ClientGone, Overloaded, SlowUpload, TimedOut
+from search_api.admission import ClientGone, Overloaded, TimedOut
 from search_api.request_facts import request_facts
 from search_api.schemas import Problem
 
@@ -138,23 +138,22 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
     return problem(code, error.status_code, str(error.detail), error.headers)
 
 
-async def _overloaded(_request: Request, _error: Exception) -> JSONResponse:
+def overloaded() -> JSONResponse:
+    """Return the answer to a request for which there is no room."""
     detail = (
-        "This server has as many pictures as it may hold at once, and did not read yours. Send it "
+        "This server has as many requests as it may hold at once, and does not take yours. Send it "
         "again in a second."
     )
     return problem("overloaded", HTTPStatus.SERVICE_UNAVAILABLE, detail)
 
 
+async def _overloaded(_request: Request, _error: Exception) -> JSONResponse:
+    return overloaded()
+
+
 async def _timed_out(_request: Request, _error: Exception) -> JSONResponse:
     detail = "The request waited too long for its turn, and was not run. Send it again in a second."
     return problem("timed_out", HTTPStatus.SERVICE_UNAVAILABLE, detail)
-
-
-async def _slow_upload(_request: Request, _error: Exception) -> JSONResponse:
-    detail = "The picture did not arrive in time. Send it again, or a smaller one."
-    headers = {"Connection": "close"}
-    return problem("slow_upload", HTTPStatus.REQUEST_TIMEOUT, detail, headers)
 
 
 async def _client_gone(_request: Request, _error: Exception) -> Response:
@@ -178,6 +177,5 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Overloaded, _overloaded)
     app.add_exception_handler(TimedOut, _timed_out)
-    app.add_exception_handler(SlowUpload, _slow_upload)
     app.add_exception_handler(ClientGone, _client_gone)
     app.add_exception_handler(ClientDisconnect, _client_gone)

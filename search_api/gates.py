@@ -19,7 +19,6 @@ class Gates:
     reads: Admission
     writes: Admission
     reports: Admission
-    body_timeout: float  # seconds
 
     @classmethod
     def of(cls, serve: ServeSettings) -> Self:
@@ -35,5 +34,4 @@ class Gates:
             Admission(threads=_READING, max_waiting=_MAX_WAITING, timeout=timeout),
             Admission(threads=_WRITING, max_waiting=_MAX_WAITING, timeout=timeout),
             Admission(threads=1, max_waiting=_REPORTS_WAITING, timeout=timeout),
-            serve.body_timeout,
         )

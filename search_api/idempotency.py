@@ -5,7 +5,6 @@ there or neither is, whenever a process is killed. A request that comes again, a
 at the same time, finds the answer: writers take turns, and the second one looks before it writes.
 """
 
-from asyncio import timeout
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from indexer.store import ANSWERS_KEPT, Answer, RequestKey, Store, Writer
-from search_api.admission import SlowUpload
 
 ResultT = TypeVar("ResultT")
 REPLAYED: Final = "Idempotent-Replayed"
@@ -154,11 +152,7 @@ def _caller(request: Request) -> str:
 
 async def _digest(request: Request) -> bytes:
     """Return what tells two requests apart; the boundary of a form is another one each time."""
-    try:
-        async with timeout(request.app.state.service.gates.body_timeout):
-            body = await request.body()
-    except TimeoutError:
-        raise SlowUpload from None
+    body = await request.body()
     _, _, boundary = request.headers.get("content-type", "").encode().partition(_BOUNDARY)
     if boundary := boundary.partition(b";")[0].strip(b' "'):
         body = body.replace(boundary, b"")

@@ -3,7 +3,15 @@
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    FiniteFloat,
+)
 
 from indexer.types import (
     BankKind,
@@ -18,7 +26,7 @@ from indexer.types import (
 
 ItemT = TypeVar("ItemT")
 MAX_ID = 2**63 - 1  # BIGINT
-MAX_DIMENSION = 65_536  # of an embedding
+MAX_DIMENSION = 16_384  # of an embedding
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -85,7 +93,7 @@ class VectorRequest(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
 
-    vector: list[FiniteFloat] = Field(min_length=1, max_length=MAX_DIMENSION)
+    vector: Annotated[list[FiniteFloat], FailFast()] = Field(min_length=1, max_length=MAX_DIMENSION)
     """As many numbers as the space has dimensions, of any length but 0; it is normalised."""
     model: str = Field(pattern=r"^[0-9a-f]{64}$")
     """Fingerprint of the model that made it, as in every verdict."""

@@ -34,7 +34,7 @@ class ServeSettings(BaseSettings):
     max_waiting_bytes: int = Field(
         default=256 * 2**20,
         gt=0,
-        description="Bytes that the bodies of these requests may have together, by what they announce.",  # noqa: E501
+        description="Bytes that the bodies of all requests in a worker may have together.",
     )
     queue_timeout: float = Field(
         default=5.0,
@@ -42,7 +42,12 @@ class ServeSettings(BaseSettings):
         description="Seconds that a request waits for a thread before it is answered 503.",
     )
     body_timeout: float = Field(
-        default=30.0, gt=0, description="Seconds within which a picture must have arrived."
+        default=30.0, gt=0, description="Seconds within which the body of a request must arrive."
+    )
+    max_connections: int = Field(
+        default=4096,
+        gt=0,
+        description="Connections of a worker; fewer where it may open few files. For another one, one that waits for its client is ended.",  # noqa: E501
     )
     grace: int = Field(
         default=30,

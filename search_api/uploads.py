@@ -1,17 +1,15 @@
 """The one picture of a multipart request, whatever its field is called."""
 
-from asyncio import timeout
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from indexer.errors import ImageTooLarge, InputError
-from search_api.admission import SlowUpload
 from search_api.dependencies import ServiceDependency
 
 REQUEST_BODY: dict[str, Any] = {
@@ -44,6 +42,10 @@ UNUSABLE = (
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
 """How a route may refuse a picture."""
+MOST_PICTURES: Final = 32
+"""Of one request; the size of its body is bounded as well."""
+_MOST_FIELDS: Final = 8  # besides files
+_MOST_TEXT: Final = 64 * 2**10  # bytes of such a field
 _HINT = "Send exactly one picture as multipart/form-data: curl -F image=@picture.jpg"
 
 
@@ -56,29 +58,83 @@ class Upload:
 
 
 async def take_place(request: Request, service: ServiceDependency) -> AsyncIterator[None]:
-    """Hold a place for a request with a picture, from before its body is read.
+    """Hold a place for each picture of a request, once its body is there.
 
     Raises
     ------
     Overloaded
-        There is no place.
+        There is no place; where that is so from the beginning, the body is not read.
+    InputError
+        The body is a form that cannot be read.
     """
-    most, declared = service.settings.max_image_bytes, request.headers.get("content-length", "0")
-    size = int(declared) if declared.isdigit() else 0
-    if "transfer-encoding" in request.headers or "url" in request.query_params:
-        size += most  # of what is to come it is not said how much
-    async with service.gates.pictures.place(size, request.receive):
-        yield
+    pictures, declared = service.gates.pictures, request.headers.get("content-length", "0")
+    pictures.require_room(int(declared) if declared.isdigit() else 0)
+    fetched = service.settings.max_image_bytes if "url" in request.query_params else 0
+    try:
+        count = await _read_body(request)
+        async with pictures.place(fetched, request.receive, count):
+            yield
+    finally:
+        await request.close()
 
 
 Place = Depends(take_place, scope="function")  # not until a slow reader has the answer
 """What a route depends on that reads a picture from its request, or from elsewhere, in any way."""
+PlaceTaken = Annotated[None, Place]
 
 
-async def read_upload(
-    request: Request, service: ServiceDependency, _place: Annotated[None, Place]
-) -> Upload:
-    """Read the request's picture.
+async def _read_body(request: Request) -> int:
+    """Read a form or JSON, for those who ask for it later; return how many pictures there are."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return max(1, len(files_of(await read_form(request))))
+    if kind == "application/json":
+        await request.body()
+    return 1
+
+
+async def read_form(request: Request) -> FormData:
+    """Return a request's form, which is read once; without any fields if the body is none.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or has too many parts.
+    """
+    try:
+        return await request.form(
+            max_files=MOST_PICTURES, max_fields=_MOST_FIELDS, max_part_size=_MOST_TEXT
+        )
+    except HTTPException as error:  # the parser's refusals; their one code says too little
+        detail = str(error.detail).rstrip(".")
+        raise InputError(f"The form cannot be read: {detail}.") from error
+
+
+def files_of(form: FormData) -> list[tuple[str, UploadFile]]:
+    """Return the files of a form by the names of their fields."""
+    return [(name, each) for name, each in form.multi_items() if isinstance(each, UploadFile)]
+
+
+def texts_of(form: FormData, known: Collection[str] = ()) -> dict[str, str]:
+    """Return the other fields of a form.
+
+    Raises
+    ------
+    InputError
+        There is one that is not known.
+    """
+    texts = {name: each for name, each in form.multi_items() if isinstance(each, str)}
+    for name in texts:
+        if name not in known:
+            raise InputError(
+                f"The form has an unknown field {name[:100]!r}. Parameters belong into the URL, "
+                "such as ?name=value."
+            )
+    return texts
+
+
+async def read_upload(request: Request, service: ServiceDependency, _place: PlaceTaken) -> Upload:
+    """Return the request's picture.
 
     Raises
     ------
@@ -86,29 +142,21 @@ async def read_upload(
         The request is not multipart, or does not hold exactly one file and nothing else.
     ImageTooLarge
         The file has more bytes than the settings allow.
-    SlowUpload
-        It has not arrived in time.
     """
     limit = service.settings.max_image_bytes
-    try:
-        async with (
-            timeout(service.gates.body_timeout),
-            request.form(max_files=1, max_fields=0) as form,
-        ):
-            files = [value for value in form.values() if isinstance(value, UploadFile)]
-            if len(files) != 1:
-                raise InputError(_HINT)
-            data = await files[0].read(limit + 1)
-    except TimeoutError:
-        raise SlowUpload from None
-    except HTTPException as error:  # the parser's refusals; their one code says too little
-        raise InputError(f"{str(error.detail).rstrip('.')}. {_HINT}") from error
+    form = await read_form(request)
+    texts_of(form)
+    files = files_of(form)
+    if len(files) != 1:
+        raise InputError(_HINT)
+    ((_, file),) = files
+    data = await file.read(limit + 1)
     if len(data) > limit:
         raise ImageTooLarge(
             f"The upload has more than {limit} bytes, the most that "
             "LOOKALIKE_MAX_IMAGE_BYTES allows."
         )
-    return Upload(files[0].filename or "upload", data)
+    return Upload(file.filename or "upload", data)
 
 
 UploadDependency = Annotated[Upload, Depends(read_upload)]

@@ -188,6 +188,18 @@ def test_a_body_that_does_not_come_is_not_waited_for(server: Server) -> None:
     assert answer.startswith(b"HTTP/1.1 408 "), answer
 
 
+@pytest.mark.parametrize("path", ["/console/login", "/v1/banks", "/c/banks"])
+def test_no_other_body_is_waited_for_either(server: Server, path: str) -> None:
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 1000\r\n".encode()
+
+    address = (server.client.base_url.host, server.client.base_url.port or 0)
+    with socket.create_connection(address, timeout=20) as connection:
+        connection.sendall(head + b"content-type: application/json\r\n\r\n{")
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+
+    assert answer.startswith(b"HTTP/1.1 408 "), answer
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -255,6 +267,27 @@ def test_a_body_that_is_no_use_is_refused(server: Server, path: str, name: str) 
     response = server.client.post(path, content=BODIES[name], headers=JSON)
 
     assert_refused(response)
+
+
+def test_hundreds_of_thousands_of_names_are_refused_before_they_are_read(server: Server) -> None:
+    body = b"{" + b",".join(b'"name%d":1' % n for n in range(250_000)) + b"}"
+    seconds, memory = server.seconds, server.memory
+
+    response = server.client.post("/v1/search/vector", content=body, headers=JSON)
+
+    assert_refused(response, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    assert "values" in response.json()["detail"]
+    assert server.seconds - seconds < 0.5
+    assert server.memory - memory < 64 * 2**20
+
+
+def test_a_vector_of_what_are_no_numbers_is_refused_for_the_first(server: Server) -> None:
+    body = json.dumps({"vector": ["x"] * 16_000, "model": "0" * 64})
+
+    response = server.client.post("/v1/search/vector", content=body, headers=JSON)
+
+    assert_refused(response, HTTPStatus.UNPROCESSABLE_ENTITY)
+    assert "more" not in response.json()["detail"]
 
 
 @pytest.mark.parametrize("text", ["\x00", "a\x00b", "\ud800", "\udfff x", "\U0010ffff", "\u202e"])

@@ -1,6 +1,7 @@
 """How much of the waiting room a request takes, and for how long."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +30,7 @@ class Waiting:
         )
         install_error_handlers(self.app)
         self.app.get("/", dependencies=[Place])(self.answer)
+        self.app.post("/", dependencies=[Place])(self.answer)
 
     async def answer(self) -> str:
         await self.go.wait()
@@ -79,5 +81,54 @@ def test_who_reads_the_answer_slowly_holds_no_place() -> None:
         async with waiting.room.place(101):  # let in only where nobody else is
             read.set()
         await answering
+
+    asyncio.run(scenario())
+
+
+def test_a_batch_takes_a_place_for_each_picture() -> None:
+    async def scenario() -> list[int]:
+        waiting = Waiting()
+        transport = httpx.ASGITransport(waiting.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+
+            def send(count: int) -> asyncio.Task[httpx.Response]:
+                files = [("image", ("a.jpg", b"a"))] * count
+                return asyncio.create_task(client.post("/", files=files))
+
+            asked = [send(8)]
+            await asyncio.sleep(0.2)
+            asked.append(send(3))
+            await asyncio.sleep(0.2)
+            asked.append(send(2))
+            await asyncio.sleep(0.2)
+            waiting.go.set()
+            return [answer.status_code for answer in await asyncio.gather(*asked)]
+
+    assert asyncio.run(scenario()) == [HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.OK]
+
+
+def test_an_upload_that_has_not_arrived_takes_no_place() -> None:
+    async def scenario() -> None:
+        waiting = Waiting()
+        waiting.go.set()
+        here = asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b'--b\r\ncontent-disposition: form-data; name="i"; filename="i"\r\n\r\n'
+            await here.wait()
+            yield b"a\r\n--b--\r\n"
+
+        transport = httpx.ASGITransport(waiting.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            headers = {"content-type": "multipart/form-data; boundary=b"}
+            slow = [
+                asyncio.create_task(client.post("/", content=slowly(), headers=headers))
+                for _ in range(70)
+            ]
+            await asyncio.sleep(0.2)
+            assert (await client.get("/")).status_code == HTTPStatus.OK
+            async with waiting.room.place(101):  # let in only where nobody else is
+                here.set()
+            await asyncio.gather(*slow)
 
     asyncio.run(scenario())

@@ -72,6 +72,16 @@ class Gate:
                 return principal
         return ANYBODY if self._is_open(caller) else None
 
+    def charge(self, key: ApiKey, count: int) -> None:
+        """Count a request that asks for as much as several as so many more.
+
+        Raises
+        ------
+        RateLimited
+            The key may not ask for so much now.
+        """
+        self._rates.charge(key, count)
+
     async def check(self, token: str, address: str) -> ApiKey:
         """Return the key of a token, which an address sent.
 

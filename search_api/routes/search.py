@@ -21,7 +21,8 @@ from search_api.schemas import FingerprintRequest, SearchedItem, SearchedItems, 
 from search_api.uploads import REQUEST_BODY, UNUSABLE, Upload, UploadDependency
 
 router = APIRouter(prefix="/v1/search", tags=["search"], dependencies=[requires(Scope.CHECK)])
-MAX_DIMENSION = 65_536
+VECTOR_PATH = f"{router.prefix}/vector"
+"""Where a body holds as many values as an embedding has dimensions."""
 
 ImageId = Annotated[int, Path(ge=1, le=MAX_ID, description="The stored image.")]
 Tiles = Annotated[

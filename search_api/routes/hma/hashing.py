@@ -16,7 +16,7 @@ from search_api.routes.hma.media import (
     Types,
     Url,
     check_content_type,
-    read_form,
+    read_upload,
     wanted_types,
 )
 from search_api.routes.hma.messages import answers, hma_router, refuse
@@ -68,7 +68,7 @@ async def hash_upload(
     """Hash the one picture of the form."""
     check_content_type(content_type)
     wanted = await wanted_types(service, types)
-    form = await read_form(request, service)
+    form = await read_upload(request, service)
     return await service.run(_hash, service, form.data, wanted)
 
 

@@ -1,23 +1,19 @@
 """The picture that a request is about: uploaded, or fetched from a URL."""
 
-from asyncio import timeout
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import Query, Request
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 
 from indexer.signals import SignalType
-from search_api.admission import SlowUpload
 from search_api.dependencies import Service
 from search_api.routes.hma.messages import refuse
+from search_api.uploads import files_of, read_form, texts_of
 
 PHOTO: Final = "photo"
 """The one content type."""
-_MOST_FIELDS: Final = 8  # besides the file
 
 Url = Annotated[str | None, Query(max_length=8192, description="Where the picture is.")]
 ContentType = Annotated[
@@ -96,35 +92,27 @@ def check_content_type(name: str | None) -> None:
         raise refuse(f"No such content type '{name}': send a {PHOTO}.")
 
 
-async def read_form(request: Request, service: Service) -> Form:
+async def read_upload(request: Request, service: Service, known: Collection[str] = ()) -> Form:
     """Read an upload: one file in a field that is called by its content type.
 
     Raises
     ------
     HTTPException
         There is no file, there are two, its field has another name, or it is too large.
-    SlowUpload
-        It has not arrived in time.
+    InputError
+        There is a text in a field that is not known, or the form cannot be read.
     """
     limit = service.settings.max_image_bytes
-    try:
-        async with (
-            timeout(service.gates.body_timeout),
-            request.form(max_files=2, max_fields=_MOST_FIELDS) as form,
-        ):
-            files = [(k, v) for k, v in form.multi_items() if isinstance(v, UploadFile)]
-            texts = {k: v for k, v in form.multi_items() if isinstance(v, str)}
-            if not files:
-                raise refuse(f"Missing multipart/form-data file upload: curl -F {PHOTO}=@a.jpg")
-            if len(files) > 1:
-                raise refuse("Only one file allowed per request.")
-            ((name, file),) = files
-            check_content_type(name)
-            data = await file.read(limit + 1)
-    except TimeoutError:
-        raise SlowUpload from None
-    except HTTPException as error:
-        raise refuse(str(error.detail)) from error
+    form = await read_form(request)
+    texts = texts_of(form, known)
+    files = files_of(form)
+    if not files:
+        raise refuse(f"Missing multipart/form-data file upload: curl -F {PHOTO}=@a.jpg")
+    if len(files) > 1:
+        raise refuse("Only one file allowed per request.")
+    ((name, file),) = files
+    check_content_type(name)
+    data = await file.read(limit + 1)
     if len(data) > limit:
         raise refuse(
             f"The upload has more than {limit} bytes, the most that LOOKALIKE_MAX_IMAGE_BYTES "

@@ -1,7 +1,6 @@
 """What a caller says of a content that it adds, in every way that is in use."""
 
 import json
-from asyncio import timeout
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -11,13 +10,13 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from indexer.types import ContentMetadata
-from search_api.admission import SlowUpload
 from search_api.dependencies import Service
-from search_api.routes.hma.media import Form, read_form
+from search_api.routes.hma.media import Form, read_upload
 from search_api.routes.hma.messages import refuse
 
 _LONGEST_NOTE: Final = 255  # characters
 _DEEPEST: Final = 32  # objects and lists in each other
+_IN_FORM: Final = frozenset({"note", "metadata", "content_id", "content_uri"})
 _COLLAB: Final = "collab"  # told by us; what comes back of it is passed over
 _KEYS: Final = frozenset({"content_id", "content_uri", "json", _COLLAB})
 
@@ -104,20 +103,16 @@ async def read_said(request: Request, service: Service, query: Mapping[str, str 
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        return Said.of(await _read_json(request, service))
+        return Said.of(await _read_json(request))
     if kind == "multipart/form-data":
-        form = await read_form(request, service)
+        form = await read_upload(request, service, _IN_FORM)
         return Said.of(_gathered(form.fields), form)
     return Said.of(_gathered({key: text for key, text in query.items() if text is not None}))
 
 
-async def _read_json(request: Request, service: Service) -> Mapping[str, Any]:
+async def _read_json(request: Request) -> Mapping[str, Any]:
     try:
-        async with timeout(service.gates.body_timeout):
-            data = await request.body()
-        body = json.loads(data or b"{}")
-    except TimeoutError:
-        raise SlowUpload from None
+        body = json.loads(await request.body() or b"{}")
     except (ValueError, RecursionError) as error:
         raise refuse(f"The body is no JSON: {error}") from error
     if not isinstance(body, dict):
