@@ -12,7 +12,7 @@ from search_api.auth import principal_of
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problem_of
 from search_api.schemas import Problem
-from search_api.uploads import MOST_PICTURES, PlaceTaken, Upload, files_of, read_form, texts_of
+from search_api.uploads import MOST_PICTURES, Upload, files_of, places, read_form, texts_of
 
 AnswerT = TypeVar("AnswerT")
 _AT_ONCE: Final = usable_cores()  # pictures of one request, waiting for their turn or worked on
@@ -47,7 +47,7 @@ _HINT = (
 
 
 async def read_uploads(
-    request: Request, service: ServiceDependency, _place: PlaceTaken
+    request: Request, service: ServiceDependency, _places: Annotated[None, places(_HINT)]
 ) -> list[Upload | tuple[str, LookalikeError]]:
     """Return the request's pictures; one that is too large is given as its name and the error.
 
@@ -59,8 +59,8 @@ async def read_uploads(
         The key may not ask about so many pictures now.
     """
     limit = service.settings.max_image_bytes
-    form = await read_form(request)
-    texts_of(form)
+    form = await read_form(request, _HINT)
+    texts_of(form, _HINT)
     files = files_of(form)
     if not files:
         raise InputError(_HINT)

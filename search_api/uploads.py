@@ -46,6 +46,7 @@ MOST_PICTURES: Final = 32
 """Of one request; the size of its body is bounded as well."""
 _MOST_FIELDS: Final = 8  # besides files
 _MOST_TEXT: Final = 64 * 2**10  # bytes of such a field
+_IDEMPOTENCY_KEY: Final = "idempotency-key"  # the whole body tells whether it comes again
 _HINT = "Send exactly one picture as multipart/form-data: curl -F image=@picture.jpg"
 
 
@@ -57,43 +58,58 @@ class Upload:
     data: bytes
 
 
-async def take_place(request: Request, service: ServiceDependency) -> AsyncIterator[None]:
-    """Hold a place for each picture of a request, once its body is there.
+class _Places:
+    """A dependency that holds a place for each picture of a request, once its body is there."""
 
-    Raises
-    ------
-    Overloaded
-        There is no place; where that is so from the beginning, the body is not read.
-    InputError
-        The body is a form that cannot be read.
+    def __init__(self, hint: str) -> None:
+        self._hint = hint
+
+    async def __call__(self, request: Request, service: ServiceDependency) -> AsyncIterator[None]:
+        """Read the body, and hold the places until there is an answer.
+
+        Raises
+        ------
+        Overloaded
+            There is no place; where that is so from the beginning, the body is not read.
+        InputError
+            The body is a form that cannot be read.
+        """
+        pictures, declared = service.gates.pictures, request.headers.get("content-length", "0")
+        pictures.require_room(int(declared) if declared.isdigit() else 0)
+        fetched = service.settings.max_image_bytes if "url" in request.query_params else 0
+        try:
+            count = await self._read_body(request)
+            async with pictures.place(fetched, request.receive, count):
+                yield
+        finally:
+            await request.close()
+
+    async def _read_body(self, request: Request) -> int:
+        """Read a form or JSON, for who asks for it later; return how many pictures there are."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "application/json" or _IDEMPOTENCY_KEY in request.headers:
+            await request.body()
+        if kind != "multipart/form-data":
+            return 1
+        return max(1, len(files_of(await read_form(request, self._hint))))
+
+
+def places(hint: str) -> Any:
+    """Return what a route depends on that reads a picture from its request, or fetches one.
+
+    Parameters
+    ----------
+    hint : str
+        How to send it, for who sends a form that cannot be read.
     """
-    pictures, declared = service.gates.pictures, request.headers.get("content-length", "0")
-    pictures.require_room(int(declared) if declared.isdigit() else 0)
-    fetched = service.settings.max_image_bytes if "url" in request.query_params else 0
-    try:
-        count = await _read_body(request)
-        async with pictures.place(fetched, request.receive, count):
-            yield
-    finally:
-        await request.close()
+    return Depends(_Places(hint), scope="function")  # not until a slow reader has the answer
 
 
-Place = Depends(take_place, scope="function")  # not until a slow reader has the answer
-"""What a route depends on that reads a picture from its request, or from elsewhere, in any way."""
+Place = places(_HINT)
 PlaceTaken = Annotated[None, Place]
 
 
-async def _read_body(request: Request) -> int:
-    """Read a form or JSON, for those who ask for it later; return how many pictures there are."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "multipart/form-data":
-        return max(1, len(files_of(await read_form(request))))
-    if kind == "application/json":
-        await request.body()
-    return 1
-
-
-async def read_form(request: Request) -> FormData:
+async def read_form(request: Request, hint: str) -> FormData:
     """Return a request's form, which is read once; without any fields if the body is none.
 
     Raises
@@ -107,7 +123,7 @@ async def read_form(request: Request) -> FormData:
         )
     except HTTPException as error:  # the parser's refusals; their one code says too little
         detail = str(error.detail).rstrip(".")
-        raise InputError(f"The form cannot be read: {detail}.") from error
+        raise InputError(f"The form cannot be read: {detail}. {hint}") from error
 
 
 def files_of(form: FormData) -> list[tuple[str, UploadFile]]:
@@ -115,7 +131,7 @@ def files_of(form: FormData) -> list[tuple[str, UploadFile]]:
     return [(name, each) for name, each in form.multi_items() if isinstance(each, UploadFile)]
 
 
-def texts_of(form: FormData, known: Collection[str] = ()) -> dict[str, str]:
+def texts_of(form: FormData, hint: str, known: Collection[str] = ()) -> dict[str, str]:
     """Return the other fields of a form.
 
     Raises
@@ -127,8 +143,8 @@ def texts_of(form: FormData, known: Collection[str] = ()) -> dict[str, str]:
     for name in texts:
         if name not in known:
             raise InputError(
-                f"The form has an unknown field {name[:100]!r}. Parameters belong into the URL, "
-                "such as ?name=value."
+                f"The form has an unknown field {name[:100]!r}; parameters belong into the URL. "
+                f"{hint}"
             )
     return texts
 
@@ -144,8 +160,8 @@ async def read_upload(request: Request, service: ServiceDependency, _place: Plac
         The file has more bytes than the settings allow.
     """
     limit = service.settings.max_image_bytes
-    form = await read_form(request)
-    texts_of(form)
+    form = await read_form(request, _HINT)
+    texts_of(form, _HINT)
     files = files_of(form)
     if len(files) != 1:
         raise InputError(_HINT)

@@ -42,6 +42,8 @@ async def connected(app: Any) -> AsyncIterator[Streams]:
     finally:
         writer.close()
         server.close()
+        while state.connections:  # noqa: ASYNC110 -- what is waited for is no event
+            await asyncio.sleep(0.01)
 
 
 def talk(scenario: Callable[[Streams], Awaitable[Any]], app: Any = say_how_much) -> Any:

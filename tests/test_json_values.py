@@ -17,7 +17,7 @@ LONG = ",[{" * 1000
     [
         ([0] * 100, 100),  # 99 commas and a bracket
         ({str(n): n for n in range(100)}, 100),
-        ([[1, 2], {"a": []}], 5),
+        ([[1, 2], {"a": []}], 6),
         ({"text": LONG, LONG: 'a"\\' + LONG}, 2),
         ("\\", 0),
         ('"' + LONG, 0),

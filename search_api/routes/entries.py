@@ -84,7 +84,7 @@ async def post_entry(name: BankName, request: NewEntry, service: ServiceDependen
 @router.post(
     "/banks/{name}/entries/upload",
     operation_id="upload_entry",
-    dependencies=[requires(Scope.BANK_WRITE), Place],  # a place before the body is read
+    dependencies=[requires(Scope.BANK_WRITE), Place],  # a place before anything is looked up
     summary="Is this picture to join a bank?",
     status_code=HTTPStatus.CREATED,
     openapi_extra=REQUEST_BODY,

@@ -12,6 +12,7 @@ from indexer.store import Catalog
 from indexer.types import Content
 from search_api.auth import Scope, requires
 from search_api.dependencies import Service, ServiceDependency
+from search_api.query_parameters import MAY_BE_EMPTY
 from search_api.routes.hma import examples
 from search_api.routes.hma.banks import BankName
 from search_api.routes.hma.content_state import (
@@ -23,6 +24,7 @@ from search_api.routes.hma.content_state import (
 from search_api.routes.hma.media import (
     UPLOAD,
     ContentType,
+    Place,
     Types,
     Url,
     check_content_type,
@@ -37,7 +39,6 @@ from search_api.routes.hma.said import (
     checked_note,
     read_said,
 )
-from search_api.uploads import Place
 
 router = hma_router("/c/bank/{name}")
 
@@ -46,7 +47,10 @@ IncludeSignals = Annotated[bool, Query(description="Say its signals.")]
 IncludeMetadata = Annotated[bool, Query(description="Say what else is known of it.")]
 SaidText = Annotated[
     str | None,
-    Query(description="As in `metadata`, or `note`: where neither form nor JSON body says it."),
+    Query(
+        description="As in `metadata`, or `note`: where neither form nor JSON body says it.",
+        json_schema_extra=MAY_BE_EMPTY,
+    ),
 ]
 SaidJson = Annotated[
     str | None, Query(description="`metadata` as JSON, where neither form nor JSON body says it.")

@@ -13,6 +13,7 @@ from search_api.routes.hma import examples
 from search_api.routes.hma.media import (
     UPLOAD,
     ContentType,
+    Place,
     Types,
     Url,
     check_content_type,
@@ -20,7 +21,6 @@ from search_api.routes.hma.media import (
     wanted_types,
 )
 from search_api.routes.hma.messages import answers, hma_router, refuse
-from search_api.uploads import Place
 
 router = hma_router("/h")
 ANSWERS = answers(

@@ -18,6 +18,7 @@ from search_api.routes.hma import examples
 from search_api.routes.hma.media import (
     UPLOAD,
     ContentType,
+    Place,
     Types,
     Url,
     check_content_type,
@@ -25,7 +26,6 @@ from search_api.routes.hma.media import (
     wanted_types,
 )
 from search_api.routes.hma.messages import answers, hma_router, refuse
-from search_api.uploads import Place
 
 router = hma_router("/m")
 

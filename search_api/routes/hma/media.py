@@ -10,10 +10,13 @@ from fastapi import Query, Request
 from indexer.signals import SignalType
 from search_api.dependencies import Service
 from search_api.routes.hma.messages import refuse
-from search_api.uploads import files_of, read_form, texts_of
+from search_api.uploads import files_of, places, read_form, texts_of
 
 PHOTO: Final = "photo"
 """The one content type."""
+_HINT: Final = f"Send one file: curl -F {PHOTO}=@picture.jpg"
+Place = places(_HINT)
+"""What routes depend on that read a picture."""
 
 Url = Annotated[str | None, Query(max_length=8192, description="Where the picture is.")]
 ContentType = Annotated[
@@ -103,11 +106,11 @@ async def read_upload(request: Request, service: Service, known: Collection[str]
         There is a text in a field that is not known, or the form cannot be read.
     """
     limit = service.settings.max_image_bytes
-    form = await read_form(request)
-    texts = texts_of(form, known)
+    form = await read_form(request, _HINT)
+    texts = texts_of(form, _HINT, known)
     files = files_of(form)
     if not files:
-        raise refuse(f"Missing multipart/form-data file upload: curl -F {PHOTO}=@a.jpg")
+        raise refuse(f"Missing multipart/form-data file upload. {_HINT}")
     if len(files) > 1:
         raise refuse("Only one file allowed per request.")
     ((name, file),) = files
