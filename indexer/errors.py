@@ -7,6 +7,7 @@
     - EmptyImage            there are no bytes
     - UnreadableImage       the bytes are not an image that we can decode
     - ImageTooLarge         more bytes, pixels or frames than the settings allow
+      * CostlyImage         decoding it would keep a core busy for seconds
     - InvalidName           a bank's name is not one we accept
     - InvalidFingerprint    the text is no fingerprint of the kind it should be
       * EmptyFingerprint    a fingerprint of no content at all, which matches by accident
@@ -91,6 +92,12 @@ class ImageTooLarge(InputError):
     """The image has more bytes, pixels or frames than the settings allow."""
 
     code = "image_too_large"
+
+
+class CostlyImage(ImageTooLarge):
+    """Decoding the image would keep a core busy for seconds."""
+
+    code = "costly_image"
 
 
 class InvalidName(InputError):

@@ -9,6 +9,9 @@ from typing import Literal
 import structlog
 
 _OURS = ("indexer", "search_api", "uvicorn")  # libraries speak up from WARNING, or with DEBUG
+_OF_FILES = ("py.warnings", "PIL")
+"""Loggers of what libraries find odd in a file or in their caller: thousands of lines for a broken
+picture, none of which a person can act on. They are heard with DEBUG only."""
 
 
 def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
@@ -41,7 +44,9 @@ def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
     root.setLevel(level if level == "DEBUG" else max(logging.WARNING, logging.getLevelName(level)))
     for name in _OURS:
         logging.getLogger(name).setLevel(level)
-    logging.captureWarnings(capture=True)  # libraries warn of odd files; stderr is for log lines
+    logging.captureWarnings(capture=True)
+    for name in _OF_FILES:
+        logging.getLogger(name).setLevel(level if level == "DEBUG" else logging.CRITICAL)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -15,9 +15,6 @@ log = structlog.get_logger(__name__)
 
 # Of an MPO (telephones' JPEG) the later pictures are a depth map, a gain map or a second eye.
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF", "TIFF")
-_FRAME_BUDGET = 128_000_000
-"""Pixels decoded on the way to the last sampled frame: 1 to 3 s, measured. A small file holds a
-thousand frames of the largest size, and most formats reach a frame through all those before it."""
 _SAME_PLACE = 0.8  # share of two boxes that they have in common, from which one is enough
 
 
@@ -58,7 +55,7 @@ def frames(
     data : bytes
         The whole file.
     picture : DecodedImage
-        What `images.decode` made of it.
+        What `images.decoded` made of it.
     limits : ImageLimits
     most : int
         Most frames given.
@@ -71,10 +68,9 @@ def frames(
     """
     if picture.frame_count == 1 or not most or picture.format not in _ANIMATED:
         return
-    reachable = max(1, _FRAME_BUDGET // (picture.width * picture.height))
-    if reachable < picture.frame_count:
-        log.info("animation is sampled from its beginning only", frames=reachable)
-    numbers = frame_numbers(min(picture.frame_count, reachable), most)
+    if picture.reachable_frames < picture.frame_count:
+        log.info("animation is sampled from its beginning", frames=picture.reachable_frames)
+    numbers = frame_numbers(min(picture.frame_count, picture.reachable_frames), most)
     seen = {_digest(picture.rgb)}
     try:
         for number, rgb in decode_frames(data, numbers, limits):
@@ -83,7 +79,7 @@ def frames(
                 seen.add(digest)
                 yield Part(PartKind.FRAME, number, None), rgb
     except InputError as error:
-        log.info("a later frame cannot be decoded", code=error.code)
+        log.debug("a later frame cannot be decoded", code=error.code)
 
 
 def is_cut(width: int, height: int, rules: TileRules) -> bool:
@@ -140,7 +136,7 @@ def parts(
     data : bytes
         The whole file.
     picture : DecodedImage
-        What `images.decode` made of it; for tiles worth having, at its full size.
+        What `images.decoded` made of it; for tiles worth having, at its full size.
     settings : Settings
         How many frames, which tiles.
     tiled : bool

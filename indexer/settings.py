@@ -29,6 +29,8 @@ class ImageLimits:
     max_bytes: int
     max_pixels: int
     max_frames: int
+    max_side: int = 65_535
+    max_aspect: float = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,16 @@ class Settings(BaseSettings):
     )
     max_image_pixels: int = Field(
         default=64_000_000, gt=0, description="Largest picture accepted, width times height."
+    )
+    max_image_side: int = Field(
+        default=65_535,
+        gt=0,
+        description="Longest side accepted, in pixels: a JPEG's can be no longer.",
+    )
+    max_image_aspect: float = Field(
+        default=100.0,
+        ge=1,
+        description="Longest side over shortest accepted: web comics in one strip reach 80.",
     )
     max_image_frames: int = Field(
         default=1_000, gt=0, description="Most frames an animation may have."
@@ -220,7 +232,13 @@ class Settings(BaseSettings):
     @property
     def image_limits(self) -> ImageLimits:
         """The limits that every picture is held to."""
-        return ImageLimits(self.max_image_bytes, self.max_image_pixels, self.max_image_frames)
+        return ImageLimits(
+            self.max_image_bytes,
+            self.max_image_pixels,
+            self.max_image_frames,
+            self.max_image_side,
+            self.max_image_aspect,
+        )
 
     @property
     def tile_rules(self) -> TileRules:

@@ -24,7 +24,7 @@ from support.forked import measure, start
 from support.models import make_tiny
 
 SKIPPED_SOME = 2
-LONGEST = 5.0  # seconds of the processor for any one file; a hang ends with the test's own limit
+LONGEST = 3.0  # seconds of the processor for any one file
 LEAST_BYTES = 64 * 2**20  # of memory, for what is refused
 BYTES_PER_PIXEL = 16  # of memory, for the largest picture that the settings allow
 LARGEST = LEAST_BYTES + BYTES_PER_PIXEL * Settings().max_image_pixels

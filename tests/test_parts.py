@@ -1,6 +1,7 @@
 """Parts of a picture: evenly spaced frames, and tiles whose boxes say where they lie."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from indexer import parts as sampling
 from indexer.images import decode
 from indexer.parts import frame_numbers, frames, parts, tiles
 from indexer.settings import Settings, TileRules
@@ -97,12 +97,12 @@ def test_a_damaged_frame_ends_the_sampling_not_the_picture() -> None:
     assert found == sampled(data, 4)[: len(found)]
 
 
-def test_an_animation_beyond_the_budget_is_sampled_from_its_beginning(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sampling, "_FRAME_BUDGET", 4 * 64 * 48)
+def test_an_animation_that_takes_too_long_is_sampled_from_its_beginning() -> None:
+    data = animation(LEVELS)
+    assert decode(data, LIMITS).reachable_frames > len(LEVELS)
+    picture = replace(decode(data, LIMITS), reachable_frames=4)
 
-    assert [number for number, _ in sampled(animation(LEVELS), 4)] == [1, 2, 3]
+    assert [part.number for part, _ in frames(data, picture, LIMITS, 4)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("size", [(1023, 800), (600, 301), (150, 90)])

@@ -7,7 +7,7 @@ import structlog
 
 from indexer import fingerprints
 from indexer.errors import UnreadableImage, UnusableOutput
-from indexer.images import decode
+from indexer.images import decoded
 from indexer.model import Encoder, Prepared
 from indexer.parts import parts
 from indexer.settings import Settings
@@ -82,21 +82,21 @@ class Preparer:
             It is no picture that we can use.
         """
         enough = None if self._tiled else self._enough
-        picture = decode(data, self._settings.image_limits, at_least=enough)
-        pdq = fingerprints.pdq(picture.rgb)
-        return Picture(
-            sha256=sha256,
-            md5=fingerprints.md5(data),
-            pdq=pdq,
-            width=picture.width,
-            height=picture.height,
-            format=picture.format,
-            frame_count=picture.frame_count,
-            byte_size=len(data),
-            pixels=self._encoder.prepare(picture.rgb),
-            parts=tuple(self._parts(data, picture, pdq)),
-            thumbnail=make_thumbnail(picture.rgb) if self._settings.keep_thumbnails else None,
-        )
+        with decoded(data, self._settings.image_limits, at_least=enough) as picture:
+            pdq = fingerprints.pdq(picture.rgb)
+            return Picture(
+                sha256=sha256,
+                md5=fingerprints.md5(data),
+                pdq=pdq,
+                width=picture.width,
+                height=picture.height,
+                format=picture.format,
+                frame_count=picture.frame_count,
+                byte_size=len(data),
+                pixels=self._encoder.prepare(picture.rgb),
+                parts=tuple(self._parts(data, picture, pdq)),
+                thumbnail=make_thumbnail(picture.rgb) if self._settings.keep_thumbnails else None,
+            )
 
     def encode(self, pictures: Sequence[Picture]) -> list[NewImage | UnusableOutput]:
         """Run the model over pictures and all their parts.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from indexer.cores import Cores
-from indexer.images import decode
+from indexer.images import decoded
 from indexer.model import Encoder
 from indexer.settings import ImageLimits, Settings
 from indexer.spaces import decode_size, find_model, open_encoder
@@ -55,8 +55,10 @@ class Classifier:
         )
 
     def _encode(self, data: bytes) -> Encoding:
-        picture = decode(data, self._limits, at_least=decode_size(self._encoder))
-        return self._encoder.encode([picture.rgb])
+        enough = decode_size(self._encoder)
+        with decoded(data, self._limits, at_least=enough) as picture:
+            prepared = self._encoder.prepare(picture.rgb)
+        return self._encoder.forward([prepared])
 
 
 def open_classifier(settings: Settings) -> Classifier:

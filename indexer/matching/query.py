@@ -9,7 +9,7 @@ from indexer import fingerprints
 from indexer.cores import Cores
 from indexer.errors import InputError, UnusableOutput
 from indexer.fingerprints import PdqOrientations
-from indexer.images import decode
+from indexer.images import decoded
 from indexer.layout import Box, overlap
 from indexer.matching.comparison import Pieces
 from indexer.matching.crops import crops
@@ -70,16 +70,17 @@ def examine(
         The picture cannot be read, is too large, or the model gives no usable answer for it.
     """
     enough = None if tiled else decode_size(encoder)  # a tile may need every pixel
-    picture = decode(data, settings.image_limits, at_least=enough)
+    with decoded(data, settings.image_limits, at_least=enough) as picture:
 
-    def hash_and_cut() -> tuple[bytes, bytes, PdqOrientations, list[_Prepared]]:
-        digests = fingerprints.sha256(data), fingerprints.md5(data)
-        pdq = fingerprints.pdq_orientations(picture.rgb)
-        return *digests, pdq, list(_prepare(data, picture, encoder, settings, tiled=tiled))
+        def hash_and_cut() -> tuple[bytes, bytes, PdqOrientations, list[_Prepared]]:
+            digests = fingerprints.sha256(data), fingerprints.md5(data)
+            pdq = fingerprints.pdq_orientations(picture.rgb)
+            return *digests, pdq, list(_prepare(data, picture, encoder, settings, tiled=tiled))
 
-    with cores.beside(hash_and_cut) as hashed_and_cut:
-        encoding = encoder.encode([picture.rgb])
-    sha256, md5, pdq, prepared = hashed_and_cut()
+        with cores.beside(hash_and_cut) as hashed_and_cut:
+            encoding = encoder.encode([picture.rgb])
+        sha256, md5, pdq, prepared = hashed_and_cut()
+        grey = shrink(picture.rgb) if settings.verifies else None
     whole = (None, _usable(pdq, settings), encoding.embeddings[0])
     pieces = Pieces.of([whole, *_embed(prepared, encoder)])
     return Examined(
@@ -88,7 +89,7 @@ def examine(
         pieces=pieces,
         pdq=pdq,
         probabilities=encoding.probabilities[0],
-        grey=shrink(picture.rgb) if settings.verifies else None,
+        grey=grey,
     )
 
 

@@ -7,14 +7,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from PIL import Image, ImageFilter
 
 from indexer.errors import LookalikeError
-from indexer.images import decode
+from indexer.images import decoded
 from indexer.settings import ImageLimits
 from indexer.store import Catalog
-from indexer.types import Rgb
 from indexer.verification import read_thumbnail
 
 SIDE: Final = 96
@@ -53,12 +51,12 @@ class Obscurer:
         missing = {i: uri for i, uri in sources.items() if uri and i not in stored}
         found = {i: obscure(Image.fromarray(read_thumbnail(jpeg))) for i, jpeg in stored.items()}
         for image_id, digest in self._catalog.sha256_of(missing).items():
-            rgb = self._read(missing[image_id], digest)
-            if rgb is not None:
-                found[image_id] = obscure(Image.fromarray(rgb))
+            read = self._read(missing[image_id], digest)
+            if read is not None:
+                found[image_id] = read
         return {i: _data_uri(found[i]) for i in sorted(found)}
 
-    def _read(self, source: str, digest: bytes) -> Rgb | None:
+    def _read(self, source: str, digest: bytes) -> bytes | None:
         path = Path(source)
         try:
             if not path.is_absolute() or path.stat().st_size > self._limits.max_bytes:
@@ -66,7 +64,8 @@ class Obscurer:
             data = path.read_bytes()
             if sha256(data).digest() != digest:
                 return None  # another picture lies there now
-            return np.asarray(decode(data, self._limits, at_least=(SIDE, SIDE)).rgb)
+            with decoded(data, self._limits, at_least=(SIDE, SIDE)) as picture:
+                return obscure(Image.fromarray(picture.rgb))
         except (OSError, ValueError, LookalikeError):
             return None
 

@@ -4,7 +4,7 @@ from functools import cached_property
 
 from indexer import fingerprints
 from indexer.fingerprints import PdqOrientations
-from indexer.images import decode
+from indexer.images import decoded
 from indexer.model import Encoder
 from indexer.settings import Settings
 from indexer.spaces import decode_size
@@ -31,8 +31,9 @@ class HashedPicture:
         self._data = data
         self._encoder = encoder
         self._min_quality = settings.pdq_min_quality
-        enough = decode_size(encoder)
-        self._rgb = decode(data, settings.image_limits, at_least=enough).rgb
+        with decoded(data, settings.image_limits, at_least=decode_size(encoder)) as picture:
+            self._pdq = fingerprints.pdq_orientations(picture.rgb)
+            self._prepared = encoder.prepare(picture.rgb)
 
     @cached_property
     def sha256(self) -> bytes:
@@ -47,8 +48,7 @@ class HashedPicture:
     @cached_property
     def pdq(self) -> PdqOrientations | None:
         """The PDQ in eight orientations; None of a picture too flat to be told by it."""
-        pdq = fingerprints.pdq_orientations(self._rgb)
-        return pdq if pdq.quality >= self._min_quality else None
+        return self._pdq if self._pdq.quality >= self._min_quality else None
 
     @cached_property
     def embedding(self) -> Embeddings:
@@ -59,5 +59,5 @@ class HashedPicture:
         UnusableOutput
             The model has no usable answer for this picture.
         """
-        embedding: Embeddings = self._encoder.encode([self._rgb]).embeddings[0]
+        embedding: Embeddings = self._encoder.forward([self._prepared]).embeddings[0]
         return embedding

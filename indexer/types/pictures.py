@@ -10,11 +10,12 @@ from indexer.types.arrays import Embeddings, Probabilities, Rgb
 class DecodedImage:
     """One picture, decoded once."""
 
-    rgb: Rgb  # the whole picture, or a JPEG at half its size where the caller asked for less
+    rgb: Rgb  # the whole picture; reduced where it is very large, or the caller asked for less
     width: int  # pixels of the whole picture, upright
     height: int
     format: str  # Pillow's name, such as JPEG
     frame_count: int  # 1 for a still picture; `rgb` is the first frame
+    reachable_frames: int  # how many of them may be decoded, by the time that it would take
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from indexer.errors import EmptyImage, ImageTooLarge, LookalikeError, UnreadableImage
+from indexer.errors import CostlyImage, EmptyImage, ImageTooLarge, LookalikeError, UnreadableImage
 from indexer.images import decode
 from indexer.settings import Settings
 from support import bombs, crafted, pictures, small
@@ -191,8 +191,8 @@ _CONSTANT: Mapping[str, Maker] = {
     "one_black_pixel.png": _plain((1, 1), "black"),
     "one_white_pixel.png": _plain((1, 1), "white"),
     "four_pixels.png": _plain((2, 2), "grey"),
-    "line_down.png": _plain((1, 5000), "white"),
-    "line_across.png": _plain((5000, 1), "black"),
+    "narrow.png": _plain((3, 300), "white"),
+    "low.png": _plain((300, 3), "black"),
     "clear.png": _plain((64, 64), (255, 0, 0, 0), "RGBA"),
     "grey_16_bit_black.png": _plain((64, 64), 0, "I;16"),
     "bilevel.png": _plain((64, 64), 1, "1"),
@@ -233,14 +233,6 @@ _RARE: Mapping[str, Maker] = {
     ),
     "tile_larger_than_its_picture.tiff": lambda: crafted.tiff(
         _SIDE, _SIDE, bytes(4096), tag_322=2**20, tag_323=2**20, tag_324=8, tag_325=4096
-    ),
-    "smaller_than_its_pixels.avif": lambda: crafted.patched(
-        pictures.encode(Image.new("L", (3000, 3000)), "AVIF", quality=10, speed=10),
-        _avif_size(3000, 3000),
-        _avif_size(10, 10),
-    ),
-    "larger_than_its_pixels.avif": lambda: crafted.patched(
-        small.avif(), _avif_size(240, 160), _avif_size(2400, 1600)
     ),
     "frame_beyond_its_screen.gif": lambda: crafted.gif(2, 2, crafted.gif_frame(1, 1, 60, 60)),
     "12_bit.tiff": lambda: crafted.tiff(2, 1, b"\x12\x34\x56", tag_258=12),
@@ -312,6 +304,14 @@ _DAMAGED: Mapping[str, Maker] = {
         crafted.webp_canvas(64, 64, animated=True), (b"ANIM", bytes(6))
     ),
     "no_chunk.webp": crafted.webp,
+    "smaller_than_its_pixels.avif": lambda: crafted.patched(
+        pictures.encode(Image.new("L", (3000, 3000)), "AVIF", quality=10, speed=10),
+        _avif_size(3000, 3000),
+        _avif_size(10, 10),
+    ),
+    "larger_than_its_pixels.avif": lambda: crafted.patched(
+        small.avif(), _avif_size(240, 160), _avif_size(2400, 1600)
+    ),
     "no_properties.avif": lambda: crafted.patched(small.avif(), b"ispe", b"free"),
 }
 
@@ -326,6 +326,7 @@ SPECIMENS: Mapping[str, tuple[Maker, str]] = {
     **_with_code(_CUT_BEHIND_THE_PIXELS, ACCEPTED),
     **_with_code(bombs.TOO_LARGE, ImageTooLarge.code),
     **_with_code(bombs.MANY_PIECES, UnreadableImage.code),
+    **_with_code(bombs.SLOW, CostlyImage.code),
     **_with_code(bombs.COSTLY, UnreadableImage.code),
     **_with_code(bombs.LARGE_BUT_LEGAL, ACCEPTED),
     **_with_code(_POLYGLOTS, ACCEPTED),

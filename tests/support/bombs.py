@@ -99,6 +99,10 @@ TOO_LARGE: Mapping[str, Callable[[], bytes]] = {
         small.png(), crafted.animation_control(2**31 - 1), crafted.frame_control(0, 240, 160)
     ),
     "many_pages.tiff": lambda: pictures.tiff_of_many_pages(5000),
+    "thin_line.png": lambda: png(png_header(1, 2_000_000), png_pixels(b"\0\x80" * 2_000_000)),
+    "long_line.png": lambda: png(png_header(5_000_000, 1), png_pixels(b"\0" + bytes(5_000_000))),
+    "longest_line.bmp": lambda: crafted.bmp(64_000_000, 1, b"\0\1", bits=8, compression=1),
+    "line_down.png": lambda: png(png_header(1, 5000), png_pixels(b"\0\x80" * 5000)),
 }
 MANY_PIECES: Mapping[str, Callable[[], bytes]] = {
     "many_segments.jpg": lambda: jpeg_with(small.jpeg(), jpeg_segment(0xE5, b"") * 2_000_000),
@@ -118,8 +122,17 @@ MANY_PIECES: Mapping[str, Callable[[], bytes]] = {
     "many_strips.tiff": _tiff_of_many_strips,
     "overlapping_pages.tiff": _tiff_of_overlapping_pages,
 }
-COSTLY: Mapping[str, Callable[[], bytes]] = {
+SLOW: Mapping[str, Callable[[], bytes]] = {
     "many_scans.jpg": _huge_jpeg_of_many_scans,
+    "runs_of_one.bmp": lambda: crafted.bmp(
+        4000, 4000, (b"\1\1" * 4000 + b"\0\0") * 100, bits=8, compression=1, palette=(0, 1)
+    ),
+    "64_bits_a_pixel.png": lambda: png(
+        png_header(8000, 8000, bits=16, colour=6, interlace=1), png_pixels(bytes(1000))
+    ),
+}
+"""Refused for the time that decoding them would take."""
+COSTLY: Mapping[str, Callable[[], bytes]] = {
     "text_of_a_gigabyte.png": lambda: png_with(
         small.png(), (b"zTXt", b"Comment\0\0" + zlib.compress(bytes(2**30), 1))
     ),
@@ -130,7 +143,7 @@ COSTLY: Mapping[str, Callable[[], bytes]] = {
         small.png(), (b"iCCP", b"ICC\0\0" + zlib.compress(bytes(2**30), 1))
     ),
 }
-"""Refused for the work or the memory that a part of them would take."""
+"""Refused for the memory that a part of them would take."""
 LARGE_BUT_LEGAL: Mapping[str, Callable[[], bytes]] = {
     "at_the_limit.png": _clear_palette_at_the_limit,
     "at_the_limit.webp": lambda: pictures.encode(
@@ -143,6 +156,7 @@ LARGE_BUT_LEGAL: Mapping[str, Callable[[], bytes]] = {
     "small_frames_on_a_large_screen.gif": lambda: crafted.gif(
         7000, 7000, *[crafted.gif_frame(1, 1, place, 0) for place in range(300)]
     ),
-    "thin_line.png": lambda: png(png_header(1, 2_000_000), png_pixels(b"\0\x80" * 2_000_000)),
-    "long_line.png": lambda: png(png_header(5_000_000, 1), png_pixels(b"\0" + bytes(5_000_000))),
+    "strip_of_a_comic.png": lambda: png(
+        png_header(800, 64_000, colour=2), png_pixels((b"\0" + bytes(2400)) * 64_000)
+    ),
 }
