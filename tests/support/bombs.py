@@ -127,6 +127,9 @@ SLOW: Mapping[str, Callable[[], bytes]] = {
     "runs_of_one.bmp": lambda: crafted.bmp(
         4000, 4000, (b"\1\1" * 4000 + b"\0\0") * 100, bits=8, compression=1, palette=(0, 1)
     ),
+    "huge_deflated_tiles.tiff": lambda: crafted.tiff(
+        64, 64, bytes(99), tag_259=8, tag_322=2**20, tag_323=2**20, tag_324=8, tag_325=99
+    ),
     "64_bits_a_pixel.png": lambda: png(
         png_header(8000, 8000, bits=16, colour=6, interlace=1), png_pixels(bytes(1000))
     ),

@@ -9,7 +9,7 @@ import numpy as np
 from indexer.types import Rgb
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_ADAM7 = (
+ADAM7 = (
     (0, 0, 8, 8),
     (4, 0, 8, 8),
     (0, 4, 4, 8),
@@ -54,7 +54,7 @@ def interlaced_png(rgb: Rgb) -> bytes:
     height, width, _ = rgb.shape
     rows = (
         b"\0" + row.tobytes()
-        for left, top, across, down in _ADAM7
+        for left, top, across, down in ADAM7
         for row in rgb[top::down, left::across]
     )
     return png(png_header(width, height, colour=2, interlace=1), png_pixels(b"".join(rows)))
