@@ -1,9 +1,9 @@
-"""Give a hundred and seventy-five nasty files to `index add` and to a server, and weigh each.
+"""Give nasty files to `index add` and to a server, and weigh each.
 
-The files are those of tests/support/nasty.py: written into a folder, which a second run uses again.
+The files are those of tests/support/nasty.py, written into a folder that a second run uses again.
 Each goes through `lookalike index add` in a process of its own (forked from one that has loaded the
 libraries) and through `POST /v1/search` of a real server. Then eight callers ask about all of them
-at once, while `/healthz` is asked twenty times a second. What an ordinary photo takes is subtracted.
+at once, while `/healthz` is asked twenty times a second. What a small photo takes is subtracted.
 
 Example: python benchmarks/nasty_files.py /tmp/nasty
 """
@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 TESTS = Path(__file__).parent.parent / "tests"
 sys.path.insert(0, str(TESTS))
@@ -33,7 +34,7 @@ from commands import COMMAND  # noqa: E402
 from served_memory import Peak  # noqa: E402
 from support.nasty import NASTY  # noqa: E402
 
-PHOTO = TESTS / "photos" / "bee.jpg"
+PHOTO = TESTS.parent / "photos" / "bee.jpg"
 MOST_SECONDS, MOST_BYTES, MOST_LINES = 3.0, 10**9, 1
 MOST_HEALTH = 0.1  # seconds
 CALLERS = 8
@@ -72,9 +73,7 @@ def write_files(folder: Path) -> list[Path]:
 def weigh_commands(files: Sequence[Path], home: Path) -> dict[str, Weight]:
     """Add each file by the command line."""
     os.environ |= {"LOOKALIKE_HOME": str(home), "LOOKALIKE_WORKER_THREADS": "1"}
-    import indexer.cli.adding
-    import indexer.ingest
-    import indexer.model.onnx_encoder  # noqa: F401
+
     from search_api.cli import app
 
     def add(file: Path) -> Weight:
@@ -101,6 +100,12 @@ def weigh_commands(files: Sequence[Path], home: Path) -> dict[str, Weight]:
     return {file.name: add(file).over(base) for file in files}
 
 
+def make_home(home: Path) -> None:
+    """Make an empty index."""
+    environment = os.environ | {"LOOKALIKE_HOME": str(home)}
+    subprocess.run([COMMAND, "init"], env=environment, check=True, capture_output=True)
+
+
 @contextmanager
 def serving(home: Path, log: Path) -> Iterator[tuple[str, psutil.Process]]:
     """Start a server with as many threads as there are callers; give its address and process."""
@@ -117,14 +122,14 @@ def serving(home: Path, log: Path) -> Iterator[tuple[str, psutil.Process]]:
             stderr=errors,
             text=True,
         )
-        assert process.stdout is not None
-        url = next(w for w in process.stdout.readline().split() if w.startswith("http://"))
+        printed: Any = process.stdout
+        url = next(word for word in printed.readline().split() if word.startswith("http://"))
         try:
             yield url, psutil.Process(process.pid)
         finally:
             process.terminate()
             process.wait(timeout=60)
-            process.stdout.close()
+            printed.close()
 
 
 def ask(url: str, file: Path) -> str:
@@ -163,7 +168,7 @@ class Health:
         self._url = f"{url}/healthz"
         self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> "Health":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -214,8 +219,7 @@ def main() -> None:
     files = write_files(options.folder)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
-        environment = os.environ | {"LOOKALIKE_HOME": str(home)}
-        subprocess.run([COMMAND, "init"], env=environment, check=True, capture_output=True)
+        make_home(home)
         log = Path(folder) / "log"
         with serving(home, log) as (url, server):
             with Health(url) as alone:
