@@ -135,7 +135,10 @@ def decode_frames(
         for number in numbers:
             image.seek(number)
             _check_size(image, limits)
-            yield number, to_rgb(image)
+            rgb = to_rgb(image)
+            # Pillow turns the later pages of a TIFF itself
+            turn = None if image.format == "TIFF" else stated_orientation(image)
+            yield number, upright(rgb, turn)
 
 
 def check_byte_size(size: int, max_bytes: int) -> None:
@@ -173,15 +176,16 @@ class _Opened:
 
     @property
     def seconds(self) -> float:
-        """How long the first frame takes on one core."""
+        """How long the first frame takes on one core, if all bytes are its own."""
         return self.structure.seconds(self.pixels)
 
     @property
     def reachable_frames(self) -> int:
         """How many frames can be decoded in the time that a picture has."""
-        pixels = self.most_pixels
-        each = self.structure.seconds(pixels) + pixels * _AFTER_DECODING
-        return 1 + int((_MOST_SECONDS - self.seconds) / each)
+        pixels, frames = self.most_pixels, self.frame_count
+        first = self.structure.seconds(self.pixels, frames)
+        each = self.structure.seconds(pixels, frames) + pixels * _AFTER_DECODING
+        return 1 + int((_MOST_SECONDS - first) / each)
 
 
 def _open(data: bytes, limits: ImageLimits) -> _Opened:

@@ -1,7 +1,7 @@
-"""Bounds the pixels of large pictures that this process decodes at the same time.
+"""Bounds the pixels of large pictures that this process works on at the same time.
 
-Decoding takes some sixteen bytes a pixel for a moment: a picture of 64 megapixels about 1 GB, in
-every thread that decodes one.
+A picture takes 4 to 17 bytes a pixel for a moment, by its format (docs/operations.md): one of 64
+megapixels up to 1 GB, in every thread that decodes one.
 """
 
 from collections import deque
@@ -54,7 +54,10 @@ def limit_pixels(pixels: int) -> None:
 
 @contextmanager
 def decoding(pixels: int) -> Iterator[None]:
-    """Give the block that decodes a picture of so many pixels its share of the budget."""
+    """Give the block that works on a picture of so many pixels its share of the budget.
+
+    A thread that is in such a block must not enter another: it might wait for itself.
+    """
     if _budget is None:
         yield
         return

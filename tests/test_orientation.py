@@ -6,7 +6,7 @@ import warnings
 import pytest
 from PIL import Image
 
-from indexer.images import decode
+from indexer.images import decode, decode_frames
 from indexer.orientation import exif_orientation, xmp_orientation
 from indexer.settings import Settings
 from support import crafted, nasty, pictures
@@ -27,6 +27,20 @@ def test_a_picture_is_turned_as_its_exif_says(kind: str, orientation: int) -> No
     sideways = orientation > 4
     assert (picture.width, picture.height) == ((40, 60) if sideways else (60, 40))
     assert picture.rgb.shape[:2] == (picture.height, picture.width)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "TIFF"])
+def test_later_frames_are_turned_as_the_first(kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    frames_of = [Image.new("RGB", (60, 40), colour) for colour in ("red", "blue", "green")]
+    data = pictures.encode(
+        frames_of[0], kind, save_all=True, append_images=frames_of[1:], exif=exif
+    )
+
+    shapes = {rgb.shape for _, rgb in decode_frames(data, [1, 2], LIMITS)}
+
+    assert shapes == {decode(data, LIMITS).rgb.shape} == {(60, 40, 3)}
 
 
 @pytest.mark.parametrize("endian", ["<", ">"])

@@ -34,10 +34,10 @@ class Structure:
     orientation: int | None = None  # by metadata that `data` lacks
     cost: Cost = _ORDINARY
 
-    def seconds(self, pixels: int) -> float:
-        """Estimate how long decoding so many pixels, and all bytes, takes on one core."""
-        passes = pixels * self.passes
-        return (passes * self.cost.pixel + len(self.data) * self.cost.byte) / 1e9
+    def seconds(self, pixels: int, frames: int = 1) -> float:
+        """Estimate how long a frame of so many pixels takes on one core, of frames of one size."""
+        size = len(self.data) / frames
+        return (pixels * self.passes * self.cost.pixel + size * self.cost.byte) / 1e9
 
 
 def check_pieces(pieces: int, data: bytes) -> None:

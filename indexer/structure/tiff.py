@@ -138,17 +138,16 @@ class _Layout:
         return struct.unpack_from(wanted, self.data, place)
 
     def without_details(self, directories: list[_Directory]) -> bytes:
-        """Return the file with upright pages that have no further directories."""
+        """Return the file with an upright first page, and no further directories of any."""
         changed = bytearray()
-        for directory in directories:
-            for tag in _FURTHER & directory.keys():
-                changed = changed or bytearray(self.data)
-                place = directory[tag].place + 2
-                changed[place : place + 2] = _NO_TYPE  # Pillow passes over a type that it lacks
-            entry = directory.get(_ORIENTATION)
-            if entry is not None and entry.numbers[:1] != (1,):
-                changed = changed or bytearray(self.data)
-                changed[entry.place + 2 : entry.place + 4] = _NO_TYPE
+        tags = [directory[tag] for directory in directories for tag in _FURTHER & directory.keys()]
+        orientation = directories[0].get(_ORIENTATION)
+        if orientation is not None and orientation.numbers[:1] != (1,):
+            tags.append(orientation)
+        for entry in tags:
+            changed = changed or bytearray(self.data)
+            # Pillow passes over a type that it lacks
+            changed[entry.place + 2 : entry.place + 4] = _NO_TYPE
         return bytes(changed) if changed else self.data
 
 
