@@ -27,6 +27,8 @@ _SIDEWAYS = {
     Image.Transpose.ROTATE_90,
 }
 _MAX_16_BIT: Final = 2**16 - 1
+_MOST_DIGITS: Final = 2**20
+"""Characters of metadata written in hexadecimal that are read: its first directory comes first."""
 _BAND: Final = 2_000_000
 """Pixels converted at a time, so that no conversion needs several copies of a large picture."""
 LARGE: Final = 16_000_000
@@ -114,7 +116,8 @@ def stated_orientation(image: ImageFile.ImageFile) -> int | None:
 def _from_hexadecimal(text: str) -> bytes | None:
     """Read what ImageMagick writes into PNGs: three lines, then lines of digits."""
     try:
-        return bytes.fromhex("".join(text.split("\n")[3:]))
+        _, _, _, digits = text[:_MOST_DIGITS].split("\n", 3)
+        return bytes.fromhex(digits.replace("\n", "")[: _MOST_DIGITS // 4 * 2])
     except ValueError:
         return None
 
