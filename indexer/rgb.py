@@ -64,7 +64,7 @@ def to_rgb(image: ImageFile.ImageFile) -> Rgb:
             "Export it with 8 or 16 bits a channel."
         )
     width, height = image.size
-    convert = _opaque
+    convert: Callable[[Image.Image], Image.Image] = _opaque
     if image.mode.startswith("I"):  # I, I;16, I;16B: Pillow would clip these, not scale them
         convert = _grey_scale(image)
     factor = reduction(width * height)
