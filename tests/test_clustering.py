@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import minimum_spanning_tree
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
@@ -16,7 +17,11 @@ from indexer.clustering.shapes import shape_of
 from indexer.store import ClusterReach
 from indexer.types import Embeddings
 from indexer.vectors import neighbours as neighbouring
-from indexer.vectors.neighbours import find_neighbours
+from indexer.vectors.neighbours import Neighbours, find_neighbours
+from support.hdbscan import hdbscan_by_definition
+from support.unit_vectors import exact_unit
+
+pytestmark = pytest.mark.numeric
 
 DIMENSION = 32
 
@@ -28,14 +33,18 @@ def unit(vectors: NDArray[np.floating]) -> Embeddings:
 def families(
     sizes: tuple[int, ...], strangers: int, spread: float = 0.1, seed: int = 0
 ) -> tuple[Embeddings, NDArray[np.int64]]:
-    """Return vectors around a direction a family, and strangers (-1), mixed."""
+    """Return vectors around a direction a family, and strangers (-1), mixed; cosines are exact."""
     random = np.random.default_rng(seed)
     labels = np.concatenate([np.repeat(np.arange(len(sizes)), sizes), np.full(strangers, -1)])
     centres = unit(random.standard_normal((len(sizes), DIMENSION)))
     noise = random.standard_normal((len(labels), DIMENSION)) / DIMENSION**0.5
     vectors = np.where(labels[:, np.newaxis] >= 0, centres[labels] + spread * noise, noise)
     order = random.permutation(len(labels))
-    return unit(vectors)[order], labels[order].astype(np.int64)
+    return exact_unit(vectors)[order], labels[order].astype(np.int64)
+
+
+def copies_of_one(count: int) -> Embeddings:
+    return np.repeat(exact_unit(np.ones((1, DIMENSION))), count, axis=0)
 
 
 def clustered(vectors: Embeddings, **parameters: float) -> Hierarchy:
@@ -52,7 +61,7 @@ def cosine_distances(vectors: Embeddings) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("n", [2, 5, 700])
 def test_exact_neighbours_are_those_of_brute_force(n: int) -> None:
-    vectors = unit(np.random.default_rng(n).standard_normal((n, DIMENSION)))
+    vectors = exact_unit(np.random.default_rng(n).standard_normal((n, DIMENSION)))
 
     found = find_neighbours(vectors, 10)
 
@@ -61,10 +70,8 @@ def test_exact_neighbours_are_those_of_brute_force(n: int) -> None:
     k = min(10, n - 1)
     assert found.rows.shape == (n, k)
     assert found.recall == 1
-    np.testing.assert_allclose(
-        found.similarities, -np.sort(-similarities, axis=1)[:, :k], atol=1e-5
-    )
-    assert not (found.rows == np.arange(n)[:, np.newaxis]).any()
+    np.testing.assert_array_equal(found.similarities, -np.sort(-similarities, axis=1)[:, :k])
+    np.testing.assert_array_equal(found.rows, np.argsort(-similarities, kind="stable")[:, :k])
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -73,12 +80,13 @@ def test_a_vector_alone_has_no_neighbours(n: int) -> None:
 
 
 def test_copies_are_neighbours_of_each_other_and_not_of_themselves() -> None:
-    vectors = np.repeat(unit(np.ones((1, DIMENSION))), 40, axis=0)
+    vectors = copies_of_one(40)
 
     found = find_neighbours(vectors, 10)
 
     assert not (found.rows == np.arange(40)[:, np.newaxis]).any()
-    assert all(len(set(row)) == 10 for row in found.rows.tolist())
+    assert all(sorted(set(row)) == row for row in found.rows.tolist())
+    assert found.rows.shape == (40, 10)
 
 
 def test_many_vectors_are_compared_by_cells_which_say_how_good_they_were(
@@ -113,8 +121,8 @@ def test_a_stranger_among_copies_of_one_picture_has_neighbours_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(neighbouring, "EXACT_UP_TO", 1_000)
-    strangers = unit(np.random.default_rng(0).standard_normal((8, DIMENSION)))
-    copies = np.repeat(unit(np.ones((1, DIMENSION))), 2_000, axis=0)
+    strangers = exact_unit(np.random.default_rng(0).standard_normal((8, DIMENSION)))
+    copies = copies_of_one(2_000)
     vectors = np.concatenate([strangers, copies]).astype(np.float32)
 
     found = find_neighbours(vectors, 30)
@@ -144,15 +152,77 @@ def test_a_search_that_is_stopped_ends_at_once(monkeypatch: pytest.MonkeyPatch) 
 # --- HDBSCAN -------------------------------------------------------------------------------------
 
 
-def test_clusters_are_those_of_exact_hdbscan() -> None:
-    vectors, labels = families((120, 80, 60, 40, 20, 10, 7), 200)
+@pytest.mark.parametrize("min_samples", [2, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_clusters_are_those_of_the_definition(seed: int, min_samples: int) -> None:
+    vectors, labels = families((60, 40, 20, 12, 8), 80, seed=seed)
 
     graph = find_neighbours(vectors, len(vectors))
-    ours = hdbscan(graph, min_cluster_size=5, min_samples=5).labels
+    ours = hdbscan(graph, min_cluster_size=5, min_samples=min_samples).labels
 
-    exact = HDBSCAN(min_cluster_size=5, min_samples=5, copy=True).fit_predict(vectors)
-    assert adjusted_rand_score(exact, ours) >= 0.98  # ties of reachability fall either way
-    assert adjusted_rand_score(labels[labels >= 0], ours[labels >= 0]) >= 0.98
+    expected = hdbscan_by_definition(vectors, 5, min_samples)
+    np.testing.assert_array_equal(ours, expected)
+    assert len(set(labels.tolist())) > 2
+
+
+def test_where_nothing_ties_clusters_are_those_of_scikit_learn() -> None:
+    # With one sample the reachability is the distance: it ties where two distances do.
+    vectors, labels = families((80, 40, 20, 10, 7), 100)
+    distances = np.sqrt(2 - 2 * (vectors @ vectors.T).astype(np.float64))
+    tree = minimum_spanning_tree(distances).data
+    assert len(set(tree.tolist())) == len(tree)
+
+    graph = find_neighbours(vectors, len(vectors))
+    ours = hdbscan(graph, min_cluster_size=5, min_samples=1).labels
+
+    theirs = HDBSCAN(min_cluster_size=5, min_samples=1, copy=True).fit_predict(vectors)
+    assert adjusted_rand_score(theirs, ours) == 1
+    assert set(np.flatnonzero(theirs < 0)) == set(np.flatnonzero(ours < 0))
+    assert adjusted_rand_score(labels[labels >= 0], ours[labels >= 0]) > 0.9
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10_000), st.permutations(range(40)))
+def test_the_order_of_the_vectors_changes_no_cluster(seed: int, order: list[int]) -> None:
+    # Few directions: nearly all distances tie.
+    random = np.random.default_rng(seed)
+    vectors = np.zeros((40, 8), np.float32)
+    for vector in vectors:
+        vector[random.permutation(8)[:4]] = random.choice([-0.5, 0.5], 4)
+
+    def divided(rows: list[int]) -> NDArray[np.int64]:
+        graph = find_neighbours(vectors[rows], 40)
+        return hdbscan(graph, min_cluster_size=3, min_samples=2, max_link=0.6).labels
+
+    straight, mixed = divided([*range(40)]), divided(order)
+
+    def parts(labels: NDArray[np.int64], rows: list[int]) -> set[frozenset[int]]:
+        named = {label: set[int]() for label in labels.tolist() if label >= 0}
+        for label, row in zip(labels.tolist(), rows, strict=True):
+            if label >= 0:
+                named[label].add(row)
+        return {frozenset(members) for members in named.values()}
+
+    assert parts(straight, [*range(40)]) == parts(mixed, order)
+
+
+def test_what_ties_two_clusters_together_is_in_neither() -> None:
+    # On a line: two clusters of four with a vector in the middle, as far from one as the other.
+    places = np.array([0, 1, 2, 3, 8, 13, 14, 15, 16, 100, 101, 102, 103])
+    lengths = np.abs(places[:, np.newaxis] - places) / 200
+    similarities = (1 - lengths**2 / 2).astype(np.float32)
+
+    for order in (np.arange(13), np.arange(13)[::-1]):
+        shuffled = similarities[np.ix_(order, order)]
+        np.fill_diagonal(shuffled, -2)
+        rows = np.argsort(-shuffled, axis=1, kind="stable")[:, :12]
+        graph = Neighbours(rows, np.take_along_axis(shuffled, rows, 1), 1.0)
+
+        labels = hdbscan(graph, min_cluster_size=3, min_samples=1).labels[np.argsort(order)]
+
+        assert labels[4] == -1
+        assert len({*labels[:4].tolist()}) == len({*labels[5:9].tolist()}) == 1
+        assert labels[0] != labels[5]
 
 
 def test_probabilities_and_outlier_scores_lie_between_0_and_1() -> None:
@@ -186,13 +256,13 @@ def test_fewer_than_a_cluster_needs_are_noise(n: int) -> None:
 
 
 def test_two_points_are_a_cluster_of_two_where_that_is_allowed() -> None:
-    vectors = np.repeat(unit(np.ones((1, DIMENSION))), 2, axis=0)
+    vectors = copies_of_one(2)
 
     assert clustered(vectors, min_cluster_size=2, min_samples=1).labels.tolist() == [0, 0]
 
 
 def test_identical_vectors_are_one_cluster() -> None:
-    vectors = np.repeat(unit(np.ones((1, DIMENSION))), 50, axis=0)
+    vectors = copies_of_one(50)
 
     found = clustered(vectors)
 
@@ -253,7 +323,7 @@ def test_a_chain_of_pictures_is_not_one_group() -> None:
 
 
 def test_copies_are_one_group() -> None:
-    vectors = np.repeat(unit(np.ones((1, DIMENSION))), 60, axis=0)
+    vectors = copies_of_one(60)
 
     assert set(near_duplicate_groups(vectors, find_neighbours(vectors, 16), 0.99).tolist()) == {0}
 
@@ -301,7 +371,7 @@ def test_a_shape_has_the_medoid_radius_and_width_of_brute_force() -> None:
 
 
 def test_a_cluster_of_copies_has_one_exemplar_and_no_width() -> None:
-    vectors = np.repeat(unit(np.ones((1, DIMENSION))), 5, axis=0)
+    vectors = copies_of_one(5)
 
     shape = shape_of(vectors, np.arange(5))
 

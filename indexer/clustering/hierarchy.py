@@ -1,5 +1,6 @@
 """HDBSCAN on a graph of nearest neighbours."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,6 +39,11 @@ def hdbscan(
     are taken for as far apart as can be. scikit-learn makes the tree of clusters and picks from it
     (excess of mass).
 
+    Reachability ties wherever one vector's core distance decides several edges. What is joined at
+    one distance is joined the largest parts first, so that a small part between two clusters is
+    in neither of them, and the answer depends on the distances alone: not on which of several
+    minimum spanning trees is found. Clusters are numbered by their first vector.
+
     Parameters
     ----------
     neighbours : Neighbours
@@ -63,7 +69,6 @@ def hdbscan(
     edges, parts = _spanning_tree(neighbours, min_samples, longest)
     if edges["distance"][-1] <= _SAME:
         return Hierarchy(np.zeros(n, np.int64), np.ones(n), np.zeros(n))
-    from sklearn.cluster._hdbscan._linkage import make_single_linkage
     from sklearn.cluster._hdbscan._tree import (
         _condense_tree,
         tree_to_labels,
@@ -71,11 +76,59 @@ def hdbscan(
 
     if longest < _UNRELATED and (parts >= min_cluster_size).sum() == 1:
         edges = _with_a_stand_in(edges, n, min_cluster_size, longest)
-    tree = make_single_linkage(edges)
+    tree = _merges(edges)
     found, probabilities = tree_to_labels(tree, min_cluster_size=min_cluster_size)
     scores = _outlier_scores(_condense_tree(tree, min_cluster_size), len(found))
-    _, labels = np.unique(np.append(found[:n], -1), return_inverse=True)
-    return Hierarchy(labels[:n] - 1, probabilities[:n], scores[:n])
+    return Hierarchy(_numbered(found[:n]), probabilities[:n], scores[:n])
+
+
+def _numbered(found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number clusters from 0 by their first member, noise -1."""
+    labels = np.full(len(found), -1, np.int64)
+    members = np.flatnonzero(found >= 0)
+    _, firsts, of_member = np.unique(found[members], return_index=True, return_inverse=True)
+    labels[members] = np.argsort(np.argsort(firsts))[of_member]
+    return labels
+
+
+def _merges(edges: NDArray[np.void]) -> NDArray[np.void]:
+    """Return the merges of the parts that edges join, in scikit-learn's record type.
+
+    Parameters
+    ----------
+    edges : ndarray of shape (n - 1,), scikit-learn's record type
+        A spanning tree by rising distance. Of those that tie any order gives the same merges but
+        for parts of one size.
+    """
+    from sklearn.cluster._hdbscan._linkage import make_single_linkage
+
+    n = len(edges) + 1
+    merges = make_single_linkage(edges)
+    children = np.stack([merges["left_node"], merges["right_node"]], axis=1)
+    parent = np.arange(n, 2 * n - 1)  # of each merge; the last one is its own
+    inner = children >= n
+    parent[children[inner] - n] = np.nonzero(inner)[0] + n
+    tied = np.flatnonzero(merges["value"][parent - n] == merges["value"])[:-1]
+    if not len(tied):
+        return merges
+    first = np.concatenate([np.arange(n), children[:, 0]])  # a vector of each part
+    while (first >= n).any():
+        first = first[first]
+    sizes = np.concatenate([np.ones(n, np.int64), merges["cluster_size"]])
+    groups = defaultdict[int, list[int]](list)  # merges at one distance, by the last of them
+    last: dict[int, int] = {}
+    for merge in tied[::-1].tolist():
+        above = int(parent[merge]) - n
+        last[merge] = last.get(above, above)
+        groups[last[merge]].append(merge)
+    ordered = edges.copy()
+    for end, members in groups.items():
+        places = np.array([*members[::-1], end])
+        joined = np.setdiff1d(children[places], places + n)
+        joined = joined[np.lexsort((first[joined], -sizes[joined]))]
+        ordered["current_node"][places] = first[joined[0]]
+        ordered["next_node"][places] = first[joined[1:]]
+    return make_single_linkage(ordered)
 
 
 def _with_a_stand_in(edges: NDArray[np.void], n: int, size: int, length: float) -> NDArray[np.void]:
@@ -88,7 +141,7 @@ def _with_a_stand_in(edges: NDArray[np.void], n: int, size: int, length: float) 
     stand_in["current_node"] = np.arange(n, n + size)
     stand_in["next_node"] = [*range(n + 1, n + size), edges["current_node"][-1]]
     stand_in["distance"] = [*[length] * (size - 1), _UNRELATED]
-    together = np.concatenate([stand_in, edges])  # before what is single, as is said below
+    together = np.concatenate([stand_in, edges])
     return together[np.argsort(together["distance"], kind="stable")]
 
 
@@ -99,8 +152,7 @@ def _spanning_tree(
 
     The edges are in scikit-learn's record type.
 
-    What no edge up to the longest one joins is joined last, the largest parts first: so a single
-    vector hangs on the root, and is noise, rather than on the cluster that it happened to meet.
+    What no edge up to the longest one joins is joined last, all at one distance.
     """
     from sklearn.cluster._hdbscan._linkage import MST_edge_dtype
 
@@ -111,8 +163,7 @@ def _spanning_tree(
     start, end, distances = tree.row[order], tree.col[order], tree.data[order]
     forest = csr_matrix((np.ones(len(order)), (start, end)), shape=(n, n))
     _, part_of = connected_components(forest, directed=False)
-    _, firsts, sizes = np.unique(part_of, return_index=True, return_counts=True)
-    parts = firsts[np.argsort(-sizes, kind="stable")]  # one vector of each
+    _, parts, sizes = np.unique(part_of, return_index=True, return_counts=True)
     edges = np.empty(n - 1, MST_edge_dtype)
     edges["current_node"] = np.concatenate([start, np.full(len(parts) - 1, parts[0])])
     edges["next_node"] = np.concatenate([end, parts[1:]])

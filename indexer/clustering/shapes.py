@@ -13,6 +13,7 @@ _ALL_PAIRS: Final = 4096
 """Members whose pairs are all compared; of a larger cluster those farthest from its medoid."""
 _MOST: Final = 200_000  # members that exemplars are looked for among
 _SAME: Final = 1e-6  # cosine distance that rounding makes
+_MEDOIDS: Final = 1e-6  # mean cosine within which members are equally in the middle
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ def shape_of(vectors: Embeddings, rows: NDArray[np.int64]) -> Shape:
     """Describe the cluster that some vectors make.
 
     The medoid, of least total cosine distance to all members, is the member most alike to their
-    sum. Exemplars are chosen by farthest-point traversal (Gonzalez, 1985) among the members nearer
+    sum; of those that tie but for rounding, as two members do, the first. Exemplars are chosen by farthest-point traversal (Gonzalez, 1985) among the members nearer
     to the medoid than nine in ten, so that they show the variety of a cluster and not its outliers.
 
     Parameters
@@ -39,7 +40,9 @@ def shape_of(vectors: Embeddings, rows: NDArray[np.int64]) -> Shape:
         The members, at least one.
     """
     members = vectors[rows]
-    middle = int(np.argmax(members @ members.sum(axis=0, dtype=np.float64).astype(np.float32)))
+    mean = members.mean(axis=0, dtype=np.float64).astype(np.float32)
+    alike = members @ mean
+    middle = int(np.argmax(alike >= alike.max() - _MEDOIDS))
     distances = np.clip(1 - members @ members[middle], 0, 2)
     far = np.argsort(-distances, kind="stable")[:_ALL_PAIRS]
     widest = float(np.clip(1 - (members[far] @ members[far].T).min(), 0, 2))

@@ -128,7 +128,10 @@ def _closest(view: VectorView, query: Query, scope: Scope, within: KeySet | None
 
 
 def _nearest_keys(keys: NDArray[np.int64], distances: NDArray[np.int32], scope: Scope) -> list[int]:
-    """Return the k nearest of the keys within reach, each once; both arrays are (n, k)."""
+    """Return the k nearest of the keys within reach, each once; both arrays are (n, k).
+
+    Keys that tie are taken by key, whichever orientation found them.
+    """
     near = np.flatnonzero(distances.ravel() <= scope.reach)  # where there is no key it is not
-    order = near[np.argsort(distances.ravel()[near], kind="stable")]
+    order = near[np.lexsort((keys.ravel()[near], distances.ravel()[near]))]
     return list(dict.fromkeys(keys.ravel()[order].tolist()))[: scope.k]

@@ -27,7 +27,10 @@ class OnnxNetwork:
     Our own threads call it at once, each for one picture: that keeps every core busy, and one wide
     session or larger batches gain nothing on a CPU. A caller that is alone leaves the other cores
     idle, though. The wide session is for it, and is used only if it answers as the other does to
-    the bit: an answer must not depend on what else is asked at the time.
+    the bit: an answer must not depend on what else is asked at the time. How a session rounds
+    depends on the processor and on the shape of its input, never on the values, so both are
+    compared when the model is loaded, on the machine itself, and each picture has a pass of its
+    own: the one shape that was compared.
 
     Parameters
     ----------
@@ -47,8 +50,16 @@ class OnnxNetwork:
         self._wide = _wide_session(graph, self._cores.count, self._narrow)
 
     def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return logits and raw embeddings; safe to call from several threads."""
-        return _run(self._wide if self._wide and self._cores.spare else self._narrow, batch)
+        """Return logits and raw embeddings; safe to call from several threads.
+
+        A picture's answer is the same to the bit whatever else is in the batch.
+        """
+        rows = [_run(self._session(), picture[np.newaxis]) for picture in batch]
+        logits, embeddings = zip(*rows, strict=True)
+        return np.concatenate(logits), np.concatenate(embeddings)
+
+    def _session(self) -> Any:
+        return self._wide if self._wide and self._cores.spare else self._narrow
 
 
 def _wide_session(graph: bytes, threads: int, narrow: Any) -> Any | None:

@@ -35,7 +35,7 @@ Progress = Callable[[int], None]
 class Neighbours:
     """The k nearest others of each of n vectors."""
 
-    rows: NDArray[np.int64]  # (n, k), nearest first
+    rows: NDArray[np.int64]  # (n, k), nearest first, ties by row
     similarities: NDArray[np.float32]  # (n, k), cosine
     recall: float  # share of the true neighbours that are among them, measured on a sample
 
@@ -57,7 +57,7 @@ def find_neighbours(
     principal directions nominates candidates, whose similarities are then measured on the full
     vectors. As many cells are searched as it takes to find most of the true neighbours of a sample.
     What is missed are those of strangers, rarely those of a close family, which lies in a cell or
-    two.
+    two. Neighbours that tie are ordered by row; where not all that tie fit, any of them are taken.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ class _Cells:
         """Find the k nearest others of some rows."""
         _, candidates = self._index.search(self._reduced[own], int(_SPARE * k) + 1)
         measured = _measure(self._vectors, self._vectors[own], candidates)
-        order = np.argsort(-measured, axis=1, kind="stable")[:, : k + 1]
+        order = np.lexsort((candidates, -measured), axis=1)[:, : k + 1]
         rows = np.take_along_axis(candidates, order, 1)
         found = _without_self(rows, np.take_along_axis(measured, order, 1), own)
         lacking = np.flatnonzero((found.rows < 0).any(axis=1))  # the cells hold too few
@@ -184,7 +184,7 @@ class _Cells:
 def _exactly(vectors: Embeddings, own: NDArray[np.int64], k: int) -> _Found:
     """Find the k nearest others of some rows among all."""
     similarities, rows = faiss.knn(vectors[own], vectors, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
-    return _without_self(rows, similarities, own)
+    return _without_self(rows, np.clip(similarities, -1, 1), own)
 
 
 def _reduce(vectors: Embeddings, random: np.random.Generator) -> Embeddings:
@@ -213,10 +213,14 @@ def _measure(
 def _without_self(
     rows: NDArray[np.int64], similarities: NDArray[np.float32], own: NDArray[np.int64]
 ) -> _Found:
-    """Drop each query from its own neighbours, or the farthest where copies came before it."""
+    """Drop each query from its own neighbours, or the farthest where copies came before it.
+
+    The rest is put in order: FAISS leaves rows that tie as they come.
+    """
+    order = np.lexsort((rows, -similarities), axis=1)
+    rows = np.take_along_axis(rows, order, 1)
+    similarities = np.take_along_axis(similarities, order, 1)
     dropped = rows == own[:, np.newaxis]
     dropped[~dropped.any(axis=1), -1] = True
     n, k = len(rows), rows.shape[1] - 1
-    return _Found(
-        rows[~dropped].reshape(n, k), np.clip(similarities[~dropped].reshape(n, k), -1, 1)
-    )
+    return _Found(rows[~dropped].reshape(n, k), similarities[~dropped].reshape(n, k))
