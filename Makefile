@@ -3,7 +3,7 @@ BIN := .venv/bin
 
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 15
 
-.PHONY: demo test test-all lint format
+.PHONY: demo test test-all test-dispatch lint format
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -25,6 +25,9 @@ test: .venv/installed /usr/bin/chromium  ## what a change must pass
 
 test-all: .venv/installed /usr/bin/chromium  ## the same with the long tests, and more of each
 	$(PYTEST) --all
+
+test-dispatch: .venv/installed  ## the numeric tests with the code that other processors run
+	$(BIN)/python tests/dispatch_matrix.py
 
 lint: .venv/installed  ## style, types and import layers
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Fixtures that many tests share: databases, each on SQLite and on Postgres."""
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -60,8 +61,12 @@ class _NoCall:
 
 @pytest.fixture(scope="session", autouse=True)
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Share exported models between all tests: an export takes seconds."""
-    folder = tmp_path_factory.mktemp("exports")
+    """Share exported models between all tests: an export takes seconds.
+
+    Several runs may share them as well, in the folder that TEST_EXPORTS names.
+    """
+    shared = os.environ.get("TEST_EXPORTS")
+    folder = Path(shared) if shared else tmp_path_factory.mktemp("exports")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOKALIKE_MODEL_CACHE", str(folder))
         yield folder

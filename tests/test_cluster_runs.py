@@ -37,6 +37,8 @@ from support.families import (
     near_axis,
 )
 
+pytestmark = pytest.mark.numeric
+
 HDBSCAN, KMEANS, GROUPS = ClusterAlgorithm
 SETTINGS = Settings(worker_threads=1)
 

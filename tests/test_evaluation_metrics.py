@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from indexer.errors import InputError, UnreadableSource
 from indexer.evaluation import Case, Pair, load_benchmark, score
 
+pytestmark = pytest.mark.numeric
+
 SCORER = Path(__file__).parents[2] / "shared" / "bench" / "score.py"
 COPY, OTHER, STRANGER = (
     Case("q/copy", "r/1", "blur"),

@@ -22,6 +22,8 @@ from indexer.spaces import decode_size
 from indexer.types import Rgb
 from support import pictures
 
+pytestmark = pytest.mark.numeric
+
 LIMITS = Settings().image_limits
 ROOT = Path(__file__).parents[1]
 PHOTOS = sorted((ROOT / "photos").glob("*.jpg"))

@@ -25,6 +25,8 @@ from indexer.settings import Settings
 from indexer.types import Fingerprint, FingerprintKind, Pdq, PdqBits, Rgb
 from support import pictures
 
+pytestmark = pytest.mark.numeric
+
 LIMITS = Settings().image_limits
 bit_rows = npst.arrays(np.uint8, st.tuples(st.integers(0, 5), st.just(32)))
 

@@ -12,6 +12,8 @@ from indexer.insets import insets
 from indexer.layout import Box, overlap
 from indexer.types import Rgb
 
+pytestmark = pytest.mark.numeric
+
 PHOTOS = Path(__file__).parents[1] / "photos"
 
 

@@ -12,6 +12,8 @@ from PIL import Image, ImageDraw
 from indexer.layout import Box, grid, overlap, panels
 from support import pictures
 
+pytestmark = pytest.mark.numeric
+
 sides = st.integers(200, 3000)
 boxes = st.builds(Box, *[st.integers(0, 50)] * 2, *[st.integers(1, 50)] * 2)
 

@@ -33,6 +33,8 @@ from support.commands import Index
 from support.pictures import encode
 from support.shelf import Shelf
 
+pytestmark = pytest.mark.numeric
+
 PHOTOS = Path(__file__).parents[1] / "photos"
 UNSAFE = "hedgehog.jpg"
 ROTATED = Image.Transpose.ROTATE_90

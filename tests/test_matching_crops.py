@@ -17,6 +17,8 @@ from indexer.types import PartKind, Rgb
 from support.layouts import collage
 from support.pictures import encode
 
+pytestmark = pytest.mark.numeric
+
 PHOTOS = Path(__file__).parents[1] / "photos"
 CLOSE = 6  # pixels: JPEG spreads colour over 16
 sides = st.integers(8, 120)

@@ -36,7 +36,7 @@ from support.layouts import PANEL, animation, collage, page
 from support.pictures import encode
 from support.shelf import Shelf
 
-pytestmark = pytest.mark.long_on_postgres
+pytestmark = [pytest.mark.numeric, pytest.mark.long_on_postgres]
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 UNSAFE = "hedgehog.jpg"
@@ -377,7 +377,9 @@ def test_each_piece_of_a_query_is_compared_with_each_of_the_image(
         assert evidence.similarity == pytest.approx(max(cosines.values()), abs=1e-6)
         assert evidence.pdq_distance == (min(hashed.values()) if hashed else None)
         by_cosine = nearest[Signal.EMBEDDING]
-        assert cosines[by_cosine.number if by_cosine else 0] == max(cosines.values())
+        assert cosines[by_cosine.number if by_cosine else 0] == pytest.approx(
+            max(cosines.values()), abs=1e-6
+        )  # BLAS rounds one vector otherwise than several
         if hashed:
             by_pdq = nearest[Signal.PDQ]
             assert hashed[by_pdq.number if by_pdq else 0] == min(hashed.values())

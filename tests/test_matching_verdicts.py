@@ -34,6 +34,8 @@ from indexer.types import (
     Tier,
 )
 
+pytestmark = pytest.mark.numeric
+
 SETTINGS = Settings(
     home=Path("unused"),
     near_duplicate_similarity=0.95,

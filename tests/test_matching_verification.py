@@ -22,6 +22,8 @@ from indexer.types import BankKind, Evidence, Judgement, Signal, Tier
 from support.commands import PHOTOS
 from support.pictures import encode
 
+pytestmark = pytest.mark.numeric
+
 KNOWN, OTHERS = "castle-front.jpg", ("bee.jpg", "koala.jpg", "two-dogs.jpg")
 
 

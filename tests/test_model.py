@@ -26,6 +26,8 @@ from indexer.settings import SHIPPED_MODEL
 from indexer.types import Rgb
 from support.models import MARQO_CONFIG, edit_config, make_marqo_like, make_model, make_tiny
 
+pytestmark = pytest.mark.numeric
+
 PHOTOS = Path(__file__).parents[1] / "photos"
 SHIPPED_FOLDER = Path(str(files("indexer.model"))) / "weights" / "nsfw-mobilenetv2-140-224"
 

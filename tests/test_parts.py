@@ -16,6 +16,8 @@ from indexer.settings import Settings, TileRules
 from indexer.types import PartKind
 from support import pictures
 
+pytestmark = pytest.mark.numeric
+
 SETTINGS = Settings()
 LIMITS, RULES = SETTINGS.image_limits, SETTINGS.tile_rules
 LEVELS = [0, 40, 80, 120, 160, 200, 240, 20, 60]  # a grey of its own for each frame

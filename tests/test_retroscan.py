@@ -34,6 +34,8 @@ from indexer.types import (
 )
 from support.catalog import add, arrival, bind, new_image
 
+pytestmark = pytest.mark.numeric
+
 GALLERY = range(1, 41)  # seeds
 BLOCKED = range(101, 121)
 NEAR = 20  # bits that a near PDQ differs by

@@ -16,6 +16,8 @@ from indexer.store import open_store, upgrade
 from indexer.types import Match, Tier
 from support import pictures
 
+pytestmark = pytest.mark.numeric
+
 PDQ_BITS = 12
 COSINE = 0.97  # dithered colours move the embedding by 0.02; strangers stay below 0.83
 IN_COLOUR = {

@@ -13,6 +13,8 @@ from indexer.signals import flip
 from indexer.signals.registry import signal_types
 from indexer.types import Space
 
+pytestmark = pytest.mark.numeric
+
 SPACE = Space(1, "ab" * 32, "model", 8, ("a",))
 TYPES = signal_types(SPACE, Settings())
 PDQ = TYPES["pdq"]

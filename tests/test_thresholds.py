@@ -11,6 +11,8 @@ from indexer.settings import Settings
 from indexer.thresholds import Threshold, Thresholds, choose_thresholds
 from indexer.types import Bounds, CardBound, Evidence, Signal, Tier
 
+pytestmark = pytest.mark.numeric
+
 SETTINGS = Settings(
     pdq_max_distance=20,
     near_duplicate_similarity=0.9,

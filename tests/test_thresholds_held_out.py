@@ -16,6 +16,8 @@ from indexer.thresholds.tally import tally
 from indexer.types import RateUnit, Signal
 from support.calibration import FUSION, aim, calibrated
 
+pytestmark = pytest.mark.numeric
+
 BENCH = Path(__file__).parents[2] / "shared" / "bench" / "dev"
 COUNT = 600
 SPLITS = 10

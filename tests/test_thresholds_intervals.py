@@ -11,6 +11,8 @@ from indexer.thresholds.intervals import (
     student_quantile,
 )
 
+pytestmark = pytest.mark.numeric
+
 
 def binomial_tail(successes: int, trials: int, rate: float) -> float:
     """Return the probability of so many successes or more."""

@@ -20,6 +20,8 @@ from indexer.verification.thumbnails import SIDE
 from support.catalog import add, arrival, bind, new_image
 from support.commands import PHOTOS
 
+pytestmark = pytest.mark.numeric
+
 PHOTO, OTHERS = "hedgehog.jpg", ("bee.jpg", "castle-front.jpg", "koala.jpg", "two-dogs.jpg")
 FEW = 8  # details that strangers may agree on by chance
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def hdbscan(
 
 
 def _numbered(found: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number clusters from 0 by their first member, noise -1."""
+    """Return the clusters numbered from 0 by their first member, and -1 for noise."""
     labels = np.full(len(found), -1, np.int64)
     members = np.flatnonzero(found >= 0)
     _, firsts, of_member = np.unique(found[members], return_index=True, return_inverse=True)
@@ -103,7 +103,7 @@ def _merges(edges: NDArray[np.void]) -> NDArray[np.void]:
     from sklearn.cluster._hdbscan._linkage import make_single_linkage
 
     n = len(edges) + 1
-    merges = make_single_linkage(edges)
+    merges: NDArray[np.void] = make_single_linkage(edges)
     children = np.stack([merges["left_node"], merges["right_node"]], axis=1)
     parent = np.arange(n, 2 * n - 1)  # of each merge; the last one is its own
     inner = children >= n
@@ -128,7 +128,7 @@ def _merges(edges: NDArray[np.void]) -> NDArray[np.void]:
         joined = joined[np.lexsort((first[joined], -sizes[joined]))]
         ordered["current_node"][places] = first[joined[0]]
         ordered["next_node"][places] = first[joined[1:]]
-    return make_single_linkage(ordered)
+    return cast("NDArray[np.void]", make_single_linkage(ordered))
 
 
 def _with_a_stand_in(edges: NDArray[np.void], n: int, size: int, length: float) -> NDArray[np.void]:

@@ -30,8 +30,9 @@ def shape_of(vectors: Embeddings, rows: NDArray[np.int64]) -> Shape:
     """Describe the cluster that some vectors make.
 
     The medoid, of least total cosine distance to all members, is the member most alike to their
-    sum; of those that tie but for rounding, as two members do, the first. Exemplars are chosen by farthest-point traversal (Gonzalez, 1985) among the members nearer
-    to the medoid than nine in ten, so that they show the variety of a cluster and not its outliers.
+    sum; of those that tie but for rounding, as two members do, the first. Exemplars are chosen by
+    farthest-point traversal (Gonzalez, 1985) among the members nearer to the medoid than nine in
+    ten, so that they show the variety of a cluster and not its outliers.
 
     Parameters
     ----------

@@ -10,7 +10,8 @@ from indexer.thresholds.aims import Aim
 from indexer.thresholds.calibration import Calibration, Sample, calibrate
 from indexer.thresholds.comparison import CopyRule
 from indexer.thresholds.pictures import Pictures
-from indexer.types import RateUnit, Signal, Tier
+from indexer.types import Embeddings, RateUnit, Signal, Tier
+from support.unit_vectors import exact_unit
 
 FUSION = Fusion(pdq_term, partial(query_bias, background=None))
 COPIES = CopyRule(bits=31, cosine=0.93)
@@ -22,16 +23,24 @@ TIERS = {
 
 
 def strangers(count: int, seed: int, *, dimension: int = 8, first_id: int = 1) -> Pictures:
-    """Make pictures that have nothing to do with each other."""
+    """Make pictures that have nothing to do with each other.
+
+    From 5 dimensions on their cosines are exact, whatever the blocks they are computed in.
+    """
     random = np.random.default_rng(seed)
+    unit = exact_unit if count and dimension >= 5 else _unit
     embeddings = random.standard_normal((count, dimension)).astype(np.float32)
     return Pictures(
         ids=np.arange(first_id, first_id + count),
         names=[f"picture {number}" for number in range(first_id, first_id + count)],
-        embeddings=embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True),
+        embeddings=unit(embeddings),
         pdq=random.integers(0, 256, (count, 1, 32), dtype=np.uint8),
         hashable=np.ones(count, np.bool_),
     )
+
+
+def _unit(vectors: Embeddings) -> Embeddings:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def aim(
