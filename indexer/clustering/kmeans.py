@@ -25,6 +25,7 @@ def kmeans(
         As many as there are vectors at most; chosen when None, see `choose_k`.
     seed : int
     threads : int
+        The same number gives the same answer on one machine.
 
     Returns
     -------

@@ -65,9 +65,10 @@ def find_neighbours(
     k : int
         Neighbours wanted; n - 1 where there are fewer.
     seed : int
-        Of the samples; the same one gives the same answer.
+        Of the samples; on one machine the same one gives the same answer.
     threads : int
-        Cores that are used.
+        Cores that are used. Up to `EXACT_UP_TO` the answer is the same with any number of them;
+        beyond, the cells are learnt by all together, and may round otherwise.
     on_progress : callable
         Called with the number of vectors that are done since the last call; what it raises ends
         the search.
@@ -84,18 +85,15 @@ def find_neighbours(
     faiss.omp_set_num_threads(threads)
     try:
         if len(vectors) <= EXACT_UP_TO:
-            return _exact(vectors, k, on_progress)
+            return _exact(vectors, k, threads, on_progress)
         return _approximate(vectors, k, np.random.default_rng(seed), threads, on_progress)
     finally:
         faiss.omp_set_num_threads(before)
 
 
-def _exact(vectors: Embeddings, k: int, on_progress: Progress) -> Neighbours:
-    found = _Found.room_for(len(vectors), k)
-    for start in range(0, len(vectors), _STEP):
-        own = np.arange(start, min(start + _STEP, len(vectors)))
-        found.rows[own], found.similarities[own] = _exactly(vectors, own, k)
-        on_progress(len(own))
+def _exact(vectors: Embeddings, k: int, threads: int, on_progress: Progress) -> Neighbours:
+    search = partial(_exactly, vectors, k=k)
+    found = _in_parts(search, len(vectors), k, threads, on_progress)
     return Neighbours(found.rows, found.similarities, 1.0)
 
 
@@ -110,15 +108,7 @@ def _approximate(
     on_progress(0)
     recall = cells.widen(np.sort(random.choice(len(vectors), _PROBES, replace=False)), k)
     on_progress(0)
-    found = _Found.room_for(len(vectors), k)
-    parts = np.split(np.arange(len(vectors)), range(_STEP, len(vectors), _STEP))
-    pool = ThreadPoolExecutor(threads, initializer=faiss.omp_set_num_threads, initargs=(1,))
-    try:
-        for own, answer in zip(parts, pool.map(partial(cells.nearest, k=k), parts), strict=True):
-            found.rows[own], found.similarities[own] = answer
-            on_progress(len(own))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    found = _in_parts(partial(cells.nearest, k=k), len(vectors), k, threads, on_progress)
     return Neighbours(found.rows, found.similarities, recall)
 
 
@@ -131,6 +121,26 @@ class _Found(NamedTuple):
     @classmethod
     def room_for(cls, n: int, k: int) -> Self:
         return cls(np.empty((n, k), np.int64), np.empty((n, k), np.float32))
+
+
+def _in_parts(
+    search: Callable[[NDArray[np.int64]], _Found],
+    n: int,
+    k: int,
+    threads: int,
+    on_progress: Progress,
+) -> _Found:
+    """Search the neighbours of all rows, some at a time; by which thread changes no bit."""
+    found = _Found.room_for(n, k)
+    parts = np.split(np.arange(n), range(_STEP, n, _STEP))
+    pool = ThreadPoolExecutor(threads, initializer=faiss.omp_set_num_threads, initargs=(1,))
+    try:
+        for own, answer in zip(parts, pool.map(search, parts), strict=True):
+            found.rows[own], found.similarities[own] = answer
+            on_progress(len(own))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return found
 
 
 class _Cells:
