@@ -382,6 +382,15 @@ def test_a_shape_has_the_medoid_radius_and_width_of_brute_force() -> None:
     assert set(shape.exemplars) <= set(rows.tolist())
 
 
+def test_of_two_members_the_first_is_the_medoid_however_their_lengths_are_rounded() -> None:
+    two, _ = families((2,), 0)
+    for longer in (0, 1):
+        rounded = two.copy()
+        rounded[longer] *= np.float32(1 + 3e-7)
+
+        assert shape_of(rounded, np.arange(2)).medoid == 0
+
+
 def test_a_cluster_of_copies_has_one_exemplar_and_no_width() -> None:
     vectors = copies_of_one(5)
 

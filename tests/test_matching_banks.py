@@ -163,6 +163,25 @@ def test_a_bare_pdq_is_found_in_an_edited_copy(
     assert answer(verdict) == (Tier.NEAR_DUPLICATE, ("known",), (entry_id,))
 
 
+def test_of_fingerprints_that_are_equally_near_the_lowest_id_is_compared(shelf: Shelf) -> None:
+    rgb = decode(photo(UNSAFE), shelf.settings.image_limits).rgb
+    upright, *_, last = fingerprints.pdq_orientations(rgb).bits
+    first, _ = (
+        shelf_pdq(shelf, bytes([bits[0] ^ 0b11, *bits[1:].tolist()])) for bits in (last, upright)
+    )
+
+    assert shelf.matcher.match(photo(UNSAFE), "query", k=1).hits == (first,)
+
+
+def shelf_pdq(shelf: Shelf, bits: bytes) -> int:
+    with shelf.store.writer() as writer:
+        entry_id = writer.add_fingerprint(
+            shelf.banks["known"], Fingerprint(FingerprintKind.PDQ, bits)
+        )
+    shelf.matcher.catch_up()
+    return entry_id
+
+
 @pytest.mark.parametrize("kind", [FingerprintKind.SHA256, FingerprintKind.MD5])
 def test_a_digest_does_not_match_another_file(shelf: Shelf, kind: FingerprintKind) -> None:
     list_fingerprint(shelf, photo(UNSAFE), kind)

@@ -249,6 +249,14 @@ def test_a_caller_that_is_alone_gets_all_cores_where_they_answer_alike(
     assert threads.used == {1}
 
 
+def test_each_picture_has_a_pass_of_its_own(
+    tiny: Path, model_cache: Path, photos: list[Rgb], threads: "Sessions"
+) -> None:
+    encoder = load_encoder(str(tiny), "cpu", "onnx", model_cache, Cores(2))
+    encoder.encode(photos[:3])
+    assert {*threads.pictures} == {1}
+
+
 def test_one_core_has_one_session(tiny: Path, model_cache: Path, threads: "Sessions") -> None:
     load_encoder(str(tiny), "cpu", "onnx", model_cache, Cores(1))
     load_encoder(str(tiny), "cpu", "onnx", model_cache)
@@ -273,6 +281,7 @@ class Sessions:
     def __init__(self) -> None:
         self.made: list[int] = []
         self.used: set[int] = set()
+        self.pictures: list[int] = []  # in each pass
         self.error_of_wide = 0.0
         self.wide_is_narrow = False  # what is called the wide session has one thread, too
         self._open = onnx_network.onnxruntime.InferenceSession
@@ -286,6 +295,7 @@ class Sessions:
 
         def run(*arguments: Any) -> list[Any]:
             self.used.add(threads)
+            self.pictures += [len(array) for array in arguments[1].values()]
             error = self.error_of_wide if threads > 1 else 0.0
             return [output + np.float32(error) for output in session.run(*arguments)]
 
