@@ -80,7 +80,8 @@ def run(name: str, chosen: Mapping[str, str], exports: str, options: list[str]) 
     environment = {**clean_environment(), **ONE, "TEST_EXPORTS": exports, **chosen}
     path = [str(ROOT / "tests"), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))
-    command = [sys.executable, "-m", "pytest", "-m", "numeric", "-k", "not postgres", "-q"]
+    chosen_tests = ["-m", "numeric and not slow", "-k", "not postgres"]
+    command = [sys.executable, "-m", "pytest", *chosen_tests, "-q"]
     begun = time.monotonic()
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider", "-p", "support.unfused", *options],
@@ -118,8 +119,9 @@ def main() -> int:
     print(f"{'code of':<42}{'passed':>7}{'failed':>8}{'seconds':>9}", flush=True)
     clean = True
     with tempfile.TemporaryDirectory() as exports:
+        kept = os.environ.get("TEST_EXPORTS", exports)  # of models, by all runs
         for name in asked.names or runs:
-            line, *rest = run(name, runs[name], exports, asked.pytest.split())
+            line, *rest = run(name, runs[name], kept, asked.pytest.split())
             clean = clean and not rest
             print("\n".join([line, *rest]), flush=True)
     return 0 if clean else 1

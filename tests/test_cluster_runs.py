@@ -338,6 +338,7 @@ def _cluster_until_killed(url: str) -> None:
         runner(store).run(HDBSCAN, EVERYTHING, ClusterParameters(), on_progress=die)
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_nothing_visible_and_the_next_one_marks_it(
     store: Store, space: Space, database_url: str
 ) -> None:

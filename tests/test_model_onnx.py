@@ -595,6 +595,7 @@ def test_a_cache_that_cannot_be_written_leaves_torch(
 # --- the command ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_exports_and_says_how_close_it_is(tiny: Path, tmp_path: Path) -> None:
     index = Index(tmp_path, extra={"LOOKALIKE_MODEL_CACHE": str(tmp_path / "exports")})
 
