@@ -23,9 +23,7 @@ ROOT = Path(__file__).parents[1]
 ONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 TWO = dict.fromkeys(ONE, "2")
 UNFUSED = {"TEST_ONNX_OPTIMISATION": "none"}
-CHOSEN = re.compile(
-    r"OMP_|MKL_|OPENBLAS_|NPY_|FAISS_|ATEN_|DNNL_|ONEDNN_|OPENCV_CPU|GLIBC_TUN|JSIMD_"
-)
+CHOSEN = re.compile(r"OMP_|MKL_|OPENBLAS_|NPY_|FAISS_|ATEN_|DNNL_|ONEDNN_|OPENCV_|GLIBC_TUN|JSIMD_")
 """What the environment may say already, on some machines; each run begins without."""
 SUMMARY = re.compile(r"(\d+) (passed|failed|error)")
 
