@@ -117,10 +117,10 @@ def test_frames_are_counted_up_to_the_limit(make: Callable[[int], bytes], count:
 @pytest.mark.parametrize("make", [pictures.gif_of_many_frames, pictures.tiff_of_many_pages])
 def test_too_many_frames_are_refused_within_a_second(make: Callable[[int], bytes]) -> None:
     data = make(100_000)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ImageTooLarge, match="1,000 frames"):
         decode(data, LIMITS)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_damaged_second_page_does_not_lose_the_first() -> None:
@@ -135,10 +135,10 @@ def test_a_damaged_second_page_does_not_lose_the_first() -> None:
 def test_a_decompression_bomb_is_refused_within_a_second(side: int) -> None:
     data = pictures.png_bomb(side)
     assert len(data) < 2**20
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ImageTooLarge, match="LOOKALIKE_MAX_IMAGE_PIXELS"):
         decode(data, LIMITS)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.usefixtures("no_decoding")
