@@ -3,10 +3,16 @@
 import logging
 import sys
 import threading
+from collections.abc import Callable, Mapping
+from enum import Enum
+from pathlib import PurePath
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
+from structlog.types import EventDict
+
+from indexer.terminal import printable, printable_lines
 
 _OURS = ("indexer", "search_api", "uvicorn")  # libraries speak up from WARNING, or with DEBUG
 _OF_FILES = ("py.warnings", "PIL")
@@ -35,6 +41,8 @@ def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                _plain,
+                *(() if log_format == "json" else (_escape,)),  # JSON escapes by itself
                 renderer,
             ],
         )
@@ -58,6 +66,36 @@ def configure_logging(level: str, log_format: Literal["text", "json"]) -> None:
         threading.excepthook = lambda failed: _log_uncaught(
             failed.exc_type, failed.exc_value, failed.exc_traceback
         )
+
+
+def _plain(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Write enums as their values and paths as text."""
+    return {key: _each(_plain_value, value) for key, value in event.items()}
+
+
+def _escape(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Escape what could command the terminal, such as control characters in file names."""
+    traceback = {key: printable_lines(event[key]) for key in ("exception",) if key in event}
+    return {key: _each(_escape_value, value) for key, value in event.items()} | traceback
+
+
+def _each(change: Callable[[Any], Any], value: Any) -> Any:
+    """Change a value, or every value within it."""
+    if isinstance(value, Mapping):
+        return {change(key): _each(change, item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_each(change, item) for item in value]
+    return change(value)
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    return str(value) if isinstance(value, PurePath) else value
+
+
+def _escape_value(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) else value
 
 
 def _log_uncaught(

@@ -3,6 +3,7 @@
 import typer
 
 from indexer.settings import Settings
+from indexer.terminal import echo
 from search_api.listening import bind, url_of
 from search_api.settings import ServeSettings
 
@@ -21,7 +22,7 @@ def run(settings: Settings, serve: ServeSettings) -> None:
         url = url_of(listener)
 
         def announce() -> None:
-            typer.echo(f"Listening on {url} (documentation at /docs)")
+            echo(f"Listening on {url} (documentation at /docs)")
 
         if serve.workers == 1:
             from search_api.server import answer  # noqa: PLC0415 -- a supervisor needs none of it

@@ -10,7 +10,6 @@ from time import monotonic
 from typing import Any
 
 import structlog
-import typer
 import uvicorn
 
 from indexer.cores import Cores
@@ -18,6 +17,7 @@ from indexer.matching import open_matcher
 from indexer.pixel_budget import limit_pixels
 from indexer.settings import Settings
 from indexer.store import open_store
+from indexer.terminal import echo
 from search_api.access import describe
 from search_api.app import create_app
 from search_api.batching import batching
@@ -91,7 +91,7 @@ def _tell(message: str, settings: Settings) -> None:
     if settings.log_format == "json":
         log.warning(message)
     else:
-        typer.echo(message, err=True)
+        echo(message, err=True)
 
 
 def _exempt_from_collection() -> None:

@@ -8,6 +8,7 @@ from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
 from indexer.errors import InputError
+from indexer.terminal import echo
 from indexer.types import DeliveryState, Webhook, WebhookDelivery, WebhookEvent
 
 app = Commands(help="Tell other programs of retro-matches and flood flags.")
@@ -152,7 +153,7 @@ def remove(webhook: WebhookId, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json(removed)
     else:
-        typer.echo(f"Webhook {webhook} is removed.")
+        echo(f"Webhook {webhook} is removed.")
 
 
 @app.command("test", short_help="Send a webhook the event ping")
@@ -237,7 +238,7 @@ def deliver(*, as_json: AsJson = False) -> None:
     if as_json:
         print_json(done)
     else:
-        typer.echo(f"{done.delivered} delivered, {done.failed} failed.")
+        echo(f"{done.delivered} delivered, {done.failed} failed.")
 
 
 def _serve() -> Any:
@@ -262,7 +263,7 @@ def _print(webhook: Webhook, *, as_json: bool) -> None:
         return
     state = "enabled" if webhook.enabled else "disabled"
     about = f" ({webhook.description})" if webhook.description else ""
-    typer.echo(
+    echo(
         f"Webhook {webhook.id}{about}, {state}, tells {webhook.url} of {', '.join(webhook.events)}."
     )
 
@@ -272,7 +273,7 @@ def _print_secret(made: Any, *, as_json: bool) -> None:
         print_json(made)
         return
     _print(made.webhook, as_json=False)
-    typer.echo(f"Its secret, which is not shown again: {made.secret}")
+    echo(f"Its secret, which is not shown again: {made.secret}")
 
 
 def _print_deliveries(found: list[WebhookDelivery]) -> None:

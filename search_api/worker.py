@@ -8,11 +8,10 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from threading import Thread
 
-import typer
-
 from indexer.errors import LookalikeError
 from indexer.log import configure_logging
 from indexer.settings import Settings
+from indexer.terminal import echo
 from search_api.dealing import Share
 from search_api.settings import ServeSettings
 
@@ -46,7 +45,7 @@ def work(
             share=share,
         )
     except LookalikeError as error:
-        typer.echo(f"Error ({error.code}): {error}", err=True)
+        echo(f"Error ({error.code}): {error}", err=True)
         sys.exit(error.exit_code)
 
 

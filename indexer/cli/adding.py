@@ -21,6 +21,7 @@ from indexer.ingest import (
 from indexer.settings import Settings
 from indexer.sources import Found, count_sources, open_sources
 from indexer.store import Store
+from indexer.terminal import echo
 from indexer.types import Bank
 
 _COUNT_AFTER: Final = 5.0  # seconds; sources are not counted for a run that is sooner done
@@ -31,7 +32,7 @@ def open_or_create_bank(store: Store, name: str) -> Bank:
     """Return the bank; make it a block bank, and say so, when there is none of this name."""
     bank, is_new = find_or_create_bank(store, name)
     if is_new:
-        typer.echo(f"Creating block bank {name}.", err=True)
+        echo(f"Creating block bank {name}.", err=True)
     return bank
 
 
@@ -112,17 +113,17 @@ def _progress(count: Callable[[], int | None]) -> Iterator[Callable[[IngestRepor
 
 def _print_report(report: IngestReport, bank: Bank | None) -> None:
     """Say what was done, and what was not and why."""
-    typer.echo(
+    echo(
         f"{report.added} images added, {report.duplicates} further sources of known images, "
         f"{report.unchanged} unchanged, {report.skipped_count} skipped."
     )
     for line in _further_lines(report, bank):
-        typer.echo(line)
+        echo(line)
     for item in report.skipped[:_SHOWN]:
-        typer.echo(f"skipped {item.uri}: {item.message} ({item.code})", err=True)
+        echo(f"skipped {item.uri}: {item.message} ({item.code})", err=True)
     if report.skipped_count > _SHOWN:
         more = report.skipped_count - _SHOWN
-        typer.echo(f"... and {more} more: `lookalike index quarantine list` shows them.", err=True)
+        echo(f"... and {more} more: `lookalike index quarantine list` shows them.", err=True)
 
 
 def _further_lines(report: IngestReport, bank: Bank | None) -> Iterator[str]:

@@ -8,6 +8,7 @@ import typer
 from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
+from indexer.terminal import echo
 
 app = Commands(help="Read, prove and export the audit log.")
 
@@ -116,10 +117,10 @@ def verify(
     if as_json:
         print_json(proof)
         return
-    typer.echo(f"The chain holds: {proof.head.number} rows, {proof.keyed} of them sealed by a key.")
+    echo(f"The chain holds: {proof.head.number} rows, {proof.keyed} of them sealed by a key.")
     if proof.unchecked:
-        typer.echo(f"{proof.unchecked} rows were not checked: set LOOKALIKE_AUDIT_KEY to do so.")
-    typer.echo(f"Keep this elsewhere, for --expect: {proof.head.number}:{proof.head.hash}")
+        echo(f"{proof.unchecked} rows were not checked: set LOOKALIKE_AUDIT_KEY to do so.")
+    echo(f"Keep this elsewhere, for --expect: {proof.head.number}:{proof.head.hash}")
 
 
 @app.command(short_help="Write the whole audit log as JSON lines")
@@ -137,4 +138,4 @@ def export(
     settings = load()
     with open_store(settings.resolved_database_url) as store, show_progress() as progress:
         head = export_log(store, target, lambda done, total: progress("exporting", done, total))
-    typer.echo(f"{head.number} rows; the last is {head.number}:{head.hash}", err=True)
+    echo(f"{head.number} rows; the last is {head.number}:{head.hash}", err=True)

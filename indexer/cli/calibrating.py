@@ -3,8 +3,6 @@
 from dataclasses import replace
 from functools import cache
 
-import typer
-
 from indexer.cli.cards import bound_of, measured_of, uploads_of
 from indexer.cli.output import print_json, print_table
 from indexer.cli.progress import show_progress
@@ -13,6 +11,7 @@ from indexer.model import load_background, load_traits
 from indexer.settings import Settings
 from indexer.spaces import bound_space, load_bound_encoder, model_reference
 from indexer.store import Store
+from indexer.terminal import echo
 from indexer.thresholds import Calibration, CalibrationRun, Fusion, Request, put_in_force
 from indexer.types import Embeddings, RateUnit
 
@@ -58,9 +57,9 @@ def calibrate_thresholds(
     for calibration in calibrations:
         _print_calibration(calibration, request)
     if dry_run:
-        typer.echo("Nothing was changed: this was a dry run.")
+        echo("Nothing was changed: this was a dry run.")
     else:
-        typer.echo("In force from the next query on. `lookalike threshold list` shows the cards.")
+        echo("In force from the next query on. `lookalike threshold list` shows the cards.")
 
 
 def _near_duplicate(store: Store, settings: Settings) -> float:
@@ -72,17 +71,17 @@ def _near_duplicate(store: Store, settings: Settings) -> float:
 def _print_calibration(calibration: Calibration, request: Request) -> None:
     card = calibration.card
     where = f"bank {card.bank}" if card.bank else "every bank and the gallery"
-    typer.echo(f"{card.signal}, {card.tier}, {where}: {bound_of(card)}")
-    typer.echo(f"  {measured_of(card)}")
-    typer.echo(f"  {uploads_of(card)}")
+    echo(f"{card.signal}, {card.tier}, {where}: {bound_of(card)}")
+    echo(f"  {measured_of(card)}")
+    echo(f"  {uploads_of(card)}")
     if request.unit is None and card.unit is RateUnit.COMPARISON:
-        typer.echo(
+        echo(
             f"  {card.background_images} innocent pictures are too few to measure a share of "
             f"{card.target_rate:g} of uploads, so it is one of comparisons: an upload that is "
             "compared with N references meets up to N times as many. --per upload is stricter."
         )
     if card.rate_high > card.target_rate:
-        typer.echo(
+        echo(
             "  The pictures do not prove the target: the rate may be as high as "
             f"{card.rate_high:.2g}. More innocent pictures would tell."
         )
@@ -90,5 +89,5 @@ def _print_calibration(calibration: Calibration, request: Request) -> None:
         (f"{pair.value:g}", pair.query, pair.reference)
         for pair in calibration.closest[:_SHOWN_PAIRS]
     ]
-    typer.echo("  The closest pairs, taken for strangers; copies among them make it too strict:")
+    echo("  The closest pairs, taken for strangers; copies among them make it too strict:")
     print_table(None, [card.signal, "innocent picture", "reference"], pairs)

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from math import log
 from typing import Final
 
-import typer
-
 from indexer.cli.output import print_table
+from indexer.terminal import echo
 from indexer.thresholds import Position
 from indexer.types import NewCard, Signal, ThresholdCard
 
@@ -43,19 +42,19 @@ def print_card(card: ThresholdCard, near: Sequence[Position], copies: int) -> No
     """Print a card, the histogram that it rests on, and what bounds near it would do."""
     where = f"bank {card.bank}" if card.bank else "every bank and the gallery"
     state = f"retired {card.retired_at:%Y-%m-%d}" if card.retired_at else "in force"
-    typer.echo(f"Card {card.id}: {card.signal}, {card.tier}, {where}, {state}")
-    typer.echo(f"  {bound_of(card)}, calibrated {card.created_at:%Y-%m-%d %H:%M} UTC")
-    typer.echo(f"  {measured_of(card)}")
-    typer.echo(f"  {uploads_of(card)}")
+    echo(f"Card {card.id}: {card.signal}, {card.tier}, {where}, {state}")
+    echo(f"  {bound_of(card)}, calibrated {card.created_at:%Y-%m-%d %H:%M} UTC")
+    echo(f"  {measured_of(card)}")
+    echo(f"  {uploads_of(card)}")
     if card.space:
-        typer.echo(f"  space {card.space}")
-    typer.echo("")
+        echo(f"  space {card.space}")
+    echo()
     print_table(
         "How innocent pictures score (bars grow with the logarithm)",
         ["from", "comparisons", "pictures", ""],
         list(_histogram_rows(card)),
     )
-    typer.echo("")
+    echo()
     print_table(
         "What moving it would do",
         ["bound", "innocent comparisons", "innocent pictures", f"of {copies} known copies"],

@@ -7,6 +7,7 @@ import typer
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json
 from indexer.errors import InputError
+from indexer.terminal import echo
 from indexer.types import ClusterAction, Outcome
 
 ClusterNumber = Annotated[int, typer.Argument(metavar="CLUSTER", min=1, help="The cluster.")]
@@ -152,7 +153,7 @@ def undo(
     if as_json:
         print_json(undone)
     else:
-        typer.echo(f"Action {action} is undone: {undone.kind} of cluster {undone.cluster_id}.")
+        echo(f"Action {action} is undone: {undone.kind} of cluster {undone.cluster_id}.")
 
 
 def _counts(action: ClusterAction) -> str:
@@ -170,5 +171,5 @@ def _print(action: ClusterAction, sentence: str, *, as_json: bool) -> None:
     if as_json:
         print_json(action)
         return
-    typer.echo(sentence)
-    typer.echo(f"Undo with: lookalike cluster undo {action.id}")
+    echo(sentence)
+    echo(f"Undo with: lookalike cluster undo {action.id}")

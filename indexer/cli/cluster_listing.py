@@ -8,6 +8,7 @@ import typer
 from indexer.cli.cluster_running import RunNumber
 from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
+from indexer.terminal import echo
 from indexer.types import Cluster, ClusterAction, ClusterMember, ClusterRun, Lineage
 
 _LINES = 100  # of lineage and of actions, in what is shown of a cluster
@@ -152,9 +153,9 @@ def alerts(
         print_json(found)
         return
     for alert in found:
-        typer.echo(f"{alert.kind}: {alert.message}")
+        echo(f"{alert.kind}: {alert.message}")
     if not found:
-        typer.echo("No alerts.")
+        echo("No alerts.")
 
 
 def _scope(run: ClusterRun) -> str:
@@ -198,12 +199,12 @@ def _print_cluster(
     lineage: Sequence[Lineage],
     actions: Sequence[ClusterAction],
 ) -> None:
-    typer.echo(
+    echo(
         f"Cluster {cluster.id} ({cluster.name}) in run {cluster.run_id}: {cluster.size} images, "
         f"radius {cluster.radius:.3f}, widest {cluster.max_pair_distance:.3f}."
     )
     if cluster.note:
-        typer.echo(f"Note: {cluster.note}")
+        echo(f"Note: {cluster.note}")
     print_table(
         "Members",
         ["image", "probability", "outlier", ""],

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.options import load
+from indexer.terminal import echo
 from indexer.types import ReportFormat
 
 
@@ -52,7 +53,7 @@ def report(
         return
     save_report(made, report_format, Path(target))
     found = made.summary
-    typer.echo(
+    echo(
         f"{target}: run {made.run.id}, {found.images} images, {found.clusters} clusters, "
         f"{found.noise} images in none."
     )

@@ -8,6 +8,7 @@ import typer
 from indexer.cli.moments import parse_earlier
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json
+from indexer.terminal import echo
 from indexer.types import ClusterAlgorithm, ClusterScope, Refresh, Refreshed, RunState
 
 if TYPE_CHECKING:  # they load FAISS
@@ -134,7 +135,7 @@ def assign(run: RunNumber = None, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"run_id": chosen.id, "assigned": assigned})
     else:
-        typer.echo(f"{assigned} images joined clusters of run {chosen.id}.")
+        echo(f"{assigned} images joined clusters of run {chosen.id}.")
 
 
 def _cluster(
@@ -161,10 +162,10 @@ def _print_refresh(done: Refresh) -> None:
     run = done.run
     found = f"{run.images} images, {run.clusters} clusters, {run.noise} images in none"
     if run.state is not RunState.DONE:
-        typer.echo(f"Run {run.id} was {run.state}: nothing of it is kept.")
+        echo(f"Run {run.id} was {run.state}: nothing of it is kept.")
     elif done.how is Refreshed.CLUSTERED:
-        typer.echo(f"Run {run.id}: {found}.")
+        echo(f"Run {run.id}: {found}.")
     elif done.how is Refreshed.ASSIGNED:
-        typer.echo(f"Run {run.id} holds: {done.assigned} new images joined its clusters ({found}).")
+        echo(f"Run {run.id} holds: {done.assigned} new images joined its clusters ({found}).")
     else:
-        typer.echo(f"Run {run.id} holds: nothing to add to it ({found}).")
+        echo(f"Run {run.id} holds: nothing to add to it ({found}).")

@@ -1,9 +1,8 @@
 """`db`: the metadata database's schema."""
 
-import typer
-
 from indexer.cli.commands import Commands
 from indexer.cli.options import load
+from indexer.terminal import echo
 
 app = Commands(help="Look after the metadata database's schema.")
 
@@ -18,7 +17,7 @@ def upgrade() -> None:
 
     url = load().resolved_database_url
     upgrade(url)
-    typer.echo(f"The schema is at revision {current(url)}.")
+    echo(f"The schema is at revision {current(url)}.")
 
 
 @app.command()
@@ -30,7 +29,7 @@ def check() -> None:
     from indexer.store import check  # noqa: PLC0415 -- keeps --help quick
 
     check(load().resolved_database_url)
-    typer.echo("The schema is what this version of the program needs.")
+    echo("The schema is what this version of the program needs.")
 
 
 @app.command()
@@ -41,4 +40,4 @@ def current() -> None:
     """
     from indexer.store import current  # noqa: PLC0415 -- keeps --help quick
 
-    typer.echo(current(load().resolved_database_url) or "none")
+    echo(current(load().resolved_database_url) or "none")

@@ -7,6 +7,7 @@ import typer
 from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, ModelReference, RowLimit, load
 from indexer.cli.output import print_json, print_table
+from indexer.terminal import echo
 from indexer.types import Outcome
 
 app = Commands(help="Remember what analysts decide about matches.")
@@ -72,9 +73,9 @@ def add(  # noqa: PLR0913 -- one for each option
     if as_json:
         print_json(decided)
         return
-    typer.echo(f"Decision {decided.decision.id}: {decided.decision.outcome}.")
+    echo(f"Decision {decided.decision.id}: {decided.decision.outcome}.")
     if decided.bank:
-        typer.echo(f"{decided.new_entries} new entries in bank {decided.bank}.")
+        echo(f"{decided.new_entries} new entries in bank {decided.bank}.")
 
 
 @app.command("list")

@@ -8,6 +8,7 @@ import typer
 from indexer.cli.options import AsJson, ModelReference, RowLimit, load
 from indexer.cli.output import print_json, print_table
 from indexer.errors import InputError
+from indexer.terminal import echo
 from indexer.types import Bank, EntryRecord, Fingerprint, FingerprintKind
 
 BankName = Annotated[str, typer.Argument(metavar="NAME", help="The bank's name.")]
@@ -35,7 +36,7 @@ def show(
         next_after = page[-1].id if len(page) == limit else None
         print_json({"bank": bank, "entries": page, "next_after": next_after})
         return
-    typer.echo(describe(bank))
+    echo(describe(bank))
     columns = ["entry", "state", "source", "labels", "what"]
     now = datetime.now(UTC)
     rows = [
@@ -91,7 +92,7 @@ def add(
         if as_json:
             print_json({"bank": bank.name, "entries": added})
         else:
-            typer.echo(f"{added} new entries in bank {bank.name}.")
+            echo(f"{added} new entries in bank {bank.name}.")
 
 
 def describe(bank: Bank) -> str:

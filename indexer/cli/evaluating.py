@@ -29,6 +29,7 @@ from indexer.evaluation import (
 from indexer.matching import Matcher, open_matcher
 from indexer.settings import Settings
 from indexer.store import Store, open_store
+from indexer.terminal import echo
 from indexer.types import Signal
 
 _SAMPLE: Final = 200  # queries by which a view is compared with exact search
@@ -142,28 +143,28 @@ def _write_pairs(path: Path, answers: Answers, leading: Signal, k: int) -> None:
 
 def _print_evaluation(evaluation: Evaluation) -> None:
     """Print the figures overall, those by transform, those of the views, and what went wrong."""
-    typer.echo(
+    echo(
         f"{evaluation.queries} queries among {evaluation.references} references, "
         f"{evaluation.milliseconds_per_query:.0f} ms each."
     )
     print_table(None, ["ranked by", *_FIGURES], list(_overall_rows(evaluation)))
-    typer.echo("")
+    echo()
     print_table(
         "recall@1 and muAP by transform",
         ["transform", "n", *evaluation.scores],
         list(_transform_rows(evaluation)),
     )
     for view in evaluation.exactness:
-        typer.echo(
+        echo(
             f"{view.view}: recall@{view.k} {view.recall:.4f} against exact search, "
             f"{view.queries} queries among {view.keys} keys, {view.milliseconds_per_query:.2f} ms."
         )
     if evaluation.missing:
-        typer.echo(f"{len(evaluation.missing)} references are not in the index.", err=True)
+        echo(f"{len(evaluation.missing)} references are not in the index.", err=True)
     for failure in evaluation.failures[:_SHOWN]:
-        typer.echo(f"missed {failure.query}: {failure.message} ({failure.code})", err=True)
+        echo(f"missed {failure.query}: {failure.message} ({failure.code})", err=True)
     if len(evaluation.failures) > _SHOWN:
-        typer.echo(f"... and {len(evaluation.failures) - _SHOWN} more.", err=True)
+        echo(f"... and {len(evaluation.failures) - _SHOWN} more.", err=True)
 
 
 def _overall_rows(evaluation: Evaluation) -> Iterator[Sequence[object]]:

@@ -19,6 +19,7 @@ from indexer.exchange import (
     import_lists,
 )
 from indexer.store import Store
+from indexer.terminal import echo, printable
 
 _SHOWN = 20  # refused rows on a terminal; --json has more of them, --rejects has all
 
@@ -53,14 +54,14 @@ def take_in(
 
 
 @contextmanager
-def _noting(path: Path | None) -> Iterator[Callable[[BadRow], None]]:
+def _noting(path: Path | None) -> Iterator[Callable[[BadRow], object]]:
     """Give what notes refused rows: in a file, a line each, if there is to be one."""
     if path is None:
         yield lambda _: None
         return
     try:
-        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            yield lambda row: print(row.where, row.reason, sep="\t", file=file)
+        with path.open("w", encoding="utf-8") as file:
+            yield lambda row: file.write(f"{printable(row.where)}\t{printable(row.reason)}\n")
     except OSError as error:
         raise ListNotWritten(
             f"The rows that cannot be used cannot be written to {path} ({error.strerror}). Name "
@@ -71,32 +72,32 @@ def _noting(path: Path | None) -> Iterator[Callable[[BadRow], None]]:
 def _print_import(report: ImportReport, *, full: bool) -> None:
     """Say what was done, and what was not and why."""
     would = "Would be changed" if report.dry_run else "Changed"
-    typer.echo(
+    echo(
         f"{would} in bank {report.bank}: {report.added} entries added, {report.updated} updated, "
         f"{report.revived} brought back, {report.removed} removed; {report.unchanged} unchanged, "
         f"{report.refused_count} rows refused."
     )
     if report.kept_removed:
-        typer.echo(f"{report.kept_removed} stay removed, as a person removed them.")
+        echo(f"{report.kept_removed} stay removed, as a person removed them.")
     if full and report.incomplete:
-        typer.echo(
+        echo(
             "Nothing was withdrawn for not being listed: some rows could not be read, or are of an "
             "unknown kind."
         )
     if report.ignored:
         counts = ", ".join(f"{count} {what}" for what, count in sorted(report.ignored.items()))
-        typer.echo(f"Not matched by, and passed over: {counts}.")
+        echo(f"Not matched by, and passed over: {counts}.")
     for row in report.refused[:_SHOWN]:
-        typer.echo(f"refused {row.where}: {row.reason}", err=True)
+        echo(f"refused {row.where}: {row.reason}", err=True)
     if report.refused_count > _SHOWN:
-        typer.echo(f"... and {report.refused_count - _SHOWN} more: see --rejects.", err=True)
+        echo(f"... and {report.refused_count - _SHOWN} more: see --rejects.", err=True)
 
 
 def print_export(report: ExportReport) -> None:
     """Say what was written, on stderr: the list itself may be on stdout."""
-    typer.echo(
+    echo(
         f"{report.fingerprints} fingerprints of {report.entries} entries of bank {report.bank}.",
         err=True,
     )
     if report.disabled:
-        typer.echo(f"{report.disabled} entries are disabled and were left out.", err=True)
+        echo(f"{report.disabled} entries are disabled and were left out.", err=True)

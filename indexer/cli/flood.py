@@ -7,6 +7,7 @@ import typer
 from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
+from indexer.terminal import echo
 from indexer.types import Flood, FloodState
 
 app = Commands(help="Review entries that suddenly match far more than before.")
@@ -87,6 +88,4 @@ def _print(flood: Flood, *, as_json: bool) -> None:
     if as_json:
         print_json(flood)
     else:
-        typer.echo(
-            f"Flag {flood.id}, on entry {flood.entry_id} of bank {flood.bank}, is {flood.state}."
-        )
+        echo(f"Flag {flood.id}, on entry {flood.entry_id} of bank {flood.bank}, is {flood.state}.")

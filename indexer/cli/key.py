@@ -7,6 +7,7 @@ import typer
 from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
+from indexer.terminal import echo
 from indexer.types import ApiKey, Scope
 
 app = Commands(help="Make and revoke keys of the server.")
@@ -49,8 +50,8 @@ def create(
     if as_json:
         print_json(created)
         return
-    typer.echo(f"Key {created.key.id} is made. Keep it: it is not shown again.", err=True)
-    typer.echo(created.token)
+    echo(f"Key {created.key.id} is made. Keep it: it is not shown again.", err=True)
+    echo(created.token)
 
 
 @app.command("list")
@@ -110,7 +111,7 @@ def revoke(
     if as_json:
         print_json(revoked)
     else:
-        typer.echo(f"Key {revoked.id} ({revoked.name}) is revoked.")
+        echo(f"Key {revoked.id} ({revoked.name}) is revoked.")
 
 
 def _state(key: ApiKey) -> str:

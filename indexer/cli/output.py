@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import typer
+from indexer.terminal import echo, printable, printable_json
 
 _GAP: Final = "  "  # between columns
 _INDENT: Final = "    "  # of a cell that has a line of its own
@@ -21,7 +21,7 @@ def print_json(value: Any) -> None:
     from pydantic_core import to_jsonable_python  # noqa: PLC0415 -- keeps --help quick
 
     plain = to_jsonable_python(value, bytes_mode="hex")
-    typer.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+    print(printable_json(json.dumps(plain, indent=2, ensure_ascii=False)), flush=True)  # noqa: T201
 
 
 def shorten_path(path: str | None) -> str | None:
@@ -41,7 +41,7 @@ def print_facts(title: str | None, facts: Iterable[tuple[str, object]], indent: 
     told = [(name, text) for name, value in facts if (text := _text(value))]
     widest = max((_width(name) for name, _ in told), default=0)
     for name, text in told:
-        typer.echo(f"{' ' * indent}{name}{' ' * (widest - _width(name))}{_GAP}{text}")
+        echo(f"{' ' * indent}{name}{' ' * (widest - _width(name))}{_GAP}{text}")
 
 
 def print_table(
@@ -67,13 +67,13 @@ def print_table(
     else:
         for number, row in enumerate(texts):
             if number:
-                typer.echo("")
+                echo()
             print_facts(None, zip(columns, row, strict=True))
 
 
 def _print_title(title: str | None) -> None:
     if title:
-        typer.echo(title)
+        echo(title)
 
 
 def _print_lines(
@@ -85,11 +85,11 @@ def _print_lines(
 ) -> None:
     """Print a line for each row, with numbers to the right; `below` follows head and rows."""
     for place, row in enumerate([columns, *texts]):
-        typer.echo(_line(row, widths, numeric))
+        echo(_line(row, widths, numeric))
         if below and below[place]:
-            typer.echo(f"{_INDENT}{below[place]}")
+            echo(f"{_INDENT}{below[place]}")
         if not place:
-            typer.echo(_GAP.join("─" * width for width in widths))
+            echo(_GAP.join("─" * width for width in widths))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
@@ -115,7 +115,7 @@ def _text(cell: object) -> str:
         return f"{cell:%Y-%m-%d %H:%M}"
     if isinstance(cell, tuple):
         return ", ".join(map(_text, cell))
-    return "" if cell is None else " ".join(str(cell).splitlines())
+    return "" if cell is None else printable(str(cell))
 
 
 def _width(text: str) -> int:

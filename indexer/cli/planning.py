@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-import typer
 from rich.filesize import decimal
 
 from indexer.cli.output import print_json, print_table, shorten_path
@@ -12,6 +11,7 @@ from indexer.ingest import Estimate, Plan, PlannedSource, PlannedSources, Planne
 from indexer.settings import Settings
 from indexer.sources import open_sources
 from indexer.store import Store
+from indexer.terminal import echo
 
 _MEANING = {
     "new": "to add",
@@ -37,11 +37,11 @@ def print_plan(
         print_json(plan)
         return
     print_table("Plan", ["what", "sources", "meaning", "example"], _rows(plan))
-    typer.echo(
+    echo(
         f"{decimal(plan.bytes_read)} were read and hashed for this; the model saw no picture, and "
         "nothing was written."
     )
-    typer.echo(_cost(plan.estimate, plan.bytes))
+    echo(_cost(plan.estimate, plan.bytes))
 
 
 def _rows(plan: Plan) -> Iterator[Sequence[object]]:

@@ -8,10 +8,11 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Final
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task
 from rich.text import Text
+
+from indexer.terminal import echo
 
 INTERVAL: Final = 10.0
 """Seconds between two lines."""
@@ -95,7 +96,7 @@ def _lines(reporter: Reporter) -> Iterator[None]:
 
     def print_lines() -> None:
         while not ended.wait(INTERVAL):
-            typer.echo(reporter.line(), err=True)
+            echo(reporter.line(), err=True)
 
     thread = Thread(target=print_lines, name="progress", daemon=True)
     thread.start()

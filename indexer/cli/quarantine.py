@@ -10,6 +10,7 @@ from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, ModelReference, RowLimit, load
 from indexer.cli.output import print_json, print_table
 from indexer.errors import InputError
+from indexer.terminal import echo
 
 app = Commands(help="Look at files that could not be indexed.")
 
@@ -114,7 +115,7 @@ def clear(
     if as_json:
         print_json({"cleared": forgotten})
     else:
-        typer.echo(f"{forgotten} files forgotten.")
+        echo(f"{forgotten} files forgotten.")
 
 
 def _names_of(files: Iterable[str]) -> set[str]:

@@ -1,11 +1,10 @@
 """Removing images: the body of `index remove`."""
 
-import typer
-
 from indexer.cli.output import print_json
 from indexer.errors import InputError
 from indexer.settings import Settings
 from indexer.store import RemovalQuery, Store
+from indexer.terminal import echo
 from indexer.upkeep.removal import purge, remove, select
 
 _SHOWN = 20  # ids named on a terminal; --json has them all
@@ -52,8 +51,8 @@ def remove_images(
         return
     verb = "purged" if purged else "removed"
     shown = ", ".join(map(str, ids[:_SHOWN])) + (", ..." if len(ids) > _SHOWN else "")
-    typer.echo(f"{len(ids)} images {'would be ' if dry_run else ''}{verb}: {shown}")
+    echo(f"{len(ids)} images {'would be ' if dry_run else ''}{verb}: {shown}")
     if purged and not dry_run:
-        typer.echo(_ERASED)
+        echo(_ERASED)
         if not store.location.startswith("sqlite"):
-            typer.echo(_ERASED_ON_POSTGRES)
+            echo(_ERASED_ON_POSTGRES)

@@ -7,6 +7,7 @@ import typer
 from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, ModelReference, RowLimit, load
 from indexer.cli.output import print_json, print_table, shorten_path
+from indexer.terminal import echo
 from indexer.types import RetroMatch, RetroScan, ScanState
 
 app = Commands(help="Find past images that newer block entries match.")
@@ -119,7 +120,7 @@ def show(
 
 def _print_scan(scan: RetroScan) -> None:
     of = f"bank {scan.bank}" if scan.bank else "all block banks"
-    typer.echo(
+    echo(
         f"Retro-scan {scan.id} of {of}, changes {scan.first_change} to {scan.last_change}: "
         f"{scan.state}, {scan.scanned} entries scanned, {scan.found} matches found."
     )

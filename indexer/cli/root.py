@@ -27,7 +27,9 @@ from indexer.cli import (
 )
 from indexer.cli.commands import Commands, Group
 from indexer.errors import LookalikeError
+from indexer.terminal import echo, printable
 
+_UsageError: Any = typer.BadParameter.__base__  # of click or of the copy that typer brings
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
@@ -42,11 +44,14 @@ class Root(Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except _UsageError as error:
+            error.message = printable(error.message)
+            raise
         except LookalikeError as error:
-            typer.echo(f"Error ({error.code}): {error}", err=True)
+            echo(f"Error ({error.code}): {error}", err=True)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt:
-            typer.echo("Interrupted. What was committed is kept; run it again to go on.", err=True)
+            echo("Interrupted. What was committed is kept; run it again to go on.", err=True)
             raise typer.Exit(INTERRUPTED) from None
 
 
@@ -61,7 +66,7 @@ app = Commands(
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 -- typer calls it so
     if value:
-        typer.echo(f"lookalike {indexer.__version__}")
+        echo(f"lookalike {indexer.__version__}")
         raise typer.Exit
 
 

@@ -10,6 +10,7 @@ from indexer.cli.options import AsJson, Banks, Images, ModelReference, load
 from indexer.cli.output import print_facts, print_json
 from indexer.errors import InputError, UnavailableError
 from indexer.settings import Settings
+from indexer.terminal import echo
 from indexer.types import Classification, Tier, Verdict
 
 if TYPE_CHECKING:  # they load SQLAlchemy
@@ -75,7 +76,8 @@ def search(  # noqa: PLR0913 -- one for each option
     if as_json:
         _print_json(verdicts, asked)
     elif asked.several:
-        typer.echo(f"\n{count_tiers(verdicts, asked.failed)}")
+        echo()
+        echo(count_tiers(verdicts, asked.failed))
     if exit_code and any(verdict.tier is not Tier.NONE for verdict in verdicts):
         raise typer.Exit(FOUND)
     if asked.failed:
@@ -141,7 +143,7 @@ class _Asked:
                 yield image
 
     def _report(self, name: str, message: str, code: str) -> None:
-        typer.echo(f"{name}: {message} ({code})", err=True)
+        echo(f"{name}: {message} ({code})", err=True)
         self.failed += 1
 
 
@@ -175,7 +177,7 @@ def _count_hits(store: "Store", settings: Settings, verdicts: list[Verdict]) -> 
     try:
         watch.flush()
     except UnavailableError as error:
-        typer.echo(f"The hits were not counted: {error}", err=True)
+        echo(f"The hits were not counted: {error}", err=True)
 
 
 def _print_json(answers: Sequence[object], asked: _Asked) -> None:

@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_facts, print_json, print_table
+from indexer.terminal import echo
 
 if TYPE_CHECKING:  # it loads the views' libraries
     from indexer.types import Status
@@ -25,7 +24,7 @@ def init(model: ModelReference = None) -> None:
     upgrade(settings.resolved_database_url)
     with open_store(settings.resolved_database_url) as store:
         space = bind_space(store, settings)
-    typer.echo(
+    echo(
         f"The index under {settings.home} is ready: {space.dimension}-d embeddings, "
         f"classes {', '.join(space.labels)}."
     )
@@ -70,10 +69,10 @@ def _print_status(status: "Status") -> None:
         ("views on disk", decimal(status.views_bytes)),
     ]
     print_facts("Index", rows)
-    typer.echo("")
+    echo()
     banks = [(bank.name, bank.kind, bank.entry_count) for bank in status.banks]
     print_table("Banks", ["bank", "kind", "entries"], banks)
-    typer.echo("")
+    echo()
     views = [
         (
             v.name,

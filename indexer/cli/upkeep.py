@@ -7,6 +7,7 @@ import typer
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_json
 from indexer.errors import MismatchError
+from indexer.terminal import echo
 
 Every = Annotated[
     bool, typer.Option("--all", help="Compare every vector, not only those of 1000 images.")
@@ -33,14 +34,14 @@ def verify(*, every: Every = False, as_json: AsJson = False) -> None:
     if as_json:
         print_json(report)
     elif not report.problems:
-        typer.echo(
+        echo(
             f"All is well: {report.images} images, {report.changes} changes, {len(report.views)} "
             f"views; vectors of {report.compared} images compared."
         )
     else:
         for problem in report.problems:
-            typer.echo(problem)
-        typer.echo("`lookalike repair` mends what can be mended.", err=True)
+            echo(problem)
+        echo("`lookalike repair` mends what can be mended.", err=True)
     if report.problems:
         raise typer.Exit(MismatchError.exit_code)
 
@@ -73,13 +74,13 @@ def repair(
         print_json(report)
     else:
         for sentence in report.mended:
-            typer.echo(f"{'would mend' if dry_run else 'mended'}: {sentence}")
+            echo(f"{'would mend' if dry_run else 'mended'}: {sentence}")
         for sentence in report.left:
-            typer.echo(f"{'now' if dry_run else 'left'}: {sentence}")
+            echo(f"{'now' if dry_run else 'left'}: {sentence}")
         for sentence in report.advice:
-            typer.echo(sentence)
+            echo(sentence)
         if not report.mended and not report.left:
-            typer.echo("There is nothing to mend.")
+            echo("There is nothing to mend.")
     if report.left:
         raise typer.Exit(MismatchError.exit_code)
 
@@ -98,8 +99,8 @@ def doctor(model: ModelReference = None, *, as_json: AsJson = False) -> None:
         print_json(findings)
     else:
         for finding in findings:
-            typer.echo(f"{finding.state:<{_STATE}}  {finding.what}: {finding.found}")
+            echo(f"{finding.state:<{_STATE}}  {finding.what}: {finding.found}")
             if finding.advice:
-                typer.echo(f"{'':<{_STATE}}  {finding.advice}")
+                echo(f"{'':<{_STATE}}  {finding.advice}")
     if code := next((finding.exit_code for finding in findings if finding.exit_code), 0):
         raise typer.Exit(code)

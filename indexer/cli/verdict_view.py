@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
 from indexer.cli.output import print_facts, shorten_path
+from indexer.terminal import echo
 from indexer.types import Bank, Match, Part, Signal, Suppression, Tier, Verdict
 
 if TYPE_CHECKING:  # it loads SQLAlchemy
@@ -29,11 +28,12 @@ def print_verdicts(
     with store.reader() as catalog:
         searched = describe_searched(catalog.sizes().images, catalog.banks(), banks)
     if several:
-        typer.echo(f"Searching {searched}.\n")
+        echo(f"Searching {searched}.")
+        echo()
     printed: list[Verdict] = []
     for verdict in verdicts:
         if printed:
-            typer.echo("")
+            echo()
         print_verdict(verdict, None if several else searched)
         printed.append(verdict)
     return printed
@@ -42,14 +42,16 @@ def print_verdicts(
 def print_verdict(verdict: Verdict, searched: str | None) -> None:
     """Print one verdict; where nothing matched, how near the nearest came."""
     hit = f", in {', '.join(verdict.banks)}" if verdict.banks else ""
-    typer.echo(f"{shorten_path(verdict.query)}: {verdict.tier}{hit}")
+    echo(f"{shorten_path(verdict.query)}: {verdict.tier}{hit}")
     print_facts(None, [("classes", classes(verdict.probabilities)), ("searched", searched)], 2)
     for match in verdict.matches:
-        typer.echo(f"\n  {match.tier}{_excuse(match.suppressed_by)}")
+        echo()
+        echo(f"  {match.tier}{_excuse(match.suppressed_by)}")
         evidence = [("decided by", _reason(match)), ("also", _others(match))]
         print_facts(None, [*evidence, *_place(match)], 4)
     if verdict.nearest:
-        typer.echo("\n  nearest, but no match")
+        echo()
+        echo("  nearest, but no match")
         evidence = [("missed by", _missed(verdict.nearest)), ("also", _others(verdict.nearest))]
         print_facts(None, [*evidence, *_place(verdict.nearest)], 4)
 

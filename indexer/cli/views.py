@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
-
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json
+from indexer.terminal import echo
 
 
 def rebuild(*, as_json: AsJson = False) -> None:
@@ -50,4 +49,4 @@ def _print_written(snapshots: Sequence[Path], *, as_json: bool) -> None:
         print_json({"snapshots": snapshots})
     else:
         for path in snapshots:
-            typer.echo(path)
+            echo(path)

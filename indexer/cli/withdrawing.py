@@ -11,6 +11,7 @@ from indexer.cli.entries import BankName
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json
 from indexer.errors import InputError
+from indexer.terminal import echo
 from indexer.types import EntryRecord
 
 _Entries = Annotated[
@@ -108,7 +109,7 @@ def remove(
         return
     would = "would be " if dry_run else ""
     of_bank = f"{count} entries of bank {name}"
-    typer.echo(f"{of_bank} {would}removed." if entry else f"Bank {name} {would}removed, {of_bank}.")
+    echo(f"{of_bank} {would}removed." if entry else f"Bank {name} {would}removed, {of_bank}.")
 
 
 def _confirm(question: str) -> None:
@@ -126,6 +127,6 @@ def _print_change(name: str, ids: Sequence[int] | None, state: str, *, as_json: 
     if as_json:
         print_json({"bank": name, "whole_bank": not ids, "entries": ids or [], "state": state})
     elif ids:
-        typer.echo(f"{len(ids)} entries of bank {name} are {state}.")
+        echo(f"{len(ids)} entries of bank {name} are {state}.")
     else:
-        typer.echo(f"Bank {name} is {state}.")
+        echo(f"Bank {name} is {state}.")

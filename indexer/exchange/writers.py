@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from indexer.terminal import printable_json
 from indexer.types import EntryRecord, Fingerprint, FingerprintKind, ListFormat
 
 
@@ -79,7 +80,7 @@ def write_json_lines(entries: Iterable[ListedEntry]) -> Iterator[str]:
             "notes": entry.notes,
         }
         present = {name: value for name, value in values.items() if value is not None}
-        yield f"{json.dumps(present, ensure_ascii=False)}\n"
+        yield f"{printable_json(json.dumps(present, ensure_ascii=False))}\n"
 
 
 def write_tx(entries: Iterable[ListedEntry]) -> Iterator[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.reports.model import Day, Report, Within
+from indexer.terminal import printable, printable_lines
 from indexer.types import ClusterScope
 
 _PAGE: Final = Path(__file__).with_name("page")
@@ -35,6 +36,7 @@ def write_html(report: Report, file: BinaryIO) -> None:
     environment = Environment(
         loader=FileSystemLoader(_PAGE),
         autoescape=True,
+        finalize=_printed,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -64,6 +66,11 @@ def write_html(report: Report, file: BinaryIO) -> None:
     file.writelines(piece.encode("utf-8", "replace") for piece in page)
 
 
+def _printed(value: object) -> object:
+    """Escape control characters of text from elsewhere; what the page itself is stays."""
+    return printable_lines(value) if type(value) is str else value
+
+
 def _points(report: Report) -> dict[str, Any]:
     """Return what the map is drawn from, packed as `points.js` unpacks it."""
     members = report.members
@@ -77,7 +84,7 @@ def _points(report: Report) -> dict[str, Any]:
         "cluster": _packed(clusters[drawn], "<u4"),
         "id": _packed(np.array(members.image_ids)[drawn], "<f8"),
         "clusters": [
-            {"id": c.id, "name": c.name, "size": c.size, "medoid": c.medoid.image_id}
+            {"id": c.id, "name": printable(c.name), "size": c.size, "medoid": c.medoid.image_id}
             for c in report.clusters
         ],
     }

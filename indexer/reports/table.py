@@ -6,6 +6,7 @@ from io import TextIOWrapper
 from typing import BinaryIO, Final
 
 from indexer.reports.model import Report
+from indexer.terminal import printable
 
 COLUMNS: Final = (
     "image_id",
@@ -22,13 +23,14 @@ COLUMNS: Final = (
     "source",
     "uploader",
 )
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULAS: Final = ("=", "+", "-", "@")
 
 
 def write_csv(report: Report, file: BinaryIO) -> None:
     """Write one row for each image, noise included, by ascending id.
 
-    Text that a spreadsheet would take for a formula is written behind an apostrophe.
+    Text that a spreadsheet would take for a formula is written behind an apostrophe, and control
+    characters as escapes.
     """
     text = TextIOWrapper(file, encoding="utf-8", newline="", errors="surrogateescape")
     writer = csv.writer(text)
@@ -61,4 +63,5 @@ def _rows(report: Report) -> Iterator[tuple[object, ...]]:
 
 
 def _plain(text: str | None) -> str | None:
+    text = printable(text) if text else text
     return f"'{text}" if text and text.startswith(_FORMULAS) else text

@@ -11,6 +11,7 @@ from indexer.reports.html import write_html
 from indexer.reports.model import Report
 from indexer.reports.parquet import check_parquet, write_parquet
 from indexer.reports.table import write_csv
+from indexer.terminal import printable_json
 from indexer.types import ReportFormat
 
 _PICTURES: Final = 600
@@ -78,7 +79,7 @@ def write_json(report: Report, file: BinaryIO) -> None:
     """Write all of a report."""
     from pydantic_core import to_json  # noqa: PLC0415 -- as elsewhere, only where it is needed
 
-    file.write(to_json(report, indent=2))
+    file.write(printable_json(to_json(report, indent=2).decode()).encode())
     file.write(b"\n")
 
 
