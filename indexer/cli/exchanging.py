@@ -18,6 +18,7 @@ from indexer.exchange import (
     Observer,
     import_lists,
 )
+from indexer.private_files import private
 from indexer.store import Store
 from indexer.terminal import echo, printable
 
@@ -54,14 +55,18 @@ def take_in(
 
 
 @contextmanager
-def _noting(path: Path | None) -> Iterator[Callable[[BadRow], object]]:
+def _noting(path: Path | None) -> Iterator[Callable[[BadRow], None]]:
     """Give what notes refused rows: in a file, a line each, if there is to be one."""
     if path is None:
         yield lambda _: None
         return
     try:
-        with path.open("w", encoding="utf-8") as file:
-            yield lambda row: file.write(f"{printable(row.where)}\t{printable(row.reason)}\n")
+        with open(path, "w", encoding="utf-8", opener=private) as file:
+
+            def note(row: BadRow) -> None:
+                file.write(f"{printable(row.where)}\t{printable(row.reason)}\n")
+
+            yield note
     except OSError as error:
         raise ListNotWritten(
             f"The rows that cannot be used cannot be written to {path} ({error.strerror}). Name "

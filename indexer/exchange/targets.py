@@ -11,6 +11,7 @@ from typing import BinaryIO, Final, TextIO, cast
 
 from indexer.errors import ListNotWritten
 from indexer.exchange.formats import is_compressed
+from indexer.private_files import private
 
 STDOUT: Final = "-"
 
@@ -55,7 +56,7 @@ def open_target(name: str) -> Iterator[TextIO]:
 @contextmanager
 def _writing(path: Path, *, compressed: bool) -> Iterator[TextIO]:
     """Open a file and see to it that it is on the disk in the end."""
-    with path.open("wb") as raw:
+    with open(path, "wb", opener=private) as raw:
         packed = gzip.GzipFile(fileobj=raw, mode="wb") if compressed else nullcontext(raw)
         with packed as file:
             text = TextIOWrapper(cast("BinaryIO", file), "utf-8", newline="")

@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import structlog
 
+from indexer.private_files import make_private_folder, private
+
 log = structlog.get_logger(__name__)
 
 LEAST_IMAGES: Final = 20
@@ -34,8 +36,9 @@ def remember_pace(home: Path, pace: Pace) -> None:
     """Keep a run's pace; a failure costs an estimate only, and is logged."""
     temporary = home / f"{_FILE}.{uuid4().hex}"
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(asdict(pace)), encoding="utf-8")
+        make_private_folder(home)
+        with open(temporary, "x", encoding="utf-8", opener=private) as file:
+            json.dump(asdict(pace), file)
         temporary.replace(home / _FILE)
     except OSError as error:
         temporary.unlink(missing_ok=True)

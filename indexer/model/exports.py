@@ -20,6 +20,7 @@ from indexer.errors import ExportNotWritten, InvalidModel
 from indexer.model.card import ModelCard
 from indexer.model.parity import Parity
 from indexer.model.references import ModelFolder
+from indexer.private_files import make_private_file, make_private_folder, private
 
 RECIPE: Final = 2
 """How a graph is made from a model; counted up when that changes, so that none is kept."""
@@ -102,7 +103,7 @@ class KeptExport:
         manifest = {**body, "checksum": _checksum(body, export.graph)}
         unfinished = self._cache / f"{_UNFINISHED}{self._name}-{uuid4().hex}"
         try:
-            unfinished.mkdir()
+            make_private_folder(unfinished)
             _write(unfinished / GRAPH, export.graph)
             _write(unfinished / MANIFEST, json.dumps(manifest, indent=1).encode())
             if self.path.exists():
@@ -123,8 +124,9 @@ class KeptExport:
             The folder cannot be written.
         """
         try:
-            self._cache.mkdir(parents=True, exist_ok=True)
-            lock = (self._cache / f"{self._name}.lock").open("w")
+            make_private_folder(self._cache)
+            make_private_file(path := self._cache / f"{self._name}.lock")
+            lock = path.open("w")
         except OSError as error:
             raise self._not_written(error) from error
         with lock:
@@ -168,7 +170,7 @@ def _sha256_of(path: Path) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
+    with open(path, "xb", opener=private) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

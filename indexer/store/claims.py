@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import Engine, text
 
 from indexer.errors import DatabaseUnavailable
+from indexer.private_files import make_private_file
 from indexer.store.address import location, sqlite_file
 from indexer.store.engine import outside_transactions
 
@@ -49,7 +50,8 @@ def _of_session(engine: Engine) -> Iterator[bool]:
 @contextmanager
 def _of_file(engine: Engine, database: Path) -> Iterator[bool]:
     try:
-        file = database.with_name(database.name + _SUFFIX).open("ab")
+        make_private_file(path := database.with_name(database.name + _SUFFIX))
+        file = path.open("ab")
     except OSError as error:
         raise DatabaseUnavailable(
             f"No file can be made beside the database {location(engine.url)} ({error.strerror}). "

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Engine, select
 
 from indexer.settings import audit_key_set
-from indexer.store.address import location, parse_address
+from indexer.store.address import location, parse_address, sqlite_file
 from indexer.store.catalog import Catalog
 from indexer.store.claims import clustering
 from indexer.store.engine import make_engine, reading, writing
@@ -36,6 +37,11 @@ class Store:
     def location(self) -> str:
         """The database's URL without its password."""
         return location(self._engine.url)
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite database's file; None for Postgres."""
+        return sqlite_file(self._engine.url)
 
     @contextmanager
     def reader(self) -> Iterator[Catalog]:

@@ -11,6 +11,7 @@ from indexer.spaces import load_bound_encoder
 from indexer.store import Store, open_store
 from indexer.upkeep.findings import Finding, State, problem_of
 from indexer.upkeep.machine import examine_machine
+from indexer.upkeep.permissions import examine_permissions
 from indexer.upkeep.status import read_status
 
 _WAL: Final = "wal"
@@ -27,6 +28,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield problem_of("database", error)
         return
     with store:
+        yield from examine_permissions(settings.home.absolute(), store.file)
         yield from _database(store)
         yield from _model(store, settings)
         yield from _views(store, settings)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from indexer.private_files import private
 from indexer.vectors.base import Sink
 from indexer.vectors.manifest import FileRecord, Manifest
 
@@ -30,7 +31,7 @@ class SnapshotFiles:
 
     def write(self, name: str, write: Callable[[Sink], None]) -> None:
         """Write a new file."""
-        with (self._folder / name).open("xb") as file:
+        with open(self._folder / name, "xb", opener=private) as file:
             sink = _HashingSink(file)
             write(sink)
             file.flush()
@@ -71,8 +72,9 @@ def _link(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV}:
             raise
-        shutil.copyfile(source, target)
-        with target.open("rb") as file:
+        with source.open("rb") as old, open(target, "xb", opener=private) as file:
+            shutil.copyfileobj(old, file)
+            file.flush()
             os.fsync(file.fileno())
 
 

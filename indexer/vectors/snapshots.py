@@ -12,6 +12,7 @@ from uuid import uuid4
 import structlog
 
 from indexer.errors import SnapshotMismatch, SnapshotNotWritten
+from indexer.private_files import make_private_folder, private
 from indexer.types import ChangeFeed
 from indexer.vectors.base import LocalIndex
 from indexer.vectors.files import SnapshotFiles, sync_folder
@@ -139,7 +140,7 @@ class SnapshotFolder:
         """
         target = self._folder / f"{PREFIX}{position.watermark:020d}"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._folder)
             with _turn(self._folder):
                 self._discard_unfinished()
                 if not alone:
@@ -156,12 +157,12 @@ class SnapshotFolder:
 
     def _write(self, index: LocalIndex, position: Position, target: Path) -> None:
         unfinished = self._folder / f"{UNFINISHED}{uuid4().hex}"
-        unfinished.mkdir()
+        make_private_folder(unfinished)
         try:
             files = SnapshotFiles(unfinished, self._base if self._has_base() else None)
             segments = tuple(index.save(files))
             manifest = Manifest(self._identity, position, len(index), segments, files.records)
-            with (unfinished / MANIFEST).open("x") as file:
+            with open(unfinished / MANIFEST, "x", opener=private) as file:
                 file.write(manifest.to_json())
                 file.flush()
                 os.fsync(file.fileno())
@@ -260,7 +261,7 @@ def remove_view(folder: Path) -> None:
 @contextmanager
 def _turn(folder: Path) -> Iterator[None]:
     """Wait for the other processes that write snapshots into a folder."""
-    with (folder / LOCK).open("w") as file:
+    with open(folder / LOCK, "w", opener=private) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
