@@ -13,7 +13,13 @@ from typing import IO, Any, Final
 
 from indexer.acting import Actor
 from indexer.chain import ChainCheck, canonical, genesis, plain
-from indexer.errors import AuditBroken, AuditNotWritten, InputError, UnreadableSource
+from indexer.errors import (
+    AuditBroken,
+    AuditNotWritten,
+    AuditUnguarded,
+    InputError,
+    UnreadableSource,
+)
 from indexer.store import Store
 from indexer.types import AuditHead, AuditRecord
 
@@ -52,11 +58,16 @@ def verify_store(
     ------
     AuditBroken
         A row is not the one that was written, or rows are missing.
+    AuditUnguarded
+        The chain holds, and the triggers that refuse changes do not.
     """
     check = ChainCheck(store.log_id, key, expected)
     with store.reader() as catalog:
         last = catalog.audit_head().number
-        return _prove(check, catalog.audit_rows(), last, on_progress)
+        proof = _prove(check, catalog.audit_rows(), last, on_progress)
+        if flaws := catalog.audit_guard_flaws():
+            raise AuditUnguarded(flaws)
+    return proof
 
 
 def verify_export(

@@ -34,10 +34,12 @@
     - CardMismatch          a threshold card was calibrated for another embedding space
     - UndoRefused           what an action did has changed since
     - AuditBroken           a row of the audit log is not the one that was written
+    - AuditUnguarded        the database would let somebody change the audit log
   x NotFoundError           no such image, bank or model
     - IndexNotInitialised   the database holds no tables yet
   x UnavailableError        nothing is wrong with the request; try again later
     - DatabaseUnavailable   the database cannot be reached or is locked
+    - DatabaseReplaced      the database is another one than when it was opened
     - ViewNotReady          the vector view has not caught up yet
     - SnapshotNotWritten    a view could not be written to disk
     - ExportNotWritten      an exported model could not be written to disk
@@ -48,6 +50,7 @@
 """
 
 import math
+from collections.abc import Sequence
 
 
 class LookalikeError(Exception):
@@ -329,6 +332,20 @@ class AuditBroken(MismatchError):
         self.reason = reason
 
 
+class AuditUnguarded(MismatchError):
+    """The database would let somebody change the audit log."""
+
+    code = "audit_unguarded"
+
+    def __init__(self, flaws: Sequence[str]) -> None:
+        super().__init__(
+            f"The database would let somebody change the audit log: {'; '.join(flaws)}. Find out "
+            "who did that, compare with an export or a backup from before, and make the triggers "
+            "anew as docs/audit.md says."
+        )
+        self.flaws = tuple(flaws)
+
+
 class NotFoundError(LookalikeError):
     """No such image, bank or model."""
 
@@ -353,6 +370,12 @@ class DatabaseUnavailable(UnavailableError):
     """The database cannot be reached or is locked."""
 
     code = "database_unavailable"
+
+
+class DatabaseReplaced(UnavailableError):
+    """The database is another one than when it was opened."""
+
+    code = "database_replaced"
 
 
 class ViewNotReady(UnavailableError):

@@ -14,6 +14,7 @@ from indexer.settings import Settings
 from indexer.signals import Contents, Signals
 from indexer.store import Store
 from search_api.access import AccessControl, GuardedApp, make_access
+from search_api.audit_head import log_audit_head
 from search_api.auth import REFUSALS, Scope, requires
 from search_api.body_limit import MOST_VALUES, BodyLimit
 from search_api.cluster_runs import ClusterRuns
@@ -71,6 +72,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
         count=observation.metrics.count_verdict,
     )
     lookups = LookupLog(store, interval=serve.audit_interval, capacity=serve.audit_queue)
+    audit_head = log_audit_head(store)
     scans = ScanRunner(RetroScanner(store, matcher, settings))
     cluster_runs = ClusterRuns(store, settings)
     sampler = Sampler(
@@ -91,6 +93,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
         with (
             observation.running(),
             follower,
+            audit_head,  # ends after what writes to the log
             hits,
             lookups,
             scans,

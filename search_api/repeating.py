@@ -41,6 +41,7 @@ class Repeating:
         self._interval = interval
         self._doing = doing
         self._at_end = at_end
+        self._reason = ""  # why it was not possible the last time
         self._stopping = Event()
         self._thread = Thread(target=self._repeat, name=name, daemon=True)
 
@@ -67,7 +68,10 @@ class Repeating:
     def _try(self) -> None:
         try:
             self._act()
+            self._reason = ""
         except UnavailableError as error:
-            log.warning("not possible now, trying again", task=self._doing, reason=str(error))
+            if str(error) != self._reason:  # said once, not every second
+                self._reason = str(error)
+                log.warning("not possible now, trying again", task=self._doing, reason=str(error))
         except Exception:  # one failure must not end it for good
             log.exception("failed, trying again", task=self._doing)

@@ -22,7 +22,7 @@ def run(settings: Settings, serve: ServeSettings) -> None:
         url = url_of(listener)
 
         def announce() -> None:
-            echo(f"Listening on {url} (documentation at /docs)")
+            echo(f"Listening on {url} (console: {url}/console, documentation: {url}/docs)")
 
         if serve.workers == 1:
             from search_api.server import answer  # noqa: PLC0415 -- a supervisor needs none of it

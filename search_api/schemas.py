@@ -36,7 +36,12 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("lies before the year 1 or after the year 9999 in UTC") from None
 
 
+def _in_utc_by_default(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else _in_utc(moment)
+
+
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+UtcMoment = Annotated[datetime, AfterValidator(_in_utc_by_default)]
 
 
 class Page(BaseModel, Generic[ItemT]):

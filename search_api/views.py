@@ -3,7 +3,7 @@
 from time import monotonic
 from typing import Self
 
-from indexer.errors import ViewNotReady
+from indexer.errors import DatabaseReplaced, ViewNotReady
 from indexer.matching import Matcher
 from search_api.repeating import Repeating
 
@@ -16,6 +16,7 @@ class LogFollower:
         self._stale_after = stale_after
         self._fresh_at = monotonic()
         self._retired = False
+        self._replaced: DatabaseReplaced | None = None
         self._repeating = Repeating(
             self._look, name="log-follower", interval=poll_interval, doing="following the log"
         )
@@ -42,12 +43,16 @@ class LogFollower:
 
         Raises
         ------
+        DatabaseReplaced
+            The database is another one than when the server opened it.
         ViewNotReady
             The log could not be read for longer than `stale_after` seconds, or the server is
             shutting down.
         """
         if self._retired:
             raise ViewNotReady("The server is shutting down. Ask another one.")
+        if self._replaced:
+            raise DatabaseReplaced(str(self._replaced))
         age = self.age
         if age > self._stale_after:
             raise ViewNotReady(
@@ -57,5 +62,9 @@ class LogFollower:
         return self._matcher.watermark
 
     def _look(self) -> None:
-        self._matcher.catch_up()
+        try:
+            self._matcher.catch_up()
+        except DatabaseReplaced as error:
+            self._replaced = error
+            raise
         self._fresh_at = monotonic()

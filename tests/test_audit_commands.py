@@ -13,6 +13,7 @@ import pytest
 from indexer.acting import Actor, acting_as
 from indexer.chain import ChainCheck
 from indexer.store import open_store
+from indexer.store.audit_guard import SQLITE_TRIGGERS
 from indexer.types import BankKind
 from support.commands import PHOTOS, Index
 
@@ -45,6 +46,8 @@ def tamper(index: Index, statement: str) -> None:
     for name in ("update", "delete", "gaps"):
         connection.execute(f"DROP TRIGGER IF EXISTS audit_refuses_{name}")
     connection.execute(statement)
+    for trigger in SQLITE_TRIGGERS.values():  # so that only the rows tell
+        connection.execute(trigger)
     connection.commit()
     connection.close()
 

@@ -1,7 +1,7 @@
 """Moments as people write them: a date, a day's name, or how long from now or ago."""
 
 import re
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from indexer.errors import InputError
@@ -69,8 +69,11 @@ def _parse(text: str, now: datetime, *, ago: bool) -> datetime | None:
     duration = _DURATION.fullmatch(text.removesuffix(" ago") if ago else text)
     try:
         if not duration:
-            return datetime.fromisoformat(text.upper()).astimezone()
-        length = timedelta(**{_UNITS[duration[2]]: int(duration[1])})
-        return now - length if ago else now + length
+            moment = datetime.fromisoformat(text.upper()).astimezone()
+        else:
+            length = timedelta(**{_UNITS[duration[2]]: int(duration[1])})
+            moment = now - length if ago else now + length
+        moment.astimezone(UTC)  # it is stored so, and may lie outside of what years there are
     except (ValueError, OverflowError):
         return None
+    return moment

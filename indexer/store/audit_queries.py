@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Row, select
 
 from indexer.acting import Actor
 from indexer.chain import genesis
+from indexer.store.audit_guard import audit_guard_flaws
 from indexer.store.models import AuditRow, CatalogInfo
 from indexer.store.parameters import MAX_ID
 from indexer.store.queries import Queries
@@ -28,6 +29,14 @@ class AuditQueries(Queries):
         if last is None:
             return AuditHead(log_id, 0, genesis(log_id))
         return AuditHead(log_id, last.number, last.hash.hex())
+
+    def audit_guard_flaws(self) -> list[str]:
+        """Say what is wrong with the triggers that refuse changes of the audit log."""
+        return audit_guard_flaws(self._connection)
+
+    def last_audit_record(self) -> AuditRecord | None:
+        """Return the last row of the audit log."""
+        return next(iter(self.audit(AuditQuery(newest_first=True), limit=1)), None)
 
     def audit(self, query: AuditQuery, *, limit: int = 100) -> list[AuditRecord]:
         """Return a page of the audit log."""

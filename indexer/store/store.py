@@ -13,6 +13,7 @@ from indexer.store.address import location, parse_address, sqlite_file
 from indexer.store.catalog import Catalog
 from indexer.store.claims import clustering
 from indexer.store.engine import make_engine, reading, writing
+from indexer.store.identity import Identity
 from indexer.store.models import CatalogInfo
 from indexer.store.schema import require_current
 from indexer.store.upkeep import database_bytes, read_facts, scrub, try_writing
@@ -27,6 +28,7 @@ class Store:
         self._engine = engine
         self._log_id = log_id
         self._audit_key = audit_key
+        self._identity = Identity(engine, log_id)
 
     @property
     def log_id(self) -> str:
@@ -51,8 +53,11 @@ class Store:
         ------
         DatabaseUnavailable
             The database cannot be reached, or the connection is lost.
+        DatabaseReplaced
+            It is another one than when it was opened.
         """
         with reading(self._engine) as connection:
+            self._identity.check(connection)
             yield Catalog(connection)
 
     @contextmanager
@@ -65,8 +70,11 @@ class Store:
         ------
         DatabaseUnavailable
             The database cannot be reached, the connection is lost, or others kept it locked.
+        DatabaseReplaced
+            It is another one than when it was opened.
         """
         with writing(self._engine) as connection:
+            self._identity.check(connection)
             yield Writer(connection, self._audit_key)
 
     def joining(self, writer: Writer) -> "Store":

@@ -9,6 +9,7 @@ from indexer.model import Encoder, export_model
 from indexer.settings import Settings
 from indexer.spaces import load_bound_encoder
 from indexer.store import Store, open_store
+from indexer.upkeep.audit_guard import examine_audit
 from indexer.upkeep.findings import Finding, State, problem_of
 from indexer.upkeep.machine import examine_machine
 from indexer.upkeep.permissions import examine_permissions
@@ -30,6 +31,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     with store:
         yield from examine_permissions(settings.home.absolute(), store.file)
         yield from _database(store)
+        yield from examine_audit(store)
         yield from _model(store, settings)
         yield from _views(store, settings)
 

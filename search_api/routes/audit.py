@@ -1,6 +1,5 @@
 """`/v1/audit`: who did and looked up what."""
 
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.pages import Cursor, Page, PageLimit, id_after, page_of
+from search_api.schemas import UtcMoment
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 OfAction = Annotated[
@@ -24,7 +24,7 @@ OfSubject = Annotated[
     Query(max_length=256, description="Only what was done to this: `bank`, or `bank:7`."),
 ]
 Since = Annotated[
-    datetime | None, Query(description="Only what happened from then on; UTC unless it says.")
+    UtcMoment | None, Query(description="Only what happened from then on; UTC unless it says.")
 ]
 NewestFirst = Annotated[bool, Query(description="Newest first instead of oldest first.")]
 
@@ -51,8 +51,6 @@ async def list_audit(  # noqa: PLR0913 -- one for each parameter
     limit: PageLimit = 100,
 ) -> Page[AuditEntry]:
     """Return a page of the audit log; lookups come into it a second after their answer."""
-    if since is not None and since.tzinfo is None:
-        since = since.replace(tzinfo=UTC)
     query = AuditQuery(
         action=action,
         actor=actor,
