@@ -147,6 +147,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     install_error_handlers(app)
     for module in (*V1, keys, webhooks, audit):
         app.include_router(module.router, responses=REFUSALS)
+    app.include_router(console.root)
     for module in (health, documentation, console):
         app.include_router(module.router)
     app.mount("/static", console.STATIC)

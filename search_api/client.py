@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -51,9 +53,13 @@ from search_api.transport import (
     NotAllowed,
     NotFound,
     Transport,
+    Unreachable,
     UnusableRequest,
     said,
 )
+
+Picture = bytes | bytearray | memoryview | str | PathLike[str]
+"""A picture's bytes, or the path of its file."""
 
 __all__ = [
     "ApiError",
@@ -62,6 +68,7 @@ __all__ = [
     "Lookalike",
     "NotAllowed",
     "NotFound",
+    "Unreachable",
     "UnusableRequest",
 ]
 
@@ -71,7 +78,7 @@ class Lookalike(Administering, ClusterCalls):
 
     Lists are iterators that ask for their pages as they are needed. A request that finds the server
     busy, or loses its connection, is sent again; changes carry a key, so that the server carries
-    them out once.
+    them out once. Pictures are given as bytes or as the path of a file.
 
     Parameters
     ----------
@@ -88,6 +95,8 @@ class Lookalike(Administering, ClusterCalls):
     def __init__(
         self, url: str, key: str | None = None, *, timeout: float = 60.0, attempts: int = 4
     ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"{url!r} is no address of a server. Write http://host:port.")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         client = httpx.Client(base_url=url, headers=headers, timeout=timeout)
         self._transport = Transport(client, attempts)
@@ -109,18 +118,18 @@ class Lookalike(Administering, ClusterCalls):
 
     # --- asking ----------------------------------------------------------------------------------
 
-    def search(self, image: bytes, name: str = "upload", **options: Any) -> Verdict:
+    def search(self, image: Picture, name: str | None = None, **options: Any) -> Verdict:
         """Judge one picture; options are those of `options_of`, and `tiles`."""
         return self._transport.ask(
             "POST",
             "/v1/search",
             Verdict,
-            files=_form([(name, image)]),
+            files=_form([_named(image, name)]),
             params=options_of(**options),
         )
 
     def search_many(
-        self, images: Iterable[tuple[str, bytes]], **options: Any
+        self, images: Iterable[tuple[str, Picture]], **options: Any
     ) -> list[SearchedItem]:
         """Judge up to 32 named pictures, each by itself; answers come in their order."""
         found = self._transport.ask(
@@ -155,22 +164,24 @@ class Lookalike(Administering, ClusterCalls):
             "POST", f"/v1/search/image/{image_id}", Verdict, params=options_of(**options)
         )
 
-    def classify(self, image: bytes, name: str = "upload") -> Classification:
+    def classify(self, image: Picture, name: str | None = None) -> Classification:
         """Return the class probabilities of one picture."""
         return self._transport.ask(
-            "POST", "/v1/classify", Classification, files=_form([(name, image)])
+            "POST", "/v1/classify", Classification, files=_form([_named(image, name)])
         )
 
-    def classify_many(self, images: Iterable[tuple[str, bytes]]) -> list[ClassifiedItem]:
+    def classify_many(self, images: Iterable[tuple[str, Picture]]) -> list[ClassifiedItem]:
         """Classify up to 32 named pictures, each by itself; answers come in their order."""
         found = self._transport.ask(
             "POST", "/v1/classify/batch", ClassifiedItems, files=_form(images)
         )
         return found.items
 
-    def embed(self, image: bytes, name: str = "upload") -> Embedded:
+    def embed(self, image: Picture, name: str | None = None) -> Embedded:
         """Return the embedding of one picture."""
-        return self._transport.ask("POST", "/v1/embed", Embedded, files=_form([(name, image)]))
+        return self._transport.ask(
+            "POST", "/v1/embed", Embedded, files=_form([_named(image, name)])
+        )
 
     # --- images ----------------------------------------------------------------------------------
 
@@ -246,10 +257,10 @@ class Lookalike(Administering, ClusterCalls):
         new = {"fingerprint": _written(fingerprint), "notes": notes, "labels": list(labels)}
         return self._add_entry(bank, new)
 
-    def upload_entry(self, bank: str, image: bytes, name: str = "upload") -> EntryRecord:
+    def upload_entry(self, bank: str, image: Picture, name: str | None = None) -> EntryRecord:
         """Index a picture and make it an entry of a bank."""
         path = f"{_bank(bank)}/entries/upload"
-        return self._transport.change("POST", path, EntryRecord, files=_form([(name, image)]))
+        return self._transport.change("POST", path, EntryRecord, files=_form([_named(image, name)]))
 
     def disable_entry(self, entry_id: int, until: datetime | None = None) -> EntryRecord:
         """Let an entry match nothing, until a moment or until it is enabled."""
@@ -355,8 +366,32 @@ def options_of(
     )
 
 
-def _form(images: Iterable[tuple[str, bytes]]) -> list[tuple[str, tuple[str, bytes]]]:
-    return [("image", image) for image in images]
+def _form(images: Iterable[tuple[str, Picture]]) -> list[tuple[str, tuple[str, bytes]]]:
+    return [("image", (name, _bytes_of(image))) for name, image in images]
+
+
+def _named(image: Picture, name: str | None) -> tuple[str, Picture]:
+    """Name a picture: by its file's name when nothing else is said."""
+    of_file = Path(image).name if isinstance(image, str | PathLike) else ""
+    return name or of_file or "upload", image
+
+
+def _bytes_of(image: Picture) -> bytes:
+    """Return a picture's bytes; text is a path, never a picture.
+
+    Raises
+    ------
+    OSError
+        Its file cannot be read.
+    TypeError
+        It is neither bytes nor a path.
+    """
+    match image:
+        case bytes() | bytearray() | memoryview():
+            return bytes(image)
+        case str() | PathLike():
+            return Path(image).read_bytes()
+    raise TypeError(f"A picture is bytes or the path of a file, not {type(image).__name__}.")
 
 
 def _bank(name: str) -> str:

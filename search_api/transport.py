@@ -21,7 +21,8 @@ class ApiError(Exception):
     """The server refused a request; its attributes are those of the problem document."""
 
     def __init__(self, problem: Problem, retry_after: float | None = None) -> None:
-        super().__init__(f"{problem.status} {problem.title}: {problem.detail}")
+        status = f"{problem.status} " if problem.status else ""
+        super().__init__(f"{status}{problem.title}: {problem.detail}")
         self.code = problem.title
         self.status = problem.status
         self.detail = problem.detail
@@ -47,6 +48,22 @@ class Conflict(ApiError):
 
 class Busy(ApiError):
     """429, 503: nothing is wrong with the request; try again later."""
+
+
+class Unreachable(ApiError):
+    """There was no answer: the connection was refused or lost, or it took too long; status 0."""
+
+    def __init__(self, detail: str, *, was_sent: bool) -> None:
+        problem = Problem(
+            type="urn:lookalike:unreachable",
+            title="unreachable",
+            status=0,
+            detail=detail,
+            request_id=None,
+        )
+        super().__init__(problem)
+        self.was_sent = was_sent
+        """Whether the server may have got the request."""
 
 
 _ERRORS: Final[Mapping[int, type[ApiError]]] = {
@@ -119,7 +136,10 @@ class Transport:
                 return
 
     def _send(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
-        response = self._client.request(method, path, **options)
+        try:
+            response = self._client.request(method, path, **options)
+        except httpx.RequestError as error:
+            raise _unreachable(error, self._client) from error
         if response.is_error:
             raise _error(response)
         return response
@@ -146,15 +166,36 @@ def _error(response: httpx.Response) -> ApiError:
     return _ERRORS.get(response.status_code, ApiError)(problem, retry_after)
 
 
+def _unreachable(error: httpx.RequestError, client: httpx.Client) -> Unreachable:
+    """Say which server did not answer, why, and what to do."""
+    url = client.base_url
+    place = f"{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"
+    reason = str(error) or type(error).__name__
+    match error:
+        case httpx.ConnectError() | httpx.ConnectTimeout():
+            said = f"{place} cannot be reached ({reason}). Check the address, and that "
+            said += "`lookalike serve` runs there."
+        case httpx.PoolTimeout():
+            said = f"No connection to {place} was free in time. Use fewer threads for one client."
+        case httpx.TimeoutException():
+            said = f"{place} did not answer in time ({reason}). Give the client a longer `timeout`,"
+            said += " or see in the server's log what keeps it."
+        case _:
+            said = f"The connection to {place} broke before the answer was complete ({reason}). "
+            said += "See in the server's log whether it was stopped, then try again."
+    unsent = httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout
+    return Unreachable(said, was_sent=not isinstance(error, unsent))
+
+
 def _may_pass(error: BaseException) -> bool:
     """Tell whether sending again may help: it does no harm, as changes have a key."""
-    return isinstance(error, Busy | httpx.TransportError)
+    return isinstance(error, Busy | Unreachable)
 
 
 def _was_not_run(error: BaseException) -> bool:
     """Tell whether the server surely did nothing of what it was asked."""
     turned_away = isinstance(error, Busy) and error.code in _TURNED_AWAY
-    return turned_away or isinstance(error, httpx.ConnectError)
+    return turned_away or (isinstance(error, Unreachable) and not error.was_sent)
 
 
 def _wait(state: RetryCallState) -> float:

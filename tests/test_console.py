@@ -216,3 +216,11 @@ def test_signing_in_leads_nowhere_else(client: httpx.Client, behind: str) -> Non
 
 def test_a_large_form_is_not_read(client: httpx.Client) -> None:
     assert client.post("/console/login", data={"key": "x" * 5000}).status_code == 422
+
+
+def test_the_root_leads_to_the_console_and_serve_names_it(client: httpx.Client) -> None:
+    led = client.get("/", follow_redirects=False)
+
+    assert (led.status_code, led.headers["location"]) == (303, "/console")
+    page = client.get("/", headers={"Accept": "text/html"}, follow_redirects=True)
+    assert page.url.path == "/console/login"

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 _REFUSED: Final = "the audit log is append-only"
 _ABORT: Final = f"BEGIN SELECT RAISE(ABORT, '{_REFUSED}'); END"
+_GAP: Final = "NEW.number <> (SELECT COALESCE(MAX(number), 0) + 1 FROM audit)"
 SQLITE_TRIGGERS: Final[Mapping[str, str]] = {
     "audit_refuses_update": (
         f"CREATE TRIGGER audit_refuses_update BEFORE UPDATE ON audit {_ABORT}"
@@ -16,8 +17,7 @@ SQLITE_TRIGGERS: Final[Mapping[str, str]] = {
         f"CREATE TRIGGER audit_refuses_delete BEFORE DELETE ON audit {_ABORT}"
     ),
     "audit_refuses_gaps": (
-        "CREATE TRIGGER audit_refuses_gaps BEFORE INSERT ON audit "
-        f"WHEN NEW.number <> (SELECT COALESCE(MAX(number), 0) + 1 FROM audit) {_ABORT}"
+        f"CREATE TRIGGER audit_refuses_gaps BEFORE INSERT ON audit WHEN {_GAP} {_ABORT}"
     ),
 }
 """What the migration made, by name."""

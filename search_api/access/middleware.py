@@ -17,8 +17,8 @@ from search_api.auth import Principal
 from search_api.errors import refusal
 from search_api.request_facts import request_facts, request_id
 
-PUBLIC = frozenset({"/healthz", "/readyz", "/status", "/status/live", "/console/login"})
-"""Paths that need no key: health and log-in."""
+PUBLIC = frozenset({"/", "/healthz", "/readyz", "/status", "/status/live", "/console/login"})
+"""Paths that need no key: health and log-in, and `/`, which leads there."""
 _OWN_RULE = "/metrics"  # whether it needs a key is a setting, which its route heeds
 PUBLIC_FOLDER = "/static/"
 _CHECKED_BY_FORM = "/console/logout"  # its form sends the CSRF token as a field

@@ -23,7 +23,14 @@ from search_api.templating import render
 
 router = APIRouter(prefix="/console", include_in_schema=False)
 STATIC = StaticFiles(packages=[("search_api", "static")])
+root = APIRouter(include_in_schema=False)
 Next = Annotated[str | None, Query(max_length=200)]
+
+
+@root.get("/")
+async def front() -> Response:
+    """Lead to the console, which asks for a key where there must be one."""
+    return RedirectResponse("/console", HTTPStatus.SEE_OTHER)
 
 
 @router.get("", dependencies=[requires(Scope.ANALYST)])
