@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from indexer.clustering.alerts import AlertRules, find_alerts
+from indexer.clustering.alerts import AlertRules, find_alerts, why_not_compared
+from indexer.clustering.refreshing import ClusterRefresher
 from indexer.errors import InputError, NotFoundError
+from indexer.settings import Settings
 from indexer.store import Store
 from indexer.types import Alert, AlertKind, BankKind, Space
 from support.catalog import arrival, bind, new_image
@@ -126,3 +128,53 @@ def test_a_first_run_has_no_alerts_and_no_run_is_an_error(store: Store, space: S
 def test_rules_out_of_bounds_are_refused(store: Store, wrong: dict[str, float]) -> None:
     with pytest.raises(InputError):
         find_alerts(store, replace(RULES, **wrong))  # type: ignore[arg-type]
+
+
+def families_of(store: Store, space: Space, sizes: dict[int, int], start: int) -> None:
+    for axis, size in sizes.items():
+        add_family(store, space, axis, range(start + 100 * axis, start + 100 * axis + size))
+
+
+def test_families_that_grow_by_joining_alert_before_and_after_the_next_run(
+    store: Store, space: Space
+) -> None:
+    families_of(store, space, {0: 8, 1: 8, 2: 8}, 0)
+    run = clustered(store, min_cluster_size=4)
+    families_of(store, space, {0: 11, 1: 11, 2: 11}, 1000)
+    refresher = ClusterRefresher(store, Settings(worker_threads=1))
+    with store.reader() as catalog:
+        assert set(catalog.cluster_sizes(run.id).values()) == {8}
+    joined = refresher.assign(run)
+
+    found = find_alerts(store, RULES)
+
+    assert joined >= 30  # of 33: the farthest may lie beyond a family's radius
+    assert [(alert.kind, alert.before) for alert in found] == [(AlertKind.GROWTH, 8)] * 3
+    assert sum(alert.now for alert in found) == 24 + joined
+    assert all(f"since run {run.id}" in alert.message for alert in found)
+    later = clustered(store, min_cluster_size=4)
+    grown = find_alerts(store, RULES)
+    assert [(alert.kind, alert.before, alert.now) for alert in grown] == [
+        (AlertKind.GROWTH, 8, 19)
+    ] * 3
+    assert {alert.run_id for alert in grown} == {later.id}
+
+
+def test_a_run_with_other_parameters_is_not_compared_and_says_so(
+    store: Store, space: Space
+) -> None:
+    families_of(store, space, {0: 12, 1: 12, 2: 30}, 0)
+    clustered(store, min_cluster_size=20)
+    changed = clustered(store, min_cluster_size=4)
+
+    assert find_alerts(store, RULES) == []
+    with store.reader() as catalog:
+        assert "min_cluster_size 20 and 4" in (why_not_compared(catalog, changed) or "")
+
+    families_of(store, space, {0: 14}, 1000)
+    again = clustered(store, min_cluster_size=4)
+    with store.reader() as catalog:
+        assert why_not_compared(catalog, again) is None
+    assert [(alert.kind, alert.now) for alert in find_alerts(store, RULES)] == [
+        (AlertKind.GROWTH, 26)
+    ]

@@ -139,21 +139,31 @@ def alerts(
 ) -> None:
     """Say which clusters to look at: newly hitting a block bank, growing fast, of other classes.
 
-    A run is compared with the one before of the same images.
+    A run is compared with the one before of the same images, if that has the same parameters. What
+    joined its clusters since counts as growth, too.
 
     Example: lookalike cluster alerts --growth 3 --json
     """
-    from indexer.clustering.alerts import AlertRules, find_alerts  # noqa: PLC0415 -- quick --help
+    from indexer.clustering.alerts import (  # noqa: PLC0415 -- keeps --help quick
+        AlertRules,
+        find_alerts,
+        why_not_compared,
+    )
+    from indexer.clustering.runs import newest_or  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
 
     settings = load()
     with open_store(settings.resolved_database_url) as store:
         found = find_alerts(store, AlertRules(growth, min_size, drift), run)
+        with store.reader() as catalog:
+            reason = why_not_compared(catalog, newest_or(store, run))
     if as_json:
         print_json(found)
         return
     for alert in found:
         echo(f"{alert.kind}: {alert.message}")
+    if reason:
+        echo(reason, err=True)
     if not found:
         echo("No alerts.")
 

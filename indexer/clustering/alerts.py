@@ -36,13 +36,13 @@ class AlertRules:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """A run and the one before it, with what both say of the clusters."""
+    """A run and what it is compared with: the run before it, or the run as it was found."""
 
     run: ClusterRun
     previous: ClusterRun
     names: Mapping[int, str]
-    sizes: Mapping[int, int]
-    sizes_before: Mapping[int, int]
+    sizes: Mapping[int, int]  # with the images that joined since
+    sizes_before: Mapping[int, int]  # as the run before found them
     origins: Mapping[int, int]  # the cluster before that a new one split off
     new: frozenset[int]
 
@@ -50,7 +50,11 @@ class _Pair:
 def find_alerts(
     store: Store, rules: AlertRules, run_id: int | None = None, *, now: datetime | None = None
 ) -> list[Alert]:
-    """Compare a run with the one before of the same images.
+    """Compare a run with the one before of the same images and parameters.
+
+    Clusters are followed by their lineage; the images that joined a cluster after the run count. A
+    run that has none before it, or one of other parameters (`why_not_compared`), is compared with
+    itself as it was found: clusters that grew by joining are told, and nothing else.
 
     Parameters
     ----------
@@ -65,8 +69,7 @@ def find_alerts(
     Returns
     -------
     list of Alert
-        Hits of banks first, then growth, then drift, largest clusters first. None for a run that is
-        the first of its kind.
+        Hits of banks first, then growth, then drift, largest clusters first.
 
     Raises
     ------
@@ -81,29 +84,50 @@ def find_alerts(
     if run.state is not RunState.DONE:
         raise InputError(f"Cluster run {run.id} is {run.state}: it found nothing to compare.")
     with store.reader() as catalog:
-        pair = _read(catalog, run)
-        if pair is None:
-            return []
-        found = [
-            *_bank_hits(catalog, pair, now or datetime.now(UTC)),
-            *_growth(pair, rules),
-            *_drift(catalog, pair, rules, space.id),
-        ]
+        previous = _comparable(catalog, run)
+        pair = _read(catalog, run, previous or run)
+        found = [*_growth(pair, rules)]
+        if previous:
+            found += _bank_hits(catalog, pair, now or datetime.now(UTC))
+            found += _drift(catalog, pair, rules, space.id)
     order = [AlertKind.BANK_HIT, AlertKind.GROWTH, AlertKind.DRIFT]
     return sorted(found, key=lambda a: (order.index(a.kind), -a.size, a.cluster_id, a.bank or ""))
 
 
-def _read(catalog: Catalog, run: ClusterRun) -> _Pair | None:
+def why_not_compared(catalog: Catalog, run: ClusterRun) -> str | None:
+    """Say why a run is not compared with the one before it; None when it is.
+
+    Clusters by other parameters are other clusters: what differs is not what changed.
+    """
     if run.previous_run is None:
+        return f"Run {run.id} is the first of its kind: there is none to compare it with."
+    before, after = catalog.cluster_run(run.previous_run).parameters, run.parameters
+    changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    if not changed:
         return None
-    sizes = catalog.cluster_sizes(run.id)
-    lineage = catalog.lineage(run.id, limit=len(sizes) + run.images + 1)
+    differences = ", ".join(f"{name} {before.get(name)} and {after.get(name)}" for name in changed)
+    return (
+        f"Run {run.id} is not compared with run {run.previous_run}: their parameters differ "
+        f"({differences}). The next run with the same ones is compared with it."
+    )
+
+
+def _comparable(catalog: Catalog, run: ClusterRun) -> ClusterRun | None:
+    if run.previous_run is None or why_not_compared(catalog, run):
+        return None
+    return catalog.cluster_run(run.previous_run)
+
+
+def _read(catalog: Catalog, run: ClusterRun, previous: ClusterRun) -> _Pair:
+    found, joined = catalog.cluster_sizes(run.id), catalog.joined_members(run.id)
+    is_itself = previous.id == run.id
+    lineage = [] if is_itself else catalog.lineage(run.id, limit=len(found) + run.images + 1)
     return _Pair(
         run=run,
-        previous=catalog.cluster_run(run.previous_run),
+        previous=previous,
         names=catalog.cluster_names(run.id),
-        sizes=sizes,
-        sizes_before=catalog.cluster_sizes(run.previous_run),
+        sizes={cluster_id: size + joined.get(cluster_id, 0) for cluster_id, size in found.items()},
+        sizes_before=found if is_itself else catalog.cluster_sizes(previous.id),
         origins={
             step.cluster_id: step.other_id
             for step in lineage
@@ -162,5 +186,7 @@ def _alert(
     bank: str | None = None,
 ) -> Alert:
     name, size = pair.names[cluster_id], pair.sizes[cluster_id]
-    message = f"Cluster {cluster_id} ({name}) {text} (run {pair.previous.id} to {pair.run.id})."
+    joined = pair.previous.id == pair.run.id
+    when = f"since run {pair.run.id}" if joined else f"run {pair.previous.id} to {pair.run.id}"
+    message = f"Cluster {cluster_id} ({name}) {text} ({when})."
     return Alert(kind, pair.run.id, cluster_id, name, size, *values, bank, message)

@@ -28,6 +28,16 @@ class ClusterChangeQueries(Queries):
         statement = select(table.cluster_id, table.size).where(table.run_id == run_id)
         return {row[0]: row[1] for row in self._connection.execute(statement)}
 
+    def joined_members(self, run_id: int) -> dict[int, int]:
+        """Return how many images joined each cluster of a run after it was found."""
+        table = ClusterMemberRow
+        statement = (
+            select(table.cluster_id, func.count())
+            .where(table.run_id == run_id, table.assigned, table.cluster_id.is_not(None))
+            .group_by(table.cluster_id)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(statement)}
+
     def cluster_bank_hits(self, run_id: int, at: datetime) -> dict[int, dict[str, int]]:
         """Return which block banks the members of each cluster of a run hit at a moment.
 
