@@ -312,6 +312,21 @@ def test_bad_files_are_skipped_listed_and_told_by_the_exit_code(
     assert [Path(item["uri"]).name for item in left] == ["empty.jpg"]
 
 
+def test_links_out_of_a_folder_are_counted_and_followed_on_demand_only(
+    index: Index, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").symlink_to(pictures)
+
+    added = index.run_here("index", "add", tmp_path)
+
+    assert "1 links lead out of their folder and were not followed" in added.stdout
+    assert index.run_here("index", "add", tmp_path, "--json").json["links_not_followed"] == 1
+    plan = index.run_here("index", "add", tmp_path, "--plan", "--json").json
+    assert (plan["links"]["count"], plan["duplicates"]["count"]) == (1, 0)
+    plan = index.run_here("index", "add", tmp_path, "--plan", "--follow-links", "--json").json
+    assert (plan["links"]["count"], plan["duplicates"]["count"] > 0) == (0, True)
+
+
 def test_a_folder_that_does_not_exist_is_refused(index: Index, tmp_path: Path) -> None:
     done = index.run_here("index", "add", tmp_path / "missing", code=2)
 

@@ -22,7 +22,7 @@ def place(store: Store, tiny_model: Path, tmp_path: Path) -> Place:
     return make_place(store, tiny_model, tmp_path)
 
 
-KINDS = ("new", "changed", "incomplete", "duplicates", "unchanged", "unreadable", "gone")
+KINDS = ("new", "changed", "incomplete", "duplicates", "unchanged", "unreadable", "links", "gone")
 
 
 def counted(plan: Plan) -> dict[str, int]:

@@ -112,13 +112,29 @@ def test_what_lies_behind_a_link_that_dangles_is_kept(place: Place, tmp_path: Pa
     disk.mkdir()
     shutil.copy(place.folder / "bee.jpg", disk / "hedgehog.jpg")
     (place.folder / "linked").symlink_to(disk)
-    place.ingest().run(place.found())
+    place.ingest().run(place.found(follow_links=True))
     disk.rename(tmp_path / "detached")
     (place.folder / "crab.jpg").unlink()
 
-    report = place.ingest().run(place.found(), PRUNE)
+    report = place.ingest().run(place.found(follow_links=True), PRUNE)
 
     assert (report.pruned, report.skipped_count) == (1, 1)
+
+
+def test_what_lies_behind_a_link_that_is_followed_no_more_is_kept(
+    place: Place, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    shutil.copy(place.folder / "bee.jpg", disk / "hedgehog.jpg")
+    (place.folder / "linked").symlink_to(disk)
+    place.ingest().run(place.found(follow_links=True))
+
+    report = place.ingest().run(place.found(), PRUNE)
+
+    assert (report.pruned, report.skipped_count, report.links_not_followed) == (0, 0, 1)
+    with place.store.reader() as catalog:
+        assert catalog.quarantined() == []
 
 
 def test_an_empty_folder_is_taken_for_a_disk_that_is_not_attached(place: Place) -> None:

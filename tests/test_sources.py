@@ -24,12 +24,14 @@ def touch(folder: Path, *names: str) -> None:
         path.write_bytes(name.encode())
 
 
-def found(*roots: Path) -> list[Path]:
-    return [item.path for item in walk(roots) if isinstance(item, SourceFile)]
+def found(*roots: Path, follow_links: bool = False) -> list[Path]:
+    walked = walk(roots, follow_links=follow_links)
+    return [item.path for item in walked if isinstance(item, SourceFile)]
 
 
-def skipped(*roots: Path) -> list[SkippedSource]:
-    return [item for item in walk(roots) if isinstance(item, SkippedSource)]
+def skipped(*roots: Path, follow_links: bool = False) -> list[SkippedSource]:
+    walked = walk(roots, follow_links=follow_links)
+    return [item for item in walked if isinstance(item, SkippedSource)]
 
 
 @contextmanager
@@ -122,8 +124,40 @@ def test_links_to_files_and_folders_are_followed(tmp_path: Path) -> None:
     root.mkdir()
     (root / "folder.2026").symlink_to(tmp_path / "real")
     (root / "one.jpg").symlink_to(tmp_path / "real" / "1.jpg")
-    assert found(root) == [root / "folder.2026" / "1.jpg", root / "one.jpg"]
-    assert skipped(root) == []
+    (root / "two.jpg").symlink_to(root / "one.jpg")  # by way of a link that stays inside
+    assert found(root, follow_links=True) == [
+        root / "folder.2026" / "1.jpg",
+        root / "one.jpg",
+        root / "two.jpg",
+    ]
+    assert skipped(root, follow_links=True) == []
+    assert found(root) == []
+    assert {item.code for item in skipped(root)} == {"outside_link"}
+    assert len(skipped(root)) == 3
+
+
+def test_links_that_stay_inside_and_a_root_that_is_a_link_are_followed(tmp_path: Path) -> None:
+    touch(tmp_path, "real/a/1.jpg", "real-not/2.jpg")
+    (tmp_path / "real" / "b").symlink_to("a")
+    (tmp_path / "real" / "c").symlink_to("../real-not")  # begins with the same letters
+    root = tmp_path / "root"
+    root.symlink_to("real")
+    assert found(root) == [root / "a" / "1.jpg", root / "b" / "1.jpg"]
+    assert [item.uri for item in skipped(root)] == [str(root / "c")]
+    assert found(root / "a" / "1.jpg", tmp_path / "real" / "c") == [
+        root / "a" / "1.jpg",
+        tmp_path / "real" / "c" / "2.jpg",
+    ]
+
+
+def test_a_loop_of_links_ends(tmp_path: Path) -> None:
+    touch(tmp_path, "one/1.jpg", "two/2.jpg")
+    (tmp_path / "one" / "over").symlink_to("../two")
+    (tmp_path / "two" / "over").symlink_to("../one")
+    assert [item.code for item in skipped(tmp_path / "one")] == ["outside_link"]
+    for follow_links in (False, True):
+        assert len(found(tmp_path, follow_links=follow_links)) == 4
+    assert {item.code for item in skipped(tmp_path)} == {"directory_loop"}
 
 
 def test_a_directory_loop_is_named_and_the_walk_goes_on(tmp_path: Path) -> None:

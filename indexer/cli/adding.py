@@ -36,24 +36,27 @@ def open_or_create_bank(store: Store, name: str) -> Bank:
     return bank
 
 
-def add_sources(
+def add_sources(  # noqa: PLR0913 -- what the commands are given
     store: Store,
     settings: Settings,
     sources: Sequence[str],
     bank: Bank | None,
     options: IngestOptions | None = None,
     *,
+    follow_links: bool = False,
     as_json: bool,
 ) -> None:
     """Index sources, print the report, and exit with 2 when some were skipped."""
-    found = open_sources(sources, settings)  # first: a wrong name is told before the model loads
+    found = open_sources(
+        sources, settings, follow_links=follow_links
+    )  # first: a wrong name is told before the model loads
     add_found(
         store,
         settings,
         found,
         bank,
         options,
-        count=lambda: count_sources(sources, settings),
+        count=lambda: count_sources(sources, settings, follow_links=follow_links),
         as_json=as_json,
     )
 
@@ -130,6 +133,11 @@ def _further_lines(report: IngestReport, bank: Bank | None) -> Iterator[str]:
     """Yield what is worth a line of its own in this run."""
     if report.changed:
         yield f"{report.changed} sources held another image before."
+    if report.links_not_followed:
+        yield (
+            f"{report.links_not_followed} links lead out of their folder and were not followed; "
+            "--follow-links does."
+        )
     if report.parts:
         completed = f"; {report.completed} known images gained some" if report.completed else ""
         yield f"{report.parts} frames and tiles are matched on their own{completed}."

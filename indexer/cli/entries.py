@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.options import AsJson, ModelReference, RowLimit, load
+from indexer.cli.options import AsJson, FollowLinks, ModelReference, RowLimit, load
 from indexer.cli.output import print_json, print_table
 from indexer.errors import InputError
 from indexer.terminal import echo
@@ -61,6 +61,7 @@ def add(
     ] = None,
     model: ModelReference = None,
     *,
+    follow_links: FollowLinks = False,
     as_json: AsJson = False,
 ) -> None:
     """Make images entries of a bank; files that the index does not hold yet are added to it.
@@ -87,7 +88,7 @@ def add(
                 writer.add_fingerprint(bank.id, item)
             added = writer.bank(name).entry_count - bank.entry_count
         if paths:
-            add_sources(store, settings, paths, bank, as_json=as_json)
+            add_sources(store, settings, paths, bank, follow_links=follow_links, as_json=as_json)
     if not paths:
         if as_json:
             print_json({"bank": bank.name, "entries": added})

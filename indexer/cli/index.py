@@ -8,7 +8,7 @@ import typer
 from indexer.cli import quarantine, views
 from indexer.cli.commands import Commands
 from indexer.cli.moments import parse_earlier
-from indexer.cli.options import AsJson, ModelReference, RowLimit, RuntimeChoice, load
+from indexer.cli.options import AsJson, FollowLinks, ModelReference, RowLimit, RuntimeChoice, load
 from indexer.cli.output import print_json, print_table, shorten_path
 
 app = Commands(help="Build and look after the index.")
@@ -41,6 +41,7 @@ def add(  # noqa: PLR0913 -- one for each option
     tiles: Annotated[
         bool, typer.Option("--tiles", help="Match tiles of large and long pictures as well.")
     ] = False,
+    follow_links: FollowLinks = False,
     plan: Annotated[
         bool, typer.Option("--plan", help="Only say what would be done, and what it would cost.")
     ] = False,
@@ -76,11 +77,26 @@ def add(  # noqa: PLR0913 -- one for each option
         settings = settings.model_copy(update={"frames": frames})
     with open_store(settings.resolved_database_url) as store:
         if plan:
-            print_plan(store, settings, sources, tiled=tiles, as_json=as_json)
+            print_plan(
+                store,
+                settings,
+                sources,
+                tiled=tiles,
+                follow_links=follow_links,
+                as_json=as_json,
+            )
             return
         chosen = open_or_create_bank(store, bank) if bank else None
         options = IngestOptions(tiled=tiles, prune=prune, remove_orphans=remove_orphans)
-        add_sources(store, settings, sources, chosen, options, as_json=as_json)
+        add_sources(
+            store,
+            settings,
+            sources,
+            chosen,
+            options,
+            follow_links=follow_links,
+            as_json=as_json,
+        )
 
 
 @app.command()

@@ -26,6 +26,10 @@ Banks = Annotated[
 ]
 Images = Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Picture files and folders.")]
 
+FollowLinks = Annotated[
+    bool,
+    typer.Option("--follow-links", help="Follow links that lead out of a folder, too."),
+]
 RowLimit = Annotated[int, typer.Option("--limit", min=1, help="Most rows shown.")]
 
 

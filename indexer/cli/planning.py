@@ -20,15 +20,22 @@ _MEANING = {
     "duplicates": "new places of known bytes",
     "unchanged": "indexed; nothing to do",
     "unreadable": "to quarantine",
+    "links": "lead out of the folder; --follow-links follows them",
     "gone": "known, but there no more; --prune closes them",
 }
 
 
 def print_plan(
-    store: Store, settings: Settings, sources: Sequence[str], *, tiled: bool, as_json: bool
+    store: Store,
+    settings: Settings,
+    sources: Sequence[str],
+    *,
+    tiled: bool,
+    follow_links: bool,
+    as_json: bool,
 ) -> None:
     """Find out what adding would do, and say it."""
-    found = open_sources(sources, settings)
+    found = open_sources(sources, settings, follow_links=follow_links)
     with show_progress() as progress:
         plan = Planner(store, settings, tiled=tiled).plan(
             found, on_progress=lambda done: progress("planning", done, None)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from indexer.ingest.items import Encoded, Known, Outcome, Spoiled, Unchanged
 from indexer.ingest.report import IngestReport
-from indexer.sources import SkippedSource
+from indexer.sources import SkippedSource, is_outside
 from indexer.store import AddOutcome, Store, Walk
 from indexer.types import Space
 
@@ -18,6 +18,7 @@ class Batch:
     skipped: list[SkippedSource] = field(default_factory=list)
     spoiled: list[str] = field(default_factory=list)  # URIs of skipped ones that held an image
     unchanged: list[str] = field(default_factory=list)  # URIs
+    links_not_followed: int = 0
 
     def __len__(self) -> int:
         """Count what has to be written, marks of the walk aside."""
@@ -32,6 +33,8 @@ class Batch:
                 self.known.append(outcome)
             case Unchanged():
                 self.unchanged += outcome.uris
+            case SkippedSource() if is_outside(outcome):
+                self.links_not_followed += 1
             case SkippedSource():
                 self.skipped.append(outcome)
             case Spoiled():
@@ -85,6 +88,7 @@ class Batch:
         report.bytes += sum(item.image.byte_size for item in self.encoded)
         report.bytes += sum(item.bytes_read for item in self.known)
         report.unchanged += len(self.unchanged)
+        report.links_not_followed += self.links_not_followed
         report.skip(self.skipped)
 
 

@@ -19,7 +19,7 @@ from indexer.ingest.intake import Intake
 from indexer.ingest.items import Known, Loaded, Unchanged, skip
 from indexer.ingest.territory import Territory
 from indexer.settings import Settings
-from indexer.sources import Found, SkippedSource
+from indexer.sources import Found, SkippedSource, is_outside
 from indexer.store import Store
 
 _EXAMPLES: Final = 5  # of each kind
@@ -73,6 +73,8 @@ class Plan:
     """Indexed before; nothing to do."""
     unreadable: PlannedSources = field(default_factory=PlannedSources)
     """Cannot be read, or are no pictures by their headers; more may show when they are decoded."""
+    links: PlannedSources = field(default_factory=PlannedSources)
+    """Links that lead out of a folder: not followed without `--follow-links`."""
     gone: PlannedSources = field(default_factory=PlannedSources)
     """Known places beneath what was walked where there is nothing now; `--prune` closes them."""
     bytes: int = 0
@@ -199,6 +201,8 @@ class _Tally:
             case Loaded():
                 self._meet(answer.wanted.uri)
                 self._add_new(answer)
+            case SkippedSource() if is_outside(answer):
+                self.plan.links.add(answer.uri)
             case SkippedSource():
                 self._meet(answer.uri)
                 self.plan.unreadable.add(answer.uri, answer.message)

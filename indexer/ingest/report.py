@@ -38,6 +38,8 @@ class IngestReport:
     """Sources that could not be indexed."""
     skipped: list[SkippedSource] = field(default_factory=list)
     """The first of them, with the reason, by URI."""
+    links_not_followed: int = 0
+    """Links that lead out of a folder, which only `--follow-links` follows."""
     interrupted: bool = False
     """Whether the run was stopped before its end."""
     encoded: int = field(default=0, compare=False)

@@ -2,7 +2,7 @@
 
 from indexer.sources.base import SKIP_CODES, Found, SkippedSource, SourceItem
 from indexer.sources.listing import count_sources, open_sources
-from indexer.sources.local import SourceFile, read, walk
+from indexer.sources.local import SourceFile, is_outside, read, walk
 from indexer.sources.manifests import is_row
 from indexer.sources.names import SUFFIXES, container_of, uri_of, would_find
 
@@ -15,6 +15,7 @@ __all__ = [
     "SourceItem",
     "container_of",
     "count_sources",
+    "is_outside",
     "is_row",
     "open_sources",
     "read",

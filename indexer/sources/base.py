@@ -9,11 +9,12 @@ from indexer.types import SourceDetails, SourceStamp
 
 DIRECTORY_LOOP: Final = "directory_loop"
 DANGLING_LINK: Final = "dangling_link"
+OUTSIDE_LINK: Final = "outside_link"
 UNSAFE_MEMBER: Final = "unsafe_member"
 DAMAGED_ARCHIVE: Final = "damaged_archive"
 INVALID_METADATA: Final = "invalid_metadata"
 SKIP_CODES: Final = frozenset(
-    {DIRECTORY_LOOP, DANGLING_LINK, UNSAFE_MEMBER, DAMAGED_ARCHIVE, INVALID_METADATA}
+    {DIRECTORY_LOOP, DANGLING_LINK, OUTSIDE_LINK, UNSAFE_MEMBER, DAMAGED_ARCHIVE, INVALID_METADATA}
 )
 """Reasons to skip a source that are no error of their own."""
 

@@ -28,7 +28,11 @@ _Matches = Callable[[], Generator[Reader | SkippedSource, None, None]]
 
 
 def open_sources(
-    specs: Sequence[str], settings: Settings, stdin: BinaryIO | None = None
+    specs: Sequence[str],
+    settings: Settings,
+    stdin: BinaryIO | None = None,
+    *,
+    follow_links: bool = False,
 ) -> Iterator[Found]:
     """Find all pictures that the arguments of `index add` stand for, in an order that repeats.
 
@@ -40,6 +44,8 @@ def open_sources(
         Say which protocols may be used.
     stdin : file, optional
         What `-` reads; the process's standard input by default.
+    follow_links : bool
+        Whether to follow links that lead out of a folder that is named.
 
     Returns
     -------
@@ -52,11 +58,13 @@ def open_sources(
         A spec names nothing that exists, or something that we do not read or may not fetch:
         raised by the call, before the first item.
     """
-    readers = _Opener(settings, stdin).open_all(specs)
+    readers = _Opener(settings, stdin, follow_links=follow_links).open_all(specs)
     return chain.from_iterable(reader.items() for reader in readers)
 
 
-def count_sources(specs: Sequence[str], settings: Settings) -> int | None:
+def count_sources(
+    specs: Sequence[str], settings: Settings, *, follow_links: bool = False
+) -> int | None:
     """Count what `open_sources` gives, by a pass of its own.
 
     Returns
@@ -72,7 +80,7 @@ def count_sources(specs: Sequence[str], settings: Settings) -> int | None:
     """
     if STDIN in specs:
         return None
-    return _total(_Opener(settings, None).open_all(specs))
+    return _total(_Opener(settings, None, follow_links=follow_links).open_all(specs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +116,10 @@ class _Pattern:
 class _Opener:
     """Tells what a spec is and opens it, sharing the connections to servers."""
 
-    def __init__(self, settings: Settings, stdin: BinaryIO | None) -> None:
+    def __init__(self, settings: Settings, stdin: BinaryIO | None, *, follow_links: bool) -> None:
         self._remotes = Remotes(settings.allowed_protocol_names)
         self._stdin = stdin
+        self._follow_links = follow_links
 
     def open_all(self, specs: Sequence[str]) -> list[Reader]:
         return [reader for spec in specs for reader in self._open(spec)]
@@ -143,7 +152,7 @@ class _Opener:
         path = existing(path)
         kind = kind_of(path.name)
         if path.is_dir() or not (kind or is_archive(path.name)):
-            return Tree(path)
+            return Tree(path, self._follow_links)
         if kind is None:
             return local_shard(path)
         return _checked(

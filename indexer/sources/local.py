@@ -8,7 +8,13 @@ from pathlib import Path
 
 from indexer.errors import UnreadableSource
 from indexer.images import check_byte_size
-from indexer.sources.base import DANGLING_LINK, DIRECTORY_LOOP, SkippedSource, SourceItem
+from indexer.sources.base import (
+    DANGLING_LINK,
+    DIRECTORY_LOOP,
+    OUTSIDE_LINK,
+    SkippedSource,
+    SourceItem,
+)
 from indexer.sources.names import may_be_image, quoted, uri_of
 from indexer.types import SourceStamp
 
@@ -27,19 +33,23 @@ class SourceFile(SourceItem):
 class Tree:
     """A folder with all beneath it, or one file."""
 
-    root: Path  # absolute, checked to exist
+    root: Path  # absolute, checked to exist; followed if it is a link itself
+    follow_links: bool = False  # also out of the folder
 
     def items(self) -> Iterator[SourceFile | SkippedSource]:  # noqa: D102 -- as Reader says
-        return _walk_root(self.root)
+        return _walk_root(self.root, follow_links=self.follow_links)
 
     def count(self) -> int:  # noqa: D102 -- as Reader says
-        return sum(1 for _ in self.items())
+        return sum(not is_outside(found) for found in self.items())
 
 
-def walk(roots: Sequence[Path]) -> Iterator[SourceFile | SkippedSource]:
+def walk(
+    roots: Sequence[Path], *, follow_links: bool = False
+) -> Iterator[SourceFile | SkippedSource]:
     """Find the files that may be pictures, in an order that repeats.
 
-    Folders are searched to any depth, by name order; links are followed. Considered are files with
+    Folders are searched to any depth, by name order. Links within a root are followed while they
+    stay in it; a root may be a link itself. Considered are files with
     a suffix in `SUFFIXES` (any case) or none; hidden files and folders are not. A file given as a
     root is always considered. A file reached from two roots, or by two links, comes twice.
 
@@ -47,20 +57,22 @@ def walk(roots: Sequence[Path]) -> Iterator[SourceFile | SkippedSource]:
     ----------
     roots : sequence of Path
         Files and folders.
+    follow_links : bool
+        Whether to follow links that lead out of their root, too.
 
     Returns
     -------
     iterator of SourceFile or SkippedSource
         What cannot be visited is skipped and the walk goes on. Codes: `directory_loop` (a folder
-        inside itself, by way of a link), `dangling_link`, `unreadable_source` (permission, not a
-        regular file, or any other fault).
+        inside itself, by way of a link), `dangling_link`, `outside_link`, `unreadable_source`
+        (permission, not a regular file, or any other fault).
 
     Raises
     ------
     UnreadableSource
         A root does not exist or cannot be reached: raised by the call, before the first item.
     """
-    trees = [Tree(existing(root)) for root in roots]
+    trees = [Tree(existing(root), follow_links) for root in roots]
     return (found for tree in trees for found in tree.items())
 
 
@@ -131,10 +143,15 @@ def unreadable(path: Path, error: OSError) -> UnreadableSource:
     return UnreadableSource(f"{quoted(path)} cannot be read: {error.strerror or error}. {hint}")
 
 
-def _walk_root(root: Path) -> Iterator[SourceFile | SkippedSource]:
+def is_outside(found: object) -> bool:
+    """Tell whether a walk found a link that leads out of the root, and did not follow it."""
+    return isinstance(found, SkippedSource) and found.code == OUTSIDE_LINK
+
+
+def _walk_root(root: Path, *, follow_links: bool) -> Iterator[SourceFile | SkippedSource]:
     # A stack instead of recursion: folders can be nested deeper than Python calls can. Each level
     # has its folder's device and inode (what a loop leads back to) and the paths not yet visited.
-    name = uri_of(root)
+    name, bound = uri_of(root), os.path.realpath(root)
     levels: list[tuple[tuple[int, int] | None, Iterator[Path]]] = [(None, iter([root]))]
     while levels:
         path = next(levels[-1][1], None)
@@ -142,6 +159,9 @@ def _walk_root(root: Path) -> Iterator[SourceFile | SkippedSource]:
             levels.pop()
             continue
         try:
+            if not follow_links and path != root and _leads_out(path, bound):
+                yield _outside(path)
+                continue
             status = path.stat()
             if not stat.S_ISDIR(status.st_mode):
                 if path == root or may_be_image(path.name):
@@ -178,6 +198,22 @@ def _file(path: Path, status: os.stat_result, root: str) -> SourceFile | Skipped
         return SkippedSource(uri, UnreadableSource.code, problem)
     stamp = SourceStamp(uri, status.st_size, str(status.st_mtime_ns))
     return SourceFile(path=path, stamp=stamp, root=root)
+
+
+def _leads_out(path: Path, bound: str) -> bool:
+    if not path.is_symlink():
+        return False
+    target = os.path.realpath(path)
+    return target != bound and not target.startswith(bound.rstrip(os.sep) + os.sep)
+
+
+def _outside(path: Path) -> SkippedSource:
+    return SkippedSource(
+        uri_of(path),
+        OUTSIDE_LINK,
+        f"{quoted(path)} is a link that leads out of the folder. Follow it with --follow-links, or "
+        "name what it leads to.",
+    )
 
 
 def _loop(path: Path) -> SkippedSource:

@@ -39,9 +39,10 @@ class Place:
         encoder, space = load_bound_encoder(self.store, self.settings)
         return Ingest(self.store, wrap(encoder), space, self.settings)
 
-    def found(self, *specs: object) -> Any:
+    def found(self, *specs: object, follow_links: bool = False) -> Any:
         """Open sources, the folder by default."""
-        return open_sources([str(spec) for spec in specs or (self.folder,)], self.settings)
+        names = [str(spec) for spec in specs or (self.folder,)]
+        return open_sources(names, self.settings, follow_links=follow_links)
 
     def plan(self, *specs: object, tiled: bool = False) -> Plan:
         return Planner(self.store, self.settings, tiled=tiled).plan(self.found(*specs))
