@@ -50,7 +50,6 @@
 """
 
 import math
-from collections.abc import Sequence
 
 
 class LookalikeError(Exception):
@@ -337,7 +336,7 @@ class AuditUnguarded(MismatchError):
 
     code = "audit_unguarded"
 
-    def __init__(self, flaws: Sequence[str]) -> None:
+    def __init__(self, flaws: list[str]) -> None:
         super().__init__(
             f"The database would let somebody change the audit log: {'; '.join(flaws)}. Find out "
             "who did that, compare with an export or a backup from before, and make the triggers "

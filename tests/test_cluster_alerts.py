@@ -140,7 +140,9 @@ def test_families_that_grow_by_joining_alert_before_and_after_the_next_run(
 ) -> None:
     families_of(store, space, {0: 8, 1: 8, 2: 8}, 0)
     run = clustered(store, min_cluster_size=4)
-    families_of(store, space, {0: 11, 1: 11, 2: 11}, 1000)
+    for axis in range(3):  # well within what the families reach
+        seeds = range(1000 + 100 * axis, 1011 + 100 * axis)
+        add_vectors(store, space, {seed: near_axis(axis, seed, spread=0.02) for seed in seeds})
     refresher = ClusterRefresher(store, Settings(worker_threads=1))
     with store.reader() as catalog:
         assert set(catalog.cluster_sizes(run.id).values()) == {8}
@@ -148,9 +150,10 @@ def test_families_that_grow_by_joining_alert_before_and_after_the_next_run(
 
     found = find_alerts(store, RULES)
 
-    assert joined >= 30  # of 33: the farthest may lie beyond a family's radius
-    assert [(alert.kind, alert.before) for alert in found] == [(AlertKind.GROWTH, 8)] * 3
-    assert sum(alert.now for alert in found) == 24 + joined
+    assert joined == 33
+    assert [(alert.kind, alert.before, alert.now) for alert in found] == [
+        (AlertKind.GROWTH, 8, 19)
+    ] * 3
     assert all(f"since run {run.id}" in alert.message for alert in found)
     later = clustered(store, min_cluster_size=4)
     grown = find_alerts(store, RULES)
