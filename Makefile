@@ -2,13 +2,30 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 15
+LOCKED := Linux x86_64 3.11  # what requirements.lock is of; elsewhere constraints.txt pins versions
+PLATFORM := $(shell $(PYTHON) -c 'import platform as p, sys; \
+	print(p.system(), p.machine(), "%d.%d" % sys.version_info[:2])')
 
-.PHONY: demo test test-all test-dispatch lint format
+.PHONY: demo test test-all test-dispatch lint format lock
 
-.venv/installed: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml constraints.txt requirements.lock
 	$(PYTHON) -m venv .venv
+ifeq ($(strip $(PLATFORM)),$(strip $(LOCKED)))
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+else
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+endif
 	touch $@
+
+lock:  ## write the lock files anew, from constraints.txt; on Linux, x86-64, CPython 3.11
+	$(PYTHON) -m pip install --quiet --dry-run --ignore-installed --report - \
+	  --constraint constraints.txt '.[dev]' editables setuptools | $(PYTHON) .ci/lock.py > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+	$(PYTHON) -m pip install --quiet --dry-run --ignore-installed --report - \
+	  --constraint constraints.txt '.[otel,verify]' hatchling \
+	  | $(PYTHON) .ci/lock.py torch nvidia- cuda- triton > docker/requirements.lock.new
+	mv docker/requirements.lock.new docker/requirements.lock
 
 /usr/bin/chromium:  # the tests of the console use it
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -86,7 +86,7 @@ def repair(
 
 
 def doctor(model: ModelReference = None, *, as_json: AsJson = False) -> None:
-    """Check machine, permissions, database, audit log, model and views, and say what to do about each that is not well.
+    """Check machine, files, database, audit, model and views, and say what to do about problems.
 
     The exit code is 0 where nothing is a problem, warnings or not; else that of the first problem.
 
