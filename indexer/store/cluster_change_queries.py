@@ -33,10 +33,11 @@ class ClusterChangeQueries(Queries):
         table = ClusterMemberRow
         statement = (
             select(table.cluster_id, func.count())
-            .where(table.run_id == run_id, table.assigned, table.cluster_id.is_not(None))
+            .where(table.run_id == run_id, table.assigned)
             .group_by(table.cluster_id)
         )
-        return {row[0]: row[1] for row in self._connection.execute(statement)}
+        rows = self._connection.execute(statement)
+        return {cluster_id: count for cluster_id, count in rows if cluster_id is not None}
 
     def cluster_bank_hits(self, run_id: int, at: datetime) -> dict[int, dict[str, int]]:
         """Return which block banks the members of each cluster of a run hit at a moment.
