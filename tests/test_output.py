@@ -213,6 +213,15 @@ def test_a_folder_is_searched_like_its_pictures(index: Index, pictures: Path) ->
     assert empty == []
 
 
+def test_nothing_is_said_of_a_search_in_a_bank_that_is_not_there(
+    index: Index, pictures: Path
+) -> None:
+    done = index.run_here("search", pictures, "--bank", "knwon", code=4)
+
+    assert done.stdout == ""
+    assert "Did you mean known?" in done.stderr
+
+
 def test_a_script_learns_from_the_exit_code_whether_a_picture_matched(
     index: Index, altered: Path, pictures: Path
 ) -> None:

@@ -24,8 +24,16 @@ def describe_searched(images: int, banks: Sequence[Bank], chosen: Sequence[str])
 def print_verdicts(
     verdicts: Iterable[Verdict], store: "Store", banks: Sequence[str], *, several: bool
 ) -> list[Verdict]:
-    """Print verdicts as they come, and what is searched, and return them."""
+    """Print verdicts as they come, and what is searched, and return them.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such bank.
+    """
     with store.reader() as catalog:
+        for name in banks:
+            catalog.bank(name)  # first: nothing is said of a search that cannot be made
         searched = describe_searched(catalog.sizes().images, catalog.banks(), banks)
     if several:
         echo(f"Searching {searched}.")
