@@ -153,7 +153,6 @@ def test_wide_characters_take_two_columns(capsys: pytest.CaptureFixture[str]) ->
 # --- verdicts ------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_match_on_a_terminal_is_a_block_with_its_evidence_in_words(
     index: Index, pictures: Path, altered: Path
 ) -> None:
@@ -282,7 +281,6 @@ def test_without_a_terminal_a_line_is_printed_now_and_then(
     assert "asking: 1 of 2" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_on_a_terminal_the_bar_says_what_its_figures_are_and_goes_when_done(
     index: Index, pictures: Path
 ) -> None:
