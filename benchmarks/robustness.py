@@ -1,6 +1,6 @@
 """Measure what each signal finds of each kind of edit, and write robustness.md.
 
-One run over the DEV benchmark: the references are indexed as `index add` does with thumbnails,
+One run over the DEV benchmark: the references are indexed as `index add` does,
 every query goes through the matcher as `lookalike evaluate` asks it, and its pairs are ranked by
 all signals together, by these and verification, and by the embedding alone. PDQ (upright, and the
 query in 8 orientations) and pHash (64 and 256 bits, the package ImageHash) are brute force over
@@ -189,16 +189,13 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="most queries asked; for a quick look")
     parser.add_argument("--out", type=Path, default=REPORT)
     arguments = parser.parse_args()
-    settings = load_settings(keep_thumbnails=True)
+    settings = load_settings()
     benchmark = load_benchmark(arguments.folder).select(limit=arguments.limit)
     with temporary_index(benchmark, settings) as (store, inside):
         named = name_references(store, benchmark, inside)
-        verified = ask(named, open_matcher(store, inside), inside, k=K)
-        # Verification chooses which piece of a query speaks, so the others are asked without it.
-        plain = inside.model_copy(update={"keep_thumbnails": False})
-        answers = ask(named, open_matcher(store, plain), plain, k=K)
+        answers = ask(named, open_matcher(store, inside), inside, k=K)
     ours = {
-        VERIFIED: pairs(verified.candidates, Signal.GEOMETRY, K),
+        VERIFIED: pairs(answers.candidates, Signal.GEOMETRY, K),
         FUSED: pairs(answers.candidates, Signal.FUSED, K),
         "ours, embedding only": pairs(answers.candidates, Signal.EMBEDDING, K),
     }

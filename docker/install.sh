@@ -3,7 +3,7 @@
 #
 #   SOURCE       folder of the project (default: the one this script lies in)
 #   TARGET       virtual environment to make (default: /opt/lookalike)
-#   EXTRAS       of the package (default: otel,verify)
+#   EXTRAS       of the package (default: otel)
 #   TORCH_INDEX  package index of torch's builds for CPUs, a fifth of the size; empty: the usual index
 #   PIP_OPTIONS  further options of pip install
 #   BORROW       folder of packages to use instead of installing them (a test's; empty otherwise)
@@ -12,7 +12,7 @@ set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 SOURCE=${SOURCE:-$here}
 TARGET=${TARGET:-/opt/lookalike}
-EXTRAS=${EXTRAS-otel,verify}
+EXTRAS=${EXTRAS-otel}
 TORCH_INDEX=${TORCH_INDEX-https://download.pytorch.org/whl/cpu}
 PIP_OPTIONS=${PIP_OPTIONS-}
 BORROW=${BORROW-}

@@ -167,8 +167,8 @@ class Settings(BaseSettings):
         description="Fused score of embedding and PDQ from which a match is a lookalike, too; the model's own bound when unset.",  # noqa: E501
     )
     keep_thumbnails: bool = Field(
-        default=False,
-        description="Whether a small copy of each image is kept, to verify candidates by their details.",  # noqa: E501
+        default=True,
+        description="Whether a thumbnail of each image is kept, about 17 KB, to verify candidates by their details.",  # noqa: E501
     )
     verify_candidates: int = Field(
         default=10,

@@ -59,12 +59,14 @@ def index(tmp_path: Path) -> Index:
 def test_a_benchmark_runs_in_a_temporary_index(index: Index, benchmark: Path) -> None:
     evaluation = index.run_here("evaluate", benchmark, "--ann", "--json").json
 
-    fused = evaluation["scores"]["fused"]
+    verified, fused = (evaluation["scores"][signal] for signal in ("geometry", "fused"))
     assert (evaluation["queries"], evaluation["references"]) == (5, 5)
+    assert verified["overall"]["mu_ap"] == verified["overall"]["recall_at_1"] == 1
+    assert verified["overall"]["bound"] > fused["overall"]["bound"]
     assert fused["overall"]["mu_ap"] == fused["overall"]["recall_at_1"] == 1
     assert (fused["overall"]["copies"], fused["overall"]["strangers"]) == (4, 1)
     assert list(fused["by_transform"]) == ["blur", "mirror"]
-    assert list(evaluation["scores"]) == ["fused", "embedding", "pdq"]
+    assert list(evaluation["scores"]) == ["geometry", "fused", "embedding", "pdq"]
     assert evaluation["failures"] == evaluation["missing"] == []
     assert evaluation["milliseconds_per_query"] > 0
     assert {view["recall"] for view in evaluation["exactness"]} == {1}
@@ -90,6 +92,7 @@ def test_a_run_prints_tables_and_writes_picture_and_pairs(
     )
 
     assert "3 queries among 5 references" in done.stdout
+    assert "fused, verified" in done.stdout
     assert "mirror" in done.stdout
     assert "blur" not in done.stdout
     with Image.open(picture) as drawn:
@@ -105,14 +108,17 @@ def test_a_run_prints_tables_and_writes_picture_and_pairs(
     assert float(rows[0]["score"]) > float(rows[1]["score"])
 
 
-def test_kept_thumbnails_give_a_verified_ranking_first(benchmark: Path, tmp_path: Path) -> None:
-    index = Index(tmp_path / "home", extra={"LOOKALIKE_KEEP_THUMBNAILS": "true"})
+def test_without_verification_the_fused_ranking_comes_first_and_is_the_same(
+    index: Index, benchmark: Path, tmp_path: Path
+) -> None:
+    plain = Index(tmp_path / "plain", extra={"LOOKALIKE_VERIFY_CANDIDATES": "0"})
 
-    scores = index.run_here("evaluate", benchmark, "--json").json["scores"]
+    verified, fused = (
+        each.run_here("evaluate", benchmark, "--json").json["scores"] for each in (index, plain)
+    )
 
-    assert list(scores) == ["geometry", "fused", "embedding", "pdq"]
-    assert scores["geometry"]["overall"]["recall_at_1"] == 1
-    assert scores["geometry"]["overall"]["bound"] > scores["fused"]["overall"]["bound"]
+    assert list(fused) == ["fused", "embedding", "pdq"]
+    assert fused == {signal: verified[signal] for signal in fused}
 
 
 def test_an_index_that_exists_is_searched_whatever_else_it_holds(

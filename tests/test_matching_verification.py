@@ -1,8 +1,6 @@
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -10,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from indexer.errors import SettingsError
 from indexer.ingest import Ingest
 from indexer.matching import Matcher, closeness
 from indexer.settings import Settings
@@ -41,8 +38,8 @@ def page(name: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Index photos with thumbnails, one of them in a block bank; not to be changed."""
-    settings = Settings(home=tmp_path_factory.mktemp("home"), keep_thumbnails=True)
+    """Index photos, one of them in a block bank; not to be changed."""
+    settings = Settings(home=tmp_path_factory.mktemp("home"))
     upgrade(settings.resolved_database_url)
     with open_store(settings.resolved_database_url) as store:
         bind_space(store, settings)
@@ -65,8 +62,7 @@ def open_matcher(home: Path, store: Store) -> Callable[..., Matcher]:
     """Open a matcher with some settings; what only the fused score says does not count."""
 
     def opened(**chosen: Any) -> Matcher:
-        usual = {"keep_thumbnails": True, "lookalike_fused_score": 2}
-        settings = Settings(home=home, **(usual | chosen))
+        settings = Settings(home=home, **({"lookalike_fused_score": 2} | chosen))
         matcher = Matcher(store, *load_bound_encoder(store, settings), settings)
         matcher.catch_up()
         return matcher
@@ -130,14 +126,22 @@ def test_the_very_bytes_need_no_verification(open_matcher: Callable[..., Matcher
     assert (best.tier, best.inliers) == (Tier.EXACT, None)
 
 
-def test_a_missing_engine_is_told_when_the_matcher_is_opened(
+def test_verifying_a_candidate_lowers_none_of_its_scores(
     open_matcher: Callable[..., Matcher],
 ) -> None:
-    with (
-        patch.dict(sys.modules, {"cv2": None}),
-        pytest.raises(SettingsError, match=r"pip install 'lookalike\[verify\]'"),
-    ):
-        open_matcher()
+    """The page's inset is nearer to the photo than the page, whose details decide."""
+    verified, plain = open_matcher(), open_matcher(verify_candidates=0)
+
+    def scores(matcher: Matcher) -> dict[int | None, tuple[float | None, ...]]:
+        return {
+            match.image_id: (match.fused_score, match.similarity, match.pdq_distance)
+            for match in matcher.rank(page(KNOWN))
+        }
+
+    best = verified.rank(page(KNOWN))[0]
+    assert best.decided_by is Signal.GEOMETRY
+    assert best.query_part is not None
+    assert scores(verified) == scores(plain)
 
 
 # --- judging -------------------------------------------------------------------------------------

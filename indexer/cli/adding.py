@@ -141,6 +141,8 @@ def _further_lines(report: IngestReport, bank: Bank | None) -> Iterator[str]:
     if report.parts:
         completed = f"; {report.completed} known images gained some" if report.completed else ""
         yield f"{report.parts} frames and tiles are matched on their own{completed}."
+    elif report.completed:
+        yield f"{report.completed} known images gained what they lacked."
     if bank:
         yield f"{report.entries} new entries in {bank.kind} bank {bank.name}."
     elif report.entries:

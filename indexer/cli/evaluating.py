@@ -35,6 +35,7 @@ from indexer.types import Signal
 _SAMPLE: Final = 200  # queries by which a view is compared with exact search
 _SHOWN: Final = 20  # failures listed on a terminal; --json has them all
 _FIGURES: Final = ("muAP", "recall@1", "recall at precision 0.9", "its bound")
+_NAMES: Final = {Signal.GEOMETRY: "fused, verified"}  # of rankings; the others by their signal
 _COLUMNS: Final = ("query", "reference", "score", "cosine", "pdq_distance", "inliers")
 
 
@@ -151,7 +152,7 @@ def _print_evaluation(evaluation: Evaluation) -> None:
     echo()
     print_table(
         "recall@1 and muAP by transform",
-        ["transform", "n", *evaluation.scores],
+        ["transform", "n", *(_NAMES.get(signal, signal) for signal in evaluation.scores)],
         list(_transform_rows(evaluation)),
     )
     for view in evaluation.exactness:
@@ -173,7 +174,7 @@ def _overall_rows(evaluation: Evaluation) -> Iterator[Sequence[object]]:
         overall = score.overall
         bound = None if overall.bound is None else f"{overall.bound:g}"
         figures = (overall.mu_ap, overall.recall_at_1, overall.recall_at_precision)
-        yield signal, *(f"{figure:.3f}" for figure in figures), bound
+        yield _NAMES.get(signal, signal), *(f"{figure:.3f}" for figure in figures), bound
 
 
 def _transform_rows(evaluation: Evaluation) -> Iterator[Sequence[object]]:

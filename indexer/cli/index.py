@@ -42,6 +42,9 @@ def add(  # noqa: PLR0913 -- one for each option
         bool, typer.Option("--tiles", help="Match tiles of large and long pictures as well.")
     ] = False,
     follow_links: FollowLinks = False,
+    thumbnails: Annotated[
+        bool, typer.Option("--thumbnails", help="Make the thumbnails that known images lack.")
+    ] = False,
     plan: Annotated[
         bool, typer.Option("--plan", help="Only say what would be done, and what it would cost.")
     ] = False,
@@ -75,19 +78,21 @@ def add(  # noqa: PLR0913 -- one for each option
     settings = load(model, runtime)
     if frames is not None:
         settings = settings.model_copy(update={"frames": frames})
+    if thumbnails:
+        settings = settings.model_copy(update={"keep_thumbnails": True})
+    options = IngestOptions(tiles, thumbnails, prune, remove_orphans)
     with open_store(settings.resolved_database_url) as store:
         if plan:
             print_plan(
                 store,
                 settings,
                 sources,
-                tiled=tiles,
+                options,
                 follow_links=follow_links,
                 as_json=as_json,
             )
             return
         chosen = open_or_create_bank(store, bank) if bank else None
-        options = IngestOptions(tiled=tiles, prune=prune, remove_orphans=remove_orphans)
         add_sources(
             store,
             settings,

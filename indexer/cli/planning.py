@@ -7,7 +7,7 @@ from rich.filesize import decimal
 
 from indexer.cli.output import print_json, print_table, shorten_path
 from indexer.cli.progress import show_progress
-from indexer.ingest import Estimate, Plan, PlannedSource, PlannedSources, Planner
+from indexer.ingest import Estimate, IngestOptions, Plan, PlannedSource, PlannedSources, Planner
 from indexer.settings import Settings
 from indexer.sources import open_sources
 from indexer.store import Store
@@ -16,7 +16,7 @@ from indexer.terminal import echo
 _MEANING = {
     "new": "to add",
     "changed": "held another image before",
-    "incomplete": "indexed, but without the tiles asked for",
+    "incomplete": "indexed, but without what is asked for",
     "duplicates": "new places of known bytes",
     "unchanged": "indexed; nothing to do",
     "unreadable": "to quarantine",
@@ -29,17 +29,16 @@ def print_plan(
     store: Store,
     settings: Settings,
     sources: Sequence[str],
+    options: IngestOptions,
     *,
-    tiled: bool,
     follow_links: bool,
     as_json: bool,
 ) -> None:
     """Find out what adding would do, and say it."""
     found = open_sources(sources, settings, follow_links=follow_links)
+    planner = Planner(store, settings, tiled=options.tiled, thumbnails=options.thumbnails)
     with show_progress() as progress:
-        plan = Planner(store, settings, tiled=tiled).plan(
-            found, on_progress=lambda done: progress("planning", done, None)
-        )
+        plan = planner.plan(found, on_progress=lambda done: progress("planning", done, None))
     if as_json:
         print_json(plan)
         return

@@ -47,8 +47,8 @@ class Evaluation:
     k: int
     """Pairs of each query that count."""
     scores: dict[Signal, Score]
-    """By what the pairs are ranked, that of searches first: fused and verified (only where
-    thumbnails are kept), fused, or one signal alone."""
+    """By what the pairs are ranked, that of searches first: geometry, which is fused and
+    verified (where thumbnails are kept), fused alone, or one signal alone."""
     failures: list[Failure]
     """Queries that could not be read."""
     milliseconds_per_query: float

@@ -1,6 +1,6 @@
 """The first stages of a run: which sources bring bytes that the index does not hold."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from threading import Event
 from typing import Any, Final
@@ -40,9 +40,11 @@ class Intake:
         says or None.
     tiled : bool
         Whether an image that the index holds has to have its tiles.
+    thumbnails : bool
+        Whether it has to have a thumbnail.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- one for each thing a run may be asked for
         self,
         store: Store,
         settings: Settings,
@@ -50,12 +52,14 @@ class Intake:
         *,
         bank_id: Callable[[str | None], int | None],
         tiled: bool,
+        thumbnails: bool,
     ) -> None:
         self._store = store
         self._settings = settings
         self._territory = territory
         self._bank_id = bank_id
         self._tiled = tiled
+        self._thumbnails = thumbnails
 
     def start(
         self,
@@ -143,13 +147,15 @@ class Intake:
             else:
                 outcomes.put(Known(item.wanted, image_id, len(item.data)))
 
-    def _lacking(self, catalog: Catalog, image_ids: Iterable[int]) -> set[int]:
+    def _lacking(self, catalog: Catalog, image_ids: Collection[int]) -> set[int]:
         """Return the images that must be encoded again.
 
-        Those of which the database lost what the model said; and those that are to have tiles and
-        have none, because they were added without.
+        Those of which the database lost what the model said; and those that are to have tiles, or
+        a thumbnail, and have none, because they were added without.
         """
         incomplete = set(catalog.incomplete_images(among=image_ids))
+        if self._thumbnails:
+            incomplete |= set(image_ids) - catalog.ids_with_thumbnail(image_ids)
         if not self._tiled:
             return incomplete
         kinds = catalog.part_kinds(image_ids)

@@ -66,7 +66,7 @@ class Plan:
     changed: PlannedSources = field(default_factory=PlannedSources)
     """Places that held another image before."""
     incomplete: PlannedSources = field(default_factory=PlannedSources)
-    """Images that the index holds without the tiles that are asked for."""
+    """Images that the index holds without the tiles or the thumbnail that are asked for."""
     duplicates: PlannedSources = field(default_factory=PlannedSources)
     """New places of bytes that the index holds, or that come twice among these sources."""
     unchanged: PlannedSources = field(default_factory=PlannedSources)
@@ -92,10 +92,18 @@ class Planner:
     Memory grows by about 100 bytes for each new picture and 8 for each other source.
     """
 
-    def __init__(self, store: Store, settings: Settings, *, tiled: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        tiled: bool = False,
+        thumbnails: bool = False,
+    ) -> None:
         self._store = store
         self._settings = settings
         self._tiled = tiled
+        self._thumbnails = thumbnails
 
     def plan(
         self,
@@ -151,6 +159,7 @@ class Planner:
             territory,
             bank_id=lambda _name: None,
             tiled=self._tiled,
+            thumbnails=self._thumbnails,
         )
         new = intake.start(flow, sources, answers)
 

@@ -37,6 +37,8 @@ class IngestOptions:
 
     tiled: bool = False
     """Cut large pictures into tiles that are matched on their own."""
+    thumbnails: bool = False
+    """Make the thumbnails of known images that have none."""
     prune: bool = False
     """Close the sources that were walked past and are gone."""
     remove_orphans: bool = False
@@ -104,6 +106,7 @@ class Ingest:
             territory,
             bank_id=BankIds(self._store, bank_id),
             tiled=options.tiled,
+            thumbnails=options.thumbnails,
         )
         preparer = Preparer(self._encoder, self._settings, tiled=options.tiled)
         try:

@@ -5,7 +5,7 @@ collage or an animation, must not excuse it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from indexer.matching.comparison import Comparison
@@ -19,6 +19,7 @@ from indexer.types import (
     Judgement,
     Outcome,
     Part,
+    Signal,
     Suppression,
     SuppressionKind,
     Tier,
@@ -48,8 +49,13 @@ class Finding:
     @property
     def strength(self) -> tuple[int, float]:
         """Sort key, strongest first: by tier, then by closeness."""
+        return RANK[self.judgement.tier], -self.closeness
+
+    @property
+    def closeness(self) -> float:
+        """How alike the two are, details aside; see `fusion.closeness`."""
         evidence = self.comparison.evidence
-        return RANK[self.judgement.tier], -closeness(evidence.fused, evidence.pdq_distance)
+        return closeness(evidence.fused, evidence.pdq_distance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +180,9 @@ def _find_excuses(
 def _strongest(findings: Sequence[Finding], excuses: Excuses) -> tuple[Finding, Suppression | None]:
     """Choose the finding that speaks for a candidate, and what excuses it.
 
-    A piece that is not excused goes before a stronger one that is.
+    A piece that is not excused goes before a stronger one that is. Details are compared between
+    whole pictures: where they decide, the finding has the numbers of the most alike piece, as
+    without verification, so that verifying a candidate never lowers its scores.
     """
 
     def excuse_of(finding: Finding) -> Excuse | None:
@@ -188,4 +196,8 @@ def _strongest(findings: Sequence[Finding], excuses: Excuses) -> tuple[Finding, 
     ]
     best = min(standing or findings, key=lambda finding: finding.strength)
     excuse = excuse_of(best)
+    if best.judgement.decided_by is Signal.GEOMETRY:
+        heard = [finding for finding in findings if excuse_of(finding) is None] or findings
+        most_alike = max(heard, key=lambda finding: finding.closeness)
+        best = replace(best, comparison=most_alike.comparison)
     return best, excuse.by if excuse else None

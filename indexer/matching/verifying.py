@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Self
 
-from indexer.errors import SettingsError
 from indexer.matching.candidates import Candidate
 from indexer.matching.comparison import Comparison
 from indexer.settings import Settings
@@ -54,18 +52,11 @@ class Verifier:
     """Looks for the details of a query in the thumbnails of its likeliest candidates.
 
     Safe to use from several threads.
-
-    Raises
-    ------
-    SettingsError
-        The settings ask for it, and OpenCV is not installed.
     """
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._most = settings.verify_candidates
-        if settings.verifies:
-            _require_engine()
 
     @timed("verify")
     def verify(self, grey: Grey, compared: Sequence[Compared]) -> list[Compared]:
@@ -85,7 +76,7 @@ class Verifier:
         list of Compared
             In the order given.
         """
-        from indexer.verification.geometry import (  # noqa: PLC0415 -- an extra
+        from indexer.verification.geometry import (  # noqa: PLC0415 -- loads OpenCV
             count_inliers,
             find_features,
             find_in_both_hands,
@@ -114,11 +105,3 @@ def _likeliest(compared: Sequence[Compared], most: int) -> list[int]:
         if each.fused is not None and each.image_id is not None and not each.same_bytes
     ]
     return [image_id for _, image_id in sorted(scored)[:most]]
-
-
-def _require_engine() -> None:
-    if find_spec("cv2") is None:
-        raise SettingsError(
-            "LOOKALIKE_KEEP_THUMBNAILS is set, and candidates are verified with OpenCV, which is "
-            "not installed. pip install 'lookalike[verify]', or set LOOKALIKE_VERIFY_CANDIDATES=0."
-        )

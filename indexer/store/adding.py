@@ -70,7 +70,7 @@ class Adding(Edits):
         restored = self._restore({ids[digest]: images[digest] for digest in held})
         by_id = {ids[digest]: image for digest, image in images.items()}
         gained = self._add_parts(by_id, held.values(), space)
-        self._add_thumbnails(by_id, held.values())
+        gained_thumbnail = self._add_thumbnails(by_id, held.values())
         reactivated = self._reactivate(held.values())
         self._log("image", "added", sorted({*gained, *reactivated}))
         added = len(new) + len(reactivated)
@@ -79,7 +79,9 @@ class Adding(Edits):
             added=added,
             reactivated=len(reactivated),
             restored=restored,
-            completed=len({*gained}.intersection(held.values()).difference(reactivated)),
+            completed=len(
+                {*gained, *gained_thumbnail}.intersection(held.values()).difference(reactivated)
+            ),
             duplicates=len(items) - added,
             sources=self._add_sources(joined),
             entries=self._join_banks(joined),
@@ -175,8 +177,14 @@ class Adding(Edits):
         self._insert(ClassificationRow, classification_rows(unclassified, space))
         return {part.image_id for part in (*unembedded, *unclassified)}
 
-    def _add_thumbnails(self, images: Mapping[int, NewImage], held: Iterable[int]) -> None:
-        """Keep the thumbnails that came with images; only `held` may have any already."""
+    def _add_thumbnails(self, images: Mapping[int, NewImage], held: Iterable[int]) -> list[int]:
+        """Keep the thumbnails that came with images; only `held` may have any already.
+
+        Returns
+        -------
+        list of int
+            The images that gained one.
+        """
         kept: set[int] = set()
         for chunk in chunks(held):
             statement = select(ThumbnailRow.image_id).where(ThumbnailRow.image_id.in_(chunk))
@@ -187,6 +195,7 @@ class Adding(Edits):
             if image.thumbnail is not None and image_id not in kept
         ]
         self._insert(ThumbnailRow, rows)
+        return [row["image_id"] for row in rows]
 
     def _known_parts(self, image_ids: Iterable[int]) -> defaultdict[int, dict[Part, int]]:
         """Return the numbers of the stored parts, by image."""

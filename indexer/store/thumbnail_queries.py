@@ -23,3 +23,11 @@ class ThumbnailQueries(Queries):
             )
             found.update(self._connection.execute(statement).all())
         return found
+
+    def ids_with_thumbnail(self, image_ids: Iterable[int]) -> set[int]:
+        """Return the images that have a thumbnail."""
+        found: set[int] = set()
+        for chunk in chunks(possible_ids(image_ids)):
+            statement = select(ThumbnailRow.image_id).where(ThumbnailRow.image_id.in_(chunk))
+            found.update(self._connection.scalars(statement))
+        return found
