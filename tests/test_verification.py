@@ -82,6 +82,20 @@ def test_the_details_of_strangers_do_not(other: str) -> None:
     assert inliers(pasted(photo(other)), photo(PHOTO)) <= FEW
 
 
+@pytest.mark.parametrize("name", [PHOTO, *OTHERS])
+def test_a_query_is_mirrored_as_if_its_pixels_were(name: str) -> None:
+    grey = shrink(pixels(photo(name)))
+    expected = find_features(np.ascontiguousarray(grey[:, ::-1]))
+
+    _, mirrored = find_in_both_hands(grey)
+
+    apart = np.abs(expected.points[:, np.newaxis] - mirrored.points).max(axis=2)
+    same_place = apart < 1  # pixel; a place may have several directions
+    cosines = np.where(same_place, expected.descriptors @ mirrored.descriptors.T, -1).max(axis=1)
+    assert same_place.any(axis=1).mean() > 0.75
+    assert np.median(cosines[same_place.any(axis=1)]) > 0.99
+
+
 def test_counting_twice_gives_the_same() -> None:
     assert len({inliers(middle(photo(PHOTO)), photo(PHOTO)) for _ in range(5)}) == 1
 

@@ -47,8 +47,8 @@ def find_features(grey: Grey) -> Features:
 
 def find_in_both_hands(grey: Grey) -> tuple[Features, Features]:
     """Find the details of a query as it is and mirrored: SIFT knows turned copies, no mirrored."""
-    mirrored = np.ascontiguousarray(grey[:, ::-1])
-    return _find(grey, _QUERY_FEATURES), _find(mirrored, _QUERY_FEATURES)
+    found = _find(grey, _QUERY_FEATURES)
+    return found, _mirrored(found, grey.shape[1])
 
 
 def count_inliers(left: Features, right: Features) -> int:
@@ -80,18 +80,29 @@ def count_inliers(left: Features, right: Features) -> int:
 
 def _find(grey: Grey, most: int) -> Features:
     finder = cv2.SIFT.create(contrastThreshold=_CONTRAST)
-    spread = _spread(finder.detect(grey, None), grey.shape, most)
-    if not spread:  # OpenCV fails at describing none in a picture of one or two pixels
+    keypoints, described = finder.detectAndCompute(grey, None)  # one scale space for both
+    chosen = _spread(keypoints, grey.shape, most)
+    if not chosen:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
-    keypoints, found = finder.compute(grey, spread)
-    points = np.array([keypoint.pt for keypoint in keypoints], np.float32)
+    points = np.array([keypoints[number].pt for number in chosen], np.float32)
+    found = described[chosen]
     shares = found / np.maximum(found.sum(axis=1, keepdims=True), 1e-6)
     return Features(points, np.sqrt(shares).astype(np.float32))
 
 
-def _spread(
-    keypoints: Sequence[cv2.KeyPoint], shape: tuple[int, ...], most: int
-) -> list[cv2.KeyPoint]:
+def _mirrored(found: Features, width: int) -> Features:
+    """Return what the mirrored picture has, without looking for it again.
+
+    A descriptor is a grid of 4 x 4 cells along its keypoint's direction, each with the strength of
+    8 directions in turn from there. Mirroring swaps the rows and turns the directions round.
+    """
+    grid = found.descriptors.reshape(-1, 4, 4, 8)
+    turned = grid[:, ::-1, :, -np.arange(8) % 8]
+    points = found.points * np.float32([-1, 1]) + np.float32([width - 1, 0])
+    return Features(points, np.ascontiguousarray(turned).reshape(-1, 128))
+
+
+def _spread(keypoints: Sequence[cv2.KeyPoint], shape: tuple[int, ...], most: int) -> list[int]:
     """Choose keypoints from all over a picture: the best of each cell, then the second best, ...
 
     So the sharp letters of a page leave some to the soft photo that it shows.
@@ -104,7 +115,7 @@ def _spread(
         cell = int(_CELLS * x / width), int(_CELLS * y / height)
         turns.append((taken[cell], number))
         taken[cell] += 1
-    return [keypoints[number] for _, number in sorted(turns)[:most]]
+    return [number for _, number in sorted(turns)[:most]]
 
 
 def _alike(left: Features, right: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -112,13 +123,17 @@ def _alike(left: Features, right: Features) -> tuple[NDArray[np.float32], NDArra
     if len(left.points) < _LEAST or len(right.points) < _LEAST:
         return left.points[:0], right.points[:0]
     cosines = left.descriptors @ right.descriptors.T
-    nearest = np.argpartition(-cosines, 1, axis=1)[:, :2]
-    best = np.take_along_axis(cosines, nearest, axis=1)
-    distances = np.sqrt(np.maximum(0, 2 - 2 * best))
-    first = distances.argmin(axis=1)
-    rows = np.arange(len(first))
-    clear = distances[rows, first] < _RATIO * distances[rows, 1 - first]
-    return left.points[clear], right.points[nearest[rows, first][clear]]
+    rows, nearest = np.arange(len(cosines)), cosines.argmax(axis=1)
+    first = cosines[rows, nearest]
+    cosines[rows, nearest] = -1  # so that the greatest is now the second
+    clear = _distance(first) < _RATIO * _distance(cosines.max(axis=1))
+    return left.points[clear], right.points[nearest[clear]]
+
+
+def _distance(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how far unit vectors lie apart."""
+    distances: NDArray[np.float32] = np.sqrt(np.maximum(0, 2 - 2 * cosines))
+    return distances
 
 
 def _count_places(points: NDArray[np.float32]) -> int:
