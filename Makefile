@@ -23,7 +23,7 @@ lock:  ## write the lock files anew, from constraints.txt; on Linux, x86-64, CPy
 	  --constraint constraints.txt '.[dev]' editables setuptools | $(PYTHON) .ci/lock.py > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 	$(PYTHON) -m pip install --quiet --dry-run --ignore-installed --report - \
-	  --constraint constraints.txt '.[otel,verify]' hatchling \
+	  --constraint constraints.txt '.[otel]' hatchling \
 	  | $(PYTHON) .ci/lock.py torch nvidia- cuda- triton > docker/requirements.lock.new
 	mv docker/requirements.lock.new docker/requirements.lock
 

@@ -1,8 +1,9 @@
 """Measure where the time of one match goes, beside what no server can do without.
 
 The references are indexed by `lookalike index add`; then some of the queries are matched in this
-process, one after the other, with each LOOKALIKE_QUERY_VIEWS. Bare is what any service does for a
-picture: decode it, run the model once and search its embedding with FAISS. Both take turns in each
+process, one after the other, with each LOOKALIKE_QUERY_VIEWS, nothing verified, and as a default
+install does it: insets, candidates verified. Bare is what any service does for a picture: decode
+it, run the model once and search its embedding with FAISS. All take turns with each query in each
 round, and of each stage of each query the quickest round counts, so that a busy machine does less
 harm; trust the ratios.
 
@@ -21,8 +22,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from indexer.parallelism import limit_library_threads
 
@@ -37,8 +40,14 @@ from indexer.spaces import decode_size, load_bound_encoder  # noqa: E402
 from indexer.stages import Timing, listening  # noqa: E402
 from indexer.store import open_store  # noqa: E402
 
-VIEWS = ("none", "trim", "insets", "crops")
-STAGES = ("decode", "hash", "cut", "prepare", "forward", "search", "catalog", "judge")
+WAYS: dict[str, dict[str, Any]] = {
+    "none": {"query_views": "none", "verify_candidates": 0},
+    "trim": {"query_views": "trim", "verify_candidates": 0},
+    "insets": {"query_views": "insets", "verify_candidates": 0},
+    "insets, verified (default)": {},
+    "crops": {"query_views": "crops", "verify_candidates": 0},
+}
+STAGES = ("decode", "hash", "cut", "prepare", "forward", "search", "catalog", "judge", "verify")
 Times = dict[str, float]
 """Milliseconds by stage, and of the whole."""
 
@@ -54,6 +63,7 @@ def timed_call(function: Callable[[bytes], object], data: bytes) -> Times:
         begun = time.perf_counter()
         function(data)
         whole = 1000 * (time.perf_counter() - begun)
+    times["judge"] -= times["verify"]  # which is part of it
     times["other"] = whole - sum(times.values())
     times["match"] = whole
     return times
@@ -73,36 +83,47 @@ def rate(function: Callable[[bytes], object], asked: Sequence[bytes], threads: i
 
 
 def measure(
-    settings: Settings, asked: Sequence[bytes], rounds: int, threads: int
-) -> tuple[Times, float, dict[int, float]]:
-    """Return the mean of each stage, of bare, and matches a second by number of threads."""
+    home: Path, asked: Sequence[bytes], rounds: int, threads: int
+) -> tuple[dict[str, Times], float, dict[str, dict[int, float]]]:
+    """Return the mean of each stage by way, of bare, and matches a second by number of threads."""
+    settings = Settings(home=home)
     with open_store(settings.resolved_database_url) as store:
-        matcher = open_matcher(store, settings)
+        matchers = {
+            name: open_matcher(store, Settings(home=home, **chosen))
+            for name, chosen in WAYS.items()
+        }
         encoder, _ = load_bound_encoder(store, settings)
         enough = decode_size(encoder)
-        index = matcher.views.embeddings.index
+        index = next(iter(matchers.values())).views.embeddings.index
 
         def bare(data: bytes) -> None:
             picture = decode(data, settings.image_limits, at_least=enough)
             index.search(encoder.encode([picture.rgb]).embeddings, 10)
 
-        def match(data: bytes) -> None:
-            matcher.match(data, "query")
-
+        ways: dict[str, Callable[[bytes], object]] = {"bare": bare} | {
+            name: partial(matcher.match, name="query") for name, matcher in matchers.items()
+        }
         for data in asked[:5]:  # the first pay for what is remembered
-            bare(data)
-            match(data)
-        both = [
-            [(timed_call(bare, data), timed_call(match, data)) for data in asked]
-            for _ in range(rounds)
-        ]
-        each = [least([of_round[row][1] for of_round in both]) for row in range(len(asked))]
-        bares = [min(r[row][0]["match"] for r in both) for row in range(len(asked))]
+            for function in ways.values():
+                function(data)
+        each: dict[str, list[Times]] = {name: [] for name in ways}
+        for data in asked:
+            turns = [
+                {name: timed_call(function, data) for name, function in ways.items()}
+                for _ in range(rounds)
+            ]
+            for name, measured in each.items():
+                measured.append(least([turn[name] for turn in turns]))
         rates = {
-            count: max(rate(match, asked, count) for _ in range(rounds)) for count in (1, threads)
+            name: {n: max(rate(ways[name], asked, n) for _ in range(rounds)) for n in (1, threads)}
+            for name in WAYS
         }
     stages = (*STAGES, "other", "match")
-    return {s: mean(times.get(s, 0.0) for times in each) for s in stages}, mean(bares), rates
+    means = {
+        name: {s: mean(times.get(s, 0.0) for times in measured) for s in stages}
+        for name, measured in each.items()
+    }
+    return means, means.pop("bare")["match"], rates
 
 
 def main() -> None:
@@ -125,21 +146,16 @@ def main() -> None:
             for command in (["init"], ["index", "add", str(dev.references[0].parent)]):
                 environment = {**os.environ, "LOOKALIKE_HOME": str(home)}
                 subprocess.run([COMMAND, *command], env=environment, check=True)
-        measured = {
-            views: measure(
-                Settings(home=home, query_views=views), asked, arguments.rounds, arguments.threads
-            )
-            for views in VIEWS
-        }
+        means, bare, rates = measure(home, asked, arguments.rounds, arguments.threads)
     print(f"{len(asked)} queries, {os.cpu_count()} cores, {datetime.now(UTC):%Y-%m-%d}")
-    print(f"| stage, ms | {' | '.join(VIEWS)} |")
-    print("|---" * (len(VIEWS) + 1) + "|")
+    print(f"bare: {bare:.1f} ms")
+    print(f"| stage, ms | {' | '.join(WAYS)} |")
+    print("|---" * (len(WAYS) + 1) + "|")
     for stage in (*STAGES, "other", "match"):
-        cells = [f"{t[stage]:.1f} ({t[stage] / bare:.2f})" for t, bare, _ in measured.values()]
+        cells = [f"{times[stage]:.1f} ({times[stage] / bare:.2f})" for times in means.values()]
         print(f"| {stage} | {' | '.join(cells)} |")
-    print(f"| bare | {' | '.join(f'{bare:.1f}' for _, bare, _ in measured.values())} |")
     for count in (1, arguments.threads):
-        cells = [f"{rates[count]:.1f}" for _, _, rates in measured.values()]
+        cells = [f"{rates[name][count]:.1f}" for name in WAYS]
         print(f"| matches a second, {count} threads | {' | '.join(cells)} |")
 
 

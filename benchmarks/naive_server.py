@@ -45,7 +45,13 @@ def with_onnx() -> Run:
 
     _, transform = plain_model()
     export = export_model(SHIPPED_MODEL, load_settings().resolved_model_cache)[1]
-    session = onnxruntime.InferenceSession(export.graph, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", str(export.weights)
+    )
+    session = onnxruntime.InferenceSession(
+        export.graph, options, providers=["CPUExecutionProvider"]
+    )
 
     def run(data: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with Image.open(BytesIO(data)) as image:

@@ -31,7 +31,7 @@ if [ -n "$TORCH_INDEX" ]; then
         --constraint "$SOURCE/constraints.txt" torch torchvision
 fi
 # requirements.lock has the hash of every file but torch's, which depend on the index.
-locked="Linux x86_64 3.11 otel,verify"
+locked="Linux x86_64 3.11 otel"
 ours=$("$python" -c 'import platform as p, sys
 print(p.system(), p.machine(), "%d.%d" % sys.version_info[:2])')
 if [ -n "$TORCH_INDEX" ] && [ -z "$BORROW" ] && [ "$ours $EXTRAS" = "$locked" ]; then
@@ -52,9 +52,4 @@ fi
 "$python" -m pip uninstall --quiet --yes wheel pip
 rm -f "$TARGET"/bin/pip "$TARGET"/bin/pip3 "$TARGET"/bin/pip3.*
 
-# The shipped model, ready for ONNX Runtime: a container starts sooner, and writes nothing for it.
-scratch=$(mktemp -d)
-HOME=$scratch LOOKALIKE_HOME=$scratch LOOKALIKE_MODEL_CACHE=$TARGET/models \
-    "$TARGET/bin/lookalike" model export
-rm -rf "$scratch"
 "$TARGET/bin/lookalike" --version

@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     )
     model_cache: Path | None = Field(
         default=None,
-        description="Folder that keeps models exported for ONNX Runtime; models inside the home folder when unset.",  # noqa: E501
+        description="Folder that keeps models exported for ONNX Runtime; when unset, lookalike/models in the user's cache ($XDG_CACHE_HOME or ~/.cache).",  # noqa: E501
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least severe message that is logged."
@@ -168,7 +168,7 @@ class Settings(BaseSettings):
     )
     keep_thumbnails: bool = Field(
         default=True,
-        description="Whether a thumbnail of each image is kept, about 17 KB, to verify candidates by their details.",  # noqa: E501
+        description="Whether a thumbnail of each image is kept, about 19 KB, to verify candidates by their details.",  # noqa: E501
     )
     verify_candidates: int = Field(
         default=10,
@@ -221,8 +221,14 @@ class Settings(BaseSettings):
 
     @property
     def resolved_model_cache(self) -> Path:
-        """Where exported models are kept: the folder set, or one inside the home folder."""
-        return self.model_cache or self.home / "models"
+        """Where exported models are kept: the folder set, or one in the user's cache.
+
+        All indexes of a user share it. As the XDG rule has it, a relative XDG_CACHE_HOME is passed
+        over.
+        """
+        stated = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        cache = stated if stated.is_absolute() else Path.home() / ".cache"
+        return self.model_cache or cache / "lookalike" / "models"
 
     @property
     def verifies(self) -> bool:

@@ -61,7 +61,7 @@ class _NoCall:
 
 @pytest.fixture(scope="session", autouse=True)
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Share exported models between all tests: an export takes seconds.
+    """Share exported models between all tests, and leave the user's cache alone.
 
     Several runs may share them as well, in the folder that TEST_EXPORTS names.
     """

@@ -57,7 +57,7 @@ class Image:
             "TMPDIR": str(self.home / "tmp"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "LOOKALIKE_HOME": str(self.home),
-            "LOOKALIKE_MODEL_CACHE": str(self.target / "models"),
+            "LOOKALIKE_MODEL_CACHE": str(self.home / "models"),
             "LOOKALIKE_LOG_FORMAT": "json",
             "LOOKALIKE_DATABASE_URL_FILE": str(self.home / "secret"),
             "LOOKALIKE_SERVE_PORT": "0",
@@ -164,7 +164,7 @@ def test_it_serves_as_a_user_who_may_write_nothing_but_the_home(image: Image) ->
     assert answer.json()["tier"] == "none"
     assert page.status_code == 200, page.text  # its template was packaged
     assert (image.home / "from-a-file.db").exists()
-    assert not (image.home / "models").exists()  # the export that the build made was used
+    assert not (image.home / "models").exists()  # the shipped model brings its export
     assert set(image.target.rglob("*")) == before
     if AS_USER:
         assert (image.home / "from-a-file.db").stat().st_uid == USER

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from PIL import Image
 
 from indexer.errors import UnusableOutput
-from indexer.ingest import IngestOptions, IngestReport
+from indexer.ingest import IngestOptions, IngestReport, Planner
 from indexer.model import Encoder
 from indexer.store import Store
 from indexer.types import ImageRecord, PartKind
@@ -105,6 +106,23 @@ def test_an_image_that_was_added_whole_gains_its_tiles_later(place: Place) -> No
     assert report == IngestReport(unchanged=7, completed=1, parts=parts)
     again = place.ingest().run(place.found(path, place.folder), TILED)
     assert again == IngestReport(unchanged=7)
+
+
+def test_an_image_that_was_added_without_a_thumbnail_gains_it_when_asked(place: Place) -> None:
+    plain = replace(place, settings=place.settings.model_copy(update={"keep_thumbnails": False}))
+    plain.ingest().run(place.found())
+    assert place.ingest().run(place.found()) == IngestReport(unchanged=6)
+
+    planned = Planner(place.store, place.settings, thumbnails=True).plan(place.found())
+    report = place.ingest().run(place.found(), IngestOptions(thumbnails=True))
+
+    assert planned.incomplete.count == 6
+    assert report == IngestReport(unchanged=6, completed=6)
+    ids = [place.image_at(Path(file)) for file in place.files]
+    with place.store.reader() as catalog:
+        assert catalog.thumbnails(ids).keys() == set(ids)
+    again = place.ingest().run(place.found(), IngestOptions(thumbnails=True))
+    assert again == IngestReport(unchanged=6)
 
 
 def test_another_copy_of_an_image_without_tiles_brings_them_too(place: Place) -> None:

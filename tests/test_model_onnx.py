@@ -1,11 +1,12 @@
 """ONNX Runtime in torch's place: the same input, the same answers, no torch once it is exported."""
 
 import json
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from importlib.resources import files
+from itertools import product
 from pathlib import Path
 from threading import Barrier
 from time import sleep
@@ -39,10 +40,12 @@ from indexer.model import (
     runtimes,
 )
 from indexer.model.exports import GRAPH, MANIFEST, Export, KeptExport
+from indexer.model.packaged_export import read_packaged
+from indexer.model.packaging import package
 from indexer.model.parity import MAX_PROBABILITY_DIFFERENCE, MIN_COSINE, Parity, sample_pictures
 from indexer.model.preprocessing import Preprocessor
 from indexer.model.references import ModelFolder, resolve
-from indexer.settings import SHIPPED_MODEL
+from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.types import Rgb
 from support.commands import Index
 from support.models import edit_config, make_marqo_like, make_tiny
@@ -304,8 +307,7 @@ class Sessions:
 
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch, tiny: Path, model_cache: Path) -> Sessions:
-    for reference in (str(tiny), SHIPPED_MODEL):  # so that no export is made, which has a session
-        export_model(reference, model_cache)
+    export_model(str(tiny), model_cache)  # so that no export is made, which has a session
     sessions = Sessions()
     monkeypatch.setattr(onnx_network.onnxruntime, "InferenceSession", sessions.make)
     return sessions
@@ -599,9 +601,10 @@ def test_a_cache_that_cannot_be_written_leaves_torch(
 def test_the_command_exports_and_says_how_close_it_is(tiny: Path, tmp_path: Path) -> None:
     index = Index(tmp_path, extra={"LOOKALIKE_MODEL_CACHE": str(tmp_path / "exports")})
 
-    said = index.run_here("model", "export", "--model", tiny, "--json").json
+    done = index.run("model", "export", "--model", tiny, "--json")
 
-    folder = Path(said["folder"])
+    said, folder = done.json, Path(done.json["folder"])
+    assert [f"step {step} of 3" in done.stderr for step in (1, 2, 3)] == [True] * 3
     assert folder.parent == tmp_path / "exports"
     assert said["bytes"] == (folder / GRAPH).stat().st_size
     assert said["parity"]["cosine"] >= MIN_COSINE
@@ -609,18 +612,126 @@ def test_the_command_exports_and_says_how_close_it_is(tiny: Path, tmp_path: Path
 
 
 @pytest.mark.usefixtures("exports")
-def test_exports_are_kept_in_the_home_folder_unless_told_otherwise(
+def test_all_indexes_of_a_user_share_a_cache_that_others_cannot_read(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LOOKALIKE_MODEL_CACHE")
-    index = Index(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
-    said = index.run_here("model", "export", "--model", tiny, "--json").json
+    said = [
+        Index(tmp_path / home).run_here("model", "export", "--model", tiny, "--json").json
+        for home in ("one", "another")
+    ]
 
-    assert Path(said["folder"]).parent == tmp_path / "models"
+    kept = tmp_path / "cache" / "lookalike" / "models"
+    assert Path(said[0]["folder"]).parent == kept
+    assert said[0] == said[1]
+    assert kept.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_shipped_files_hold_the_weights_once() -> None:
-    weights = Path(str(files("indexer.model"))) / "weights"
+@pytest.mark.parametrize("stated", ["", "relative/cache"])
+def test_without_a_usable_cache_home_the_cache_is_beneath_the_users_home(
+    stated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOOKALIKE_MODEL_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", stated)
+    monkeypatch.setenv("HOME", "/somewhere")
 
-    assert not list(weights.rglob("*.onnx"))
+    assert Settings().resolved_model_cache == Path("/somewhere/.cache/lookalike/models")
+
+
+# --- the export that comes with the shipped model ------------------------------------------------
+
+
+def test_the_package_holds_the_weights_once() -> None:
+    graphs = list(resolve(SHIPPED_MODEL).path.rglob("*.onnx"))
+
+    assert [path.name for path in graphs] == ["export.onnx"]
+    assert graphs[0].stat().st_size < 300_000
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_the_shipped_model_is_never_exported(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, *, cached: bool
+) -> None:
+    monkeypatch.setattr(runtimes, "_export", Mock(side_effect=AssertionError))
+
+    encoder = load_encoder(SHIPPED_MODEL, "cpu", "onnx", cache if cached else None)
+
+    assert encoder.runtime == "onnx"
+    assert not cache.exists()
+
+
+def test_init_needs_neither_torch_nor_an_export(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from search_api.cli import app\n"
+        "app(['init'], standalone_mode=False)\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    index = Index(tmp_path / "home", extra={"LOOKALIKE_MODEL_CACHE": str(tmp_path / "cache")})
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=index.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "is ready" in done.stdout
+    assert not {"torch", "timm", "onnx", "cv2"} & set(done.stdout.split())
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.fixture
+def own_shipped(tmp_path: Path) -> Path:
+    """Copy the shipped model's folder."""
+    return Path(shutil.copytree(resolve(SHIPPED_MODEL).path, tmp_path / "model"))
+
+
+def test_a_copy_of_the_shipped_model_has_its_export_too(own_shipped: Path) -> None:
+    export = read_packaged(resolve(str(own_shipped)))
+
+    assert export is not None
+    assert export.card.reference == str(own_shipped)
+
+
+def change_the_recipe(path: Path) -> None:
+    manifest = json.loads(path.read_bytes())
+    path.write_text(json.dumps(manifest | {"recipe": 0}))
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        *product(("export.onnx", "export.json"), (flip_a_bit, cut_short, Path.unlink)),
+        ("export.json", change_the_recipe),
+        ("model.safetensors", flip_a_bit),
+        ("descriptor.safetensors", flip_a_bit),
+        ("config.json", cut_short),
+    ],
+)
+def test_an_export_that_does_not_fit_its_model_is_not_used(
+    own_shipped: Path, name: str, damage: Any
+) -> None:
+    damage(own_shipped / name)
+
+    assert read_packaged(resolve(str(own_shipped))) is None
+
+
+@pytest.mark.slow
+def test_the_shipped_export_is_what_the_documented_command_writes(own_shipped: Path) -> None:
+    """Another version of the exporter may name things otherwise, so bytes are not compared."""
+    (own_shipped / "export.onnx").unlink()
+
+    written = package(resolve(str(own_shipped)))
+
+    assert written.parity is not None
+    assert written.parity.holds
+    shipped = read_packaged(resolve(SHIPPED_MODEL))
+    read = read_packaged(resolve(str(own_shipped)))
+    assert shipped is not None
+    assert read == replace(written, card=replace(shipped.card, reference=str(own_shipped)))
+    assert len(read.graph) < 300_000
+    assert str(Path(onnx_export.__file__).parent).encode() not in read.graph

@@ -34,7 +34,7 @@ def temporary_index(
     """Index the references into a folder that goes away afterwards.
 
     Gives the store and the settings that name it; they differ from those given in the home folder
-    and the database alone, so that exported models are shared.
+    and the database alone.
 
     Raises
     ------
@@ -43,13 +43,7 @@ def temporary_index(
     """
     found = walk([benchmark.path(name) for name in benchmark.references])
     with TemporaryDirectory(prefix="lookalike-evaluate-") as home:
-        inside = settings.model_copy(
-            update={
-                "home": Path(home),
-                "database_url": None,
-                "model_cache": settings.resolved_model_cache,
-            }
-        )
+        inside = settings.model_copy(update={"home": Path(home), "database_url": None})
         upgrade(inside.resolved_database_url)
         with open_store(inside.resolved_database_url) as store:
             bind_space(store, inside)

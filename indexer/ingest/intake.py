@@ -44,7 +44,7 @@ class Intake:
         Whether it has to have a thumbnail.
     """
 
-    def __init__(  # noqa: PLR0913 -- one for each thing a run may be asked for
+    def __init__(
         self,
         store: Store,
         settings: Settings,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 from uuid import uuid4
 
 import structlog
@@ -39,6 +39,7 @@ class Export:
     graph: bytes  # empty when there is none
     parity: Parity | None  # None when it could not be measured
     failure: str | None  # why it must not be used; None when it may be
+    weights: Path | None = None  # folder of the files that the graph takes weights from, if any
 
 
 class KeptExport:
@@ -54,7 +55,7 @@ class KeptExport:
         self._cache = cache
         self._model = model
         facts = [
-            *(_sha256_of(path) for path in model.files),
+            *(sha256_of(path) for path in model.files),
             RECIPE,
             version("onnxruntime"),
             platform.machine(),
@@ -74,7 +75,7 @@ class KeptExport:
             if body.pop("checksum") != _checksum(body, graph):
                 raise ValueError("the checksum differs")  # noqa: TRY301 -- one of many ways to be damaged
             return Export(
-                card=_card_of(body["card"], self._model.reference),
+                card=card_of(body["card"], self._model.reference),
                 graph=graph,
                 parity=Parity(**body["parity"]) if body["parity"] else None,
                 failure=body["failure"],
@@ -130,7 +131,7 @@ class KeptExport:
         except OSError as error:
             raise self._not_written(error) from error
         with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _acquire(lock)
             yield
 
     def _discard_unfinished(self) -> None:
@@ -146,7 +147,16 @@ class KeptExport:
         )
 
 
-def _card_of(stored: dict[str, Any], reference: str) -> ModelCard:
+def _acquire(lock: IO[str]) -> None:
+    """Lock a file; say so if another process has it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.info("another process exports the model; waiting for it")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def card_of(stored: dict[str, Any], reference: str) -> ModelCard:
     """Make the card again; the model may have been loaded from elsewhere when it was written."""
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
@@ -161,7 +171,14 @@ def _checksum(body: dict[str, Any], graph: bytes) -> str:
     ).hexdigest()
 
 
-def _sha256_of(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file of a model, 64 hex digits.
+
+    Raises
+    ------
+    InvalidModel
+        It cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

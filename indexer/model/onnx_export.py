@@ -5,6 +5,7 @@ import textwrap
 import warnings
 from typing import Final
 
+import structlog
 import torch
 
 from indexer.errors import UnusableOutput
@@ -19,6 +20,8 @@ from indexer.model.torch_loading import LoadedModel, load_model
 _CPU: Final = torch.device("cpu")
 _LONGEST_REASON: Final = 300  # characters; the exporter adds a report of many lines
 _SAMPLES: Final = 2  # torch.export takes a batch of one for a constant
+
+log = structlog.get_logger(__name__)
 
 
 class _OnePass(torch.nn.Module):
@@ -48,12 +51,14 @@ def export_model(folder: ModelFolder) -> Export:
         torch cannot use the model either.
     """
     model = load_model(folder, _CPU)
+    log.info("exporting the model, step 2 of 3: the graph")
     try:
         graph = _to_onnx(model)
         candidate = NetworkEncoder(model.card, OnnxNetwork(graph))
     except Exception as error:  # noqa: BLE001 -- the exporter and the runtime raise many types
         reason = textwrap.shorten(f"{type(error).__name__}: {error}", _LONGEST_REASON)
         return Export(model.card, b"", None, f"it cannot be exported ({reason})")
+    log.info("exporting the model, step 3 of 3: comparing its answers with torch's")
     try:
         parity = compare(NetworkEncoder(model.card, TorchNetwork(model, _CPU)), candidate)
     except UnusableOutput as error:
@@ -61,6 +66,21 @@ def export_model(folder: ModelFolder) -> Export:
     if not parity.holds:
         return Export(model.card, b"", parity, _difference(parity))
     return Export(model.card, graph, parity, None)
+
+
+def compare_with_torch(folder: ModelFolder, export: Export) -> Parity:
+    """Compare the answers of an export with those of the model it was made of.
+
+    Raises
+    ------
+    InvalidModel
+        torch cannot use the model.
+    UnusableOutput
+        One of them gives no finite answer.
+    """
+    model = load_model(folder, _CPU)
+    candidate = NetworkEncoder(model.card, OnnxNetwork(export.graph, export.weights))
+    return compare(NetworkEncoder(model.card, TorchNetwork(model, _CPU)), candidate)
 
 
 def _to_onnx(model: LoadedModel) -> bytes:

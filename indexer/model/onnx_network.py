@@ -2,6 +2,7 @@
 # ruff: noqa: TID253 -- the adapter; it is imported when a model is loaded
 
 import os
+from pathlib import Path
 from typing import Any, Final
 
 # Official builds report to their makers unless told not to, and keep a device id and a database of
@@ -35,7 +36,9 @@ class OnnxNetwork:
     Parameters
     ----------
     graph : bytes
-        An ONNX model with its weights.
+        An ONNX model.
+    weights : Path, optional
+        Folder of the files that it takes weights from; without one they are all in it.
     cores : Cores, optional
         Those of the process, if its callers wait for one picture at a time; one by default. With
         more the weights are in memory twice.
@@ -44,10 +47,12 @@ class OnnxNetwork:
     runtime = "onnx"
     batch_size = 1
 
-    def __init__(self, graph: bytes, cores: Cores | None = None) -> None:
+    def __init__(
+        self, graph: bytes, weights: Path | None = None, cores: Cores | None = None
+    ) -> None:
         self._cores = cores or Cores(1)
-        self._narrow = _session(graph, threads=1)
-        self._wide = _wide_session(graph, self._cores.count, self._narrow)
+        self._narrow = _session(graph, weights, threads=1)
+        self._wide = _wide_session(graph, weights, self._cores.count, self._narrow)
 
     def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return logits and raw embeddings; safe to call from several threads.
@@ -62,11 +67,11 @@ class OnnxNetwork:
         return self._wide if self._wide and self._cores.spare else self._narrow
 
 
-def _wide_session(graph: bytes, threads: int, narrow: Any) -> Any | None:
+def _wide_session(graph: bytes, weights: Path | None, threads: int, narrow: Any) -> Any | None:
     """Return a session of several threads; None where it gains nothing, or answers otherwise."""
     if threads == 1:
         return None
-    wide = _session(graph, threads)
+    wide = _session(graph, weights, threads)
     shape = (1, *narrow.get_inputs()[0].shape[1:])
     noise = np.random.default_rng(0).standard_normal(shape, np.float32)
     pairs = zip(_run(narrow, noise), _run(wide, noise), strict=True)
@@ -76,13 +81,17 @@ def _wide_session(graph: bytes, threads: int, narrow: Any) -> Any | None:
     return None
 
 
-def _session(graph: bytes, threads: int) -> Any:
+def _session(graph: bytes, weights: Path | None, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     # its threads wait for each other by spinning: within a pass that is quicker, later a waste
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    if weights is not None:
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", str(weights)
+        )
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 

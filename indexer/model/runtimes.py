@@ -2,6 +2,7 @@
 
 import platform
 from pathlib import Path
+from time import perf_counter
 from typing import Final
 
 import structlog
@@ -10,6 +11,7 @@ from indexer.cores import Cores
 from indexer.errors import ExportNotWritten, SettingsError, UnexportableModel
 from indexer.model.encoder import Encoder
 from indexer.model.exports import Export, KeptExport
+from indexer.model.packaged_export import read_packaged
 from indexer.model.references import ModelFolder
 from indexer.settings import Runtime
 
@@ -40,7 +42,9 @@ def load(
 
 
 def find_or_export(folder: ModelFolder, cache: Path) -> tuple[Path, Export]:
-    """Return a model's export and where it is kept; it is made when there is none yet.
+    """Return a model's export and where it is: with the model, or in the cache.
+
+    It is made when there is none yet.
 
     Raises
     ------
@@ -49,6 +53,9 @@ def find_or_export(folder: ModelFolder, cache: Path) -> tuple[Path, Export]:
     InvalidModel
         The model cannot be used at all.
     """
+    packaged = read_packaged(folder)
+    if packaged is not None:
+        return folder.path, packaged
     kept = KeptExport(cache, folder)
     export = kept.read()
     if export is None:
@@ -61,19 +68,25 @@ def find_or_export(folder: ModelFolder, cache: Path) -> tuple[Path, Export]:
 
 
 def _export(folder: ModelFolder) -> Export:
+    log.info("exporting the model for ONNX Runtime, once for all indexes; step 1 of 3: torch")
     from indexer.model.onnx_export import export_model  # noqa: PLC0415 -- torch takes seconds
 
-    log.info("exporting the model for ONNX Runtime, which takes some seconds once")
-    return export_model(folder)
+    begun = perf_counter()
+    export = export_model(folder)
+    log.info("the model is exported", seconds=round(perf_counter() - begun))
+    return export
 
 
 def _load_onnx(folder: ModelFolder, cache: Path | None, cores: Cores | None) -> Encoder:
     from indexer.model.network_encoder import NetworkEncoder  # noqa: PLC0415
     from indexer.model.onnx_network import OnnxNetwork  # noqa: PLC0415 -- loads the runtime
 
-    export = _export(folder) if cache is None else find_or_export(folder, cache)[1]
+    if cache is None:
+        export = read_packaged(folder) or _export(folder)
+    else:
+        export = find_or_export(folder, cache)[1]
     check_usable(export)
-    return NetworkEncoder(export.card, OnnxNetwork(export.graph, cores))
+    return NetworkEncoder(export.card, OnnxNetwork(export.graph, export.weights, cores))
 
 
 def check_usable(export: Export) -> None:
