@@ -189,13 +189,14 @@ class Adding(Edits):
         for chunk in chunks(held):
             statement = select(ThumbnailRow.image_id).where(ThumbnailRow.image_id.in_(chunk))
             kept.update(self._connection.scalars(statement))
-        rows = [
-            {"image_id": image_id, "jpeg": image.thumbnail}
+        gained = {
+            image_id: image.thumbnail
             for image_id, image in images.items()
             if image.thumbnail is not None and image_id not in kept
-        ]
+        }
+        rows = [{"image_id": image_id, "jpeg": jpeg} for image_id, jpeg in gained.items()]
         self._insert(ThumbnailRow, rows)
-        return [row["image_id"] for row in rows]
+        return list(gained)
 
     def _known_parts(self, image_ids: Iterable[int]) -> defaultdict[int, dict[Part, int]]:
         """Return the numbers of the stored parts, by image."""

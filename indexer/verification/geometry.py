@@ -98,7 +98,8 @@ def _mirrored(found: Features, width: int) -> Features:
     """
     grid = found.descriptors.reshape(-1, 4, 4, 8)
     turned = grid[:, ::-1, :, -np.arange(8) % 8]
-    points = found.points * np.float32([-1, 1]) + np.float32([width - 1, 0])
+    points = found.points.copy()
+    points[:, 0] = width - 1 - points[:, 0]
     return Features(points, np.ascontiguousarray(turned).reshape(-1, 128))
 
 
