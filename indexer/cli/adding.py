@@ -138,11 +138,7 @@ def _further_lines(report: IngestReport, bank: Bank | None) -> Iterator[str]:
             f"{report.links_not_followed} links lead out of their folder and were not followed; "
             "--follow-links does."
         )
-    if report.parts:
-        completed = f"; {report.completed} known images gained some" if report.completed else ""
-        yield f"{report.parts} frames and tiles are matched on their own{completed}."
-    elif report.completed:
-        yield f"{report.completed} known images gained what they lacked."
+    yield from _gained_lines(report)
     if bank:
         yield f"{report.entries} new entries in {bank.kind} bank {bank.name}."
     elif report.entries:
@@ -158,3 +154,11 @@ def _further_lines(report: IngestReport, bank: Bank | None) -> Iterator[str]:
             f"{decimal(report.bytes)} in {report.seconds:.1f} s, "
             f"{report.images_per_second:.1f} images a second."
         )
+
+
+def _gained_lines(report: IngestReport) -> Iterator[str]:
+    """Yield what images have now besides themselves."""
+    if report.parts:
+        yield f"{report.parts} frames and tiles are matched on their own."
+    if report.completed:
+        yield f"{report.completed} known images gained what they lacked."
