@@ -15,6 +15,7 @@ _ARITHMETIC: Final = range(0xC9, 0xD0)
 _WITHOUT_LENGTH: Final = frozenset({0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)})
 # JFIF and Adobe say how colours are stored; the others are metadata and comments.
 _METADATA: Final = frozenset({*range(0xE1, 0xF0), 0xFE}) - {0xEE}
+_STRETCH: Final = 2**20  # bytes
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _FURTHER_PICTURES = b"MPF\0"  # says that the file is an MPO, and how many pictures it has
 # A file with a fault is decoded twice: by libjpeg-turbo alone, then by Pillow.
@@ -26,7 +27,7 @@ def walk_jpeg(data: bytes) -> Structure:
     head = _Head(data)
     scans, pieces = 1, head.pieces
     at = head.end
-    while found := _MARKER_AMONG_PIXELS.search(data, at):
+    while found := _next_marker(data, at):
         pieces += 1
         check_pieces(pieces, data)
         kind, at = data[found.start() + 1], found.end()
@@ -41,6 +42,15 @@ def walk_jpeg(data: bytes) -> Structure:
         orientation=exif_orientation(b"".join(head.exif)) or xmp_orientation(head.xmp),
         cost=_ARITHMETIC_CODED if head.arithmetic else _HUFFMAN,
     )
+
+
+def _next_marker(data: bytes, at: int) -> re.Match[bytes] | None:
+    """Search in stretches: other threads of Python wait while a search runs."""
+    while at < len(data):
+        if found := _MARKER_AMONG_PIXELS.search(data, at, at + _STRETCH):
+            return found
+        at += _STRETCH - 1  # a marker has two bytes
+    return None
 
 
 class _Head:
