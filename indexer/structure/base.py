@@ -12,7 +12,7 @@ _LEAST_BYTES: Final = 128
 
 
 class Cost(NamedTuple):
-    """What decoding takes at worst, in nanoseconds of one core (benchmarks/decode_cost.py)."""
+    """What decoding takes at worst, in nanoseconds of one core (benchmarks/nasty_files.py)."""
 
     pixel: float  # for each pixel, whatever it shows
     byte: float  # for each byte of the file
