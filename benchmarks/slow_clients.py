@@ -36,9 +36,10 @@ KINDS: dict[str, tuple[bytes, bytes]] = {  # what is sent at once, and then ever
 class Slow:
     """The slow clients, in a process of their own."""
 
-    def __init__(self, host: str, port: int, clients: int, counts: Any) -> None:
+    def __init__(self, host: str, port: int, clients: int, pause: float, counts: Any) -> None:
         self._address = (host, port)
         self._clients = clients
+        self._pause = pause
         self._counts = counts  # connected now, ended by the server
 
     def run(self) -> None:
@@ -66,7 +67,7 @@ class Slow:
                 self._counts[0] -= 1
                 self._counts[1] += 1
                 writer.close()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(self._pause)
 
 
 def ask(url: str, picture: bytes, seconds: float) -> dict[str, list[float]]:
@@ -88,7 +89,7 @@ def measure(url: str, picture: bytes, options: Any) -> None:
     """Print the table."""
     parts, counts = httpx.URL(url), multiprocessing.Array("i", 2, lock=False)
     alone = ask(url, picture, 5)
-    slow = Slow(parts.host, parts.port or 0, options.clients, counts)
+    slow = Slow(parts.host, parts.port or 0, options.clients, options.pause, counts)
     process = multiprocessing.Process(target=slow.run, daemon=True)
     process.start()
     times = ask(url, picture, options.seconds)
@@ -112,6 +113,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=2000)
     parser.add_argument("--files", type=int, default=1024, help="open files of the server, at most")
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--pause", type=float, default=1, help="seconds until one connects anew")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     soft, hard = getrlimit(RLIMIT_NOFILE)

@@ -22,6 +22,7 @@ _NOBODY: Final = -1
 _COURTESY: Final = 0.002  # seconds that a worker leaves to those with fewer connections
 _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _RECOVERY: Final = 1.0  # seconds until an exhausted process tries again, as asyncio does
+_AT_ONCE: Final = 32  # connections that one worker by itself accepts before it works on
 _FULL: Final = (
     0.05  # seconds until a worker all of whose connections are being answered looks again
 )
@@ -134,40 +135,44 @@ class Dealer:
 
     def _consider(self) -> None:
         """Take a connection that waits, at once or after those with fewer."""
-        present = len(self._connections) + len(self._welcoming)
-        if self._share is not None and self._share.is_more(present):
+        if self._share is None:
+            while self._take() and len(self._welcoming) < _AT_ONCE:
+                pass
+        elif self._share.is_more(len(self._connections) + len(self._welcoming)):
             self._pause(_COURTESY, self._take)
         else:
             self._take()
 
-    def _take(self) -> None:
+    def _take(self) -> bool:
+        """Accept a connection; return whether there was one."""
         if self._waiting is not None:
             self._look()
         present = len(self._connections) + len(self._welcoming)
         if present >= self._most and not self._end_one():
             self._pause(_FULL, self._look)
-            return
+            return False
         try:
             accepted, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # another worker was quicker, or the client has gone
+            return False  # another worker was quicker, or the client has gone
         except OSError as error:
             if error.errno not in _EXHAUSTED:
                 raise
             if self._end_one():
-                return
+                return False
             log.error(  # noqa: TRY400 -- the reason says it all
                 "cannot accept connections", reason=error.strerror, seconds=_RECOVERY
             )
             self._pause(_RECOVERY, self._look)
-            return
+            return False
         accepted.setblocking(False)  # noqa: FBT003 -- as above
         welcoming = self._loop.create_task(
             self._loop.connect_accepted_socket(self._make_protocol, accepted)
         )
         self._welcoming.add(welcoming)
         welcoming.add_done_callback(self._welcoming.discard)
+        return True
 
-    def _pause(self, seconds: float, then: Callable[[], None]) -> None:
+    def _pause(self, seconds: float, then: Callable[[], object]) -> None:
         self._loop.remove_reader(self._listener)
         self._waiting = self._loop.call_later(seconds, then)
