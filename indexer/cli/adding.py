@@ -9,7 +9,7 @@ import typer
 from rich.filesize import decimal
 
 from indexer.cli.interruption import stop_at_ctrl_c
-from indexer.cli.output import print_json
+from indexer.cli.output import counted, print_json
 from indexer.cli.progress import show_progress
 from indexer.errors import InputError
 from indexer.ingest import (
@@ -117,7 +117,8 @@ def _progress(count: Callable[[], int | None]) -> Iterator[Callable[[IngestRepor
 def _print_report(report: IngestReport, bank: Bank | None) -> None:
     """Say what was done, and what was not and why."""
     echo(
-        f"{report.added} images added, {report.duplicates} further sources of known images, "
+        f"{counted(report.added, 'image', 'images')} added, "
+        f"{counted(report.duplicates, 'further source', 'further sources')} of known images, "
         f"{report.unchanged} unchanged, {report.skipped_count} skipped."
     )
     for line in _further_lines(report, bank):
@@ -139,10 +140,11 @@ def _further_lines(report: IngestReport, bank: Bank | None) -> Iterator[str]:
             "--follow-links does."
         )
     yield from _gained_lines(report)
+    entries = counted(report.entries, "new entry", "new entries")
     if bank:
-        yield f"{report.entries} new entries in {bank.kind} bank {bank.name}."
+        yield f"{entries} in {bank.kind} bank {bank.name}."
     elif report.entries:
-        yield f"{report.entries} new entries in the banks that the sources name."
+        yield f"{entries} in the banks that the sources name."
     if report.pruned:
         orphans = f"{report.removed} of them removed" if report.removed else "kept in the index"
         yield (

@@ -6,7 +6,7 @@ import typer
 
 from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, ModelReference, RowLimit, load
-from indexer.cli.output import print_json, print_table
+from indexer.cli.output import counted, print_json, print_table
 from indexer.terminal import echo
 from indexer.types import Outcome
 
@@ -75,7 +75,7 @@ def add(  # noqa: PLR0913 -- one for each option
         return
     echo(f"Decision {decided.decision.id}: {decided.decision.outcome}.")
     if decided.bank:
-        echo(f"{decided.new_entries} new entries in bank {decided.bank}.")
+        echo(f"{counted(decided.new_entries, 'new entry', 'new entries')} in bank {decided.bank}.")
 
 
 @app.command("list")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.options import AsJson, FollowLinks, ModelReference, RowLimit, load
-from indexer.cli.output import print_json, print_table
+from indexer.cli.output import counted, print_json, print_table
 from indexer.errors import InputError
 from indexer.terminal import echo
 from indexer.types import Bank, EntryRecord, Fingerprint, FingerprintKind
@@ -93,7 +93,7 @@ def add(
         if as_json:
             print_json({"bank": bank.name, "entries": added})
         else:
-            echo(f"{added} new entries in bank {bank.name}.")
+            echo(f"{counted(added, 'new entry', 'new entries')} in bank {bank.name}.")
 
 
 def describe(bank: Bank) -> str:
@@ -106,7 +106,8 @@ def describe(bank: Bank) -> str:
         "notes": bank.notes,
     }
     said = "".join(f", {name} {value}" for name, value in details.items() if value)
-    return f"Bank {bank.name} ({bank.kind}{state}{said}) has {bank.entry_count} entries."
+    entries = counted(bank.entry_count, "entry", "entries")
+    return f"Bank {bank.name} ({bank.kind}{state}{said}) has {entries}."
 
 
 def _parse(text: str) -> Fingerprint:

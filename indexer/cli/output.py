@@ -30,6 +30,11 @@ def shorten_path(path: str | None) -> str | None:
     return path.removeprefix(here) if path else path
 
 
+def counted(count: int, one: str, several: str) -> str:
+    """Write a number with what it counts, in the singular or the plural."""
+    return f"{count:,} {one if count == 1 else several}"
+
+
 def terminal_width() -> int | None:
     """Return the columns of the terminal that results go to; None for a file or a pipe."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from indexer.cli.output import print_facts, shorten_path
+from indexer.cli.output import counted, print_facts, shorten_path
 from indexer.terminal import echo
 from indexer.types import Bank, Match, Part, Signal, Suppression, Tier, Verdict
 
@@ -16,9 +16,9 @@ _CLASSES_SHOWN = 5  # the most probable ones; --json has all
 def describe_searched(images: int, banks: Sequence[Bank], chosen: Sequence[str]) -> str:
     """Say what is searched: the enabled banks or those chosen; all images, unless some are."""
     among = [bank for bank in banks if bank.enabled and (not chosen or bank.name in chosen)]
-    entries = _counted(sum(bank.entry_count for bank in among), "entry", "entries")
-    of_banks = f"{entries} of {_counted(len(among), 'bank', 'banks')}"
-    return of_banks if chosen else f"{of_banks}, {_counted(images, 'image', 'images')}"
+    entries = counted(sum(bank.entry_count for bank in among), "entry", "entries")
+    of_banks = f"{entries} of {counted(len(among), 'bank', 'banks')}"
+    return of_banks if chosen else f"{of_banks}, {counted(images, 'image', 'images')}"
 
 
 def print_verdicts(
@@ -78,7 +78,7 @@ def count_tiers(verdicts: Sequence[Verdict], unread: int) -> str:
     parts = [f"{tiers.count(tier)} {tier}" for tier in Tier if tier in tiers]
     if unread:
         parts.append(f"{unread} could not be read")
-    asked = _counted(len(verdicts) + unread, "picture", "pictures")
+    asked = counted(len(verdicts) + unread, "picture", "pictures")
     return f"{asked}: {', '.join(parts) or 'nothing to search for'}."
 
 
@@ -154,7 +154,3 @@ def _piece(part: Part | None) -> str:
         return f"{part.kind} {part.number}"
     left, top, width, height = part.box
     return f"{part.kind} {width}x{height}+{left}+{top}"
-
-
-def _counted(count: int, one: str, several: str) -> str:
-    return f"{count:,} {one if count == 1 else several}"
