@@ -107,7 +107,7 @@ def add_and_weigh(index: Index, *sources: Path) -> tuple[Any, int]:
     output, errors = index.home.parent / "report.json", index.home.parent / "errors"
     with output.open("w") as stdout, errors.open("w") as stderr:
         process = subprocess.Popen(
-            [COMMAND, "index", "add", *map(str, sources), "--json"],
+            [COMMAND, "index", "add", *map(str, sources), "--follow-links", "--json"],
             env=index.environment,
             stdout=stdout,
             stderr=stderr,
