@@ -96,7 +96,8 @@ def store(database_url: str) -> Iterator[Store]:
 
 
 def add(index: Index, folder: Folder, code: int = SKIPPED_SOME) -> Any:
-    return json.loads(start(index, "index", "add", folder.path, "--json").finish(code))
+    command = start(index, "index", "add", folder.path, "--follow-links", "--json")
+    return json.loads(command.finish(code))
 
 
 def reasons(report: Any) -> Reasons:
@@ -198,7 +199,7 @@ def test_a_file_without_permission_is_skipped(tmp_path: Path, model: Path, folde
     locked.chmod(0)
 
     done = subprocess.run(
-        [*unprivileged(), COMMAND, "index", "add", folder.path, "--json"],
+        [*unprivileged(), COMMAND, "index", "add", folder.path, "--follow-links", "--json"],
         env=index.environment,
         capture_output=True,
         text=True,
