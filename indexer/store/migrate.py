@@ -41,8 +41,9 @@ def upgrade(url: str) -> None:
             make_private_folder(file.parent)
             make_private_file(file)  # SQLite gives its journals the same mode
         except OSError as error:
+            what = f"database {file}" if file.parent.is_dir() else f"folder {file.parent}"
             raise SettingsError(
-                f"The database {file} cannot be created: {error.strerror}. "
+                f"The {what} cannot be created: {error.strerror}. "
                 "Set LOOKALIKE_HOME or LOOKALIKE_DATABASE_URL to a place that can be written."
             ) from error
     engine = make_engine(address)
