@@ -36,6 +36,7 @@ def fuzz(operation: Any, mode: GenerationMode, url: str, calls: int, number: int
     @given(operation.as_strategy(generation_mode=mode))
     @settings(
         max_examples=calls,
+        derandomize=False,  # as Hypothesis has it where it believes to be in CI
         database=None,
         deadline=None,
         phases=[Phase.generate],
