@@ -143,7 +143,7 @@ def test_a_second_run_finds_bad_files_as_bad_as_before_and_changes_nothing(
 
 
 def test_the_report_for_people_names_bad_files_on_stderr(index: Index, folder: Folder) -> None:
-    command = start(index, "index", "add", folder.path)
+    command = start(index, "index", "add", folder.path, "--follow-links")
 
     printed = command.finish(SKIPPED_SOME)
 
