@@ -13,8 +13,8 @@ import structlog
 from indexer.parallelism import limit_library_threads
 from indexer.store import Store, open_store, upgrade
 from support.extent import take_everything
-from support.loading import models_loaded_once
 from support.postgres import postgres_database, running_postgres
+from support.shared_models import models_loaded_once
 
 limit_library_threads()
 # A suite that runs in the background may ignore Ctrl-C, and what it starts would inherit that.

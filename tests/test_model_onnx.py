@@ -39,9 +39,9 @@ from indexer.model import (
     onnx_network,
     runtimes,
 )
+from indexer.model.export_builder import package
 from indexer.model.exports import GRAPH, MANIFEST, Export, KeptExport
 from indexer.model.packaged_export import read_packaged
-from indexer.model.packaging import package
 from indexer.model.parity import MAX_PROBABILITY_DIFFERENCE, MIN_COSINE, Parity, sample_pictures
 from indexer.model.preprocessing import Preprocessor
 from indexer.model.references import ModelFolder, resolve

@@ -1,7 +1,7 @@
 """The export that comes with a model: a graph in its folder, which takes the weights from there.
 
 So the shipped model needs no export on the machines it is installed on, and its weights are in the
-package once. `packaging` writes it.
+package once. `export_builder` writes it.
 """
 
 import hashlib

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from indexer.settings import Settings
 from search_api.cli import app
-from support.loading import models_shared_by_commands
+from support.shared_models import models_shared_by_commands
 
 COMMAND = str(Path(sys.executable).with_name("lookalike"))
 PHOTOS = Path(__file__).parents[2] / "photos"

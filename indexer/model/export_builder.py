@@ -1,4 +1,4 @@
-"""Writing the export that a model's folder holds: `python -m indexer.model.packaging [FOLDER]`.
+"""Builder of a model's own export: `python -m indexer.model.export_builder [FOLDER]`.
 
 A graph as it is exported holds the weights again. Here each tensor that is in the model's own
 files, value for value, is named there instead (ONNX's external data), and what the exporter notes
