@@ -59,7 +59,7 @@ class Death:
 def _arm_decode(strike: Callable[[], None]) -> None:
     from indexer.ingest import prepare  # noqa: PLC0415 -- only in the process that dies
 
-    prepare.decode = _before(prepare.decode, strike)
+    prepare.decoded = _before(prepare.decoded, strike)
 
 
 def _arm_forward(strike: Callable[[], None]) -> None:
