@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 15
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15
 LOCKED := Linux x86_64 3.11  # what requirements.lock is of; elsewhere constraints.txt pins versions
 PLATFORM := $(shell $(PYTHON) -c 'import platform as p, sys; \
 	print(p.system(), p.machine(), "%d.%d" % sys.version_info[:2])')

@@ -597,7 +597,7 @@ def test_a_cache_that_cannot_be_written_leaves_torch(
 # --- the command ---------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_command_exports_and_says_how_close_it_is(tiny: Path, tmp_path: Path) -> None:
     index = Index(tmp_path, extra={"LOOKALIKE_MODEL_CACHE": str(tmp_path / "exports")})
 
@@ -720,7 +720,7 @@ def test_an_export_that_does_not_fit_its_model_is_not_used(
     assert read_packaged(resolve(str(own_shipped))) is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_shipped_export_is_what_the_documented_command_writes(own_shipped: Path) -> None:
     """Another version of the exporter may name things otherwise, so bytes are not compared."""
     (own_shipped / "export.onnx").unlink()
