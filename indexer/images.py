@@ -31,7 +31,7 @@ FORMATS = (*_ALWAYS, "AVIF") if features.check("avif") else _ALWAYS
 
 _MOST_SECONDS = 2.2
 """Time on one core that decoding may take by estimate; what is done with the pixels adds some."""
-_AFTER_DECODING = 6e-9
+_AFTER_DECODING = 12e-9
 """Seconds that each pixel of a later frame takes besides its decoding."""
 _PILLOW_MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # it warns from half of that
 
