@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from indexer.settings import Settings
 from search_api.cli import app
-from support.shared_models import models_shared_by_commands
+from support.shared_models import models_loaded_once
 
 COMMAND = str(Path(sys.executable).with_name("lookalike"))
 PHOTOS = Path(__file__).parents[2] / "photos"
@@ -95,7 +95,7 @@ class Index:
         Logging stays as the test run has it: it belongs to the whole process.
         """
         ours = {name: None for name in os.environ if name.startswith("LOOKALIKE_")}
-        with patch("indexer.log.configure_logging"), models_shared_by_commands():
+        with patch("indexer.log.configure_logging"), models_loaded_once(for_commands=True):
             result = CliRunner().invoke(app, [*map(str, arguments)], env=ours | self.environment)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception

@@ -20,30 +20,20 @@ def _load_for(
 
 
 @contextmanager
-def models_loaded_once() -> Iterator[None]:
-    """Load each model once; whoever brings cores of its own gets an encoder of its own."""
+def models_loaded_once(*, for_commands: bool = False) -> Iterator[None]:
+    """Load each model once; whoever brings cores of its own gets an encoder of its own.
+
+    Commands bring cores, but use all of them and run one after the other: they share.
+    """
 
     def load(
         reference: str, device: str, runtime: str, folder: Path | None, cores: Cores | None = None
     ) -> Encoder:
-        if cores is not None:
-            return load_encoder(reference, device, runtime, folder, cores)
-        return _load(reference, device, runtime, folder)
-
-    with patch("indexer.spaces.load_encoder", load):
-        yield
-
-
-@contextmanager
-def models_shared_by_commands() -> Iterator[None]:
-    """Load each model once for all commands: they use all cores, and run one after the other."""
-
-    def load(
-        reference: str, device: str, runtime: str, folder: Path | None, cores: Cores | None = None
-    ) -> Encoder:
-        if cores is not None:
+        if cores is None:
+            return _load(reference, device, runtime, folder)
+        if for_commands:
             return _load_for(reference, device, runtime, folder, cores.count)
-        return _load(reference, device, runtime, folder)
+        return load_encoder(reference, device, runtime, folder, cores)
 
     with patch("indexer.spaces.load_encoder", load):
         yield
