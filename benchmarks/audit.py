@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from time import perf_counter
 
-from indexer.audit import verify_store
+from indexer.audit_verification import verify_store
 from indexer.store import open_store, upgrade
-from search_api.lookups import Lookup, LookupLog, some
+from search_api.jobs.lookup_audit import Lookup, LookupLog, some
 
 
 def main() -> None:

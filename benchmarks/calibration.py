@@ -22,7 +22,7 @@ from dev_set import DEFAULT
 from indexer.errors import InputError
 from indexer.matching.fusion import pdq_term, query_bias
 from indexer.model import load_background, load_encoder
-from indexer.parallelism import limit_library_threads
+from indexer.runtime.cpu import limit_library_threads
 from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.thresholds import Fusion
 from indexer.thresholds.aims import Aim, tiers_of

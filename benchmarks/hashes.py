@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer import fingerprints
 from indexer.evaluation import Benchmark, Pair
-from indexer.images import decode
+from indexer.images import fingerprints
+from indexer.images.decode import decode
 from indexer.settings import Settings, load_settings
 from indexer.types import PdqBits, Rgb
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from commands import COMMAND
-from indexer.parallelism import limit_library_threads
+from indexer.runtime.cpu import limit_library_threads
 
 WARM_UP = 16
 
@@ -128,7 +128,7 @@ def model_only(runtime: str) -> Callable[[Sequence[Path]], float]:
 
     def measure(photos: Sequence[Path]) -> float:
         limit_library_threads()
-        from indexer.images import decode
+        from indexer.images.decode import decode
         from indexer.settings import load_settings
 
         encoder, limits = our_encoder(runtime), load_settings().image_limits
@@ -141,7 +141,7 @@ def model_only(runtime: str) -> Callable[[Sequence[Path]], float]:
 def before_the_model(photos: Sequence[Path]) -> float:
     """Measure read, hash, decode, PDQ and prepare on one core, as ingest does them."""
     limit_library_threads()
-    from indexer import fingerprints
+    from indexer.images import fingerprints
     from indexer.ingest.prepare import Preparer
     from indexer.settings import load_settings
 

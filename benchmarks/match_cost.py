@@ -27,17 +27,17 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from indexer.parallelism import limit_library_threads
+from indexer.runtime.cpu import limit_library_threads
 
 limit_library_threads()
 
 from commands import COMMAND  # noqa: E402 -- libraries read the limit when they are loaded
 from dev_set import DEFAULT, load_dev_set  # noqa: E402
-from indexer.images import decode  # noqa: E402
+from indexer.embedding_space import decode_size, load_bound_encoder  # noqa: E402
+from indexer.images.decode import decode  # noqa: E402
 from indexer.matching import open_matcher  # noqa: E402
+from indexer.runtime.timing import Timing, listening  # noqa: E402
 from indexer.settings import Settings  # noqa: E402
-from indexer.spaces import decode_size, load_bound_encoder  # noqa: E402
-from indexer.stages import Timing, listening  # noqa: E402
 from indexer.store import open_store  # noqa: E402
 
 WAYS: dict[str, dict[str, Any]] = {

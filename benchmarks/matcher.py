@@ -30,7 +30,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from indexer.parallelism import limit_library_threads
+from indexer.runtime.cpu import limit_library_threads
 
 limit_library_threads()
 
@@ -38,7 +38,7 @@ import faiss  # noqa: E402 -- reads the limit when it is loaded
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from indexer import fingerprints  # noqa: E402
+from indexer.images import fingerprints  # noqa: E402
 from indexer.matching import Matcher  # noqa: E402
 from indexer.model import load_encoder  # noqa: E402
 from indexer.settings import SHIPPED_MODEL, Settings  # noqa: E402

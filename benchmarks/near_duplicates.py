@@ -18,10 +18,10 @@ import numpy as np
 
 from dev_set import DEFAULT, load_dev_set
 from indexer.clustering.groups import near_duplicate_groups
-from indexer.images import decode
+from indexer.embedding_space import decode_size
+from indexer.images.decode import decode
 from indexer.model import load_encoder
 from indexer.settings import SHIPPED_MODEL, Settings
-from indexer.spaces import decode_size
 from indexer.vectors.neighbours import find_neighbours
 
 DISTANCES = (0.05, 0.06, 0.07, 0.08, 0.1, 0.15, 0.2)

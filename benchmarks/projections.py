@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy.spatial import procrustes
 from sklearn.manifold import trustworthiness
 
+from indexer.embedding_space import bound_space
 from indexer.reports.map import find_axes
-from indexer.spaces import bound_space
 from indexer.store import open_store
 from indexer.types import ClusterScope
 

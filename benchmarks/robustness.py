@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.parallelism import limit_library_threads
+from indexer.runtime.cpu import limit_library_threads
 
 limit_library_threads()
 

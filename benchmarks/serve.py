@@ -29,7 +29,7 @@ from functools import partial
 from pathlib import Path
 from statistics import fmean
 
-from indexer.parallelism import limit_library_threads
+from indexer.runtime.cpu import limit_library_threads
 from serving import HERE, load, make_index, ours, quantile, server
 from turns import Start, loop, looped, served, take_turns
 
@@ -63,9 +63,9 @@ def bare_calls(cores: int) -> Callable[[bytes], object]:
     import faiss
     import numpy as np
 
-    from indexer.cores import Cores
-    from indexer.images import decode
+    from indexer.images.decode import decode
     from indexer.model import load_encoder
+    from indexer.runtime.cpu import Cores
     from indexer.settings import SHIPPED_MODEL, load_settings
 
     settings = load_settings()
@@ -85,8 +85,8 @@ def bare_calls(cores: int) -> Callable[[bytes], object]:
 
 def library(cores: int) -> Callable[[bytes], object]:
     """Return the matcher's own call with so many cores."""
-    from indexer.cores import Cores
     from indexer.matching import open_matcher
+    from indexer.runtime.cpu import Cores
     from indexer.settings import load_settings
     from indexer.store import open_store
 

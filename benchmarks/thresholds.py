@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from dev_set import DEFAULT, DevSet, load_dev_set
 from indexer.matching.fusion import pdq_term, query_bias
 from indexer.model import Encoder, load_background, load_encoder
-from indexer.parallelism import limit_library_threads
+from indexer.runtime.cpu import limit_library_threads
 from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.thresholds import Fusion
 from indexer.thresholds.comparison import Measure

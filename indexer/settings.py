@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from indexer.cores import usable_cores
 from indexer.errors import SettingsError
+from indexer.runtime.cpu import usable_cores
 
 PREFIX = "LOOKALIKE_"
 SERVE_PREFIX = "LOOKALIKE_SERVE_"  # search_api's settings

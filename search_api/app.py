@@ -14,22 +14,21 @@ from indexer.settings import Settings
 from indexer.signals import Contents, Signals
 from indexer.store import Store
 from search_api.access import AccessControl, GuardedApp, make_access
-from search_api.audit_head import log_audit_head
+from search_api.admission.pools import Gates
 from search_api.auth import REFUSALS, Scope, requires
-from search_api.body_limit import MOST_VALUES, BodyLimit
-from search_api.cluster_runs import ClusterRuns
-from search_api.deliveries import Deliverer
 from search_api.dependencies import Service
 from search_api.errors import install_error_handlers
-from search_api.fetching import Fetcher
-from search_api.gates import Gates
-from search_api.head_requests import HeadAsGet
-from search_api.headers import SecurityHeaders
-from search_api.hits import HitWriter
-from search_api.hma_errors import HmaErrors
-from search_api.leading_slashes import LeadingSlashes
-from search_api.lookups import LookupLog
-from search_api.observing import Observation
+from search_api.jobs.audit_head import log_audit_head
+from search_api.jobs.cluster_runs import ClusterRuns
+from search_api.jobs.hit_counter import HitWriter
+from search_api.jobs.log_follower import LogFollower
+from search_api.jobs.lookup_audit import LookupLog
+from search_api.jobs.retro_scans import ScanRunner
+from search_api.middleware.body_limit import MOST_VALUES, BodyLimit
+from search_api.middleware.head_requests import HeadAsGet
+from search_api.middleware.leading_slashes import LeadingSlashes
+from search_api.middleware.security_headers import SecurityHeaders
+from search_api.outbound.fetch import Fetcher
 from search_api.query_parameters import QueryCheck
 from search_api.routes import (
     V1,
@@ -42,13 +41,14 @@ from search_api.routes import (
     metrics,
     webhooks,
 )
+from search_api.routes.hma.problem_messages import HmaErrors
 from search_api.routes.search import VECTOR_PATH
-from search_api.sampling import Sampler
-from search_api.scans import ScanRunner
 from search_api.schemas import MAX_DIMENSION
 from search_api.settings import ServeSettings
-from search_api.views import LogFollower
-from search_api.webhooks import Receivers
+from search_api.telemetry.gauges import Sampler
+from search_api.telemetry.install import Observation
+from search_api.webhooks.delivery import Deliverer
+from search_api.webhooks.registry import Receivers
 
 _NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,

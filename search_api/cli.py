@@ -6,11 +6,11 @@ import typer
 
 from indexer.cli import app
 from indexer.cli.options import ModelReference, load
-from search_api import webhook_commands
+from search_api.webhooks import commands
 
 __all__ = ["app"]
 
-app.add_typer(webhook_commands.app, name="webhook")
+app.add_typer(commands.app, name="webhook")
 
 
 @app.command()
@@ -36,7 +36,7 @@ def serve(
 
     Example: lookalike serve --port 8000
     """
-    from search_api.running import run  # noqa: PLC0415 -- keeps --help quick
+    from search_api.process.run import run  # noqa: PLC0415 -- keeps --help quick
     from search_api.settings import load_serve_settings  # noqa: PLC0415
 
     run(load(model), load_serve_settings(host=host, port=port, workers=workers))

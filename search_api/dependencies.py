@@ -11,15 +11,15 @@ from indexer.settings import Settings
 from indexer.signals import Contents, Signals
 from indexer.store import Catalog, Store
 from search_api.access import Access
-from search_api.cluster_runs import ClusterRuns
-from search_api.fetching import Fetcher
-from search_api.gates import Gates
-from search_api.hits import HitWriter
+from search_api.admission.pools import Gates
 from search_api.idempotency import once
-from search_api.lookups import LookupLog
-from search_api.scans import ScanRunner
-from search_api.views import LogFollower
-from search_api.webhooks import Receivers
+from search_api.jobs.cluster_runs import ClusterRuns
+from search_api.jobs.hit_counter import HitWriter
+from search_api.jobs.log_follower import LogFollower
+from search_api.jobs.lookup_audit import LookupLog
+from search_api.jobs.retro_scans import ScanRunner
+from search_api.outbound.fetch import Fetcher
+from search_api.webhooks.registry import Receivers
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")

@@ -29,8 +29,8 @@ from indexer.errors import (
     UnavailableError,
     UnreadableImage,
 )
-from search_api.admission import ClientGone, Overloaded, TimedOut
-from search_api.request_facts import request_facts
+from search_api.admission.waiting_room import ClientGone, Overloaded, TimedOut
+from search_api.request_context import request_facts
 from search_api.schemas import Problem
 
 log = structlog.get_logger(__name__)

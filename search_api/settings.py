@@ -6,8 +6,8 @@ from typing import Any, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from indexer.cores import usable_cores
 from indexer.errors import SettingsError
+from indexer.runtime.cpu import usable_cores
 from indexer.settings import SERVE_PREFIX, read_settings
 
 

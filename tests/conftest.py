@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 import structlog
 
-from indexer.parallelism import limit_library_threads
+from indexer.runtime.cpu import limit_library_threads
 from indexer.store import Store, open_store, upgrade
 from support.extent import take_everything
 from support.postgres import postgres_database, running_postgres

@@ -17,12 +17,12 @@ from indexer.keys import create_key, revoke_key
 from indexer.store import Store, open_store
 from indexer.types import Scope
 from search_api.access import describe
-from search_api.access.callers import read_caller
-from search_api.access.guessing import Guesses
+from search_api.access.client_address import read_caller
+from search_api.access.lockout import Guesses
 from search_api.access.middleware import PUBLIC, is_public
-from search_api.access.rates import Rates
+from search_api.access.rate_limit import Rates
 from search_api.auth import Requirement
-from search_api.headers import HEADERS
+from search_api.middleware.security_headers import HEADERS
 from search_api.settings import ServeSettings
 from support.serving import app_over, client_of
 

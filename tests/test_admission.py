@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from indexer.pixel_budget import SMALL, PixelBudget
-from search_api.admission import Admission, ClientGone, Overloaded, TimedOut
+from indexer.images.pixel_budget import SMALL, PixelBudget
+from search_api.admission.waiting_room import Admission, ClientGone, Overloaded, TimedOut
 
 
 def admission(**changes: Any) -> Admission:

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-from indexer.acting import Actor, acting_as
-from indexer.chain import ChainCheck
+from indexer.audit_chain import ChainCheck
 from indexer.errors import AuditBroken, SettingsError
+from indexer.runtime.actor import Actor, acting_as
 from indexer.store import BankDetails, Store, Writer, open_store
 from indexer.store.address import parse_address
 from indexer.store.engine import make_engine

@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from indexer.acting import Actor, acting_as
-from indexer.chain import ChainCheck
+from indexer.audit_chain import ChainCheck
 from indexer.errors import AuditUnavailable, DatabaseUnavailable
+from indexer.runtime.actor import Actor, acting_as
 from indexer.store import Store, open_store
 from indexer.types import AuditRecord
-from search_api.lookups import Lookup, LookupLog
+from search_api.jobs.lookup_audit import Lookup, LookupLog
 from support.commands import COMMAND, PHOTOS, Index
 
 KNOWN = (PHOTOS / "hedgehog.jpg").read_bytes()

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.acting import Actor
-from indexer.audit import verify_export
-from indexer.chain import ChainCheck, canonical, genesis, link, plain
+from indexer.audit_chain import ChainCheck, canonical, genesis, link, plain
+from indexer.audit_verification import verify_export
 from indexer.errors import AuditBroken, InputError, UnreadableSource
+from indexer.runtime.actor import Actor
 from indexer.types import AuditEvent, AuditHead, AuditRecord
 
 LOG = "3f1c0c0e-6a51-4f0e-9f6e-0d4b1f1f6f2a"

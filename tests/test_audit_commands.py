@@ -10,8 +10,8 @@ from time import sleep
 
 import pytest
 
-from indexer.acting import Actor, acting_as
-from indexer.chain import ChainCheck
+from indexer.audit_chain import ChainCheck
+from indexer.runtime.actor import Actor, acting_as
 from indexer.store import open_store
 from indexer.store.audit_guard import SQLITE_TRIGGERS
 from indexer.types import BankKind

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from indexer.audit import verify_store
+from indexer.audit_verification import verify_store
 from indexer.errors import AuditUnguarded, DatabaseReplaced
 from indexer.store import Store, open_store
 from indexer.store.address import parse_address

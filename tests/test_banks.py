@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from indexer.banks import BankMembership
 from indexer.errors import BankMismatch, InvalidName, NotFoundError
+from indexer.matching.bank_membership import BankMembership
 from indexer.store import FOR_GOOD, BankDetails, EntryPdqFeed, RemovedBy, Store, Writer
 from indexer.types import (
     Bank,

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from search_api.admission import ClientGone, TimedOut
-from search_api.batches import answer_each
-from search_api.uploads import Upload
+from search_api.admission.waiting_room import ClientGone, TimedOut
+from search_api.uploads.batch import answer_each
+from search_api.uploads.single import Upload
 
 
 @pytest.mark.parametrize("failure", [TimedOut, ClientGone])

@@ -9,7 +9,7 @@ import pytest
 from indexer.errors import UnusableOutput
 from indexer.model import Encoder, load_encoder
 from indexer.types import Encoding
-from search_api.batching import BatchingEncoder, batching
+from search_api.admission.batching import BatchingEncoder, batching
 
 
 class Counting:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from indexer.store import Store
-from search_api.body_limit import MOST_TEXT
+from search_api.middleware.body_limit import MOST_TEXT
 from support.serving import app_over, client_of
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from indexer.types import Scope
 from search_api.client import ApiError, Busy, Lookalike, NotFound, Unreachable
-from search_api.transport import Transport
+from search_api.client.transport import Transport
 
 Handler = Callable[[httpx.Request], httpx.Response]
 

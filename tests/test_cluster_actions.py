@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from indexer.acting import Actor, acting_as
 from indexer.clustering import actions
 from indexer.errors import InputError, NotFoundError, UndoRefused
+from indexer.runtime.actor import Actor, acting_as
 from indexer.store import AuditQuery, NewRetroMatch, Store
 from indexer.types import (
     ActionKind,

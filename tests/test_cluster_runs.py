@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.assignment import NewestClusters
+from indexer.cluster_assignment import NewestClusters
 from indexer.clustering import runs as running
 from indexer.clustering.parameters import ClusterParameters
 from indexer.clustering.refreshing import ClusterRefresher

@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
-from indexer.assignment import assign
+from indexer.cluster_assignment import assign
 from indexer.clustering.groups import near_duplicate_groups
 from indexer.clustering.hierarchy import Hierarchy, hdbscan
 from indexer.clustering.kmeans import choose_k, kmeans

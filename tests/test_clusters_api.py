@@ -30,8 +30,8 @@ from indexer.types import (
     Space,
 )
 from search_api.client import Conflict, Lookalike, NotAllowed, NotFound, UnusableRequest
-from search_api.cluster_runs import ClusterRuns
 from search_api.cluster_schemas import RunScope
+from search_api.jobs.cluster_runs import ClusterRuns
 from support.catalog import bind
 from support.commands import Index
 from support.families import EVERYTHING, add_family, add_vectors, near_axis

@@ -10,8 +10,8 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from search_api import connection
-from search_api.connection import MOST_BESIDES, Connection
+from search_api.process import http_protocol
+from search_api.process.http_protocol import MOST_BESIDES, Connection
 
 HEAD = b"POST / HTTP/1.1\r\nhost: here\r\n"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -116,7 +116,7 @@ def test_bodies_of_many_small_chunks_are_read_one_after_the_other() -> None:
 def test_who_sends_no_whole_head_is_not_waited_for(
     begin: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "_HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(http_protocol, "_HEAD_SECONDS", 0.2)
     shorten_keep_alive(monkeypatch)
 
     async def scenario(streams: Streams) -> bytes:
@@ -230,7 +230,7 @@ def test_whoever_is_refused_unread_sees_it_and_is_hung_up_on_when_all_has_come()
 def test_the_rest_of_a_refused_body_is_not_waited_for_forever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connection, "_LINGER_SECONDS", 0.2)
+    monkeypatch.setattr(http_protocol, "_LINGER_SECONDS", 0.2)
 
     async def scenario(streams: Streams) -> None:
         reader, writer = streams
@@ -250,7 +250,7 @@ def test_the_rest_of_a_refused_body_is_not_waited_for_forever(
 
 
 def test_who_does_not_read_the_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_READING_SECONDS", 0.2)
+    monkeypatch.setattr(http_protocol, "_READING_SECONDS", 0.2)
     ended = asyncio.Event()
 
     async def talk_on(_scope: Any, _receive: Any, send: Any) -> None:

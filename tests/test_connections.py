@@ -4,8 +4,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from search_api.connections import WaitingConnections
-from search_api.open_files import room_for_connections
+from search_api.process.open_files import room_for_connections
+from search_api.process.waiting_connections import WaitingConnections
 
 
 class Waiting:

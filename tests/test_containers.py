@@ -12,8 +12,8 @@ import yaml
 from prometheus_client import ProcessCollector
 
 from indexer.settings import Settings
-from search_api.metrics import Metrics
 from search_api.settings import ServeSettings
+from search_api.telemetry.metrics import Metrics
 from support.openapi import OPERATIONS
 
 ROOT = Path(__file__).parents[1]

@@ -7,8 +7,8 @@ from threading import Barrier, Event, Thread, get_ident
 
 import pytest
 
-from indexer import cores as module
-from indexer.cores import Cores, usable_cores
+from indexer.runtime import cpu as module
+from indexer.runtime.cpu import Cores, usable_cores
 
 WAIT = 10  # seconds; what should happen at the same time hangs otherwise
 

@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from search_api.dealing import Dealer, Shares
+from search_api.process.connection_balancing import Dealer, Shares
 from support.commands import Index
 from support.running import Running, running, until
 
@@ -93,7 +93,7 @@ class Exhausted(socket.socket):
 def test_a_process_without_file_descriptors_goes_on_when_it_has_some(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("search_api.dealing._RECOVERY", 0.05)
+    monkeypatch.setattr("search_api.process.connection_balancing._RECOVERY", 0.05)
     share = Shares(get_context("spawn"), 1).besides(set())
 
     async def accept(listener: socket.socket) -> None:

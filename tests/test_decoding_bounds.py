@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer import pixel_budget
 from indexer.errors import CostlyImage, ImageTooLarge, UnreadableImage
-from indexer.images import check, decode, decoded
-from indexer.pixel_budget import SMALL, limit_pixels
+from indexer.images import pixel_budget
+from indexer.images.decode import check, decode, decoded
+from indexer.images.pixel_budget import SMALL, limit_pixels
 from indexer.settings import Settings
 from support import crafted, pictures
 from support.nasty import NASTY

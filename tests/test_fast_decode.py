@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from indexer.embedding_space import decode_size
 from indexer.errors import ImageTooLarge, UnreadableImage
-from indexer.fingerprints import hamming, pdq
-from indexer.images import decode
-from indexer.jpeg import decode_jpeg
+from indexer.images.decode import decode
+from indexer.images.fingerprints import hamming, pdq
+from indexer.images.jpeg import decode_jpeg
 from indexer.model import Encoder, load_encoder
 from indexer.settings import SHIPPED_MODEL, ImageLimits, Settings
-from indexer.spaces import decode_size
 from indexer.types import Rgb
 from support import pictures
 
@@ -131,7 +131,7 @@ def test_a_halved_picture_is_upright(orientation: int) -> None:
 )
 def test_other_formats_and_cmyk_are_decoded_whole(maker: object) -> None:
     data = maker()  # type: ignore[operator]
-    with patch("indexer.images.decode_jpeg") as fast:
+    with patch("indexer.images.decode.decode_jpeg") as fast:
         picture = decode(data, LIMITS, at_least=(1, 1))
 
     fast.assert_not_called()
@@ -182,7 +182,7 @@ def test_a_header_that_says_two_sizes_is_left_to_pillow() -> None:
 
 def test_limits_are_checked_before_the_fast_way_begins() -> None:
     limits = ImageLimits(max_bytes=2**20, max_pixels=640 * 427 - 1, max_frames=1)
-    with patch("indexer.images.decode_jpeg") as fast, pytest.raises(ImageTooLarge):
+    with patch("indexer.images.decode.decode_jpeg") as fast, pytest.raises(ImageTooLarge):
         decode(pictures.plain_jpeg(), limits, at_least=(10, 10))
 
     fast.assert_not_called()

@@ -18,9 +18,9 @@ from indexer.errors import (
     LookalikeError,
     SettingsError,
 )
-from search_api.addresses import is_public
-from search_api.fetching import Fetcher
-from search_api.outbound import Resolve, resolve
+from search_api.outbound.addresses import is_public
+from search_api.outbound.fetch import Fetcher
+from search_api.outbound.safe_http import Resolve, resolve
 from search_api.settings import ServeSettings
 from support.web import Web, page, redirect, running
 

@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as npst
 from PIL import Image
 
 from indexer.errors import EmptyFingerprint, InvalidFingerprint
-from indexer.fingerprints import (
+from indexer.images.decode import decode
+from indexer.images.fingerprints import (
     hamming,
     md5,
     parse_fingerprint,
@@ -19,8 +20,7 @@ from indexer.fingerprints import (
     pdq_orientations,
     sha256,
 )
-from indexer.images import decode
-from indexer.pdq import _functions
+from indexer.images.pdq import _functions
 from indexer.settings import Settings
 from indexer.types import Fingerprint, FingerprintKind, Pdq, PdqBits, Rgb
 from support import pictures
@@ -114,7 +114,7 @@ def test_a_picture_too_small_to_hash_has_no_bits_in_any_orientation() -> None:
 
 def test_pdq_needs_no_more_of_pdqhash_than_it_promises(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = pdq_orientations(photo())
-    monkeypatch.setattr("indexer.pdq._HASH", "not_in_this_build")
+    monkeypatch.setattr("indexer.images.pdq._HASH", "not_in_this_build")
     _functions.cache_clear()
 
     slow = pdq_orientations(photo())

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.fingerprints import parse_fingerprint, pdq
-from indexer.images import decode
+from indexer.images.decode import decode
+from indexer.images.fingerprints import parse_fingerprint, pdq
 from indexer.settings import Settings
 from indexer.store import Store, open_store
 from indexer.types import BankKind, FingerprintKind

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from indexer.errors import EmptyImage, ImageTooLarge, InputError, UnreadableImage
-from indexer.images import decode
+from indexer.images.decode import decode
 from indexer.settings import ImageLimits, Settings
 from indexer.types import Rgb
 from support import pictures

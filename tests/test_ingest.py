@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.embedding_space import load_bound_encoder
 from indexer.errors import UnusableOutput
-from indexer.images import decode
+from indexer.images.decode import decode
 from indexer.ingest import Ingest, IngestReport
 from indexer.sources import walk
-from indexer.spaces import load_bound_encoder
 from indexer.store import Store
 from indexer.types import BankKind
 from support.commands import PHOTOS

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from indexer.insets import insets
-from indexer.layout import Box, overlap
+from indexer.images.insets import insets
+from indexer.images.panels import Box, overlap
 from indexer.types import Rgb
 
 pytestmark = pytest.mark.numeric

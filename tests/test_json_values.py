@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from search_api.body_limit import MOST_TEXT
-from search_api.json_values import has_more_values
+from search_api.middleware.body_limit import MOST_TEXT
+from search_api.middleware.json_values import has_more_values
 
 LONG = ",[{" * 1000
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from indexer.layout import Box, grid, overlap, panels
+from indexer.images.panels import Box, grid, overlap, panels
 from support import pictures
 
 pytestmark = pytest.mark.numeric

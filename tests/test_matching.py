@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from indexer.cores import Cores
+from indexer.embedding_space import bind_space, load_bound_encoder
 from indexer.errors import InputError, NotFoundError, UnreadableImage
 from indexer.ingest import Ingest
 from indexer.matching import Matcher, open_matcher
+from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
 from indexer.sources import walk
-from indexer.spaces import bind_space, load_bound_encoder
 from indexer.store import Store
 from indexer.types import BankKind, Embeddings, Signal, Tier, Verdict
 from indexer.vectors import KeySet

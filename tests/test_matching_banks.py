@@ -8,9 +8,9 @@ from time import sleep
 import pytest
 from PIL import Image, ImageOps
 
-from indexer import fingerprints
 from indexer.errors import NotFoundError
-from indexer.images import decode
+from indexer.images import fingerprints
+from indexer.images.decode import decode
 from indexer.model import Encoder, load_encoder
 from indexer.settings import Settings
 from indexer.store import Store, open_store

@@ -10,8 +10,8 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from indexer.layout import Box
-from indexer.matching.crops import contents, crops
+from indexer.images.crops import contents, crops
+from indexer.images.panels import Box
 from indexer.settings import QueryViews
 from indexer.types import PartKind, Rgb
 from support.layouts import collage

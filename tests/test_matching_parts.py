@@ -14,10 +14,10 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from indexer.cores import Cores
 from indexer.matching.comparison import Pieces, Query, compare
 from indexer.matching.query import examine
 from indexer.model import Encoder, load_encoder
+from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.types import (

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from indexer.embedding_space import bind_space, load_bound_encoder
 from indexer.ingest import Ingest
 from indexer.matching import Matcher, closeness
 from indexer.settings import Settings
 from indexer.sources import walk
-from indexer.spaces import bind_space, load_bound_encoder
 from indexer.store import Store, open_store, upgrade
 from indexer.thresholds import choose_thresholds
 from indexer.types import BankKind, Evidence, Judgement, Signal, Tier

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from indexer.matching import open_matcher
 from indexer.store import open_store
 from indexer.types import Match, Tier, Verdict
-from search_api.metrics import GALLERY, OTHER_BANKS, Metrics
+from search_api.telemetry.metrics import GALLERY, OTHER_BANKS, Metrics
 from support.commands import PHOTOS, Index
 
 DOCS = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()

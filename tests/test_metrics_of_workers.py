@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from search_api.metrics import forget_worker, shared_metrics
+from search_api.telemetry.metrics import forget_worker, shared_metrics
 
 WORKER = """
 import sys

@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from indexer.cores import Cores
 from indexer.errors import (
     ExportNotWritten,
     InputError,
@@ -45,6 +44,7 @@ from indexer.model.packaged_export import read_packaged
 from indexer.model.parity import MAX_PROBABILITY_DIFFERENCE, MIN_COSINE, Parity, sample_pictures
 from indexer.model.preprocessing import Preprocessor
 from indexer.model.references import ModelFolder, resolve
+from indexer.runtime.cpu import Cores
 from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.types import Rgb
 from support.commands import Index

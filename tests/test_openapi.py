@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 import indexer
 from indexer.types import ImageSummary, Match, Suppression, Verdict
 from search_api.errors import PROBLEM
-from search_api.pages import Page
+from search_api.pagination import Page
 from search_api.routes import V1, audit, health, keys, webhooks
 from search_api.schemas import Problem
 from support.openapi import DOCUMENT, OPERATIONS

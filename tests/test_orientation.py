@@ -6,8 +6,8 @@ import warnings
 import pytest
 from PIL import Image
 
-from indexer.images import decode, decode_frames
-from indexer.orientation import exif_orientation, xmp_orientation
+from indexer.images.decode import decode, decode_frames
+from indexer.images.orientation import exif_orientation, xmp_orientation
 from indexer.settings import Settings
 from support import crafted, nasty, pictures
 

@@ -1,7 +1,7 @@
 import pytest
 
 from indexer.errors import InputError
-from search_api.pages import MAX_ID, id_after, page_of
+from search_api.pagination import MAX_ID, id_after, page_of
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])

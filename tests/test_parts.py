@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from indexer.images import decode
-from indexer.parts import frame_numbers, frames, parts, tiles
+from indexer.images.decode import decode
+from indexer.images.parts import frame_numbers, frames, parts, tiles
 from indexer.settings import Settings, TileRules
 from indexer.types import PartKind
 from support import pictures

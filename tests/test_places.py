@@ -10,9 +10,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from search_api.admission import Admission
+from search_api.admission.waiting_room import Admission
 from search_api.errors import install_error_handlers
-from search_api.uploads import Place
+from search_api.uploads.single import Place
 
 PICTURE = 90  # bytes at most
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from indexer.private_files import make_private_folder, private
+from indexer.runtime.private_files import make_private_folder, private
 from support.commands import PHOTOS, Index
 
 

@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 
 from indexer.errors import UnavailableError
-from search_api.repeating import Repeating
+from search_api.jobs.periodic import Repeating
 
 
 @pytest.mark.parametrize("failure", [UnavailableError("away"), ValueError("unforeseen")])

@@ -12,10 +12,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from search_api.errors import install_error_handlers
-from search_api.hma_errors import HmaErrors
-from search_api.metrics import Metrics
-from search_api.request_facts import facts_of_request, request_id
-from search_api.request_log import RequestLog
+from search_api.request_context import facts_of_request, request_id
+from search_api.routes.hma.problem_messages import HmaErrors
+from search_api.telemetry.metrics import Metrics
+from search_api.telemetry.request_log import RequestLog
 from support.commands import PHOTOS, Index
 
 
@@ -53,7 +53,9 @@ def test_every_line_is_a_json_object(talk: Talk) -> None:
     _, lines, _ = talk
 
     assert {"event", "level", "logger", "timestamp"} <= set.intersection(*map(set, lines))
-    assert {"uvicorn.error", "search_api.request_log"} <= {line["logger"] for line in lines}
+    assert {"uvicorn.error", "search_api.telemetry.request_log"} <= {
+        line["logger"] for line in lines
+    }
 
 
 def test_a_request_leaves_one_line(talk: Talk) -> None:
@@ -166,7 +168,7 @@ def test_what_nobody_foresaw_on_a_route_of_hma_is_a_message(
 
 def test_what_nobody_caught_is_one_json_object_a_line() -> None:
     script = (
-        "from threading import Thread; from indexer.log import configure_logging;"
+        "from threading import Thread; from indexer.runtime.log import configure_logging;"
         "configure_logging('INFO', 'json');"
         "thread = Thread(target=lambda: 1 // 0); thread.start(); thread.join();"
         "raise ValueError('the end')"

@@ -14,7 +14,7 @@ from indexer.errors import UnavailableError
 from indexer.retroscan import RetroScanner
 from indexer.store import Store, open_store
 from indexer.types import RetroScan, ScanState
-from search_api.scans import ScanRunner
+from search_api.jobs.retro_scans import ScanRunner
 from support.commands import PHOTOS, Index
 
 KNOWN, ALSO_KNOWN = "hedgehog.jpg", "coffee.jpg"

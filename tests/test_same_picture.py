@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.fingerprints import hamming
+from indexer.embedding_space import bind_space, load_bound_encoder
+from indexer.images.fingerprints import hamming
 from indexer.ingest import Ingest
 from indexer.matching import Matcher, open_matcher
 from indexer.settings import Settings
 from indexer.sources import walk
-from indexer.spaces import bind_space, load_bound_encoder
 from indexer.store import open_store, upgrade
 from indexer.types import Match, Tier
 from support import pictures

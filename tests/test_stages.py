@@ -2,7 +2,7 @@ from time import sleep
 
 import pytest
 
-from indexer.stages import Timing, listening, record, stage, timed
+from indexer.runtime.timing import Timing, listening, record, stage, timed
 
 
 def test_a_stage_is_told_to_those_who_listen() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from indexer.errors import UnreadableImage
-from indexer.structure import examine
+from indexer.images.file_structure import examine
 from support import bombs, crafted, pictures
 
 MAX_FRAMES = 1000

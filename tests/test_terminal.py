@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from indexer.terminal import printable, printable_json, printable_lines
+from indexer.runtime.terminal import printable, printable_json, printable_lines
 from support.commands import PHOTOS, Index
 
 HOSTILE: Final = "\x1b]0;owned\x07[red]\nfine\u202egpj\x9b2J.jpg"

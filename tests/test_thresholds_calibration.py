@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.errors import InputError
-from indexer.fingerprints import hamming
+from indexer.images.fingerprints import hamming
 from indexer.matching.fusion import pdq_term
 from indexer.thresholds import tally as tally_module
 from indexer.thresholds.aims import Aim

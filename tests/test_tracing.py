@@ -14,9 +14,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from indexer.errors import SettingsError
-from search_api.observing import Observation
 from search_api.settings import ServeSettings
-from search_api.tracing import Tracing
+from search_api.telemetry.install import Observation
+from search_api.telemetry.tracing import Tracing
 from support.commands import PHOTOS, Index
 
 STAGES = {"decode", "hash", "cut", "prepare", "forward", "search", "catalog", "judge"}
@@ -170,7 +170,7 @@ def test_nothing_that_sends_is_loaded_while_it_is_off() -> None:
 
 
 def test_an_endpoint_without_the_extra_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search_api.observing._is_installed", lambda: False)
+    monkeypatch.setattr("search_api.telemetry.install._is_installed", lambda: False)
 
     with pytest.raises(SettingsError, match=r"pip install 'lookalike\[otel\]'"):
         Observation(ServeSettings(otlp_endpoint="http://127.0.0.1:4318"))
@@ -179,7 +179,7 @@ def test_an_endpoint_without_the_extra_is_refused(monkeypatch: pytest.MonkeyPatc
 def test_variables_that_others_set_do_not_stop_a_server_without_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("search_api.observing._is_installed", lambda: False)
+    monkeypatch.setattr("search_api.telemetry.install._is_installed", lambda: False)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
 
     with Observation(ServeSettings()).running():

@@ -16,7 +16,7 @@ from indexer.upkeep.removal import purge, remove, select
 from indexer.upkeep.repair import NO_EMBEDDING, Repair, repair
 from indexer.upkeep.status import read_status
 from indexer.upkeep.verification import verify
-from indexer.views import open_views, rebuild_views, write_snapshots
+from indexer.vector_views import open_views, rebuild_views, write_snapshots
 from support.catalog import FINGERPRINT, add, bare_pdq, bind, new_image
 
 IMAGES = 40

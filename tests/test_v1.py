@@ -18,12 +18,7 @@ from indexer.types import (
     Tier,
     WebhookEvent,
 )
-from search_api.client import (
-    Conflict,
-    Lookalike,
-    NotFound,
-    UnusableRequest,
-)
+from search_api.client import Conflict, Lookalike, NotFound, UnusableRequest
 from support.commands import PHOTOS, Index
 
 KNOWN, BENIGN = "hedgehog.jpg", "coffee.jpg"

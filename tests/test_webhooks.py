@@ -26,12 +26,12 @@ from indexer.types import (
     WebhookEvent,
     WebhookSecret,
 )
-from search_api import deliveries
-from search_api.deliveries import Deliverer, Round
-from search_api.outbound import Outbound
+from search_api.outbound.safe_http import Outbound
 from search_api.settings import ServeSettings
-from search_api.signing import new_secret, signature, signed_headers
-from search_api.webhooks import Receivers, create_webhook, rotate_secret
+from search_api.webhooks import delivery as deliveries
+from search_api.webhooks.delivery import Deliverer, Round
+from search_api.webhooks.registry import Receivers, create_webhook, rotate_secret
+from search_api.webhooks.signature import new_secret, signature, signed_headers
 from support.catalog import add, bind
 from support.web import Web, in_turn, page, running
 

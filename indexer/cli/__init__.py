@@ -1,6 +1,6 @@
 """The commands: each parses, calls one function of the library, prints."""
 
-from indexer.parallelism import limit_library_threads
+from indexer.runtime.cpu import limit_library_threads
 
 limit_library_threads()
 

@@ -18,10 +18,10 @@ from indexer.ingest import (
     find_or_create_bank,
     open_ingest,
 )
+from indexer.runtime.terminal import echo
 from indexer.settings import Settings
 from indexer.sources import Found, count_sources, open_sources
 from indexer.store import Store
-from indexer.terminal import echo
 from indexer.types import Bank
 
 _COUNT_AFTER: Final = 5.0  # seconds; sources are not counted for a run that is sooner done

@@ -8,7 +8,7 @@ import typer
 from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 
 app = Commands(help="Read, prove and export the audit log.")
 
@@ -41,7 +41,7 @@ def list_audit(  # noqa: PLR0913 -- one for each option
     """
     from datetime import datetime  # noqa: PLC0415 -- keeps --help quick
 
-    from indexer.chain import canonical  # noqa: PLC0415
+    from indexer.audit_chain import canonical  # noqa: PLC0415
     from indexer.cli.moments import parse_earlier  # noqa: PLC0415
     from indexer.store import AuditQuery, open_store  # noqa: PLC0415
 
@@ -96,7 +96,7 @@ def verify(
 
     Example: lookalike audit verify --json
     """
-    from indexer.audit import parse_head, verify_export, verify_store  # noqa: PLC0415 -- as above
+    from indexer.audit_verification import parse_head, verify_export, verify_store  # noqa: PLC0415 -- as above
     from indexer.cli.progress import show_progress  # noqa: PLC0415
     from indexer.settings import audit_key_set  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
@@ -131,7 +131,7 @@ def export(
 
     Example: lookalike audit export audit.jsonl
     """
-    from indexer.audit import export_log  # noqa: PLC0415 -- keeps --help quick
+    from indexer.audit_verification import export_log  # noqa: PLC0415 -- keeps --help quick
     from indexer.cli.progress import show_progress  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
 

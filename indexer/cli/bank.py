@@ -11,7 +11,7 @@ from indexer.cli.entries import BankName
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json, print_table
 from indexer.errors import InputError
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 from indexer.types import Bank, BankKind, Severity
 
 app = Commands(help="Make banks of reference images and fingerprints.")

@@ -6,12 +6,12 @@ from functools import cache
 from indexer.cli.cards import bound_of, measured_of, uploads_of
 from indexer.cli.output import print_json, print_table
 from indexer.cli.progress import show_progress
+from indexer.embedding_space import bound_space, load_bound_encoder, model_reference
 from indexer.matching.fusion import pdq_term, query_bias
 from indexer.model import load_background, load_traits
+from indexer.runtime.terminal import echo
 from indexer.settings import Settings
-from indexer.spaces import bound_space, load_bound_encoder, model_reference
 from indexer.store import Store
-from indexer.terminal import echo
 from indexer.thresholds import Calibration, CalibrationRun, Fusion, Request, put_in_force
 from indexer.types import Embeddings, RateUnit
 

@@ -5,7 +5,7 @@ from math import log
 from typing import Final
 
 from indexer.cli.output import print_table
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 from indexer.thresholds import Position
 from indexer.types import NewCard, Signal, ThresholdCard
 

@@ -7,7 +7,7 @@ import typer
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json
 from indexer.errors import InputError
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 from indexer.types import ClusterAction, Outcome
 
 ClusterNumber = Annotated[int, typer.Argument(metavar="CLUSTER", min=1, help="The cluster.")]

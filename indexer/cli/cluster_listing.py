@@ -8,7 +8,7 @@ import typer
 from indexer.cli.cluster_running import RunNumber
 from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 from indexer.types import Cluster, ClusterAction, ClusterMember, ClusterRun, Lineage
 
 _LINES = 100  # of lineage and of actions, in what is shown of a cluster

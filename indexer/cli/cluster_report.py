@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.options import load
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 from indexer.types import ReportFormat
 
 

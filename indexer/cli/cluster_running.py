@@ -8,7 +8,7 @@ import typer
 from indexer.cli.moments import parse_earlier
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 from indexer.types import ClusterAlgorithm, ClusterScope, Refresh, Refreshed, RunState
 
 if TYPE_CHECKING:  # they load FAISS

@@ -2,7 +2,7 @@
 
 from indexer.cli.commands import Commands
 from indexer.cli.options import load
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 
 app = Commands(help="Look after the metadata database's schema.")
 

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer import fingerprints
 from indexer.errors import InputError
-from indexer.images import decode
+from indexer.images import fingerprints
+from indexer.images.decode import decode
 from indexer.ingest import open_ingest
 from indexer.settings import Settings
 from indexer.sources import open_sources, read

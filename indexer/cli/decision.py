@@ -7,7 +7,7 @@ import typer
 from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, ModelReference, RowLimit, load
 from indexer.cli.output import counted, print_json, print_table
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 from indexer.types import Outcome
 
 app = Commands(help="Remember what analysts decide about matches.")

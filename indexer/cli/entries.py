@@ -8,7 +8,7 @@ import typer
 from indexer.cli.options import AsJson, FollowLinks, ModelReference, RowLimit, load
 from indexer.cli.output import counted, print_json, print_table
 from indexer.errors import InputError
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 from indexer.types import Bank, EntryRecord, Fingerprint, FingerprintKind
 
 BankName = Annotated[str, typer.Argument(metavar="NAME", help="The bank's name.")]
@@ -111,7 +111,7 @@ def describe(bank: Bank) -> str:
 
 
 def _parse(text: str) -> Fingerprint:
-    from indexer.fingerprints import parse_fingerprint  # noqa: PLC0415 -- keeps --help quick
+    from indexer.images.fingerprints import parse_fingerprint  # noqa: PLC0415 -- keeps --help quick
 
     kind, _, digits = text.strip().partition(" ")
     if kind.lower() not in {*FingerprintKind}:

@@ -27,9 +27,9 @@ from indexer.evaluation import (
     temporary_index,
 )
 from indexer.matching import Matcher, open_matcher
+from indexer.runtime.terminal import echo
 from indexer.settings import Settings
 from indexer.store import Store, open_store
-from indexer.terminal import echo
 from indexer.types import Signal
 
 _SAMPLE: Final = 200  # queries by which a view is compared with exact search

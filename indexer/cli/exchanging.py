@@ -18,9 +18,9 @@ from indexer.exchange import (
     Observer,
     import_lists,
 )
-from indexer.private_files import private
+from indexer.runtime.private_files import private
+from indexer.runtime.terminal import echo, printable
 from indexer.store import Store
-from indexer.terminal import echo, printable
 
 _SHOWN = 20  # refused rows on a terminal; --json has more of them, --rejects has all
 

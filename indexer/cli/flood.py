@@ -7,7 +7,7 @@ import typer
 from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 from indexer.types import Flood, FloodState
 
 app = Commands(help="Review entries that suddenly match far more than before.")

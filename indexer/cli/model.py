@@ -18,7 +18,7 @@ def show(model: ModelReference = None, *, as_json: AsJson = False) -> None:
     """
     from dataclasses import asdict  # noqa: PLC0415 -- keeps --help quick
 
-    from indexer.spaces import find_model, open_encoder  # noqa: PLC0415
+    from indexer.embedding_space import find_model, open_encoder  # noqa: PLC0415
 
     settings = load(model)
     card = open_encoder(find_model(settings), settings).card
@@ -38,8 +38,8 @@ def export(model: ModelReference = None, *, as_json: AsJson = False) -> None:
 
     Example: lookalike model export --json
     """
+    from indexer.embedding_space import find_model  # noqa: PLC0415
     from indexer.model import export_model  # noqa: PLC0415 -- keeps --help quick
-    from indexer.spaces import find_model  # noqa: PLC0415
 
     settings = load(model)
     folder, exported = export_model(find_model(settings), settings.resolved_model_cache)

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from indexer.terminal import echo, printable, printable_json
+from indexer.runtime.terminal import echo, printable, printable_json
 
 _GAP: Final = "  "  # between columns
 _INDENT: Final = "    "  # of a cell that has a line of its own

@@ -8,10 +8,10 @@ from rich.filesize import decimal
 from indexer.cli.output import print_json, print_table, shorten_path
 from indexer.cli.progress import show_progress
 from indexer.ingest import Estimate, IngestOptions, Plan, PlannedSource, PlannedSources, Planner
+from indexer.runtime.terminal import echo
 from indexer.settings import Settings
 from indexer.sources import open_sources
 from indexer.store import Store
-from indexer.terminal import echo
 
 _MEANING = {
     "new": "to add",

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task
 from rich.text import Text
 
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 
 INTERVAL: Final = 10.0
 """Seconds between two lines."""

@@ -10,7 +10,7 @@ from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, ModelReference, RowLimit, load
 from indexer.cli.output import print_json, print_table
 from indexer.errors import InputError
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 
 app = Commands(help="Look at files that could not be indexed.")
 

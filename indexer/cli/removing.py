@@ -2,9 +2,9 @@
 
 from indexer.cli.output import print_json
 from indexer.errors import InputError
+from indexer.runtime.terminal import echo
 from indexer.settings import Settings
 from indexer.store import RemovalQuery, Store
-from indexer.terminal import echo
 from indexer.upkeep.removal import purge, remove, select
 
 _SHOWN = 20  # ids named on a terminal; --json has them all

@@ -7,7 +7,7 @@ import typer
 from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, ModelReference, RowLimit, load
 from indexer.cli.output import print_json, print_table, shorten_path
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 from indexer.types import RetroMatch, RetroScan, ScanState
 
 app = Commands(help="Find past images that newer block entries match.")

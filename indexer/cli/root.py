@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 import indexer
-from indexer.acting import Actor, acting_as
 from indexer.cli import (
     audit,
     bank,
@@ -27,7 +26,8 @@ from indexer.cli import (
 )
 from indexer.cli.commands import Commands, Group
 from indexer.errors import LookalikeError
-from indexer.terminal import echo, printable
+from indexer.runtime.actor import Actor, acting_as
+from indexer.runtime.terminal import echo, printable
 
 _UsageError: Any = typer.BadParameter.__base__  # of click or of the copy that typer brings
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it

@@ -9,8 +9,8 @@ import typer
 from indexer.cli.options import AsJson, Banks, Images, ModelReference, load
 from indexer.cli.output import print_facts, print_json
 from indexer.errors import InputError, UnavailableError
+from indexer.runtime.terminal import echo
 from indexer.settings import Settings
-from indexer.terminal import echo
 from indexer.types import Classification, Tier, Verdict
 
 if TYPE_CHECKING:  # they load SQLAlchemy
@@ -55,8 +55,8 @@ def search(  # noqa: PLR0913 -- one for each option
         count_tiers,
         print_verdicts,
     )
-    from indexer.cores import Cores  # noqa: PLC0415
     from indexer.matching import open_matcher  # noqa: PLC0415
+    from indexer.runtime.cpu import Cores  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
 
     settings = load(model)

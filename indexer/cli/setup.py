@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_facts, print_json, print_table
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 
 if TYPE_CHECKING:  # it loads the views' libraries
     from indexer.types import Status
@@ -17,7 +17,7 @@ def init(model: ModelReference = None) -> None:
 
     Example: LOOKALIKE_HOME=~/nsfw-index lookalike init
     """
-    from indexer.spaces import bind_space  # noqa: PLC0415 -- keeps --help quick
+    from indexer.embedding_space import bind_space  # noqa: PLC0415 -- keeps --help quick
     from indexer.store import open_store, upgrade  # noqa: PLC0415
 
     settings = load(model)

@@ -39,8 +39,8 @@ def train_descriptor(  # noqa: PLR0913, PLR0917 -- one parameter an option
     Example: lookalike model train-descriptor photos/ --out my-model --epochs 10
     """
     from indexer.cli.progress import show_progress  # noqa: PLC0415 -- keeps --help quick
+    from indexer.embedding_space import find_model  # noqa: PLC0415
     from indexer.model.training import Recipe, train_descriptor  # noqa: PLC0415 -- torch
-    from indexer.spaces import find_model  # noqa: PLC0415
 
     settings = load(model)
     recipe = Recipe(dimension=dimension, views=views, epochs=epochs, seed=seed)

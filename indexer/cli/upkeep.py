@@ -7,7 +7,7 @@ import typer
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_json
 from indexer.errors import MismatchError
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 
 Every = Annotated[
     bool, typer.Option("--all", help="Compare every vector, not only those of 1000 images.")

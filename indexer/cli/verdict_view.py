@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from indexer.cli.output import counted, print_facts, shorten_path
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 from indexer.types import Bank, Match, Part, Signal, Suppression, Tier, Verdict
 
 if TYPE_CHECKING:  # it loads SQLAlchemy

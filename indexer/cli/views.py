@@ -5,7 +5,7 @@ from pathlib import Path
 
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json
-from indexer.terminal import echo
+from indexer.runtime.terminal import echo
 
 
 def rebuild(*, as_json: AsJson = False) -> None:
@@ -16,9 +16,9 @@ def rebuild(*, as_json: AsJson = False) -> None:
 
     Example: lookalike index rebuild
     """
-    from indexer.spaces import bound_space  # noqa: PLC0415 -- keeps --help quick
+    from indexer.embedding_space import bound_space  # noqa: PLC0415 -- keeps --help quick
     from indexer.store import open_store  # noqa: PLC0415
-    from indexer.views import rebuild_views  # noqa: PLC0415
+    from indexer.vector_views import rebuild_views  # noqa: PLC0415
 
     settings = load()
     with open_store(settings.resolved_database_url) as store:
@@ -34,9 +34,9 @@ def snapshot(*, as_json: AsJson = False) -> None:
 
     Example: lookalike index snapshot
     """
-    from indexer.spaces import bound_space  # noqa: PLC0415 -- keeps --help quick
+    from indexer.embedding_space import bound_space  # noqa: PLC0415 -- keeps --help quick
     from indexer.store import open_store  # noqa: PLC0415
-    from indexer.views import write_snapshots  # noqa: PLC0415
+    from indexer.vector_views import write_snapshots  # noqa: PLC0415
 
     settings = load()
     with open_store(settings.resolved_database_url) as store:

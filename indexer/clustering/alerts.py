@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from indexer.clustering.runs import newest_or
+from indexer.embedding_space import bound_space
 from indexer.errors import InputError
-from indexer.spaces import bound_space
 from indexer.store import Catalog, Store
 from indexer.types import Alert, AlertKind, ClusterRun, LineageEvent, RunState
 

@@ -6,12 +6,12 @@ from typing import Final
 
 import numpy as np
 
-from indexer.assignment import assign
+from indexer.cluster_assignment import assign
 from indexer.clustering.parameters import ClusterParameters
 from indexer.clustering.runs import ClusterRunner, OnBegin, Progress, require_unit
+from indexer.embedding_space import bound_space
 from indexer.errors import InputError
 from indexer.settings import Settings
-from indexer.spaces import bound_space
 from indexer.store import FoundMembers, Store
 from indexer.types import (
     ClusterAlgorithm,

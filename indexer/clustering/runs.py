@@ -11,9 +11,9 @@ from indexer.clustering.describing import describe
 from indexer.clustering.lineage import trace
 from indexer.clustering.parameters import ClusterParameters
 from indexer.clustering.partition import partition
+from indexer.embedding_space import bound_space
 from indexer.errors import NotFoundError, RunUnderWay, UnusableVectors
 from indexer.settings import Settings
-from indexer.spaces import bound_space
 from indexer.store import FoundMembers, Membership, ScopedVectors, Store
 from indexer.types import ClusterAlgorithm, ClusterRun, ClusterScope, RunState, Space
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.fingerprints import hamming
+from indexer.images.fingerprints import hamming
 from indexer.types import ChangeFeed, Keys, PdqBits, Vectors
 from indexer.vectors import VectorView
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from indexer import fingerprints
+from indexer.embedding_space import bind_space
 from indexer.errors import InputError
 from indexer.evaluation.ground_truth import Benchmark
+from indexer.images import fingerprints
 from indexer.ingest import IngestReport, open_ingest
 from indexer.settings import Settings
 from indexer.sources import read, walk
-from indexer.spaces import bind_space
 from indexer.store import Store, open_store, upgrade
 
 

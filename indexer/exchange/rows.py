@@ -16,7 +16,7 @@ from indexer.exchange.cells import (
 )
 from indexer.exchange.items import BadRow, Ignored, Item, ReadOptions
 from indexer.exchange.kinds import UnknownKind, kind_named
-from indexer.fingerprints import parse_fingerprint
+from indexer.images.fingerprints import parse_fingerprint
 from indexer.types import Fingerprint, FingerprintKind, ListedFingerprint, WithdrawnFingerprint
 
 VALUES: Final = ("fingerprint", "hash", "value", "signal_str", "indicator", "hash_value")

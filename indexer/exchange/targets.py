@@ -11,7 +11,7 @@ from typing import BinaryIO, Final, TextIO, cast
 
 from indexer.errors import ListNotWritten
 from indexer.exchange.formats import is_compressed
-from indexer.private_files import private
+from indexer.runtime.private_files import private
 
 STDOUT: Final = "-"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from indexer.terminal import printable_json
+from indexer.runtime.terminal import printable_json
 from indexer.types import EntryRecord, Fingerprint, FingerprintKind, ListFormat
 
 

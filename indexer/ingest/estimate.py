@@ -7,12 +7,12 @@ from typing import Final
 
 import numpy as np
 
+from indexer.embedding_space import load_bound_encoder
 from indexer.errors import InputError
 from indexer.ingest.pace import recall_pace
 from indexer.ingest.prepare import Picture, Preparer
 from indexer.model import Encoder
 from indexer.settings import Settings
-from indexer.spaces import load_bound_encoder
 from indexer.store import Store
 
 _FORWARDS: Final = 3  # timed passes over noise

@@ -5,13 +5,13 @@ from dataclasses import replace
 from threading import Event
 from typing import Any, Final
 
-from indexer import fingerprints
 from indexer.errors import InputError
+from indexer.images import fingerprints
+from indexer.images.parts import is_cut
 from indexer.ingest.channels import Channel
 from indexer.ingest.flow import Flow
 from indexer.ingest.items import Known, Loaded, Unchanged, Wanted, skip
 from indexer.ingest.territory import Territory
-from indexer.parts import is_cut
 from indexer.settings import Settings
 from indexer.sources import Found, SkippedSource, SourceItem
 from indexer.store import Catalog, Store

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import structlog
 
-from indexer.private_files import make_private_folder, private
+from indexer.runtime.private_files import make_private_folder, private
 
 log = structlog.get_logger(__name__)
 

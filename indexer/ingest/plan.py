@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InputError
-from indexer.images import check
+from indexer.images.decode import check
 from indexer.ingest.channels import Channel
 from indexer.ingest.estimate import Estimate, Estimator
 from indexer.ingest.flow import Flow

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from indexer import fingerprints
+from indexer.embedding_space import decode_size
 from indexer.errors import UnreadableImage, UnusableOutput
-from indexer.images import decoded
+from indexer.images import fingerprints
+from indexer.images.decode import decoded
+from indexer.images.parts import parts
 from indexer.model import Encoder, Prepared
-from indexer.parts import parts
 from indexer.settings import Settings
-from indexer.spaces import decode_size
 from indexer.types import DecodedImage, Encoding, NewImage, NewPart, Part, PartKind, Pdq
 from indexer.verification import make_thumbnail
 

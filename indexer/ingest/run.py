@@ -6,6 +6,7 @@ from threading import Event
 from time import monotonic
 from typing import Final
 
+from indexer.embedding_space import load_bound_encoder
 from indexer.ingest.bank_ids import BankIds
 from indexer.ingest.batch import Batch
 from indexer.ingest.channels import Channel
@@ -21,7 +22,6 @@ from indexer.ingest.territory import Territory
 from indexer.model import Encoder
 from indexer.settings import Settings
 from indexer.sources import Found
-from indexer.spaces import load_bound_encoder
 from indexer.store import Store, Walk
 from indexer.types import Space
 

@@ -1,7 +1,7 @@
 """One picture that is at hand as bytes, made an entry of a bank."""
 
-from indexer import fingerprints
 from indexer.errors import UnusableOutput
+from indexer.images import fingerprints
 from indexer.ingest.prepare import Preparer
 from indexer.model import Encoder
 from indexer.settings import Settings

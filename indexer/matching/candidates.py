@@ -10,7 +10,7 @@ from datetime import datetime
 
 from indexer.matching.nomination import Nominees, Scope
 from indexer.matching.suppression import Rejections
-from indexer.stages import timed
+from indexer.runtime.timing import timed
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdBook
 from indexer.types import BankKind, Entry, ImageRecord

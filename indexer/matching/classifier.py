@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from indexer.cores import Cores
-from indexer.images import decoded
+from indexer.embedding_space import decode_size, find_model, open_encoder
+from indexer.images.decode import decoded
 from indexer.model import Encoder
+from indexer.runtime.cpu import Cores
 from indexer.settings import ImageLimits, Settings
-from indexer.spaces import decode_size, find_model, open_encoder
 from indexer.types import Classification, Embedded, Encoding, Probabilities
 
 

@@ -8,7 +8,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.fingerprints import hamming
+from indexer.images.fingerprints import hamming
 from indexer.matching.fusion import Terms, pdq_term, query_bias
 from indexer.types import (
     Embeddings,

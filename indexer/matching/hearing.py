@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-from indexer.banks import BankMembership
+from indexer.matching.bank_membership import BankMembership
 from indexer.matching.candidates import Case, chosen, nominated, own_excuse
 from indexer.matching.comparison import Query
 from indexer.matching.nomination import Scope, nominate, reach_of
@@ -12,7 +12,7 @@ from indexer.settings import Settings
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdBook, choose_thresholds
 from indexer.types import Bounds, ImageRecord, Space
-from indexer.views import Views
+from indexer.vector_views import Views
 
 
 class Hearing:

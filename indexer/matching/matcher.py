@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final
 
-from indexer.assignment import NewestClusters
-from indexer.cores import Cores
+from indexer.cluster_assignment import NewestClusters
+from indexer.embedding_space import load_bound_encoder
 from indexer.errors import NotFoundError
 from indexer.matching.candidates import Case
 from indexer.matching.classifier import Classifier, by_label
@@ -17,9 +17,9 @@ from indexer.matching.query import examine
 from indexer.matching.ruling import rule
 from indexer.matching.verifying import Verifier
 from indexer.model import Encoder, load_traits
+from indexer.runtime.cpu import Cores
+from indexer.runtime.timing import timed
 from indexer.settings import Settings
-from indexer.spaces import load_bound_encoder
-from indexer.stages import timed
 from indexer.store import Catalog, Store
 from indexer.thresholds import ThresholdBook
 from indexer.types import (
@@ -32,9 +32,9 @@ from indexer.types import (
     Verdict,
     VerdictCluster,
 )
+from indexer.vector_views import Views, open_views
 from indexer.vectors.binary_index import PDQ_BITS
 from indexer.verification import Grey
-from indexer.views import Views, open_views
 
 _NO_TRAITS: Final = SpaceTraits()
 

@@ -7,16 +7,16 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.banks import BankMembership
+from indexer.matching.bank_membership import BankMembership
 from indexer.matching.comparison import Query
 from indexer.matching.fusion import PDQ_REACH
-from indexer.stages import timed
+from indexer.runtime.timing import timed
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdBook
 from indexer.types import Fingerprint, FingerprintKind, Signal
+from indexer.vector_views import Views
 from indexer.vectors import KeySet, VectorView
 from indexer.vectors.hits import DistanceHits
-from indexer.views import Views
 
 
 @dataclass(frozen=True, slots=True)

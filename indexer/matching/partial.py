@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from indexer.errors import DimensionMismatch, InputError, ModelMismatch
-from indexer.fingerprints import hamming
+from indexer.images.fingerprints import hamming
 from indexer.matching.candidates import Candidate, Case
 from indexer.matching.comparison import Comparison, Pieces, Query, compare_fingerprint
 from indexer.matching.evidence import judge_all

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 import structlog
 
-from indexer import fingerprints
-from indexer.cores import Cores
+from indexer.embedding_space import decode_size
 from indexer.errors import InputError, UnusableOutput
-from indexer.fingerprints import PdqOrientations
-from indexer.images import decoded
-from indexer.layout import Box, overlap
+from indexer.images import fingerprints
+from indexer.images.crops import crops
+from indexer.images.decode import decoded
+from indexer.images.fingerprints import PdqOrientations
+from indexer.images.panels import Box, overlap
+from indexer.images.parts import parts
 from indexer.matching.comparison import Pieces
-from indexer.matching.crops import crops
 from indexer.model import Encoder, Prepared
-from indexer.parts import parts
+from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
-from indexer.spaces import decode_size
 from indexer.types import DecodedImage, Embeddings, Part, PdqBits, Probabilities, Rgb
 from indexer.verification import Grey, shrink
 

@@ -6,8 +6,8 @@ from typing import Self
 
 from indexer.matching.candidates import Candidate
 from indexer.matching.comparison import Comparison
+from indexer.runtime.timing import timed
 from indexer.settings import Settings
-from indexer.stages import timed
 from indexer.store import Store
 from indexer.verification import Grey, read_thumbnail
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from indexer.cores import Cores
 from indexer.model import runtimes
 from indexer.model.background import read_background
 from indexer.model.card import ModelCard
@@ -10,6 +9,7 @@ from indexer.model.descriptor import read_descriptor
 from indexer.model.encoder import Encoder, Prepared
 from indexer.model.exports import Export
 from indexer.model.references import resolve
+from indexer.runtime.cpu import Cores
 from indexer.settings import Runtime
 from indexer.types import COMMON_BOUNDS, Embeddings, SpaceTraits
 

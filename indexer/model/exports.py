@@ -20,7 +20,7 @@ from indexer.errors import ExportNotWritten, InvalidModel
 from indexer.model.card import ModelCard
 from indexer.model.parity import Parity
 from indexer.model.references import ModelFolder
-from indexer.private_files import make_private_file, make_private_folder, private
+from indexer.runtime.private_files import make_private_file, make_private_folder, private
 
 RECIPE: Final = 2
 """How a graph is made from a model; counted up when that changes, so that none is kept."""

@@ -10,7 +10,7 @@ from indexer.errors import InputError, UnusableOutput
 from indexer.model.card import ModelCard
 from indexer.model.encoder import Prepared
 from indexer.model.preprocessing import Preprocessor
-from indexer.stages import stage, timed
+from indexer.runtime.timing import stage, timed
 from indexer.types import Embeddings, Encoding, Probabilities, Rgb
 
 

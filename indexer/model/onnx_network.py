@@ -14,7 +14,7 @@ import onnxruntime
 import structlog
 from numpy.typing import NDArray
 
-from indexer.cores import Cores
+from indexer.runtime.cpu import Cores
 
 INPUT: Final = "pixels"
 OUTPUTS: Final = ("logits", "embeddings")

@@ -7,12 +7,12 @@ from typing import Final
 
 import structlog
 
-from indexer.cores import Cores
 from indexer.errors import ExportNotWritten, SettingsError, UnexportableModel
 from indexer.model.encoder import Encoder
 from indexer.model.exports import Export, KeptExport
 from indexer.model.packaged_export import read_packaged
 from indexer.model.references import ModelFolder
+from indexer.runtime.cpu import Cores
 from indexer.settings import Runtime
 
 _GPU_NODES: Final = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA, Windows' Linux, AMD

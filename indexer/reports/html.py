@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.reports.model import Day, Report, Within
-from indexer.terminal import printable, printable_lines
+from indexer.runtime.terminal import printable, printable_lines
 from indexer.types import ClusterScope
 
 _PAGE: Final = Path(__file__).with_name("page")

@@ -10,7 +10,7 @@ from typing import Final
 from PIL import Image, ImageFilter
 
 from indexer.errors import LookalikeError
-from indexer.images import decoded
+from indexer.images.decode import decoded
 from indexer.settings import ImageLimits
 from indexer.store import Catalog
 from indexer.verification import read_thumbnail

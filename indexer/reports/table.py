@@ -6,7 +6,7 @@ from io import TextIOWrapper
 from typing import BinaryIO, Final
 
 from indexer.reports.model import Report
-from indexer.terminal import printable
+from indexer.runtime.terminal import printable
 
 COLUMNS: Final = (
     "image_id",

@@ -11,7 +11,7 @@ from indexer.reports.html import write_html
 from indexer.reports.model import Report
 from indexer.reports.parquet import check_parquet, write_parquet
 from indexer.reports.table import write_csv
-from indexer.terminal import printable_json
+from indexer.runtime.terminal import printable_json
 from indexer.types import ReportFormat
 
 _PICTURES: Final = 600

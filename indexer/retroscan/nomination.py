@@ -14,7 +14,7 @@ from indexer.retroscan.reach import Pair, near_by_both, near_by_embedding, near_
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdBook, Thresholds
 from indexer.types import Entry, FingerprintKind, ImageRecord
-from indexer.views import Views
+from indexer.vector_views import Views
 
 Nominees = Mapping[int, set[int]]
 """Ids of entries by the id of the stored image that they may match."""

@@ -10,8 +10,8 @@ from indexer.matching.comparison import Pieces
 from indexer.matching.fusion import PDQ_REACH, pdq_term
 from indexer.thresholds import Thresholds
 from indexer.types import Embeddings, Keys, PdqBits
+from indexer.vector_views import Views
 from indexer.vectors import DistanceRangeHits, RangeHits, VectorIndex
-from indexer.views import Views
 
 _ROUNDING: Final = 1e-4  # by which a cosine may differ from one that is computed otherwise
 

@@ -7,12 +7,12 @@ from operator import attrgetter
 from threading import Event
 from typing import Final
 
+from indexer.embedding_space import bound_space
 from indexer.errors import InputError, NotFoundError
 from indexer.matching import Matcher
 from indexer.matching.evidence import accusing
 from indexer.retroscan.nomination import nominate
 from indexer.settings import Settings
-from indexer.spaces import bound_space
 from indexer.store import Catalog, NewRetroMatch, Store
 from indexer.types import BankKind, Entry, RetroScan, ScanState, Space
 

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from indexer import fingerprints
 from indexer.errors import EmptyFingerprint
+from indexer.images import fingerprints
 from indexer.signals.hashed import HashedPicture
 from indexer.signals.signal_type import Near, Place, SignalType
 from indexer.types import Evidence, Fingerprint, FingerprintKind, ImageRecord
-from indexer.views import Views
+from indexer.vector_views import Views
 
 _SAME: Final = 0.0
 

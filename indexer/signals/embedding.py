@@ -10,8 +10,8 @@ from indexer.errors import InvalidFingerprint
 from indexer.signals.hashed import HashedPicture
 from indexer.signals.signal_type import Near, Place, SignalType
 from indexer.types import Embeddings, Evidence, ImageRecord, Space
+from indexer.vector_views import Views
 from indexer.vectors.hits import SimilarityRangeHits
-from indexer.views import Views
 
 _FLOAT: Final = np.dtype("<f4")
 _OTHER_ALPHABET: Final = str.maketrans("+/", "-_")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from indexer.signals.signal_type import SignalType
 from indexer.store import Catalog
-from indexer.views import Views
+from indexer.vector_views import Views
 
 _NEVER: Final = -1  # unix time of nothing
 

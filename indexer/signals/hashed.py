@@ -2,12 +2,12 @@
 
 from functools import cached_property
 
-from indexer import fingerprints
-from indexer.fingerprints import PdqOrientations
-from indexer.images import decoded
+from indexer.embedding_space import decode_size
+from indexer.images import fingerprints
+from indexer.images.decode import decoded
+from indexer.images.fingerprints import PdqOrientations
 from indexer.model import Encoder
 from indexer.settings import Settings
-from indexer.spaces import decode_size
 from indexer.types import Embeddings
 
 

@@ -6,13 +6,13 @@ from typing import Final, cast
 import numpy as np
 
 from indexer.errors import EmptyFingerprint
-from indexer.fingerprints import hamming, parse_fingerprint
+from indexer.images.fingerprints import hamming, parse_fingerprint
 from indexer.signals.hashed import HashedPicture
 from indexer.signals.signal_type import Near, Place, SignalType
 from indexer.types import Evidence, FingerprintKind, ImageRecord, PdqBits
+from indexer.vector_views import Views
 from indexer.vectors import VectorView
 from indexer.vectors.hits import DistanceRangeHits
-from indexer.views import Views
 
 _ROWS: Final = (-1, 32)  # bytes of a hash
 

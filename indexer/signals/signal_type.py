@@ -9,7 +9,7 @@ from indexer.signals.hashed import HashedPicture
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdBook
 from indexer.types import Evidence, Fingerprint, FingerprintKind, ImageRecord
-from indexer.views import Views
+from indexer.vector_views import Views
 
 ValueT = TypeVar("ValueT")
 

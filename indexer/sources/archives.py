@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final, cast
 from weakref import finalize
 
 from indexer.errors import UnreadableSource
-from indexer.images import check_byte_size
+from indexer.images.decode import check_byte_size
 from indexer.sources.base import (
     DAMAGED_ARCHIVE,
     INVALID_METADATA,

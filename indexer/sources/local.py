@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.errors import UnreadableSource
-from indexer.images import check_byte_size
+from indexer.images.decode import check_byte_size
 from indexer.sources.base import (
     DANGLING_LINK,
     DIRECTORY_LOOP,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Final, cast
 
 from indexer.errors import UnreadableSource
-from indexer.images import check_byte_size
+from indexer.images.decode import check_byte_size
 from indexer.sources.attempts import attempt, once
 from indexer.sources.base import SkippedSource, SourceItem
 from indexer.sources.names import is_candidate, protocol_of

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, select
 
-from indexer.acting import Actor
-from indexer.chain import genesis
+from indexer.audit_chain import genesis
+from indexer.runtime.actor import Actor
 from indexer.store.audit_guard import audit_guard_flaws
 from indexer.store.models import AuditRow, CatalogInfo
 from indexer.store.parameters import MAX_ID

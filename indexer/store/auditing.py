@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from indexer.acting import Actor, acting
-from indexer.chain import link
+from indexer.audit_chain import link
 from indexer.errors import SettingsError
+from indexer.runtime.actor import Actor, acting
 from indexer.store.audit_queries import audit_columns
 from indexer.store.catalog import Catalog
 from indexer.store.columns import plain_json, storable

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Engine, text
 
 from indexer.errors import DatabaseUnavailable
-from indexer.private_files import make_private_file
+from indexer.runtime.private_files import make_private_file
 from indexer.store.address import location, sqlite_file
 from indexer.store.engine import outside_transactions
 

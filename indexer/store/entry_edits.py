@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement
 
-from indexer.chain import moment
+from indexer.audit_chain import moment
 from indexer.store.auditing import named, only
 from indexer.store.edits import Edits
 from indexer.store.entry_conditions import ACTIVE

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from indexer import fingerprints
 from indexer.errors import InputError
-from indexer.fingerprints import PdqOrientations
-from indexer.images import decode
+from indexer.images import fingerprints
+from indexer.images.decode import decode
+from indexer.images.fingerprints import PdqOrientations
 from indexer.model import Encoder
 from indexer.settings import Settings
 from indexer.sources import SourceFile, read, walk

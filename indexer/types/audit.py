@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from indexer.acting import Actor
+from indexer.runtime.actor import Actor
 
 
 class SealMethod(StrEnum):

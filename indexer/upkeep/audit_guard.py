@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Iterator
 
-from indexer.chain import seal_of
+from indexer.audit_chain import seal_of
 from indexer.errors import AuditUnguarded, LookalikeError
 from indexer.settings import audit_key_set
 from indexer.store import Store

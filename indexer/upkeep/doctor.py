@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from indexer.embedding_space import load_bound_encoder
 from indexer.errors import LookalikeError
 from indexer.model import Encoder, export_model
 from indexer.settings import Settings
-from indexer.spaces import load_bound_encoder
 from indexer.store import Store, open_store
 from indexer.upkeep.audit_guard import examine_audit
 from indexer.upkeep.findings import Finding, State, problem_of

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from indexer.private_files import FILE_MODE, FOLDER_MODE, open_to_others
+from indexer.runtime.private_files import FILE_MODE, FOLDER_MODE, open_to_others
 from indexer.upkeep.findings import Finding, State
 
 _JOURNALS: Final = ("", "-wal", "-shm")  # suffixes of a SQLite database's files

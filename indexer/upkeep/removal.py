@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from indexer.settings import Settings
 from indexer.store import RemovalQuery, Store
-from indexer.views import forget_purged
+from indexer.vector_views import forget_purged
 
 _PAGE = 10_000
 

@@ -11,9 +11,9 @@ from indexer.sources import SkippedSource
 from indexer.store import Store
 from indexer.types import PartKind, Space
 from indexer.upkeep.verification import SAMPLE, verify
+from indexer.vector_views import find_leftovers, open_views, rebuild_views
 from indexer.vectors.inventory import ViewFiles, read_inventory
 from indexer.vectors.snapshots import remove_view
-from indexer.views import find_leftovers, open_views, rebuild_views
 
 NO_EMBEDDING: Final = "no_embedding"
 """Code under which files stand in quarantine that must be encoded again."""

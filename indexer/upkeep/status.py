@@ -3,8 +3,8 @@
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.types import Status, ViewStatus
+from indexer.vector_views import view_names
 from indexer.vectors.inventory import ViewFiles, read_inventory
-from indexer.views import view_names
 
 
 def read_status(store: Store, settings: Settings) -> Status:

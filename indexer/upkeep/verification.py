@@ -6,8 +6,8 @@ from sys import maxsize
 from indexer.errors import LookalikeError, UnavailableError
 from indexer.settings import Settings
 from indexer.store import Store
+from indexer.vector_views import open_views
 from indexer.vectors import VectorView
-from indexer.views import open_views
 
 SAMPLE = 1000
 """Images whose vectors are compared unless all are."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from indexer.private_files import private
+from indexer.runtime.private_files import private
 from indexer.vectors.base import Sink
 from indexer.vectors.manifest import FileRecord, Manifest
 

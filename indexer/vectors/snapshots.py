@@ -12,7 +12,7 @@ from uuid import uuid4
 import structlog
 
 from indexer.errors import SnapshotMismatch, SnapshotNotWritten
-from indexer.private_files import make_private_folder, private
+from indexer.runtime.private_files import make_private_folder, private
 from indexer.types import ChangeFeed
 from indexer.vectors.base import LocalIndex
 from indexer.vectors.files import SnapshotFiles, sync_folder

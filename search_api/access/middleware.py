@@ -8,14 +8,14 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from indexer.acting import Actor, acting_as
 from indexer.errors import AccessError, UnavailableError
+from indexer.runtime.actor import Actor, acting_as
 from indexer.types import ApiKey
-from search_api.access.callers import Caller, Network, read_caller
-from search_api.access.gate import Gate, check_csrf, unauthenticated
+from search_api.access.authenticator import Gate, check_csrf, unauthenticated
+from search_api.access.client_address import Caller, Network, read_caller
 from search_api.auth import Principal
 from search_api.errors import refusal
-from search_api.request_facts import request_facts, request_id
+from search_api.request_context import request_facts, request_id
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/status", "/status/live", "/console/login"})
 """Paths that need no key: health and log-in, and `/`, which leads there."""

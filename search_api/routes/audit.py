@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query
 
 from indexer.store import AuditQuery
 from indexer.types import AuditEntry, AuditHead
-from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
-from search_api.pages import Cursor, Page, PageLimit, id_after, page_of
+from search_api.openapi import examples
+from search_api.pagination import Cursor, Page, PageLimit, id_after, page_of
 from search_api.schemas import UtcMoment
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])

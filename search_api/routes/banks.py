@@ -7,12 +7,12 @@ from fastapi import APIRouter, Path
 
 from indexer.store import BankDetails, Store
 from indexer.types import Bank
-from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
-from search_api.pages import Cursor, Page, PageLimit, id_after, page_of
+from search_api.openapi import examples
+from search_api.pagination import Cursor, Page, PageLimit, id_after, page_of
 from search_api.schemas import BankEdit, NewBank, RemovedBank
 
 router = APIRouter(prefix="/v1/banks", tags=["banks"], route_class=WriteRoute)

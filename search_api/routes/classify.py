@@ -7,14 +7,14 @@ from http import HTTPStatus
 from fastapi import APIRouter
 
 from indexer.types import Classification, Embedded
-from search_api import examples
 from search_api.auth import Scope, requires
-from search_api.batches import BATCH_BODY, UploadsDependency, answer_each
 from search_api.dependencies import Service, ServiceDependency
 from search_api.errors import problems
-from search_api.lookups import Lookup
+from search_api.jobs.lookup_audit import Lookup
+from search_api.openapi import examples
 from search_api.schemas import ClassifiedItem, ClassifiedItems
-from search_api.uploads import REQUEST_BODY, UNUSABLE, Upload, UploadDependency
+from search_api.uploads.batch import BATCH_BODY, UploadsDependency, answer_each
+from search_api.uploads.single import REQUEST_BODY, UNUSABLE, Upload, UploadDependency
 
 router = APIRouter(prefix="/v1", tags=["model"], dependencies=[requires(Scope.CHECK)])
 

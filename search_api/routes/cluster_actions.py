@@ -8,13 +8,13 @@ from fastapi import APIRouter, Path, Query
 from indexer.clustering import actions
 from indexer.store import Store
 from indexer.types import ClusterAction
-from search_api import cluster_examples as shown
-from search_api import examples
 from search_api.auth import PrincipalDependency, Scope, require, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
-from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.openapi import cluster_examples as shown
+from search_api.openapi import examples
+from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 
 router = APIRouter(
     prefix="/v1/cluster-actions",

@@ -8,11 +8,11 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from indexer.reports import Report, build_report, options_for, write_report
 from indexer.types import ReportFormat
-from search_api import cluster_examples as shown
-from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import Service, ServiceDependency
 from search_api.errors import problems
+from search_api.openapi import cluster_examples as shown
+from search_api.openapi import examples
 from search_api.routes.cluster_runs import RunId
 
 router = APIRouter(

@@ -20,14 +20,14 @@ from indexer.types import (
     Refresh,
     RunState,
 )
-from search_api import cluster_examples as shown
-from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.cluster_schemas import RunRequest
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
-from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.openapi import cluster_examples as shown
+from search_api.openapi import examples
+from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 
 router = APIRouter(
     prefix="/v1/cluster-runs",

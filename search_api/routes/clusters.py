@@ -9,14 +9,14 @@ from indexer.clustering import actions
 from indexer.errors import InputError
 from indexer.store import Catalog, Store
 from indexer.types import Cluster, ClusterAction, Lineage
-from search_api import cluster_examples as shown
-from search_api import examples
 from search_api.auth import PrincipalDependency, Scope, require, requires
 from search_api.cluster_schemas import ClusterDecision, ClusterEdit, EditedCluster, MembersToBank
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
-from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.openapi import cluster_examples as shown
+from search_api.openapi import examples
+from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 
 router = APIRouter(prefix="/v1/clusters", tags=["clusters"], route_class=WriteRoute)
 ClusterId = Annotated[int, Path(ge=1, le=MAX_ID, description="The cluster.")]

@@ -7,22 +7,22 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from indexer.acting import acting_as
 from indexer.errors import AccessError, Forbidden, UnavailableError
+from indexer.runtime.actor import acting_as
 from indexer.types import allows
-from search_api import signing_in
-from search_api.access.callers import Caller
-from search_api.access.gate import check_csrf
+from search_api.access import session_cookies
+from search_api.access.authenticator import check_csrf
+from search_api.access.client_address import Caller
 from search_api.access.middleware import actor_of
 from search_api.auth import PrincipalDependency, Scope, requires
+from search_api.console.home import read_home
+from search_api.console.pages import render
 from search_api.dependencies import ServiceDependency
 from search_api.errors import refusal, status_for
-from search_api.home import read_home
-from search_api.request_facts import request_id
-from search_api.templating import render
+from search_api.request_context import request_id
 
 router = APIRouter(prefix="/console", include_in_schema=False)
-STATIC = StaticFiles(packages=[("search_api", "static")])
+STATIC = StaticFiles(packages=[("search_api.console", "static")])
 root = APIRouter(include_in_schema=False)
 Next = Annotated[str | None, Query(max_length=200)]
 
@@ -44,24 +44,24 @@ async def home(service: ServiceDependency, principal: PrincipalDependency) -> Re
 @router.get("/login")
 async def login_form(request: Request, next: Next = None) -> Response:  # noqa: A002 -- its name in the URL
     """Ask for a key."""
-    return _form(request, signing_in.page_behind(next))
+    return _form(request, session_cookies.page_behind(next))
 
 
 @router.post("/login")
 async def login(request: Request, service: ServiceDependency) -> Response:
     """Sign in with a key of scope analyst or admin."""
     caller: Caller = request.state.caller
-    form = await signing_in.read_form(request)
-    behind = signing_in.page_behind(form.get("next"))
-    if not signing_in.is_own_form(request, caller, form.get("csrf")):
-        return _form(request, behind, HTTPStatus.FORBIDDEN, signing_in.STALE)
+    form = await session_cookies.read_form(request)
+    behind = session_cookies.page_behind(form.get("next"))
+    if not session_cookies.is_own_form(request, caller, form.get("csrf")):
+        return _form(request, behind, HTTPStatus.FORBIDDEN, session_cookies.STALE)
     try:
         key = await service.access.gate.check(form.get("key", "").strip(), caller.address)
         if not allows(key.scopes, Scope.ANALYST):
             raise Forbidden
     except (AccessError, UnavailableError) as error:
         status = status_for(error)
-        refused = _form(request, behind, status, signing_in.WRONG.get(status, str(error)))
+        refused = _form(request, behind, status, session_cookies.WRONG.get(status, str(error)))
         if "retry-after" in (told := refusal(error).headers):
             refused.headers["Retry-After"] = told["retry-after"]
         return refused
@@ -69,7 +69,7 @@ async def login(request: Request, service: ServiceDependency) -> Response:
         token, signed_in = await service.write(service.access.sessions.open, key)
     response = RedirectResponse(behind, HTTPStatus.SEE_OTHER)
     seconds = (signed_in.session.expires_at - signed_in.session.created_at).total_seconds()
-    signing_in.set_session_cookie(response, token, caller, seconds)
+    session_cookies.set_session_cookie(response, token, caller, seconds)
     return response
 
 
@@ -79,19 +79,19 @@ async def logout(
 ) -> Response:
     """Sign out."""
     caller: Caller = request.state.caller
-    form = await signing_in.read_form(request)
+    form = await session_cookies.read_form(request)
     check_csrf(principal, caller, form.get("csrf"))
     if caller.session is not None:
         await service.write(service.access.sessions.end, caller.session)
     response = RedirectResponse("/console/login", HTTPStatus.SEE_OTHER)
-    signing_in.forget_session(response, caller)
+    session_cookies.forget_session(response, caller)
     return response
 
 
 def _form(
     request: Request, behind: str, status: HTTPStatus = HTTPStatus.OK, wrong: str | None = None
 ) -> Response:
-    token, csrf = signing_in.begin_login(request)
+    token, csrf = session_cookies.begin_login(request)
     page = render("login.html", status, csrf=csrf, next=behind, wrong=wrong)
-    signing_in.set_login_cookie(page, token, request.state.caller)
+    session_cookies.set_login_cookie(page, token, request.state.caller)
     return page

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from indexer.decisions import decide
-from indexer.fingerprints import parse_fingerprint
+from indexer.images.fingerprints import parse_fingerprint
 from indexer.types import (
     Decided,
     Decision,
@@ -15,12 +15,12 @@ from indexer.types import (
     Outcome,
     Pdq,
 )
-from search_api import examples
 from search_api.auth import PrincipalDependency, Scope, require, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
-from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.openapi import examples
+from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 from search_api.schemas import DecisionRequest
 
 router = APIRouter(prefix="/v1/decisions", tags=["decisions"], route_class=WriteRoute)

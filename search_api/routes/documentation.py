@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 
 from search_api.auth import PrincipalDependency, Scope, requires
-from search_api.headers import DOCS_POLICY
-from search_api.templating import render
+from search_api.console.pages import render
+from search_api.middleware.security_headers import DOCS_POLICY
 
 router = APIRouter(include_in_schema=False, dependencies=[requires(*Scope)])
 SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css")

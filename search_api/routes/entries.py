@@ -7,19 +7,19 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from indexer.errors import InputError
-from indexer.fingerprints import parse_fingerprint
+from indexer.images.fingerprints import parse_fingerprint
 from indexer.ingest import add_entry, make_image
 from indexer.store import FOR_GOOD, Store
 from indexer.types import EntryRecord
-from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
-from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.openapi import examples
+from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 from search_api.routes.banks import UNKNOWN, UNUSABLE_BODY, BankName
 from search_api.schemas import Disabling, NewEntry, RemovedEntry
-from search_api.uploads import REQUEST_BODY, UNUSABLE, Place, UploadDependency
+from search_api.uploads.single import REQUEST_BODY, UNUSABLE, Place, UploadDependency
 
 router = APIRouter(prefix="/v1", tags=["entries"], route_class=WriteRoute)
 EntryId = Annotated[int, Path(ge=1, le=MAX_ID, description="The entry.")]

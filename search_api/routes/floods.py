@@ -7,12 +7,12 @@ from fastapi import APIRouter, Path, Query
 
 from indexer import flood
 from indexer.types import Flood, FloodState
-from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
-from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.openapi import examples
+from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 
 router = APIRouter(prefix="/v1/floods", tags=["floods"], route_class=WriteRoute)
 FlagId = Annotated[int, Path(ge=1, le=MAX_ID, description="The flag.")]

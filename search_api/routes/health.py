@@ -5,9 +5,9 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from search_api import examples
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
+from search_api.openapi import examples
 
 router = APIRouter(tags=["health"])
 

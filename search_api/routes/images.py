@@ -10,15 +10,15 @@ from indexer.errors import NotFoundError
 from indexer.store import Store
 from indexer.types import ImageSummary, Match
 from indexer.upkeep.removal import wipe
-from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import BankNames, ServiceDependency, TopK
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
-from search_api.lookups import Lookup
-from search_api.narrowing import CreatedAfter
-from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.jobs.lookup_audit import Lookup
+from search_api.openapi import examples
+from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 from search_api.schemas import RemovedImage
+from search_api.search_params import CreatedAfter
 
 router = APIRouter(prefix="/v1/images", tags=["images"], route_class=WriteRoute)
 ImageId = Annotated[int, Path(ge=1, le=MAX_ID, description="The stored image.")]

@@ -9,11 +9,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from indexer import keys
 from indexer.types import ApiKey, CreatedKey
-from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
-from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.openapi import examples
+from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 KeyId = Annotated[int, Path(ge=1, le=MAX_ID, description="The key, as listed.")]

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from search_api.metrics import Metrics
+from search_api.telemetry.metrics import Metrics
 
 router = APIRouter(tags=["metrics"])
 

@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from indexer.types import RetroMatch, RetroScan
-from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
-from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.openapi import examples
+from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 from search_api.schemas import ScanRequest
 
 router = APIRouter(prefix="/v1/retro-scans", tags=["retro-scans"], route_class=WriteRoute)

@@ -6,19 +6,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from indexer.fingerprints import parse_fingerprint
+from indexer.images.fingerprints import parse_fingerprint
 from indexer.matching import SearchOptions, match_fingerprint, match_stored, match_vector
 from indexer.types import PartialVerdict, Verdict
-from search_api import examples
 from search_api.auth import Scope, requires
-from search_api.batches import BATCH_BODY, UploadsDependency, answer_each
 from search_api.dependencies import Service, ServiceDependency
 from search_api.errors import problems
-from search_api.lookups import Lookup, some
-from search_api.narrowing import FingerprintOptions, OptionsDependency
-from search_api.pages import MAX_ID
+from search_api.jobs.lookup_audit import Lookup, some
+from search_api.openapi import examples
+from search_api.pagination import MAX_ID
 from search_api.schemas import FingerprintRequest, SearchedItem, SearchedItems, VectorRequest
-from search_api.uploads import REQUEST_BODY, UNUSABLE, Upload, UploadDependency
+from search_api.search_params import FingerprintOptions, OptionsDependency
+from search_api.uploads.batch import BATCH_BODY, UploadsDependency, answer_each
+from search_api.uploads.single import REQUEST_BODY, UNUSABLE, Upload, UploadDependency
 
 router = APIRouter(prefix="/v1/search", tags=["search"], dependencies=[requires(Scope.CHECK)])
 VECTOR_PATH = f"{router.prefix}/vector"

@@ -7,10 +7,10 @@ from fastapi import APIRouter
 
 from indexer.types import Status
 from indexer.upkeep.status import read_status
-from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
+from search_api.openapi import examples
 
 router = APIRouter(prefix="/v1/status", tags=["status"])
 

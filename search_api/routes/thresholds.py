@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from indexer.types import ThresholdCard
-from search_api import examples
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
-from search_api.pages import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
+from search_api.openapi import examples
+from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 
 router = APIRouter(
     prefix="/v1/thresholds", tags=["thresholds"], dependencies=[requires(Scope.ANALYST)]

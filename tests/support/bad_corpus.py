@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from indexer.errors import CostlyImage, EmptyImage, ImageTooLarge, LookalikeError, UnreadableImage
-from indexer.images import decode
+from indexer.images.decode import decode
 from indexer.settings import Settings
 from support import bombs, crafted, pictures, small
 from support.crafted import jpeg_segment, jpeg_with, png, png_header, png_pixels, png_with

@@ -33,7 +33,7 @@ _CONTEXT.set_forkserver_preload(
         "indexer.matching",
         "indexer.model.torch_encoder",
         "search_api.cli",
-        "search_api.server",
+        "search_api.process.server",
         "support.forked",
     ]
 )

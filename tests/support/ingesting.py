@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from indexer.embedding_space import bind_space, load_bound_encoder
 from indexer.ingest import Ingest, Plan, Planner
 from indexer.model import Encoder, ModelCard, Prepared
 from indexer.settings import Settings
 from indexer.sources import open_sources
-from indexer.spaces import bind_space, load_bound_encoder
 from indexer.store import Store
 from indexer.types import Encoding, Rgb
 from support.commands import PHOTOS

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
-from indexer.cores import Cores
 from indexer.model import Encoder, load_encoder
+from indexer.runtime.cpu import Cores
 
 _load = cache(load_encoder)
 
@@ -35,5 +35,5 @@ def models_loaded_once(*, for_commands: bool = False) -> Iterator[None]:
             return _load_for(reference, device, runtime, folder, cores.count)
         return load_encoder(reference, device, runtime, folder, cores)
 
-    with patch("indexer.spaces.load_encoder", load):
+    with patch("indexer.embedding_space.load_encoder", load):
         yield

@@ -1,10 +1,10 @@
 """An index on a shelf: pictures from memory, two banks, and a matcher."""
 
-from indexer import fingerprints
-from indexer.images import decode
+from indexer.images import fingerprints
+from indexer.images.decode import decode
+from indexer.images.parts import parts
 from indexer.matching import Matcher
 from indexer.model import Encoder
-from indexer.parts import parts
 from indexer.settings import Settings
 from indexer.store import Arrival, Store
 from indexer.types import BankKind, Match, NewImage, NewPart, Part, Rgb, SourceStamp

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.errors import InputError
-from indexer.images import decode
+from indexer.images.decode import decode
 from indexer.model.descriptor import Descriptor
 from indexer.model.descriptor_head import attach_taps, pool
 from indexer.model.preprocessing import Preprocessor

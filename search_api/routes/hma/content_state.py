@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from indexer.store import FOR_GOOD
 from indexer.types import Content
 from search_api.routes.hma.banks import Bank
+from search_api.routes.hma.content_request import MetadataState
 from search_api.routes.hma.messages import refuse
-from search_api.routes.hma.said import MetadataState
 
 _DISABLED: Final = 0
 _ENABLED: Final = 1

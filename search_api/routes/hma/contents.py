@@ -15,6 +15,13 @@ from search_api.dependencies import Service, ServiceDependency
 from search_api.query_parameters import MAY_BE_EMPTY
 from search_api.routes.hma import examples
 from search_api.routes.hma.banks import BankName
+from search_api.routes.hma.content_request import (
+    JSON_BODY,
+    MetadataState,
+    Said,
+    checked_note,
+    read_said,
+)
 from search_api.routes.hma.content_state import (
     ContentState,
     metadata_of,
@@ -32,13 +39,6 @@ from search_api.routes.hma.media import (
     wanted_types,
 )
 from search_api.routes.hma.messages import answers, hma_router, refuse
-from search_api.routes.hma.said import (
-    JSON_BODY,
-    MetadataState,
-    Said,
-    checked_note,
-    read_said,
-)
 
 router = hma_router("/c/bank/{name}")
 

@@ -8,7 +8,7 @@ from fastapi import Request
 from indexer.signals import SignalType
 from search_api.auth import Scope, requires
 from search_api.dependencies import Service, ServiceDependency
-from search_api.lookups import Lookup
+from search_api.jobs.lookup_audit import Lookup
 from search_api.routes.hma import examples
 from search_api.routes.hma.media import (
     UPLOAD,

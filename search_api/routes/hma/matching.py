@@ -12,7 +12,7 @@ from indexer.signals import SignalMatch, SignalType, flip, freshness
 from indexer.types import FingerprintKind
 from search_api.auth import Scope, requires
 from search_api.dependencies import Service, ServiceDependency
-from search_api.lookups import Lookup, some
+from search_api.jobs.lookup_audit import Lookup, some
 from search_api.query_parameters import MAY_BE_EMPTY
 from search_api.routes.hma import examples
 from search_api.routes.hma.media import (

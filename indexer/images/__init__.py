@@ -1,0 +1,1 @@
+"""Images: bytes to pixels, to hashes, panels, parts and crops."""

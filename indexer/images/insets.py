@@ -1,0 +1,137 @@
+"""Pictures laid into another picture, found by their straight edges.
+
+A photo pasted onto a background, into a page or under a caption begins and ends in four straight
+lines. Cut out along them it is the photo again, which even PDQ can match.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer.images.panels import Box, overlap
+from indexer.types import Rgb
+
+_SIDE: Final = 192  # pixels of the longer side in which edges are looked for
+_STEP: Final = 20  # levels of any colour by which neighbours differ across an edge
+_LINES: Final = 10  # most lines looked at in each direction
+_LEAST_LINE: Final = 0.15  # of a line, over the picture's side
+_LEAST_SIDE: Final = 0.18  # of an inset, over the picture's
+_LARGEST: Final = 0.92  # share of the picture from which an inset is no news
+_COVERED: Final = 0.62  # share of a side that must be an edge; content hides some of it
+_SAME_PLACE: Final = 0.7  # share of two boxes that they have in common, from which one is enough
+_NEAR: Final = 2  # pixels within which lines are one
+_SIDES_COUNT: Final = 0.1  # what a found side is worth beside the share that is edge
+_AREA_COUNTS: Final = 0.2  # what the share of the picture is worth
+
+Edges = NDArray[np.bool_]
+"""(lines, length): where each line between two rows or columns of pixels is an edge."""
+Counts = NDArray[np.int16]
+"""Pixels along a line, of which there are no more than `_SIDE`."""
+
+
+def insets(rgb: Rgb, most: int = 2) -> list[Box]:
+    """Find rectangles whose sides are edges, or the picture's own sides.
+
+    Parameters
+    ----------
+    rgb : ndarray of shape (height, width, 3), uint8
+    most : int
+        Most boxes returned.
+
+    Returns
+    -------
+    list of Box
+        The clearest first, none nearly the same as another; empty where there are none.
+    """
+    height, width = rgb.shape[:2]
+    factor = min(1.0, _SIDE / max(height, width))
+    size = max(8, int(width * factor)), max(8, int(height * factor))
+    small = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX), np.int16)
+    upright, level = _edges(small.transpose(2, 1, 0)), _edges(small.transpose(2, 0, 1))
+    found: list[Box] = []
+    for _, box in sorted(_rectangles(upright, level), reverse=True):
+        if all(overlap(box, other) < _SAME_PLACE for other in found):
+            found.append(box)
+        if len(found) == most:
+            break
+    return [_enlarged(box, width / size[0], height / size[1]) for box in found]
+
+
+def _edges(colours: NDArray[np.int16]) -> Edges:
+    """Return where neighbours along the second axis of (3, lines, length) differ by any colour."""
+    red, green, blue = np.abs(np.diff(colours, axis=1)) > _STEP
+    edges: Edges = red | green | blue
+    return edges
+
+
+def _rectangles(upright: Edges, level: Edges) -> Iterator[tuple[float, Box]]:
+    """Yield the rectangles of a reduced picture, with how clear each is."""
+    height, width = upright.shape[1], level.shape[1]
+    columns, rows = _lines(upright, width), _lines(level, height)
+    left, right = np.triu_indices(len(columns), 1)
+    top, bottom = np.triu_indices(len(rows), 1)
+    beside = _covered(upright, columns, rows[top], rows[bottom])
+    above = _covered(level, rows, columns[left], columns[right])
+    # one row for each pair of columns, one column for each pair of rows, from here on
+    sides = np.stack([beside[left], beside[right], above[top].T, above[bottom].T])
+    own = np.isnan(sides)  # the picture's own sides, of which no edge is asked
+    count = 4 - own.sum(axis=0)
+    wide, high = (columns[right] - columns[left])[:, np.newaxis], rows[bottom] - rows[top]
+    share = wide * high / (width * height)
+    found = (wide >= _LEAST_SIDE * width) & (high >= _LEAST_SIDE * height) & (share <= _LARGEST)
+    found &= (count > 1) & (np.where(own, 1, sides).min(axis=0) >= _COVERED)
+    mean = np.where(own, 0, sides).sum(axis=0) / np.maximum(count, 1)
+    clear = mean + _SIDES_COUNT * count + _AREA_COUNTS * share
+    for across, down in np.argwhere(found):
+        place = columns[left[across]], rows[top[down]], wide[across, 0], high[down]
+        yield float(clear[across, down]), Box(*map(int, place))
+
+
+def _lines(edges: Edges, end: int) -> NDArray[np.int64]:
+    """Return 0, the places of the lines with the longest unbroken edges, and `end`, ascending.
+
+    Line i of `edges` lies between pixels i and i + 1, at place i + 1.
+    """
+    lengths = _longest_runs(edges)
+    least = _LEAST_LINE * edges.shape[1]
+    places: list[int] = []
+    while len(places) < _LINES and lengths.size and lengths.max() >= least:
+        line = int(lengths.argmax())
+        places.append(line + 1)
+        lengths[max(0, line - _NEAR) : line + _NEAR + 1] = 0
+    return np.array([0, *sorted(places), end])
+
+
+def _longest_runs(edges: Edges) -> Counts:
+    """Return the edge pixels in each line's longest run; a gap of one pixel is bridged."""
+    until = edges.cumsum(axis=1, dtype=np.int16)
+    broken = np.zeros_like(edges)
+    broken[:, 1:] = ~(edges[:, 1:] | edges[:, :-1])
+    before = np.maximum.accumulate(np.where(broken, until, np.int16(0)), axis=1)  # the last break
+    longest: Counts = (until - before).max(axis=1)
+    return longest
+
+
+def _covered(
+    edges: Edges, places: NDArray[np.int64], starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the share of each stretch that is edge, of the best of the lines at each place.
+
+    Of the first and the last place, which are the picture's own sides, it is NaN.
+    """
+    until = np.pad(edges.cumsum(axis=1, dtype=np.int16), ((0, 0), (1, 0)))
+    covered = np.full((len(places), len(starts)), np.nan)
+    for row, place in enumerate(places[1:-1], start=1):
+        lines = until[max(0, place - _NEAR) : place + 1]
+        covered[row] = (lines[:, stops] - lines[:, starts]).max(axis=0) / (stops - starts)
+    return covered
+
+
+def _enlarged(box: Box, x: float, y: float) -> Box:
+    """Return the box in pixels x times as wide and y times as high."""
+    left, top = round(box.left * x), round(box.top * y)
+    right, bottom = round((box.left + box.width) * x), round((box.top + box.height) * y)
+    return Box(left, top, right - left, bottom - top)

@@ -1,0 +1,1 @@
+"""The process itself: its actor, cores, stage times, logs, terminal and files."""

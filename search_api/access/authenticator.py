@@ -1,0 +1,157 @@
+"""Decides who makes a request."""
+
+import hmac
+from collections.abc import Callable
+from typing import Final
+
+import anyio
+from anyio.to_thread import run_sync
+
+from indexer.errors import Forbidden, Unauthenticated, UnavailableError
+from indexer.keys import KeyRing, Sessions
+from indexer.types import ApiKey
+from search_api.access.client_address import Caller
+from search_api.access.lockout import Guesses
+from search_api.access.rate_limit import Rates
+from search_api.auth import ANYBODY, Principal
+
+_WAITING: Final = 64  # tokens that may wait to be hashed
+
+
+class Gate:
+    """Tells who makes a request by what it brings.
+
+    Parameters
+    ----------
+    ring : KeyRing
+    sessions : Sessions
+    guesses : Guesses
+    rates : Rates
+    is_open : callable
+        Tells whether a caller who brings nothing may do everything.
+    """
+
+    def __init__(
+        self,
+        ring: KeyRing,
+        sessions: Sessions,
+        guesses: Guesses,
+        rates: Rates,
+        is_open: Callable[[Caller], bool],
+    ) -> None:
+        self._ring = ring
+        self._sessions = sessions
+        self._guesses = guesses
+        self._rates = rates
+        self._is_open = is_open
+        self._reading = anyio.CapacityLimiter(4)
+        self._hashing = anyio.CapacityLimiter(1)  # each takes 16 MiB and a core
+
+    async def admit(self, caller: Caller) -> Principal | None:
+        """Return who makes a request; None for nobody that we know.
+
+        Raises
+        ------
+        Unauthenticated
+            The key does not work.
+        Forbidden
+            A session's request would change something without its CSRF token.
+        RateLimited, LockedOut
+            Too many requests of the key, or too many wrong keys from the address.
+        UnavailableError
+            The database cannot be reached, or too many new keys are being checked.
+        """
+        if caller.token is not None:
+            key = await self.check(caller.token, caller.address)
+            self._rates.take(key)
+            return Principal(key.name, key.scopes, key)
+        if caller.session is not None:
+            principal = await self._of_session(caller.session)
+            if principal is not None and principal.key is not None:
+                self._rates.take(principal.key)
+                return principal
+        return ANYBODY if self._is_open(caller) else None
+
+    def charge(self, key: ApiKey, count: int) -> None:
+        """Count a request that asks for as much as several as so many more.
+
+        Raises
+        ------
+        RateLimited
+            The key may not ask for so much now.
+        """
+        self._rates.charge(key, count)
+
+    async def check(self, token: str, address: str) -> ApiKey:
+        """Return the key of a token, which an address sent.
+
+        A key that is in use is known at once, also while its address is locked out by others.
+
+        Raises
+        ------
+        Unauthenticated
+            The key does not work.
+        LockedOut
+            Too many wrong keys came from the address.
+        UnavailableError
+            The database cannot be reached, or too many new keys are being checked.
+        """
+        key = self._ring.recall(token)
+        if key is not None:
+            return key
+        if self._ring.is_known(token):
+            return await run_sync(self._ring.verify, token, limiter=self._reading)
+        self._guesses.require_unlocked(address)
+        if self._hashing.statistics().tasks_waiting >= _WAITING:
+            raise UnavailableError("Too many new keys are being checked at once. Try again.")
+        async with self._hashing:
+            return self._ring.recall(token) or await self._hash(token, address)
+
+    async def _hash(self, token: str, address: str) -> ApiKey:
+        """Check a token that is new here; it counts as wrong until it turns out right."""
+        self._guesses.begin(address)
+        try:
+            key = await run_sync(self._ring.verify, token, limiter=self._reading)
+        except Unauthenticated:
+            raise
+        except BaseException:
+            self._guesses.take_back(address)
+            raise
+        self._guesses.take_back(address)
+        return key
+
+    async def _of_session(self, token: str) -> Principal | None:
+        signed_in = self._sessions.recall(token)
+        if signed_in is None:
+            signed_in = await run_sync(self._sessions.find, token, limiter=self._reading)
+        if signed_in is None:
+            return None
+        key = signed_in.session.key
+        return Principal(key.name, key.scopes, key, signed_in.session, signed_in.csrf)
+
+
+def check_csrf(principal: Principal, caller: Caller, sent: str | None) -> None:
+    """Make sure that a session's request that changes something was made by our own page.
+
+    Raises
+    ------
+    Forbidden
+        The token is missing or wrong, or a page of another site sent the request.
+    """
+    if principal.csrf is None:
+        return
+    # as bytes: texts that are not ASCII cannot be compared
+    right = hmac.compare_digest((sent or "").encode(), principal.csrf.encode())
+    if caller.cross_site or not right:
+        raise Forbidden(
+            "A request by session that changes something must send the session's token as "
+            "X-CSRF-Token, from a page of this server. Load the page again."
+        )
+
+
+def unauthenticated() -> Unauthenticated:
+    """Make the error for who brings nothing."""
+    return Unauthenticated(
+        "This needs a key. Send it as `Authorization: Bearer lk_...`; `lookalike key create` makes "
+        "one."
+    )

@@ -1,0 +1,1 @@
+"""Admission of work: waiting room, thread pools, bytes in memory, model batches."""

@@ -1,0 +1,1 @@
+"""The analysts' console: pages, templates and static files."""

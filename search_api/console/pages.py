@@ -1,0 +1,31 @@
+"""Pages for browsers, made from templates/; whatever is put into them is escaped."""
+
+from collections.abc import Mapping
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("search_api.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render(
+    template: str,
+    status: HTTPStatus = HTTPStatus.OK,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
+) -> HTMLResponse:
+    """Return a page."""
+    page = _environment().get_template(template).render(values)
+    return HTMLResponse(page, status, headers)

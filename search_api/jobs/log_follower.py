@@ -1,0 +1,70 @@
+"""Follows the log, so that what another process commits is found within a second."""
+
+from time import monotonic
+from typing import Self
+
+from indexer.errors import DatabaseReplaced, ViewNotReady
+from indexer.matching import Matcher
+from search_api.jobs.periodic import Repeating
+
+
+class LogFollower:
+    """Keeps a matcher's views caught up from a thread of its own."""
+
+    def __init__(self, matcher: Matcher, *, poll_interval: float, stale_after: float) -> None:
+        self._matcher = matcher
+        self._stale_after = stale_after
+        self._fresh_at = monotonic()
+        self._retired = False
+        self._replaced: DatabaseReplaced | None = None
+        self._repeating = Repeating(
+            self._look, name="log-follower", interval=poll_interval, doing="following the log"
+        )
+
+    def __enter__(self) -> Self:
+        self._repeating.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Stop, once the changes being applied are in."""
+        self._repeating.__exit__(*exception)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the log was last read with success."""
+        return monotonic() - self._fresh_at
+
+    def retire(self) -> None:
+        """Be ready no more: the server is shutting down."""
+        self._retired = True
+
+    def check(self) -> int:
+        """Return the watermark.
+
+        Raises
+        ------
+        DatabaseReplaced
+            The database is another one than when the server opened it.
+        ViewNotReady
+            The log could not be read for longer than `stale_after` seconds, or the server is
+            shutting down.
+        """
+        if self._retired:
+            raise ViewNotReady("The server is shutting down. Ask another one.")
+        if self._replaced:
+            raise DatabaseReplaced(str(self._replaced))
+        age = self.age
+        if age > self._stale_after:
+            raise ViewNotReady(
+                f"The log was last read {age:.0f} s ago: answers may miss what was added since. "
+                "Check that the database is up."
+            )
+        return self._matcher.watermark
+
+    def _look(self) -> None:
+        try:
+            self._matcher.catch_up()
+        except DatabaseReplaced as error:
+            self._replaced = error
+            raise
+        self._fresh_at = monotonic()

@@ -1,0 +1,1 @@
+"""ASGI middleware, and what it checks requests with."""

@@ -1,0 +1,1 @@
+"""Requests to other servers, safe against SSRF."""

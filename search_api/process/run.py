@@ -1,0 +1,36 @@
+"""Runs the server: in this process, or in several that it looks after."""
+
+import typer
+
+from indexer.runtime.terminal import echo
+from indexer.settings import Settings
+from search_api.process.listen import bind, url_of
+from search_api.settings import ServeSettings
+
+
+def run(settings: Settings, serve: ServeSettings) -> None:
+    """Serve until interrupted; SIGTERM ends it with code 0.
+
+    The address is taken first, and answers once a worker is ready.
+
+    Raises
+    ------
+    InputError
+        The address cannot be taken.
+    """
+    with bind(serve) as listener:
+        url = url_of(listener)
+
+        def announce() -> None:
+            echo(f"Listening on {url} (console: {url}/console, documentation: {url}/docs)")
+
+        if serve.workers == 1:
+            from search_api.process.server import answer  # noqa: PLC0415 -- a supervisor needs none of it
+
+            answer(listener, settings, serve, on_ready=announce)
+            return
+        from search_api.process.supervisor import Supervisor  # noqa: PLC0415
+
+        code = Supervisor(listener, settings, serve, announce).run()
+    if code:
+        raise typer.Exit(code)

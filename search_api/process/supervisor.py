@@ -1,0 +1,235 @@
+"""Keeps worker processes on one socket: starts, replaces and stops them."""
+
+import multiprocessing
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from indexer.settings import Settings
+from search_api.process.connection_balancing import Share, Shares
+from search_api.process.worker import work
+from search_api.settings import ServeSettings
+from search_api.telemetry.metrics import forget_worker, shared_metrics
+
+log = structlog.get_logger(__name__)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_BACKOFF = (0.5, 30.0)  # seconds until a worker is started anew, from the second death in a row on
+_YOUNG = 30.0  # seconds; a worker that dies younger counts as another death in a row
+_KILL_AFTER = 10.0  # seconds beyond its grace
+_LOOK = 0.5  # seconds between two looks at what is due
+
+
+@dataclass(eq=False, slots=True)
+class _Worker:
+    """A process that answers, or will."""
+
+    process: SpawnProcess
+    pipe: Connection
+    share: Share
+    born: float
+    ready: bool = False
+    kill_at: float | None = None  # set once it was asked to leave
+
+    @property
+    def leaving(self) -> bool:
+        return self.kill_at is not None
+
+
+class Supervisor:
+    """Runs the workers until it is told to stop.
+
+    SIGHUP replaces them one by one, each by one that is ready; SIGTERM and SIGINT stop them all
+    once what they have accepted is answered.
+
+    Parameters
+    ----------
+    listener : socket
+        Bound; the workers inherit it. Nobody listens until the first of them is ready.
+    settings : Settings
+    serve : ServeSettings
+    on_ready : callable
+        Called when the first worker is ready.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        settings: Settings,
+        serve: ServeSettings,
+        on_ready: Callable[[], object],
+    ) -> None:
+        self._arguments = (listener, settings, serve)
+        self._wanted = serve.workers
+        self._grace = serve.grace
+        self._on_ready = on_ready
+        self._context = multiprocessing.get_context("spawn")
+        self._shares = Shares(self._context, 2 * serve.workers + 1)  # as many may leave, one come
+        self._workers: list[_Worker] = []
+        self._outdated: list[_Worker] = []
+        self._successor: _Worker | None = None
+        self._was_ready = False
+        self._stopped_by: int | None = None
+        self._deaths = 0  # in a row
+        self._not_before = 0.0  # when the next worker may be started
+        self._exit_code = 0
+
+    def run(self) -> int:
+        """Return the exit code once every worker has ended.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            SIGINT stopped them.
+        """
+        with shared_metrics(), _signals() as (received, wake):
+            self._start()
+            while self._workers or self._stopped_by is None:
+                readers: list[Any] = [wake, *(worker.process.sentinel for worker in self._workers)]
+                readers += [worker.pipe for worker in self._workers if not worker.ready]
+                wait(readers, timeout=_LOOK)
+                _drain(wake)
+                while received:
+                    self._obey(received.pop(0))
+                self._notice_ready()
+                self._notice_ended()
+                if self._stopped_by is None:
+                    self._replace_next()
+                    self._fill()
+                self._kill_late()
+        if self._stopped_by == signal.SIGINT:
+            raise KeyboardInterrupt
+        return self._exit_code
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        share = self._shares.besides({worker.share.place for worker in self._workers})
+        process = self._context.Process(
+            target=work,
+            args=(*self._arguments, theirs, share),
+            kwargs={"greet": not self._was_ready},
+            name="lookalike-worker",
+        )
+        process.start()
+        theirs.close()
+        worker = _Worker(process, ours, share, monotonic())
+        self._workers.append(worker)
+        return worker
+
+    def _obey(self, number: int) -> None:
+        if number == signal.SIGHUP:
+            self._outdated = [worker for worker in self._staff() if worker.ready]
+            log.info("replacing the workers", workers=len(self._outdated))
+            return
+        if self._stopped_by == signal.SIGINT == number:  # the second Ctrl-C
+            for worker in self._workers:
+                worker.process.kill()
+        self._stop(number)
+
+    def _stop(self, number: int) -> None:
+        self._stopped_by = self._stopped_by or number
+        for worker in self._workers:
+            self._dismiss(worker)
+
+    def _dismiss(self, worker: _Worker) -> None:
+        if not worker.leaving:
+            worker.kill_at = monotonic() + self._grace + _KILL_AFTER
+            worker.process.terminate()
+
+    def _staff(self) -> list[_Worker]:
+        return [w for w in self._workers if not w.leaving and w is not self._successor]
+
+    def _notice_ready(self) -> None:
+        for worker in self._workers:
+            if worker.ready or not worker.pipe.poll():
+                continue
+            try:
+                worker.pipe.recv_bytes()
+            except (EOFError, OSError):
+                continue  # it has ended
+            worker.ready = True
+            log.info("a worker is ready", pid=worker.process.pid)
+            if not self._was_ready:
+                self._was_ready = True
+                self._on_ready()
+            if worker is self._successor:
+                self._successor = None
+                if self._outdated:
+                    self._dismiss(self._outdated.pop(0))
+
+    def _notice_ended(self) -> None:
+        for worker in [w for w in self._workers if w.process.exitcode is not None]:
+            self._workers.remove(worker)
+            worker.pipe.close()
+            worker.share.leave()
+            forget_worker(worker.process.pid or 0)
+            if not worker.leaving:
+                self._mourn(worker)
+
+    def _mourn(self, worker: _Worker) -> None:
+        pid, code = worker.process.pid, worker.process.exitcode or 1
+        if not self._was_ready:  # it has said why, and the next one would say the same
+            self._exit_code = code if code > 0 else 1
+            self._stop(signal.SIGTERM)
+            return
+        if worker is self._successor:
+            log.error("a new worker could not start; the others stay", pid=pid, code=code)
+            self._successor, self._outdated = None, []
+            return
+        self._outdated = [one for one in self._outdated if one is not worker]
+        self._deaths = self._deaths + 1 if monotonic() - worker.born < _YOUNG else 1
+        least, most = _BACKOFF
+        delay = min(most, least * 2 ** (self._deaths - 2)) if self._deaths > 1 else 0.0
+        self._not_before = monotonic() + delay
+        log.error("a worker has died and is replaced", pid=pid, code=code, seconds=delay)
+
+    def _replace_next(self) -> None:
+        """Start a successor, unless one is starting or somebody is still leaving."""
+        if self._outdated and not self._successor and not any(w.leaving for w in self._workers):
+            self._successor = self._start()
+
+    def _fill(self) -> None:
+        """Start what is missing; the first worker alone, so that its errors are said once."""
+        missing = (self._wanted if self._was_ready else 1) - len(self._staff())
+        if monotonic() >= self._not_before:
+            for _ in range(missing):
+                self._start()
+
+    def _kill_late(self) -> None:
+        for worker in self._workers:
+            if worker.kill_at is not None and monotonic() > worker.kill_at:
+                log.error("a worker did not leave and is killed", pid=worker.process.pid)
+                worker.process.kill()
+
+
+def _drain(wake: socket.socket) -> None:
+    with suppress(BlockingIOError):
+        wake.recv(4096)
+
+
+@contextmanager
+def _signals() -> Iterator[tuple[list[int], socket.socket]]:
+    """Collect signals in a list, and give a socket that can be read when there are some."""
+    received: list[int] = []
+    wake, writer = socket.socketpair()
+    for one in (wake, writer):
+        one.setblocking(False)  # noqa: FBT003 -- socket has it so
+    before = {
+        number: signal.signal(number, lambda n, _frame: received.append(n)) for number in _SIGNALS
+    }
+    fd_before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    try:
+        yield received, wake
+    finally:
+        signal.set_wakeup_fd(fd_before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        wake.close()
+        writer.close()

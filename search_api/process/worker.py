@@ -1,0 +1,55 @@
+"""One of several processes that answer on one socket."""
+
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from threading import Thread
+
+from indexer.errors import LookalikeError
+from indexer.runtime.log import configure_logging
+from indexer.runtime.terminal import echo
+from indexer.settings import Settings
+from search_api.process.connection_balancing import Share
+from search_api.settings import ServeSettings
+
+
+def work(
+    listener: socket.socket,
+    settings: Settings,
+    serve: ServeSettings,
+    supervisor: Connection,
+    share: Share,
+    *,
+    greet: bool,
+) -> None:
+    """Answer until SIGTERM, or until the supervisor is gone, which is told of the first readiness.
+
+    What a terminal sends to all its processes is the supervisor's to pass on.
+    """
+    for one in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN)
+    configure_logging(settings.log_level, settings.log_format)
+    Thread(target=_leave_with, args=(supervisor,), name="supervisor-watch", daemon=True).start()
+    from search_api.process.server import answer  # noqa: PLC0415 -- takes seconds to load
+
+    try:
+        answer(
+            listener,
+            settings,
+            serve,
+            on_ready=lambda: supervisor.send_bytes(b"ready"),
+            greet=greet,
+            share=share,
+        )
+    except LookalikeError as error:
+        echo(f"Error ({error.code}): {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _leave_with(supervisor: Connection) -> None:
+    with suppress(EOFError, OSError):
+        supervisor.recv_bytes()  # it never sends anything
+    os.kill(os.getpid(), signal.SIGTERM)

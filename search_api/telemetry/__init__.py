@@ -1,0 +1,1 @@
+"""Telemetry: request log, Prometheus metrics, OTLP traces."""

@@ -1,0 +1,107 @@
+"""Takes the readings that no event reports: how far the views are, how much there is."""
+
+import resource
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic, time
+from typing import Self
+
+import structlog
+from prometheus_client import Gauge
+
+from indexer.errors import UnavailableError
+from indexer.matching import Matcher
+from indexer.store import Store
+from search_api.jobs.log_follower import LogFollower
+from search_api.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+Reading = tuple[Gauge, Callable[[], float]]
+_INTERVAL = 1.0  # seconds
+_STATM = Path("/proc/self/statm")
+
+
+class Sampler:
+    """Reads the gauges from a thread of its own, so that no scrape waits for the database."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        store: Store,
+        matcher: Matcher,
+        follower: LogFollower,
+        *,
+        count_interval: float,
+    ) -> None:
+        self._metrics = metrics
+        self._store = store
+        self._matcher = matcher
+        self._follower = follower
+        self._count_interval = count_interval  # seconds
+        self._counted_at = -count_interval
+        self._readings: Sequence[Reading] = ()
+        self._codes: set[str] = set()
+        self._stopping = Event()
+        self._thread = Thread(target=self._sample_on, name="sampler", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Stop, once the readings under way are taken."""
+        self._stopping.set()
+        self._thread.join()
+
+    def watch(self, gauge: Gauge, read: Callable[[], float]) -> None:
+        """Take one more reading from now on; it must be quick."""
+        self._readings = (*self._readings, (gauge, read))
+
+    def _sample_on(self) -> None:
+        while True:
+            try:
+                self._sample()
+            except UnavailableError as error:
+                self._metrics.reachable.set(0)
+                log.debug("readings could not be taken, trying again", reason=str(error))
+            except Exception:  # what is shown must not stand still because one reading failed
+                log.exception("taking readings failed, trying again")
+            if self._stopping.wait(_INTERVAL):
+                return
+
+    def _sample(self) -> None:
+        metrics = self._metrics
+        metrics.memory.set(_resident_bytes())
+        metrics.looked.set(time() - self._follower.age)
+        for gauge, read in self._readings:
+            gauge.set(read())
+        watermark = self._matcher.watermark
+        with self._store.reader() as catalog:
+            behind, since = catalog.changes_after(watermark)
+            due = monotonic() - self._counted_at >= self._count_interval
+            sizes = catalog.sizes() if due else None
+        metrics.reachable.set(1)
+        metrics.watermark.set(watermark)
+        metrics.lag.set(behind)
+        age = (datetime.now(UTC) - since).total_seconds() if since else 0.0
+        metrics.lag_seconds.set(max(0.0, age))
+        if sizes:
+            self._counted_at = monotonic()
+            metrics.images.set(sizes.images)
+            metrics.entries.set(sizes.entries)
+            metrics.deliveries.labels("pending").set(sizes.deliveries_pending)
+            metrics.deliveries.labels("dead").set(sizes.deliveries_dead)
+            self._show_quarantine(sizes.quarantined_by_code)
+
+    def _show_quarantine(self, by_code: dict[str, int]) -> None:
+        self._codes |= by_code.keys()
+        for code in self._codes:  # what was there and is not any more becomes 0
+            self._metrics.quarantined.labels(code).set(by_code.get(code, 0))
+
+
+def _resident_bytes() -> int:
+    if _STATM.exists():
+        return int(_STATM.read_text().split()[1]) * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: its greatest, in bytes

@@ -1,0 +1,1 @@
+"""Uploads: pictures of multipart requests."""

@@ -1,0 +1,1 @@
+"""Webhooks: registration, signatures and delivery."""

@@ -1,0 +1,295 @@
+"""`webhook`: who is told of retro-matches and flood flags."""
+
+from typing import Annotated, Any
+
+import typer
+
+from indexer.cli.commands import Commands
+from indexer.cli.options import AsJson, RowLimit, load
+from indexer.cli.output import print_json, print_table
+from indexer.errors import InputError
+from indexer.runtime.terminal import echo
+from indexer.types import DeliveryState, Webhook, WebhookDelivery, WebhookEvent
+
+app = Commands(help="Tell other programs of retro-matches and flood flags.")
+
+WebhookId = Annotated[int, typer.Argument(metavar="ID", help="The webhook, as listed.")]
+Events = Annotated[
+    list[WebhookEvent] | None,
+    typer.Option("--event", help="What it is told of; may be repeated."),
+]
+Description = Annotated[str | None, typer.Option(help="What it is for.")]
+
+
+@app.command()
+def create(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where events are sent to.")],
+    event: Events = None,
+    description: Description = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Tell a URL of events from now on; prints the secret that signs them, this once.
+
+    Example: lookalike webhook create https://hook.example/ --event flood_flag
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+    from search_api.webhooks import registry as webhooks  # noqa: PLC0415
+
+    settings, receivers = load(), webhooks.Receivers(_serve())
+    with open_store(settings.resolved_database_url) as store:
+        made = webhooks.create_webhook(store, receivers, url, event or (), description)
+    _print_secret(made, as_json=as_json)
+
+
+@app.command("list")
+def list_webhooks(
+    limit: RowLimit = 100,
+    after: Annotated[int, typer.Option(min=0, help="Start behind this webhook.")] = 0,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List the webhooks, oldest first; go on with --after and the last id shown.
+
+    Example: lookalike webhook list --json
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+        webhooks = catalog.webhooks(after_id=after, limit=limit)
+    if as_json:
+        print_json(webhooks)
+        return
+    print_table(
+        "Webhooks",
+        ["id", "enabled", "events", "url"],
+        [(hook.id, hook.enabled, ", ".join(hook.events), hook.url) for hook in webhooks],
+    )
+
+
+@app.command()
+def show(webhook: WebhookId, *, as_json: AsJson = False) -> None:
+    """Show a webhook, without its secret.
+
+    Example: lookalike webhook show 2 --json
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+        _print(catalog.webhook(webhook), as_json=as_json)
+
+
+@app.command()
+def edit(
+    webhook: WebhookId,
+    url: Annotated[str | None, typer.Option(help="Where events are sent to.")] = None,
+    event: Events = None,
+    description: Description = None,
+    *,
+    clear_description: Annotated[
+        bool, typer.Option("--clear-description", help="Remove the description.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is given of a webhook; its events are replaced by those named.
+
+    Example: lookalike webhook edit 2 --event retro_match --event flood_flag
+    """
+    if clear_description:
+        if description is not None:
+            raise InputError(
+                "--description and --clear-description exclude each other: leave one out."
+            )
+        description = ""
+    _edit(webhook, as_json=as_json, url=url, events=event or None, description=description)
+
+
+@app.command(short_help="Send events to a webhook again")
+def enable(webhook: WebhookId, *, as_json: AsJson = False) -> None:
+    """Send events to a webhook again, those first that were left when it was disabled.
+
+    Example: lookalike webhook enable 2
+    """
+    _edit(webhook, as_json=as_json, enabled=True)
+
+
+@app.command()
+def disable(webhook: WebhookId, *, as_json: AsJson = False) -> None:
+    """Send nothing to a webhook for now; what happens meanwhile it is never told.
+
+    Example: lookalike webhook disable 2
+    """
+    _edit(webhook, as_json=as_json, enabled=False)
+
+
+@app.command()
+def rotate_secret(webhook: WebhookId, *, as_json: AsJson = False) -> None:
+    """Sign with another secret from the next delivery on; prints it, this once.
+
+    Example: lookalike webhook rotate-secret 2
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+    from search_api.webhooks import registry as webhooks  # noqa: PLC0415
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store:
+        made = webhooks.rotate_secret(store, webhook)
+    _print_secret(made, as_json=as_json)
+
+
+@app.command()
+def remove(webhook: WebhookId, *, as_json: AsJson = False) -> None:
+    """Remove a webhook with its secret; what is not delivered yet is given up.
+
+    Example: lookalike webhook remove 2
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.writer() as writer:
+        removed = writer.remove_webhook(webhook)
+    if as_json:
+        print_json(removed)
+    else:
+        echo(f"Webhook {webhook} is removed.")
+
+
+@app.command("test", short_help="Send a webhook the event ping")
+def ping(webhook: WebhookId, *, as_json: AsJson = False) -> None:
+    """Send a webhook the event ping, with whatever else is due, and show how that went.
+
+    Example: lookalike webhook test 2
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+    from search_api.webhooks.delivery import Deliverer  # noqa: PLC0415
+
+    settings, serve = load(), _serve()
+    with open_store(settings.resolved_database_url) as store:
+        with store.writer() as writer:
+            sent = writer.ping_webhook(webhook)
+        Deliverer(store, serve).deliver_all()
+        with store.reader() as catalog:
+            sent = catalog.webhook_delivery(sent.id)
+    if as_json:
+        print_json(sent)
+    else:
+        _print_deliveries([sent])
+
+
+@app.command()
+def deliveries(
+    webhook: WebhookId,
+    limit: RowLimit = 100,
+    after: Annotated[int, typer.Option(min=0, help="Start behind this delivery.")] = 0,
+    *,
+    dead: Annotated[bool, typer.Option("--dead", help="Only those that were given up.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List a webhook's deliveries, oldest first; go on with --after and the last id shown.
+
+    Example: lookalike webhook deliveries 2 --dead
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    settings, state = load(), DeliveryState.DEAD if dead else None
+    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+        found = catalog.webhook_deliveries(webhook, state=state, after_id=after, limit=limit)
+    if as_json:
+        print_json(found)
+    else:
+        _print_deliveries(found)
+
+
+@app.command(short_help="Let a delivery that was given up be tried again")
+def retry(
+    delivery: Annotated[int, typer.Argument(metavar="ID", help="The delivery, as listed.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let a delivery that was given up be tried again, as often as a new one.
+
+    Example: lookalike webhook retry 61
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+
+    settings = load()
+    with open_store(settings.resolved_database_url) as store, store.writer() as writer:
+        again = writer.retry_delivery(delivery)
+    if as_json:
+        print_json(again)
+    else:
+        _print_deliveries([again])
+
+
+@app.command()
+def deliver(*, as_json: AsJson = False) -> None:
+    """Deliver what is due, without a server; can be run from a timer, beside servers too.
+
+    Example: lookalike webhook deliver
+    """
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+    from search_api.webhooks.delivery import Deliverer  # noqa: PLC0415
+
+    settings, serve = load(), _serve()
+    with open_store(settings.resolved_database_url) as store:
+        done = Deliverer(store, serve).deliver_all()
+    if as_json:
+        print_json(done)
+    else:
+        echo(f"{done.delivered} delivered, {done.failed} failed.")
+
+
+def _serve() -> Any:
+    from search_api.settings import load_serve_settings  # noqa: PLC0415 -- keeps --help quick
+
+    return load_serve_settings()
+
+
+def _edit(webhook_id: int, *, as_json: bool, **changes: Any) -> None:
+    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
+    from search_api.webhooks import registry as webhooks  # noqa: PLC0415
+
+    settings, receivers = load(), webhooks.Receivers(_serve())
+    with open_store(settings.resolved_database_url) as store:
+        edited = webhooks.edit_webhook(store, receivers, webhook_id, **changes)
+    _print(edited, as_json=as_json)
+
+
+def _print(webhook: Webhook, *, as_json: bool) -> None:
+    if as_json:
+        print_json(webhook)
+        return
+    state = "enabled" if webhook.enabled else "disabled"
+    about = f" ({webhook.description})" if webhook.description else ""
+    echo(
+        f"Webhook {webhook.id}{about}, {state}, tells {webhook.url} of {', '.join(webhook.events)}."
+    )
+
+
+def _print_secret(made: Any, *, as_json: bool) -> None:
+    if as_json:
+        print_json(made)
+        return
+    _print(made.webhook, as_json=False)
+    echo(f"Its secret, which is not shown again: {made.secret}")
+
+
+def _print_deliveries(found: list[WebhookDelivery]) -> None:
+    print_table(
+        "Deliveries",
+        ["id", "event", "state", "attempts", "next at", "status", "last error"],
+        [
+            (
+                each.id,
+                each.event,
+                each.state,
+                each.attempts,
+                each.next_attempt_at and f"{each.next_attempt_at:%Y-%m-%d %H:%M:%S}",
+                each.last_status,
+                each.last_error,
+            )
+            for each in found
+        ],
+    )
