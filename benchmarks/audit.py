@@ -13,7 +13,7 @@ from time import perf_counter
 
 from indexer.audit_verification import verify_store
 from indexer.store import open_store, upgrade
-from search_api.jobs.lookup_audit import Lookup, LookupLog, some
+from search_api.jobs.lookup_audit import Lookup, LookupAudit, some
 
 
 def main() -> None:
@@ -26,13 +26,15 @@ def main() -> None:
     for url in given.urls:
         upgrade(url)
         with open_store(url) as store:
-            measure(url.partition(":")[0], LookupLog(store, interval=1, capacity=10**9), given.rows)
+            measure(
+                url.partition(":")[0], LookupAudit(store, interval=1, capacity=10**9), given.rows
+            )
             start = perf_counter()
             rows = verify_store(store, None, None, lambda *_: None).head.number
             print(f"  verify: {rows / (perf_counter() - start):,.0f} rows a second")
 
 
-def measure(name: str, log: LookupLog, rows: int) -> None:
+def measure(name: str, log: LookupAudit, rows: int) -> None:
     """Record lookups, then write them as the server's thread does, 1,000 in a transaction."""
     digests = [sha256(f"query {number}".encode()).hexdigest() for number in range(rows)]
     start = perf_counter()

@@ -14,16 +14,16 @@ from indexer.settings import Settings
 from indexer.signals import Contents, Signals
 from indexer.store import Store
 from search_api.access import AccessControl, GuardedApp, make_access
-from search_api.admission.pools import Gates
+from search_api.admission.pools import Pools
 from search_api.auth import REFUSALS, Scope, requires
 from search_api.dependencies import Service
 from search_api.errors import install_error_handlers
 from search_api.jobs.audit_head import log_audit_head
-from search_api.jobs.cluster_runs import ClusterRuns
-from search_api.jobs.hit_counter import HitWriter
+from search_api.jobs.cluster_runs import ClusterRunJob
+from search_api.jobs.hit_counter import HitCounter
 from search_api.jobs.log_follower import LogFollower
-from search_api.jobs.lookup_audit import LookupLog
-from search_api.jobs.retro_scans import ScanRunner
+from search_api.jobs.lookup_audit import LookupAudit
+from search_api.jobs.retro_scans import RetroScanJob
 from search_api.middleware.body_limit import MOST_VALUES, BodyLimit
 from search_api.middleware.head_requests import HeadAsGet
 from search_api.middleware.leading_slashes import LeadingSlashes
@@ -45,10 +45,10 @@ from search_api.routes.hma.problem_messages import HmaErrors
 from search_api.routes.search import VECTOR_PATH
 from search_api.schemas import MAX_DIMENSION
 from search_api.settings import ServeSettings
-from search_api.telemetry.gauges import Sampler
-from search_api.telemetry.install import Observation
+from search_api.telemetry.gauges import GaugeSampler
+from search_api.telemetry.install import Telemetry
 from search_api.webhooks.delivery import Deliverer
-from search_api.webhooks.registry import Receivers
+from search_api.webhooks.registration import Receivers
 
 _NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
@@ -56,7 +56,7 @@ _NO_TELEMETRY: TelemetryConfig = {
     "logs": False,
     "auto_configure": False,
 }
-"""FastAPI's own would tell paths and parameters; `observing` has ours, which does not."""
+"""FastAPI's own would tell paths and parameters; `telemetry` has ours, which does not."""
 DESCRIPTION = "Is this upload a copy or a lookalike of something that we know is unsafe?"
 
 
@@ -65,23 +65,23 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     follower = LogFollower(
         matcher, poll_interval=serve.poll_interval, stale_after=serve.stale_after
     )
-    observation = Observation(serve)
-    hits = HitWriter(
+    telemetry = Telemetry(serve)
+    hits = HitCounter(
         FloodWatch(store, settings),
         interval=serve.hits_interval,
-        count=observation.metrics.count_verdict,
+        count=telemetry.metrics.count_verdict,
     )
-    lookups = LookupLog(store, interval=serve.audit_interval, capacity=serve.audit_queue)
+    lookups = LookupAudit(store, interval=serve.audit_interval, capacity=serve.audit_queue)
     audit_head = log_audit_head(store)
-    scans = ScanRunner(RetroScanner(store, matcher, settings))
-    cluster_runs = ClusterRuns(store, settings)
-    sampler = Sampler(
-        observation.metrics, store, matcher, follower, count_interval=serve.count_interval
+    scans = RetroScanJob(RetroScanner(store, matcher, settings))
+    cluster_runs = ClusterRunJob(store, settings)
+    sampler = GaugeSampler(
+        telemetry.metrics, store, matcher, follower, count_interval=serve.count_interval
     )
-    gates = Gates.of(serve)
-    sampler.watch(observation.metrics.admitted, lambda: gates.pictures.running)
-    sampler.watch(observation.metrics.waiting, lambda: gates.pictures.waiting)
-    sampler.watch(observation.metrics.unwritten, lambda: lookups.waiting)
+    pools = Pools.of(serve)
+    sampler.watch(telemetry.metrics.admitted, lambda: pools.pictures.running)
+    sampler.watch(telemetry.metrics.waiting, lambda: pools.pictures.waiting)
+    sampler.watch(telemetry.metrics.unwritten, lambda: lookups.waiting)
     fetcher = Fetcher(serve, max_bytes=settings.max_image_bytes)
     access = make_access(store, serve)
     receivers, deliverer = Receivers(serve), Deliverer(store, serve)
@@ -91,7 +91,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
         signals = Signals(store, matcher, settings)
         contents = Contents(store, matcher, signals, settings)
         with (
-            observation.running(),
+            telemetry.running(),
             follower,
             audit_head,  # ends after what writes to the log
             hits,
@@ -99,24 +99,24 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
             scans,
             cluster_runs,
             sampler,
-            access.keeper,
+            access.key_refresher,
             deliverer,
         ):
             app.state.service = Service(
-                store,
-                matcher,
-                follower,
-                hits,
-                scans,
-                settings,
-                fetcher,
-                access,
-                gates,
-                lookups,
-                receivers,
-                signals,
-                contents,
-                cluster_runs,
+                store=store,
+                matcher=matcher,
+                follower=follower,
+                hits=hits,
+                scans=scans,
+                settings=settings,
+                fetcher=fetcher,
+                access=access,
+                pools=pools,
+                lookups=lookups,
+                receivers=receivers,
+                signals=signals,
+                contents=contents,
+                cluster_runs=cluster_runs,
             )
             yield
 
@@ -135,12 +135,14 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
         BodyLimit,
         max_bytes=serve.max_request_bytes,
         seconds=serve.body_timeout,
-        budget=gates.pictures.bytes,
+        budget=pools.pictures.bytes,
         most_values={VECTOR_PATH: MAX_DIMENSION + MOST_VALUES},
     )
-    app.add_middleware(AccessControl, gate=access.gate, proxies=serve.proxy_networks)
+    app.add_middleware(
+        AccessControl, authenticator=access.authenticator, proxies=serve.proxy_networks
+    )
     app.add_middleware(HmaErrors)
-    observation.install(app)  # around what says the status, so that it notes what is answered
+    telemetry.install(app)  # around what says the status, so that it notes what is answered
     app.add_middleware(SecurityHeaders)
     app.add_middleware(HeadAsGet)
     app.add_middleware(LeadingSlashes)  # the outermost comes last

@@ -6,11 +6,11 @@ import typer
 
 from indexer.cli import app
 from indexer.cli.options import ModelReference, load
-from search_api.webhooks import commands
+from search_api.webhooks import cli
 
 __all__ = ["app"]
 
-app.add_typer(commands.app, name="webhook")
+app.add_typer(cli.app, name="webhook")
 
 
 @app.command()

@@ -11,38 +11,38 @@ from indexer.settings import Settings
 from indexer.signals import Contents, Signals
 from indexer.store import Catalog, Store
 from search_api.access import Access
-from search_api.admission.pools import Gates
+from search_api.admission.pools import Pools
 from search_api.idempotency import once
-from search_api.jobs.cluster_runs import ClusterRuns
-from search_api.jobs.hit_counter import HitWriter
+from search_api.jobs.cluster_runs import ClusterRunJob
+from search_api.jobs.hit_counter import HitCounter
 from search_api.jobs.log_follower import LogFollower
-from search_api.jobs.lookup_audit import LookupLog
-from search_api.jobs.retro_scans import ScanRunner
+from search_api.jobs.lookup_audit import LookupAudit
+from search_api.jobs.retro_scans import RetroScanJob
 from search_api.outbound.fetch import Fetcher
-from search_api.webhooks.registry import Receivers
+from search_api.webhooks.registration import Receivers
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """What a running server holds."""
 
     store: Store
     matcher: Matcher
     follower: LogFollower
-    hits: HitWriter
-    scans: ScanRunner
+    hits: HitCounter
+    scans: RetroScanJob
     settings: Settings
     fetcher: Fetcher
     access: Access
-    gates: Gates
-    lookups: LookupLog
+    pools: Pools
+    lookups: LookupAudit
     receivers: Receivers
     signals: Signals
     contents: Contents
-    cluster_runs: ClusterRuns
+    cluster_runs: ClusterRunJob
 
     async def run(
         self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs
@@ -53,7 +53,7 @@ class Service:
             with self.matcher.cores.caller():
                 return function(*args, **kwargs)
 
-        return await self.gates.pictures.run(call)
+        return await self.pools.pictures.run(call)
 
     async def read(self, function: Callable[[Catalog], ResultT]) -> ResultT:
         """Call a function with the catalog, in one transaction; it waits behind no picture."""
@@ -62,13 +62,13 @@ class Service:
             with self.store.reader() as catalog:
                 return function(catalog)
 
-        return await self.gates.reads.run(within_transaction)
+        return await self.pools.reads.run(within_transaction)
 
     async def write(
         self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs
     ) -> ResultT:
         """Call what changes the database, and may wait for its lock; no other work waits for it."""
-        return await self.gates.writes.run(lambda: function(*args, **kwargs))
+        return await self.pools.writes.run(lambda: function(*args, **kwargs))
 
     async def commit(self, function: Callable[[Store], ResultT]) -> ResultT:
         """Call a function with a store that is one transaction, and remember the answer in it."""

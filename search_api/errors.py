@@ -30,7 +30,7 @@ from indexer.errors import (
     UnreadableImage,
 )
 from search_api.admission.waiting_room import ClientGone, Overloaded, TimedOut
-from search_api.request_context import request_facts
+from search_api.request_context import current_request
 from search_api.schemas import Problem
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ def status_for(error: LookalikeError) -> HTTPStatus:
 
 def problem_of(error: LookalikeError) -> Problem:
     """Return the problem document of an error, for an answer that has several."""
-    facts = request_facts()
+    facts = current_request()
     return Problem(
         type=f"urn:lookalike:{error.code}",
         title=error.code,
@@ -79,7 +79,7 @@ def problem(
     code: str, status: int, detail: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """Return an `application/problem+json` response."""
-    facts = request_facts()
+    facts = current_request()
     if facts:
         facts.problem = code
     body = Problem(

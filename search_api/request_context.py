@@ -11,7 +11,7 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 @dataclass(slots=True)
-class RequestFacts:
+class RequestContext:
     """One request, so far."""
 
     id: str
@@ -19,10 +19,10 @@ class RequestFacts:
     problem: str | None = None  # code of the problem that it was answered with
 
 
-_current: ContextVar[RequestFacts | None] = ContextVar("request_facts", default=None)
+_current: ContextVar[RequestContext | None] = ContextVar("current_request", default=None)
 
 
-def request_facts() -> RequestFacts | None:
+def current_request() -> RequestContext | None:
     """Return the facts of the request that this code works for; None outside of any."""
     return _current.get()
 
@@ -34,7 +34,7 @@ def request_id() -> str | None:
 
 
 @contextmanager
-def facts_of_request(asked_id: str | None) -> Iterator[RequestFacts]:
+def new_request(asked_id: str | None) -> Iterator[RequestContext]:
     """Begin to collect facts of a request.
 
     Parameters
@@ -43,7 +43,7 @@ def facts_of_request(asked_id: str | None) -> Iterator[RequestFacts]:
         The id that the caller wants; a new one replaces what could do harm in a log.
     """
     sane = asked_id is not None and _SANE_ID.fullmatch(asked_id)
-    facts = RequestFacts(asked_id if asked_id and sane else uuid4().hex)
+    facts = RequestContext(asked_id if asked_id and sane else uuid4().hex)
     token = _current.set(facts)
     try:
         yield facts

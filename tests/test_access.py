@@ -18,9 +18,9 @@ from indexer.store import Store, open_store
 from indexer.types import Scope
 from search_api.access import describe
 from search_api.access.client_address import read_caller
-from search_api.access.lockout import Guesses
+from search_api.access.lockout import Lockout
 from search_api.access.middleware import PUBLIC, is_public
-from search_api.access.rate_limit import Rates
+from search_api.access.rate_limit import RateLimit
 from search_api.auth import Requirement
 from search_api.middleware.security_headers import HEADERS
 from search_api.settings import ServeSettings
@@ -364,48 +364,48 @@ def test_proxies_that_are_none_are_refused() -> None:
 
 def test_guessing_locks_an_address_out_for_longer_and_longer() -> None:
     clock = Clock()
-    guesses = Guesses(clock)
+    lockout = Lockout(clock)
     for _ in range(10):
-        guesses.begin("192.0.2.1")
+        lockout.begin("192.0.2.1")
 
     waits = []
     for _ in range(12):
         with pytest.raises(LockedOut) as locked:
-            guesses.begin("192.0.2.1")
+            lockout.begin("192.0.2.1")
         waits.append(locked.value.retry_after)
         clock.now += locked.value.retry_after
-        guesses.begin("192.0.2.1")
+        lockout.begin("192.0.2.1")
 
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
-    guesses.begin("192.0.2.2")  # another address
+    lockout.begin("192.0.2.2")  # another address
     clock.now += 3601
     for _ in range(9):
-        guesses.begin("192.0.2.1")
+        lockout.begin("192.0.2.1")
 
 
 def test_right_keys_lock_nobody_out() -> None:
-    guesses = Guesses(Clock())
+    lockout = Lockout(Clock())
     for _ in range(100):
-        guesses.begin("192.0.2.1")
-        guesses.take_back("192.0.2.1")
+        lockout.begin("192.0.2.1")
+        lockout.take_back("192.0.2.1")
 
 
 def test_a_network_of_ipv6_counts_as_one_address() -> None:
-    guesses = Guesses(Clock())
+    lockout = Lockout(Clock())
     for number in range(10):
-        guesses.begin(f"2001:db8::{number:x}")
+        lockout.begin(f"2001:db8::{number:x}")
 
     with pytest.raises(LockedOut):
-        guesses.begin("2001:db8::ffff:1")
-    guesses.begin("2001:db8:1::1")
+        lockout.begin("2001:db8::ffff:1")
+    lockout.begin("2001:db8:1::1")
 
 
 def test_what_is_remembered_of_guessers_is_bounded() -> None:
-    guesses = Guesses(Clock())
+    lockout = Lockout(Clock())
     for number in range(20_000):
-        guesses.begin(f"10.0.{number // 256}.{number % 256}")
+        lockout.begin(f"10.0.{number // 256}.{number % 256}")
 
-    assert len(guesses._failures) == 10_000  # noqa: SLF001 -- memory is what is asked about
+    assert len(lockout._failures) == 10_000  # noqa: SLF001 -- memory is what is asked about
 
 
 def test_whoever_guesses_is_locked_out_and_nobody_else(sqlite: Store) -> None:
@@ -448,7 +448,7 @@ def test_many_first_requests_at_once_with_a_right_key_are_no_guessing(sqlite: St
 
 def test_a_key_makes_as_many_requests_as_it_may(sqlite: Store) -> None:
     clock = Clock()
-    rates = Rates(0, clock)
+    rate_limit = RateLimit(0, clock)
     key = create_key(sqlite, "n", [Scope.CHECK], requests_per_second=10).key
     free = create_key(sqlite, "free", [Scope.CHECK]).key
 
@@ -456,43 +456,43 @@ def test_a_key_makes_as_many_requests_as_it_may(sqlite: Store) -> None:
     for _ in range(100):  # 10 s of 20 requests a second, after a burst of two seconds' worth
         clock.now += 0.1
         for _ in range(2):
-            rates.take(free)
+            rate_limit.take(free)
             with suppress(RateLimited):
-                rates.take(key)
+                rate_limit.take(key)
                 made += 1
 
     assert made == pytest.approx(20 + 10 * 10, abs=2)
 
 
 def test_a_slow_rate_tells_how_long_to_wait(sqlite: Store) -> None:
-    rates = Rates(0.1, Clock())
+    rate_limit = RateLimit(0.1, Clock())
     key = create_key(sqlite, "n", [Scope.CHECK]).key
-    rates.take(key)
+    rate_limit.take(key)
 
     with pytest.raises(RateLimited, match=r"'n' may make 0\.1 requests a second") as limited:
-        rates.take(key)
+        rate_limit.take(key)
     assert limited.value.retry_after == 10
 
 
 def test_a_batch_counts_as_a_request_for_each_picture(sqlite: Store) -> None:
     clock = Clock()
-    rates = Rates(0, clock)
+    rate_limit = RateLimit(0, clock)
     key = create_key(sqlite, "n", [Scope.CHECK], requests_per_second=10).key
-    rates.take(key)
-    rates.charge(key, 15)
-    rates.take(key)
+    rate_limit.take(key)
+    rate_limit.charge(key, 15)
+    rate_limit.take(key)
     with pytest.raises(RateLimited) as limited:
-        rates.charge(key, 15)
+        rate_limit.charge(key, 15)
     assert limited.value.retry_after == 2  # 3 are left, and 10 come a second
 
     clock.now += 2
-    rates.take(key)
-    rates.charge(key, 31)  # more than a full bucket has
+    rate_limit.take(key)
+    rate_limit.charge(key, 31)  # more than a full bucket has
     clock.now += 1
     with pytest.raises(RateLimited):
-        rates.take(key)  # 12 were owed
+        rate_limit.take(key)  # 12 were owed
     clock.now += 0.4
-    rates.take(key)
+    rate_limit.take(key)
 
 
 def test_too_many_requests_of_a_key_are_refused_and_those_of_another_are_not(

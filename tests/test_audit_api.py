@@ -18,7 +18,7 @@ from indexer.errors import AuditUnavailable, DatabaseUnavailable
 from indexer.runtime.actor import Actor, acting_as
 from indexer.store import Store, open_store
 from indexer.types import AuditRecord
-from search_api.jobs.lookup_audit import Lookup, LookupLog
+from search_api.jobs.lookup_audit import Lookup, LookupAudit
 from support.commands import COMMAND, PHOTOS, Index
 
 KNOWN = (PHOTOS / "hedgehog.jpg").read_bytes()
@@ -162,7 +162,7 @@ def test_a_server_that_is_killed_leaves_a_chain_that_holds(index: Index) -> None
 
 
 def test_what_is_recorded_keeps_who_asked_and_in_which_order(store: Store) -> None:
-    with LookupLog(store, interval=0.01, capacity=10_000) as log:
+    with LookupAudit(store, interval=0.01, capacity=10_000) as log:
         for number in range(2_500):  # more than one transaction takes
             with acting_as(Actor("key", f"key {number % 2}", "192.0.2.1"), f"request {number}"):
                 log.record(Lookup.SEARCH, subject_id=number)
@@ -176,7 +176,7 @@ def test_what_is_recorded_keeps_who_asked_and_in_which_order(store: Store) -> No
 def test_when_the_database_is_away_nothing_is_lost_and_what_is_too_much_is_refused(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = LookupLog(store, interval=3600, capacity=3)
+    log = LookupAudit(store, interval=3600, capacity=3)
     with monkeypatch.context() as away:
         away.setattr("indexer.store.store.writing", _fail)
         for number in range(3):

@@ -12,7 +12,7 @@ from indexer.errors import AuditUnguarded, DatabaseReplaced
 from indexer.store import Store, open_store
 from indexer.store.address import parse_address
 from indexer.types import BankKind
-from indexer.upkeep.audit_guard import examine_audit
+from indexer.upkeep.audit_checks import examine_audit
 from support.commands import Index
 from support.running import running, until
 

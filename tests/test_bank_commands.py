@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.cli.moments import parse_later
+from indexer.cli.time_arguments import parse_later
 from indexer.errors import InputError
 from support.catalog import bare_pdq
 from support.commands import Index

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from search_api.admission.waiting_room import ClientGone, TimedOut
-from search_api.uploads.batch import answer_each
-from search_api.uploads.single import Upload
+from search_api.uploads.batch_uploads import answer_each
+from search_api.uploads.multipart import Upload
 
 
 @pytest.mark.parametrize("failure", [TimedOut, ClientGone])

@@ -31,7 +31,7 @@ from indexer.types import (
 )
 from search_api.client import Conflict, Lookalike, NotAllowed, NotFound, UnusableRequest
 from search_api.cluster_schemas import RunScope
-from search_api.jobs.cluster_runs import ClusterRuns
+from search_api.jobs.cluster_runs import ClusterRunJob
 from support.catalog import bind
 from support.commands import Index
 from support.families import EVERYTHING, add_family, add_vectors, near_axis
@@ -349,7 +349,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
     held.let_go.set()
 
 
-def begin(runs: ClusterRuns, held: Held) -> ClusterRun:
+def begin(runs: ClusterRunJob, held: Held) -> ClusterRun:
     begun = runs.start(HDBSCAN, EVERYTHING, ClusterParameters(), since_last=False)
     assert held.reached.wait(30)
     return begun.run
@@ -362,11 +362,11 @@ def state_of(store: Store, run: ClusterRun) -> RunState:
 
 def test_a_server_clusters_once_at_a_time_and_cancels_at_its_stop(store: Store, held: Held) -> None:
     add_family(store, bind(store), 0, range(8))
-    with ClusterRuns(store, Settings(worker_threads=1)) as runs:
+    with ClusterRunJob(store, Settings(worker_threads=1)) as runs:
         run = begin(runs, held)
         with pytest.raises(RunUnderWay, match="one run at a time"):
             begin(runs, held)
-        other_server = ClusterRuns(store, Settings(worker_threads=1))
+        other_server = ClusterRunJob(store, Settings(worker_threads=1))
         with pytest.raises(RunUnderWay, match="one run at a time"), other_server:
             begin(other_server, held)
         assert state_of(store, run) is RunState.RUNNING
@@ -380,7 +380,7 @@ def test_a_server_clusters_once_at_a_time_and_cancels_at_its_stop(store: Store, 
 
 def test_a_run_is_cancelled_by_whoever_marks_it_in_the_database(store: Store, held: Held) -> None:
     add_family(store, bind(store), 0, range(8))
-    with ClusterRuns(store, Settings(worker_threads=1)) as runs:
+    with ClusterRunJob(store, Settings(worker_threads=1)) as runs:
         run = begin(runs, held)
         with store.writer() as writer:
             cancelled = writer.end_cluster_run(run.id, RunState.CANCELLED)
@@ -400,7 +400,7 @@ def test_a_run_that_was_cancelled_as_it_wrote_has_found_nothing(store: Store, he
             with store.writer() as writer:
                 writer.end_cluster_run(1, RunState.CANCELLED)
 
-    runner = running.ClusterRunner(store, Settings(worker_threads=1))
+    runner = running.ClusterRunJob(store, Settings(worker_threads=1))
     run = runner.run(HDBSCAN, EVERYTHING, ClusterParameters(), on_progress=cancel)
 
     assert (run.id, run.state, run.clusters) == (1, RunState.CANCELLED, 0)
@@ -410,7 +410,7 @@ def test_a_scope_of_no_bank_begins_no_run(store: Store) -> None:
     bind(store)
     with store.writer() as writer:
         writer.create_bank("unsafe", BankKind.BLOCK)
-    with ClusterRuns(store, Settings(worker_threads=1)) as runs, pytest.raises(NotFoundError):
+    with ClusterRunJob(store, Settings(worker_threads=1)) as runs, pytest.raises(NotFoundError):
         runs.start(
             HDBSCAN, ClusterScope(banks=("unsafe", "no")), ClusterParameters(), since_last=False
         )

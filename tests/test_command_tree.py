@@ -9,7 +9,7 @@ import pytest
 
 import indexer
 from indexer.cli.commands import Command, Group
-from indexer.cli.moments import parse_earlier
+from indexer.cli.time_arguments import parse_earlier
 from indexer.errors import InputError
 from support.commands import Index
 from support.examples import command_at, leaf_commands

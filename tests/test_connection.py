@@ -11,7 +11,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from search_api.process import http_protocol
-from search_api.process.http_protocol import MOST_BESIDES, Connection
+from search_api.process.http_protocol import MOST_BESIDES, HttpProtocol
 
 HEAD = b"POST / HTTP/1.1\r\nhost: here\r\n"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -33,7 +33,7 @@ async def connected(app: Any) -> AsyncIterator[Streams]:
     config = uvicorn.Config(app, lifespan="off", log_config=None)
     loop, state = asyncio.get_running_loop(), ServerState()
     server = await loop.create_server(
-        lambda: Connection(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        lambda: HttpProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
     )
     host, port = server.sockets[0].getsockname()
     reader, writer = await asyncio.open_connection(host, port)
@@ -129,14 +129,14 @@ def test_who_sends_no_whole_head_is_not_waited_for(
 
 def test_an_answer_goes_out_with_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[bytes] = []
-    made = Connection.connection_made
+    made = HttpProtocol.connection_made
 
-    def listen(self: Connection, transport: Any) -> None:
+    def listen(self: HttpProtocol, transport: Any) -> None:
         made(self, transport)
         self.transport = Mock(wraps=transport)
         self.transport.write.side_effect = lambda data: written.append(data) or DEFAULT
 
-    monkeypatch.setattr(Connection, "connection_made", listen)
+    monkeypatch.setattr(HttpProtocol, "connection_made", listen)
 
     async def scenario(streams: Streams) -> bytes:
         reader, writer = streams

@@ -18,7 +18,7 @@ from indexer.exchange import (
     Observer,
     export_bank,
     import_lists,
-    importing,
+    list_import,
 )
 from indexer.store import EntryPdqFeed, RemovedBy, Store, open_store
 from indexer.types import BankKind, EntryRecord, Fingerprint, FingerprintKind, ListFormat
@@ -221,7 +221,7 @@ def test_an_ncmec_entry_that_loses_a_kind_loses_its_entry(
 def test_an_import_that_was_stopped_is_finished_by_the_next(
     store: Store, bank: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "_BATCH", 10)
+    monkeypatch.setattr(list_import, "_BATCH", 10)
     file = tmp_path / "list.csv"
     file.write_text(csv((str(seed), pdq(seed)) for seed in range(35)))
     stop = Event()

@@ -7,7 +7,7 @@ from time import sleep
 
 import pytest
 
-from indexer.exchange.report import MOST_LISTED
+from indexer.exchange.import_report import MOST_LISTED
 from indexer.store import Store, open_store, upgrade
 from indexer.types import BankKind
 from support.commands import COMMAND, Index

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from indexer.errors import InputError, UnreadableSource
 from indexer.exchange import format_of
 from indexer.exchange.items import BadRow, Ignored, Item
-from indexer.exchange.streams import LONGEST_LINE, open_list
+from indexer.exchange.list_streams import LONGEST_LINE, open_list
 from indexer.types import (
     EXTERNAL_ID_BYTES,
     FingerprintKind,

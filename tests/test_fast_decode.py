@@ -16,7 +16,7 @@ from indexer.embedding_space import decode_size
 from indexer.errors import ImageTooLarge, UnreadableImage
 from indexer.images.decode import decode
 from indexer.images.fingerprints import hamming, pdq
-from indexer.images.jpeg import decode_jpeg
+from indexer.images.jpeg_decode import decode_jpeg
 from indexer.model import Encoder, load_encoder
 from indexer.settings import SHIPPED_MODEL, ImageLimits, Settings
 from indexer.types import Rgb

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from search_api.admission.waiting_room import Admission
 from search_api.errors import install_error_handlers
-from search_api.uploads.single import Place
+from search_api.uploads.multipart import Place
 
 PICTURE = 90  # bytes at most
 
@@ -25,7 +25,7 @@ class Waiting:
         self.room = Admission(threads=1, max_waiting=9, max_bytes=100, timeout=10)
         self.app = FastAPI()
         self.app.state.service = SimpleNamespace(
-            gates=SimpleNamespace(pictures=self.room),
+            pools=SimpleNamespace(pictures=self.room),
             settings=SimpleNamespace(max_image_bytes=PICTURE),
         )
         install_error_handlers(self.app)

@@ -17,10 +17,10 @@ from pydantic import TypeAdapter
 
 from indexer.errors import InputError, NotFoundError, UnreadableSource
 from indexer.reports import Report, ReportOptions, build_report, save_report, write_report
+from indexer.reports.csv_table import COLUMNS
 from indexer.reports.map import find_axes
-from indexer.reports.pictures import SIDE
+from indexer.reports.report_pictures import SIDE
 from indexer.reports.shares import place_of, spread_of
-from indexer.reports.table import COLUMNS
 from indexer.settings import Settings
 from indexer.store import Arrival, Store
 from indexer.types import (

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from search_api.errors import install_error_handlers
-from search_api.request_context import facts_of_request, request_id
+from search_api.request_context import new_request, request_id
 from search_api.routes.hma.problem_messages import HmaErrors
 from search_api.telemetry.metrics import Metrics
 from search_api.telemetry.request_log import RequestLog
@@ -112,9 +112,9 @@ def test_probes_are_not_logged_at_info(talk: Talk) -> None:
 
 
 def test_ids_are_known_within_a_request_only() -> None:
-    with facts_of_request("one") as outer:
+    with new_request("one") as outer:
         assert request_id() == outer.id == "one"
-        with facts_of_request("with space"):
+        with new_request("with space"):
             assert request_id() not in {"one", "with space"}
         assert request_id() == "one"
     assert request_id() is None
@@ -168,7 +168,7 @@ def test_what_nobody_foresaw_on_a_route_of_hma_is_a_message(
 
 def test_what_nobody_caught_is_one_json_object_a_line() -> None:
     script = (
-        "from threading import Thread; from indexer.runtime.log import configure_logging;"
+        "from threading import Thread; from indexer.runtime.log_setup import configure_logging;"
         "configure_logging('INFO', 'json');"
         "thread = Thread(target=lambda: 1 // 0); thread.start(); thread.join();"
         "raise ValueError('the end')"

@@ -13,7 +13,7 @@ from indexer.matching import Matcher
 from indexer.matching.evidence import accusing
 from indexer.model import Encoder
 from indexer.retroscan import RetroScanner, scan
-from indexer.retroscan.nomination import nominate
+from indexer.retroscan.candidate_images import nominate
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.thresholds import choose_thresholds

@@ -14,7 +14,7 @@ from indexer.errors import UnavailableError
 from indexer.retroscan import RetroScanner
 from indexer.store import Store, open_store
 from indexer.types import RetroScan, ScanState
-from search_api.jobs.retro_scans import ScanRunner
+from search_api.jobs.retro_scans import RetroScanJob
 from support.commands import PHOTOS, Index
 
 KNOWN, ALSO_KNOWN = "hedgehog.jpg", "coffee.jpg"
@@ -223,7 +223,7 @@ def test_a_server_runs_one_retro_scan_at_a_time(store: Store) -> None:
         scan = writer.begin_retro_scan(None, writer.active_space().id, 1, 1)  # type: ignore[union-attr]
     assert scan.state is ScanState.RUNNING
     waiting = _Waiting(scan)
-    runner = ScanRunner(cast("RetroScanner", waiting))
+    runner = RetroScanJob(cast("RetroScanner", waiting))
     with runner:
         runner.start(None, None)
         with pytest.raises(UnavailableError, match="one at a time"):

@@ -46,7 +46,9 @@ def test_members_are_read_from_any_kind_of_archive(tmp_path: Path, suffix: str, 
 def test_members_are_read_by_many_threads_in_any_order_more_than_once(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.sources.streams._CHUNK", 4_096)  # the window holds a third of all
+    monkeypatch.setattr(
+        "indexer.sources.seekable_streams._CHUNK", 4_096
+    )  # the window holds a third of all
     archive = tmp_path / f"shard{suffix}"
     files = {f"{number:05d}.jpg": os.urandom(3_000) for number in range(300)}
     write_tar(archive, files, MODES[suffix])

@@ -19,8 +19,8 @@ from pyarrow import parquet
 from indexer.errors import UnreadableSource
 from indexer.settings import Settings
 from indexer.sources import count_sources
-from indexer.sources.rows import InvalidRow, Row, row_of
-from indexer.sources.tables import BadRow, read_list, read_table
+from indexer.sources.manifest_rows import InvalidRow, Row, row_of
+from indexer.sources.manifest_tables import BadRow, read_list, read_table
 from indexer.types import SourceDetails
 from support.sources import ENOUGH, contents, opened
 

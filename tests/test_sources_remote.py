@@ -168,8 +168,10 @@ def test_an_object_deleted_after_it_was_listed_is_unreadable(bucket: Any) -> Non
 def test_shards_of_a_bucket_are_streamed(
     bucket: Any, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.sources.streams._CHUNK", 4_096)  # most is read a second time
-    monkeypatch.setattr("indexer.sources.streams._WINDOW", 4)
+    monkeypatch.setattr(
+        "indexer.sources.seekable_streams._CHUNK", 4_096
+    )  # most is read a second time
+    monkeypatch.setattr("indexer.sources.seekable_streams._WINDOW", 4)
     mode = "w:gz" if suffix == "tar.gz" else "w"
     files = {f"{number:03d}.jpg": str(number).encode() * 500 for number in range(100)}
     shards = {

@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from indexer.errors import SettingsError
 from search_api.settings import ServeSettings
-from search_api.telemetry.install import Observation
+from search_api.telemetry.install import Telemetry
 from search_api.telemetry.tracing import Tracing
 from support.commands import PHOTOS, Index
 
@@ -173,7 +173,7 @@ def test_an_endpoint_without_the_extra_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("search_api.telemetry.install._is_installed", lambda: False)
 
     with pytest.raises(SettingsError, match=r"pip install 'lookalike\[otel\]'"):
-        Observation(ServeSettings(otlp_endpoint="http://127.0.0.1:4318"))
+        Telemetry(ServeSettings(otlp_endpoint="http://127.0.0.1:4318"))
 
 
 def test_variables_that_others_set_do_not_stop_a_server_without_the_extra(
@@ -182,7 +182,7 @@ def test_variables_that_others_set_do_not_stop_a_server_without_the_extra(
     monkeypatch.setattr("search_api.telemetry.install._is_installed", lambda: False)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
 
-    with Observation(ServeSettings()).running():
+    with Telemetry(ServeSettings()).running():
         pass
 
 

@@ -26,11 +26,11 @@ from indexer.types import (
     WebhookEvent,
     WebhookSecret,
 )
-from search_api.outbound.safe_http import Outbound
+from search_api.outbound.safe_http import SafeHttp
 from search_api.settings import ServeSettings
-from search_api.webhooks import delivery as deliveries
+from search_api.webhooks import delivery
 from search_api.webhooks.delivery import Deliverer, Round
-from search_api.webhooks.registry import Receivers, create_webhook, rotate_secret
+from search_api.webhooks.registration import Receivers, create_webhook, rotate_secret
 from search_api.webhooks.signature import new_secret, signature, signed_headers
 from support.catalog import add, bind
 from support.web import Web, in_turn, page, running
@@ -269,7 +269,7 @@ def test_an_event_that_nobody_takes_is_given_up_listed_and_can_be_retried(
     entry_id: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(deliveries, "MOST_ATTEMPTS", 3)
+    monkeypatch.setattr(delivery, "MOST_ATTEMPTS", 3)
     web.pages["/hook"] = page(status=500)
     made = hook(store, serve, web)
     flag(store, entry_id)
@@ -292,7 +292,7 @@ def test_an_event_that_nobody_takes_is_given_up_listed_and_can_be_retried(
 
 
 def test_waits_grow_up_to_hours_and_take_about_three_days() -> None:
-    waits = [min(5.0 * 4 ** (n - 1), 12 * 3600) for n in range(1, deliveries.MOST_ATTEMPTS)]
+    waits = [min(5.0 * 4 ** (n - 1), 12 * 3600) for n in range(1, delivery.MOST_ATTEMPTS)]
 
     assert timedelta(days=2.5) < timedelta(seconds=sum(waits)) < timedelta(days=3.5)
     assert ServeSettings().webhook_retry == waits[0]
@@ -433,7 +433,7 @@ def test_a_receiver_at_a_private_address_must_be_allowed(
 
     async def send() -> None:
         url = Receivers(serve).check(web.url("/hook"))
-        async with Outbound(connect_timeout=1).stream("POST", url, headers={}, private=False):
+        async with SafeHttp(connect_timeout=1).stream("POST", url, headers={}, private=False):
             pass
 
     with pytest.raises(FetchRefused, match="not public"):

@@ -42,7 +42,7 @@ def list_audit(  # noqa: PLR0913 -- one for each option
     from datetime import datetime  # noqa: PLC0415 -- keeps --help quick
 
     from indexer.audit_chain import canonical  # noqa: PLC0415
-    from indexer.cli.moments import parse_earlier  # noqa: PLC0415
+    from indexer.cli.time_arguments import parse_earlier  # noqa: PLC0415
     from indexer.store import AuditQuery, open_store  # noqa: PLC0415
 
     settings = load()

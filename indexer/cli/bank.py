@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli import entries, exchange, withdrawing
+from indexer.cli import bank_entries, bank_exchange, bank_state
+from indexer.cli.bank_entries import BankName
 from indexer.cli.commands import Commands
-from indexer.cli.entries import BankName
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json, print_table
 from indexer.errors import InputError
@@ -121,19 +121,19 @@ def list_banks(*, as_json: AsJson = False) -> None:
     print_table("Banks", columns, rows)
 
 
-app.command("show")(entries.show)
-app.command("add")(entries.add)
+app.command("show")(bank_entries.show)
+app.command("add")(bank_entries.add)
 app.command("disable", short_help="Let a bank, or some of its entries, match nothing")(
-    withdrawing.disable
+    bank_state.disable
 )
-app.command("enable")(withdrawing.enable)
-app.command("remove")(withdrawing.remove)
-app.command("import")(exchange.import_lists)
-app.command("export", short_help="Write a bank as a list of fingerprints")(exchange.export)
+app.command("enable")(bank_state.enable)
+app.command("remove")(bank_state.remove)
+app.command("import")(bank_exchange.import_lists)
+app.command("export", short_help="Write a bank as a list of fingerprints")(bank_exchange.export)
 
 
 def _print_bank(bank: Bank, *, as_json: bool) -> None:
     if as_json:
         print_json(bank)
     else:
-        echo(entries.describe(bank))
+        echo(bank_entries.describe(bank))

@@ -51,7 +51,7 @@ def add(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike decision add suspect.jpg --entry 17 --outcome rejected
     """
-    from indexer.cli.deciding import identify, index_file  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.query_arguments import identify, index_file  # noqa: PLC0415 -- keeps --help quick
     from indexer.decisions import decide  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
     from indexer.types import NewDecision  # noqa: PLC0415
@@ -100,7 +100,7 @@ def list_decisions(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike decision list --outcome confirmed --json
     """
-    from indexer.cli.deciding import digest_of  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.query_arguments import digest_of  # noqa: PLC0415 -- keeps --help quick
     from indexer.store import open_store  # noqa: PLC0415
 
     settings = load()

@@ -43,7 +43,7 @@ def evaluate(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike evaluate bench/dev --limit 200 --image robustness.png
     """
-    from indexer.cli.evaluating import Outputs, evaluate_benchmark  # noqa: PLC0415 -- quick --help
+    from indexer.cli.evaluate_run import Outputs, evaluate_benchmark  # noqa: PLC0415 -- quick --help
     from indexer.evaluation import load_benchmark  # noqa: PLC0415
 
     settings = load(model)

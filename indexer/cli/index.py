@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli import quarantine, views
+from indexer.cli import index_views, quarantine
 from indexer.cli.commands import Commands
-from indexer.cli.moments import parse_earlier
 from indexer.cli.options import AsJson, FollowLinks, ModelReference, RowLimit, RuntimeChoice, load
 from indexer.cli.output import print_json, print_table, shorten_path
+from indexer.cli.time_arguments import parse_earlier
 
 app = Commands(help="Build and look after the index.")
 
@@ -65,11 +65,8 @@ def add(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike index add uploads/ --bank known-unsafe
     """
-    from indexer.cli.adding import (  # noqa: PLC0415 -- keeps --help quick
-        add_sources,
-        open_or_create_bank,
-    )
-    from indexer.cli.planning import print_plan  # noqa: PLC0415
+    from indexer.cli.index_add import add_sources, open_or_create_bank  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.index_plan import print_plan  # noqa: PLC0415
     from indexer.ingest import IngestOptions  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
 
@@ -140,8 +137,8 @@ def remove(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike index remove 42 uploads/mistake.jpg --dry-run
     """
-    from indexer.cli.removing import remove_images  # noqa: PLC0415 -- keeps --help quick
-    from indexer.cli.targets import find_images  # noqa: PLC0415
+    from indexer.cli.image_arguments import find_images  # noqa: PLC0415
+    from indexer.cli.index_remove import remove_images  # noqa: PLC0415 -- keeps --help quick
     from indexer.store import RemovalQuery, open_store  # noqa: PLC0415
 
     settings = load()
@@ -199,5 +196,5 @@ def list_images(
     )
 
 
-app.command("rebuild")(views.rebuild)
-app.command("snapshot", short_help="Write the views to disk now")(views.snapshot)
+app.command("rebuild")(index_views.rebuild)
+app.command("snapshot", short_help="Write the views to disk now")(index_views.snapshot)

@@ -39,7 +39,7 @@ def create(
     """
     from datetime import UTC, datetime  # noqa: PLC0415 -- keeps --help quick
 
-    from indexer.cli.moments import parse_later  # noqa: PLC0415
+    from indexer.cli.time_arguments import parse_later  # noqa: PLC0415
     from indexer.keys import create_key  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
 

@@ -1,9 +1,9 @@
 """`model`: what makes the embeddings and the class probabilities."""
 
 from indexer.cli.commands import Commands
+from indexer.cli.model_train import train_descriptor
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_facts, print_json
-from indexer.cli.training import train_descriptor
 
 app = Commands(help="Look at the model, or train it.")
 

@@ -35,7 +35,7 @@ RowLimit = Annotated[int, typer.Option("--limit", min=1, help="Most rows shown."
 
 def load(model: str | None = None, runtime: Runtime | None = None) -> Settings:
     """Read the settings, let options win, and set up logging."""
-    from indexer.runtime.log import configure_logging  # noqa: PLC0415 -- keeps --help quick
+    from indexer.runtime.log_setup import configure_logging  # noqa: PLC0415 -- keeps --help quick
     from indexer.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings(model=model, runtime=runtime)

@@ -65,10 +65,7 @@ def retry(
 
     Example: lookalike index quarantine retry --code no_embedding
     """
-    from indexer.cli.adding import (  # noqa: PLC0415 -- keeps --help quick
-        add_found,
-        open_or_create_bank,
-    )
+    from indexer.cli.index_add import add_found, open_or_create_bank  # noqa: PLC0415 -- keeps --help quick
     from indexer.ingest import IngestOptions  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
     from indexer.upkeep.requeue import open_again, quarantined_files  # noqa: PLC0415

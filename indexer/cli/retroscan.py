@@ -38,7 +38,7 @@ def run(
 
     Example: lookalike retro-scan run --bank known-unsafe
     """
-    from indexer.cli.scanning import run_scan  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.retroscan_run import run_scan  # noqa: PLC0415 -- keeps --help quick
     from indexer.matching import open_matcher  # noqa: PLC0415
     from indexer.retroscan import RetroScanner  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415

@@ -83,7 +83,7 @@ def calibrate(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike threshold calibrate --bank known-unsafe --target 1e-4
     """
-    from indexer.cli.calibrating import calibrate_thresholds  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.threshold_calibrate import calibrate_thresholds  # noqa: PLC0415 -- keeps --help quick
     from indexer.store import open_store  # noqa: PLC0415
     from indexer.thresholds import Request  # noqa: PLC0415
 
@@ -143,8 +143,8 @@ def show(
 
     Example: lookalike threshold show --signal embedding --tier lookalike
     """
-    from indexer.cli.calibrating import open_fusion  # noqa: PLC0415 -- keeps --help quick
-    from indexer.cli.cards import print_card  # noqa: PLC0415
+    from indexer.cli.card_view import print_card  # noqa: PLC0415
+    from indexer.cli.threshold_calibrate import open_fusion  # noqa: PLC0415 -- keeps --help quick
     from indexer.store import open_store  # noqa: PLC0415
     from indexer.thresholds import copy_scores, find_card, positions  # noqa: PLC0415
 

@@ -1,12 +1,12 @@
 """Evaluation: what an index finds of a copy-detection benchmark, and of its nearest vectors."""
 
+from indexer.evaluation.benchmark_gallery import Named, name_references, temporary_index
+from indexer.evaluation.benchmark_run import Answers, Evaluation, Failure, ask, evaluate
 from indexer.evaluation.exactness import Exactness, measure_exactness
-from indexer.evaluation.gallery import Named, name_references, temporary_index
 from indexer.evaluation.ground_truth import Benchmark, Case, load_benchmark
-from indexer.evaluation.metrics import Metrics, Pair, Score, score
-from indexer.evaluation.picture import check_drawable, draw
-from indexer.evaluation.ranking import SIGNALS, Candidate, candidates, pairs, rank
-from indexer.evaluation.run import Answers, Evaluation, Failure, ask, evaluate
+from indexer.evaluation.plot import check_drawable, draw
+from indexer.evaluation.ranked_pairs import SIGNALS, Candidate, candidates, pairs, rank
+from indexer.evaluation.retrieval_metrics import Metrics, Pair, Score, score
 
 __all__ = [
     "SIGNALS",

@@ -1,15 +1,10 @@
 """Lists of fingerprints from elsewhere: into banks, and out of them."""
 
-from indexer.exchange.exporting import ExportReport, export_bank
 from indexer.exchange.formats import format_of
-from indexer.exchange.importing import (
-    DEFAULT_SOURCE,
-    ImportOptions,
-    Observer,
-    import_lists,
-)
+from indexer.exchange.import_report import ImportReport
 from indexer.exchange.items import BadRow
-from indexer.exchange.report import ImportReport
+from indexer.exchange.list_export import ExportReport, export_bank
+from indexer.exchange.list_import import DEFAULT_SOURCE, ImportOptions, Observer, import_lists
 from indexer.exchange.writers import WRITERS
 
 __all__ = [

@@ -5,11 +5,11 @@ from pathlib import PurePath
 from typing import Final
 
 from indexer.errors import InputError
+from indexer.exchange.csv_lists import read_table
 from indexer.exchange.items import ListReader
 from indexer.exchange.jsonl import read_json_lines
 from indexer.exchange.ncmec import read_ncmec
 from indexer.exchange.stopncii import read_stopncii
-from indexer.exchange.tables import read_table
 from indexer.exchange.text import read_text
 from indexer.types import ListFormat
 

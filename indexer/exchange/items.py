@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from indexer.exchange.streams import ListStream
+from indexer.exchange.list_streams import ListStream
 from indexer.types import FingerprintKind, ListedFingerprint, WithdrawnFingerprint
 
 

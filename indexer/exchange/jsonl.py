@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 
 from indexer.exchange.items import BadRow, Item, ReadOptions
-from indexer.exchange.rows import items_of
-from indexer.exchange.streams import ListStream
+from indexer.exchange.list_rows import items_of
+from indexer.exchange.list_streams import ListStream
 
 
 def read_json_lines(stream: ListStream, options: ReadOptions) -> Iterator[Item]:

@@ -12,11 +12,11 @@ from typing import Final
 from xml.parsers import expat
 
 from indexer.errors import UnreadableSource
+from indexer.exchange.fingerprint_kinds import UnknownKind, kind_named
 from indexer.exchange.items import BadRow, Ignored, Item, ReadOptions
-from indexer.exchange.kinds import UnknownKind, kind_named
-from indexer.exchange.rows import read_fingerprint
-from indexer.exchange.streams import ListStream
-from indexer.exchange.windows import LONGEST_RECORD, TextWindow
+from indexer.exchange.list_rows import read_fingerprint
+from indexer.exchange.list_streams import ListStream
+from indexer.exchange.text_window import LONGEST_RECORD, TextWindow
 from indexer.types import (
     EXTERNAL_ID_BYTES,
     Fingerprint,

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from indexer.errors import UnreadableSource
 from indexer.exchange.cells import UnusableRow, labels_in
+from indexer.exchange.fingerprint_kinds import UnknownKind, kind_named
 from indexer.exchange.items import BadRow, Ignored, Item, ReadOptions
-from indexer.exchange.kinds import UnknownKind, kind_named
-from indexer.exchange.rows import read_fingerprint
-from indexer.exchange.streams import ListStream
-from indexer.exchange.windows import TextWindow
+from indexer.exchange.list_rows import read_fingerprint
+from indexer.exchange.list_streams import ListStream
+from indexer.exchange.text_window import TextWindow
 from indexer.types import Fingerprint, ListedFingerprint, WithdrawnFingerprint
 
 _RECORDS: Final = re.compile(r'"hashRecords"\s*:\s*\[', re.IGNORECASE)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from indexer.exchange.fingerprint_kinds import UnknownKind
 from indexer.exchange.items import BadRow, Ignored, Item, ReadOptions
-from indexer.exchange.kinds import UnknownKind
-from indexer.exchange.rows import read_fingerprint, read_kind
-from indexer.exchange.streams import ListStream
+from indexer.exchange.list_rows import read_fingerprint, read_kind
+from indexer.exchange.list_streams import ListStream
 from indexer.types import Fingerprint, ListedFingerprint
 
 _COMMENT: Final = "#"

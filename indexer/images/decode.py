@@ -17,7 +17,7 @@ from indexer.errors import (
     UnreadableImage,
 )
 from indexer.images.file_structure import Structure, examine
-from indexer.images.jpeg import decode_jpeg
+from indexer.images.jpeg_decode import decode_jpeg
 from indexer.images.pixel_budget import decoding
 from indexer.images.rgb import LARGE, is_sideways, reduction, stated_orientation, to_rgb, upright
 from indexer.runtime.timing import stage

@@ -1,8 +1,8 @@
 """Reports about cluster runs: one tree of values, written as HTML, JSON, CSV or Parquet."""
 
 from indexer.reports.build import ReportOptions, build_report
-from indexer.reports.model import Report
-from indexer.reports.writing import check_writable, options_for, save_report, write_report
+from indexer.reports.report_tree import Report
+from indexer.reports.report_writer import check_writable, options_for, save_report, write_report
 
 __all__ = [
     "Report",

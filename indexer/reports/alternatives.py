@@ -5,7 +5,7 @@ from typing import Final
 
 from indexer.clustering.parameters import ClusterParameters
 from indexer.clustering.partition import divide, graph_of
-from indexer.reports.model import Alternative
+from indexer.reports.report_tree import Alternative
 from indexer.types import ClusterAlgorithm, ClusterRun, Embeddings
 
 MOST: Final = 20_000

@@ -13,9 +13,10 @@ import indexer
 from indexer.clustering.alerts import AlertRules, find_alerts
 from indexer.errors import InputError, NotFoundError
 from indexer.reports.alternatives import MOST, alternatives
-from indexer.reports.describing import describe, within
-from indexer.reports.gathering import Material, Progress, gather
-from indexer.reports.model import (
+from indexer.reports.cluster_facts import describe, within
+from indexer.reports.report_data import Material, Progress, gather
+from indexer.reports.report_pictures import Obscurer, wanted
+from indexer.reports.report_tree import (
     Alternative,
     Change,
     ClusterReport,
@@ -25,7 +26,6 @@ from indexer.reports.model import (
     Report,
     Summary,
 )
-from indexer.reports.pictures import Obscurer, wanted
 from indexer.reports.shares import days_of
 from indexer.settings import Settings
 from indexer.store import Catalog, Store

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.reports.model import Day, Report, Within
+from indexer.reports.report_tree import Day, Report, Within
 from indexer.runtime.terminal import printable, printable_lines
 from indexer.types import ClusterScope
 

@@ -3,7 +3,7 @@
 from typing import Any, BinaryIO
 
 from indexer.errors import InputError
-from indexer.reports.model import Neighbours, Report
+from indexer.reports.report_tree import Neighbours, Report
 
 
 def check_parquet() -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from indexer.reports.model import Count, Day, Spread
+from indexer.reports.report_tree import Count, Day, Spread
 
 _TOP: Final = 5
 

@@ -11,7 +11,7 @@ from indexer.embedding_space import bound_space
 from indexer.errors import InputError, NotFoundError
 from indexer.matching import Matcher
 from indexer.matching.evidence import accusing
-from indexer.retroscan.nomination import nominate
+from indexer.retroscan.candidate_images import nominate
 from indexer.settings import Settings
 from indexer.store import Catalog, NewRetroMatch, Store
 from indexer.types import BankKind, Entry, RetroScan, ScanState, Space

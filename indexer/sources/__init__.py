@@ -1,10 +1,10 @@
 """Sources: everything that pictures can be fed in from, behind one protocol."""
 
 from indexer.sources.base import SKIP_CODES, Found, SkippedSource, SourceItem
-from indexer.sources.listing import count_sources, open_sources
 from indexer.sources.local import SourceFile, is_outside, read, walk
 from indexer.sources.manifests import is_row
 from indexer.sources.names import SUFFIXES, container_of, uri_of, would_find
+from indexer.sources.source_arguments import count_sources, open_sources
 
 __all__ = [
     "SKIP_CODES",

@@ -24,10 +24,10 @@ from indexer.sources.base import (
     SourceItem,
 )
 from indexer.sources.local import unreadable
+from indexer.sources.manifest_rows import InvalidRow, details_of
 from indexer.sources.names import is_candidate, member_uri, quoted, uri_of
 from indexer.sources.remote import RemoteFile
-from indexer.sources.rows import InvalidRow, details_of
-from indexer.sources.streams import Streamed
+from indexer.sources.seekable_streams import Streamed
 from indexer.sources.tar import Content, members, split_key, tidy, why_unsafe
 from indexer.types import SourceDetails, SourceStamp
 

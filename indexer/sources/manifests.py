@@ -9,9 +9,9 @@ from typing import Final
 
 from indexer.errors import UnreadableSource
 from indexer.sources.base import INVALID_METADATA, Found, SkippedSource
+from indexer.sources.manifest_rows import Columns, InvalidRow, Row, row_of
+from indexer.sources.manifest_tables import BadRow, NumberedColumns, kind_of
 from indexer.sources.places import Places
-from indexer.sources.rows import Columns, InvalidRow, Row, row_of
-from indexer.sources.tables import BadRow, NumberedColumns, kind_of
 
 STDIN: Final = "-"
 """Name of the list that is read from standard input."""

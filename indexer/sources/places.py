@@ -8,9 +8,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from indexer.errors import UnreadableSource
 from indexer.sources.base import Found, SkippedSource
 from indexer.sources.local import file_at
+from indexer.sources.manifest_rows import InvalidRow
 from indexer.sources.names import is_storable, protocol_of, quoted
 from indexer.sources.protocols import Remotes
-from indexer.sources.rows import InvalidRow
 
 
 @dataclass(frozen=True, slots=True)

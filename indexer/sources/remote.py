@@ -7,9 +7,9 @@ from typing import Any, BinaryIO, Final, cast
 
 from indexer.errors import UnreadableSource
 from indexer.images.decode import check_byte_size
-from indexer.sources.attempts import attempt, once
 from indexer.sources.base import SkippedSource, SourceItem
 from indexer.sources.names import is_candidate, protocol_of
+from indexer.sources.retries import attempt, once
 from indexer.types import SourceStamp
 
 WEB: Final = frozenset({"http", "https"})

@@ -9,7 +9,7 @@ from indexer.errors import LookalikeError
 from indexer.model import Encoder, export_model
 from indexer.settings import Settings
 from indexer.store import Store, open_store
-from indexer.upkeep.audit_guard import examine_audit
+from indexer.upkeep.audit_checks import examine_audit
 from indexer.upkeep.findings import Finding, State, problem_of
 from indexer.upkeep.machine import examine_machine
 from indexer.upkeep.permissions import examine_permissions

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 from indexer.keys import KeyRing, Sessions
 from indexer.store import Store
-from search_api.access.authenticator import Gate
+from search_api.access.authenticator import Authenticator
 from search_api.access.client_address import Caller, is_loopback
-from search_api.access.key_refresher import KeyKeeper
-from search_api.access.lockout import Guesses
-from search_api.access.rate_limit import Rates
+from search_api.access.key_refresher import KeyRefresher
+from search_api.access.lockout import Lockout
+from search_api.access.rate_limit import RateLimit
 from search_api.settings import ServeSettings
 
 
@@ -17,9 +17,9 @@ from search_api.settings import ServeSettings
 class Access:
     """What lets requests in."""
 
-    gate: Gate
+    authenticator: Authenticator
     sessions: Sessions
-    keeper: KeyKeeper
+    key_refresher: KeyRefresher
 
 
 def make_access(store: Store, serve: ServeSettings) -> Access:
@@ -36,8 +36,10 @@ def make_access(store: Store, serve: ServeSettings) -> Access:
             return False
         return serve.access == "open" or (opens_here(serve) and caller.local)
 
-    gate = Gate(ring, sessions, Guesses(), Rates(serve.requests_per_second), is_open)
-    return Access(gate, sessions, KeyKeeper(ring))
+    authenticator = Authenticator(
+        ring, sessions, Lockout(), RateLimit(serve.requests_per_second), is_open
+    )
+    return Access(authenticator, sessions, KeyRefresher(ring))
 
 
 def opens_here(serve: ServeSettings) -> bool:

@@ -11,22 +11,22 @@ from indexer.errors import Forbidden, Unauthenticated, UnavailableError
 from indexer.keys import KeyRing, Sessions
 from indexer.types import ApiKey
 from search_api.access.client_address import Caller
-from search_api.access.lockout import Guesses
-from search_api.access.rate_limit import Rates
+from search_api.access.lockout import Lockout
+from search_api.access.rate_limit import RateLimit
 from search_api.auth import ANYBODY, Principal
 
 _WAITING: Final = 64  # tokens that may wait to be hashed
 
 
-class Gate:
+class Authenticator:
     """Tells who makes a request by what it brings.
 
     Parameters
     ----------
     ring : KeyRing
     sessions : Sessions
-    guesses : Guesses
-    rates : Rates
+    lockout : Lockout
+    rate_limit : RateLimit
     is_open : callable
         Tells whether a caller who brings nothing may do everything.
     """
@@ -35,14 +35,14 @@ class Gate:
         self,
         ring: KeyRing,
         sessions: Sessions,
-        guesses: Guesses,
-        rates: Rates,
+        lockout: Lockout,
+        rate_limit: RateLimit,
         is_open: Callable[[Caller], bool],
     ) -> None:
         self._ring = ring
         self._sessions = sessions
-        self._guesses = guesses
-        self._rates = rates
+        self._lockout = lockout
+        self._rate_limit = rate_limit
         self._is_open = is_open
         self._reading = anyio.CapacityLimiter(4)
         self._hashing = anyio.CapacityLimiter(1)  # each takes 16 MiB and a core
@@ -63,12 +63,12 @@ class Gate:
         """
         if caller.token is not None:
             key = await self.check(caller.token, caller.address)
-            self._rates.take(key)
+            self._rate_limit.take(key)
             return Principal(key.name, key.scopes, key)
         if caller.session is not None:
             principal = await self._of_session(caller.session)
             if principal is not None and principal.key is not None:
-                self._rates.take(principal.key)
+                self._rate_limit.take(principal.key)
                 return principal
         return ANYBODY if self._is_open(caller) else None
 
@@ -80,7 +80,7 @@ class Gate:
         RateLimited
             The key may not ask for so much now.
         """
-        self._rates.charge(key, count)
+        self._rate_limit.charge(key, count)
 
     async def check(self, token: str, address: str) -> ApiKey:
         """Return the key of a token, which an address sent.
@@ -101,7 +101,7 @@ class Gate:
             return key
         if self._ring.is_known(token):
             return await run_sync(self._ring.verify, token, limiter=self._reading)
-        self._guesses.require_unlocked(address)
+        self._lockout.require_unlocked(address)
         if self._hashing.statistics().tasks_waiting >= _WAITING:
             raise UnavailableError("Too many new keys are being checked at once. Try again.")
         async with self._hashing:
@@ -109,15 +109,15 @@ class Gate:
 
     async def _hash(self, token: str, address: str) -> ApiKey:
         """Check a token that is new here; it counts as wrong until it turns out right."""
-        self._guesses.begin(address)
+        self._lockout.begin(address)
         try:
             key = await run_sync(self._ring.verify, token, limiter=self._reading)
         except Unauthenticated:
             raise
         except BaseException:
-            self._guesses.take_back(address)
+            self._lockout.take_back(address)
             raise
-        self._guesses.take_back(address)
+        self._lockout.take_back(address)
         return key
 
     async def _of_session(self, token: str) -> Principal | None:

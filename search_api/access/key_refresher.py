@@ -4,13 +4,13 @@ from time import monotonic
 from typing import Self
 
 from indexer.keys import KeyRing
-from search_api.jobs.periodic import Repeating
+from search_api.jobs.periodic import PeriodicTask
 
 _REFRESHED_EVERY = 1.0  # seconds
 _WRITTEN_EVERY = 60.0  # seconds
 
 
-class KeyKeeper:
+class KeyRefresher:
     """Works for a key ring in a thread of its own, so that no request waits for the database.
 
     A process that is killed loses what it knew of uses since the last writing.
@@ -19,24 +19,24 @@ class KeyKeeper:
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
         self._written_at = monotonic()
-        self._repeating = Repeating(
+        self._task = PeriodicTask(
             self._keep,
-            name="key-keeper",
+            name="key-refresher",
             interval=_REFRESHED_EVERY,
             doing="looking after keys",
             at_end=True,
         )
 
     def __enter__(self) -> Self:
-        self._repeating.__enter__()
+        self._task.__enter__()
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Stop, once all uses are written."""
-        self._repeating.__exit__(*exception)
+        self._task.__exit__(*exception)
 
     def _keep(self) -> None:
         self._ring.refresh()
-        if self._repeating.is_stopping or monotonic() - self._written_at >= _WRITTEN_EVERY:
+        if self._task.is_stopping or monotonic() - self._written_at >= _WRITTEN_EVERY:
             self._written_at = monotonic()
             self._ring.write_use()

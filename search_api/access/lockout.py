@@ -21,7 +21,7 @@ class _Failures:
     locked_until: float = 0.0
 
 
-class Guesses:
+class Lockout:
     """Counts wrong keys by address, in this process; used from the event loop alone.
 
     An attempt counts as wrong until it has turned out right.

@@ -11,11 +11,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from indexer.errors import AccessError, UnavailableError
 from indexer.runtime.actor import Actor, acting_as
 from indexer.types import ApiKey
-from search_api.access.authenticator import Gate, check_csrf, unauthenticated
+from search_api.access.authenticator import Authenticator, check_csrf, unauthenticated
 from search_api.access.client_address import Caller, Network, read_caller
 from search_api.auth import Principal
 from search_api.errors import refusal
-from search_api.request_context import request_facts, request_id
+from search_api.request_context import current_request, request_id
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/status", "/status/live", "/console/login"})
 """Paths that need no key: health and log-in, and `/`, which leads there."""
@@ -33,9 +33,11 @@ def is_public(path: str) -> bool:
 class AccessControl:
     """ASGI middleware: puts the caller and the principal into the request's state."""
 
-    def __init__(self, app: ASGIApp, gate: Gate, proxies: Sequence[Network]) -> None:
+    def __init__(
+        self, app: ASGIApp, authenticator: Authenticator, proxies: Sequence[Network]
+    ) -> None:
         self._app = app
-        self._gate = gate
+        self._authenticator = authenticator
         self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +54,7 @@ class AccessControl:
             return
         state = scope.setdefault("state", {})
         state["caller"], state["principal"] = caller, principal
-        key, facts = principal.key if principal else None, request_facts()
+        key, facts = principal.key if principal else None, current_request()
         if facts is not None and key is not None:
             facts.key = key.name
         with acting_as(actor_of(key, caller), request_id()):
@@ -62,7 +64,7 @@ class AccessControl:
         self, caller: Caller, scope: Scope
     ) -> tuple[Principal | None, Response | None]:
         try:
-            principal = await self._gate.admit(caller)
+            principal = await self._authenticator.admit(caller)
             if principal is None and scope["path"] != _OWN_RULE:
                 raise unauthenticated()
             if principal and caller.changing and scope["path"] != _CHECKED_BY_FORM:

@@ -10,7 +10,7 @@ from indexer.types import ApiKey
 _MEMORY = 10_000  # keys that are remembered; a full bucket is as good as none
 
 
-class Rates:
+class RateLimit:
     """A token bucket for each key, in this process; used from the event loop alone.
 
     A bucket holds as many requests as may be made in two seconds, and at least one.

@@ -12,7 +12,7 @@ _MAX_WAITING = 256  # requests without a picture, which are small
 
 
 @dataclass(frozen=True, slots=True)
-class Gates:
+class Pools:
     """One kind of work never waits behind another."""
 
     pictures: Admission

@@ -18,7 +18,7 @@ from indexer.types import (
 from search_api.client.transport import Transport, said
 
 
-class Administering:
+class AdminCalls:
     """The methods of `Lookalike` that take a key of scope admin.
 
     What makes a secret, or sends a test, is never sent twice: if its answer gets lost, look at the

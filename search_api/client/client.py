@@ -32,7 +32,7 @@ from indexer.types import (
     Tier,
     Verdict,
 )
-from search_api.client.admin import Administering
+from search_api.client.admin import AdminCalls
 from search_api.client.clusters import ClusterCalls
 from search_api.client.transport import (
     Transport,
@@ -55,7 +55,7 @@ Picture = bytes | bytearray | memoryview | str | PathLike[str]
 """A picture's bytes, or the path of its file."""
 
 
-class Lookalike(Administering, ClusterCalls):
+class Lookalike(AdminCalls, ClusterCalls):
     """One server's API; safe to use from several threads, closed by a `with` block.
 
     Lists are iterators that ask for their pages as they are needed. A request that finds the server

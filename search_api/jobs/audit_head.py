@@ -5,13 +5,13 @@ from typing import Final
 import structlog
 
 from indexer.store import Store
-from search_api.jobs.periodic import Repeating
+from search_api.jobs.periodic import PeriodicTask
 
 log = structlog.get_logger(__name__)
 _HOUR: Final = 3600.0  # seconds
 
 
-def log_audit_head(store: Store, *, interval: float = _HOUR) -> Repeating:
+def log_audit_head(store: Store, *, interval: float = _HOUR) -> PeriodicTask:
     """Return what logs the head hourly, and once more at the end of its `with` block.
 
     `audit verify --expect` takes the head as it is logged.
@@ -22,6 +22,6 @@ def log_audit_head(store: Store, *, interval: float = _HOUR) -> Repeating:
             head = catalog.audit_head()
         log.info("audit head", head=f"{head.number}:{head.hash}", log_id=head.log_id)
 
-    return Repeating(
+    return PeriodicTask(
         tell, name="audit-head", interval=interval, doing="logging the audit head", at_end=True
     )

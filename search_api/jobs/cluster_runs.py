@@ -34,7 +34,7 @@ class _Wanted:
         self.begun.set_result(Refresh(run, Refreshed.CLUSTERED, 0))
 
 
-class ClusterRuns:
+class ClusterRunJob:
     """Takes one cluster run to its end in a thread; how it ended stands in the database."""
 
     def __init__(self, store: Store, settings: Settings) -> None:

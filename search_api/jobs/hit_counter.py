@@ -6,10 +6,10 @@ from typing import Self
 from indexer.flood import FloodWatch
 from indexer.runtime.actor import Actor, acting_as
 from indexer.types import Verdict
-from search_api.jobs.periodic import Repeating
+from search_api.jobs.periodic import PeriodicTask
 
 
-class HitWriter:
+class HitCounter:
     """Feeds a flood watch from a thread of its own, so that no search waits for the database.
 
     A process that is killed loses what it counted since the last writing.
@@ -20,17 +20,17 @@ class HitWriter:
     ) -> None:
         self._watch = watch
         self._count = count  # for the metrics
-        self._repeating = Repeating(
+        self._task = PeriodicTask(
             self._write, name="hit-writer", interval=interval, doing="writing hits", at_end=True
         )
 
     def __enter__(self) -> Self:
-        self._repeating.__enter__()
+        self._task.__enter__()
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Stop, once all that was counted is written."""
-        self._repeating.__exit__(*exception)
+        self._task.__exit__(*exception)
 
     def record(self, verdict: Verdict) -> None:
         """Count the hits of a verdict."""

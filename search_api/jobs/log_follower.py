@@ -5,7 +5,7 @@ from typing import Self
 
 from indexer.errors import DatabaseReplaced, ViewNotReady
 from indexer.matching import Matcher
-from search_api.jobs.periodic import Repeating
+from search_api.jobs.periodic import PeriodicTask
 
 
 class LogFollower:
@@ -17,17 +17,17 @@ class LogFollower:
         self._fresh_at = monotonic()
         self._retired = False
         self._replaced: DatabaseReplaced | None = None
-        self._repeating = Repeating(
+        self._task = PeriodicTask(
             self._look, name="log-follower", interval=poll_interval, doing="following the log"
         )
 
     def __enter__(self) -> Self:
-        self._repeating.__enter__()
+        self._task.__enter__()
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Stop, once the changes being applied are in."""
-        self._repeating.__exit__(*exception)
+        self._task.__exit__(*exception)
 
     @property
     def age(self) -> float:

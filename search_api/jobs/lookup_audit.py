@@ -36,7 +36,7 @@ class Lookup(StrEnum):
     REVEAL = "reveal.image"  # a person asked to see a picture without its blur
 
 
-class LookupLog:
+class LookupAudit:
     """Feeds the audit log from a thread of its own, so that no answer waits for the database.
 
     A process that is killed loses the lookups since the last writing; one that stops loses none.

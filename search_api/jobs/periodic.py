@@ -11,7 +11,7 @@ from indexer.errors import UnavailableError
 log = structlog.get_logger(__name__)
 
 
-class Repeating:
+class PeriodicTask:
     """Does something every so many seconds within a `with` block; failures are logged and survived.
 
     Parameters

@@ -13,7 +13,7 @@ from indexer.types import RetroScan, ScanState
 log = structlog.get_logger(__name__)
 
 
-class ScanRunner:
+class RetroScanJob:
     """Takes one retro-scan to its end in a thread; how far it is stands in the database.
 
     A scan that the server's end cuts off goes on when it is asked for again.

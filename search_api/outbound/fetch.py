@@ -9,7 +9,7 @@ import httpx
 
 from indexer.errors import FetchDisabled, FetchFailed, FetchRefused, ImageTooLarge
 from search_api.outbound.hosts import HostList
-from search_api.outbound.safe_http import Outbound, Resolve, parse_url, resolve
+from search_api.outbound.safe_http import Resolve, SafeHttp, parse_url, resolve
 from search_api.settings import ServeSettings
 
 MOST_REDIRECTS = 3
@@ -29,7 +29,7 @@ class Fetcher:
         )
         self._seconds = serve.fetch_timeout
         self._max_bytes = max_bytes
-        self._outbound = Outbound(connect_timeout=serve.fetch_timeout / 2, resolve=resolve)
+        self._outbound = SafeHttp(connect_timeout=serve.fetch_timeout / 2, resolve=resolve)
         self._limiter = anyio.CapacityLimiter(_AT_ONCE)
 
     async def get(self, url: str) -> bytes:

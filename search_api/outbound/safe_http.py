@@ -55,7 +55,7 @@ def parse_url(text: str) -> httpx.URL:
     return url
 
 
-class Outbound:
+class SafeHttp:
     """Sends requests over connections of their own: no proxy, no cookies, no redirects followed.
 
     A host's name is resolved once a request, every address is checked, and the connection goes to

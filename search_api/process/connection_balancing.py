@@ -68,7 +68,7 @@ class Shares:
         return Share(self._counts, next(n for n in range(len(self._counts)) if n not in taken))
 
 
-class Dealer:
+class ConnectionBalancer:
     """Accepts connections in a worker, while others may accept on the same socket.
 
     Parameters

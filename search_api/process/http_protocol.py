@@ -17,7 +17,7 @@ _LINGER_SECONDS = 30.0  # that the rest of a body is thrown away for, once it wa
 _FLUSH_SECONDS: Final = 5.0  # for a client to take the end of an answer on a closed connection
 
 
-class Connection(HttpToolsProtocol):
+class HttpProtocol(HttpToolsProtocol):
     """uvicorn's connection within bounds, which it leaves to a proxy; ours may have none.
 
     Each deadline runs from when the server began to wait: no byte that comes meanwhile moves it.

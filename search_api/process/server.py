@@ -21,8 +21,8 @@ from indexer.store import open_store
 from search_api.access import describe
 from search_api.admission.batching import batching
 from search_api.app import create_app
-from search_api.process.connection_balancing import Dealer, Share
-from search_api.process.http_protocol import Connection
+from search_api.process.connection_balancing import ConnectionBalancer, Share
+from search_api.process.http_protocol import HttpProtocol
 from search_api.process.open_files import raise_limit, room_for_connections
 from search_api.process.waiting_connections import WaitingConnections
 from search_api.process.warmup import warm_up
@@ -71,7 +71,7 @@ def answer(
         app = create_app(store, matcher, settings, serve)
         config = uvicorn.Config(
             app,
-            http=Connection,
+            http=HttpProtocol,
             ws="none",  # there is no such route
             log_config=None,
             access_log=False,
@@ -119,7 +119,7 @@ class _Server(uvicorn.Server):
         self._share = share
         self._waiting = waiting
         self._most = most
-        self._dealers: list[Dealer] = []
+        self._balancers: list[ConnectionBalancer] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
@@ -136,8 +136,8 @@ class _Server(uvicorn.Server):
         """
         app: Any = self.config.app
         app.state.service.follower.retire()
-        for dealer in self._dealers:
-            dealer.close()
+        for balancer in self._balancers:
+            balancer.close()
         self.server_state.default_headers.append((b"connection", b"close"))
         silent_until = monotonic() + _LINGER
         while (  # noqa: ASYNC110 -- as uvicorn's own shutdown waits
@@ -148,15 +148,15 @@ class _Server(uvicorn.Server):
 
     def _deal(self, listener: socket.socket) -> None:
         def make_protocol() -> asyncio.BaseProtocol:
-            return Connection(
+            return HttpProtocol(
                 self.config,
                 self.server_state,
                 self.lifespan.state,
                 waiting=self._waiting,
-                on_lost=dealer.publish,
+                on_lost=balancer.publish,
             )
 
-        dealer = Dealer(
+        balancer = ConnectionBalancer(
             listener,
             self._share,
             self.server_state.connections,
@@ -164,8 +164,8 @@ class _Server(uvicorn.Server):
             most=self._most,
             end_one=self._waiting.end_one,
         )
-        dealer.start(self.config.backlog)
-        self._dealers.append(dealer)
+        balancer.start(self.config.backlog)
+        self._balancers.append(balancer)
 
     def _has_idle(self) -> bool:
         cycles = [connection.cycle for connection in self.server_state.connections]  # type: ignore[union-attr]

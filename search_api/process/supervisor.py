@@ -97,7 +97,7 @@ class Supervisor:
                 wait(readers, timeout=_LOOK)
                 _drain(wake)
                 while received:
-                    self._obey(received.pop(0))
+                    self._handle_signal(received.pop(0))
                 self._notice_ready()
                 self._notice_ended()
                 if self._stopped_by is None:
@@ -123,9 +123,9 @@ class Supervisor:
         self._workers.append(worker)
         return worker
 
-    def _obey(self, number: int) -> None:
+    def _handle_signal(self, number: int) -> None:
         if number == signal.SIGHUP:
-            self._outdated = [worker for worker in self._staff() if worker.ready]
+            self._outdated = [worker for worker in self._active() if worker.ready]
             log.info("replacing the workers", workers=len(self._outdated))
             return
         if self._stopped_by == signal.SIGINT == number:  # the second Ctrl-C
@@ -136,14 +136,14 @@ class Supervisor:
     def _stop(self, number: int) -> None:
         self._stopped_by = self._stopped_by or number
         for worker in self._workers:
-            self._dismiss(worker)
+            self._stop_worker(worker)
 
-    def _dismiss(self, worker: _Worker) -> None:
+    def _stop_worker(self, worker: _Worker) -> None:
         if not worker.leaving:
             worker.kill_at = monotonic() + self._grace + _KILL_AFTER
             worker.process.terminate()
 
-    def _staff(self) -> list[_Worker]:
+    def _active(self) -> list[_Worker]:
         return [w for w in self._workers if not w.leaving and w is not self._successor]
 
     def _notice_ready(self) -> None:
@@ -162,7 +162,7 @@ class Supervisor:
             if worker is self._successor:
                 self._successor = None
                 if self._outdated:
-                    self._dismiss(self._outdated.pop(0))
+                    self._stop_worker(self._outdated.pop(0))
 
     def _notice_ended(self) -> None:
         for worker in [w for w in self._workers if w.process.exitcode is not None]:
@@ -171,9 +171,9 @@ class Supervisor:
             worker.share.leave()
             forget_worker(worker.process.pid or 0)
             if not worker.leaving:
-                self._mourn(worker)
+                self._on_death(worker)
 
-    def _mourn(self, worker: _Worker) -> None:
+    def _on_death(self, worker: _Worker) -> None:
         pid, code = worker.process.pid, worker.process.exitcode or 1
         if not self._was_ready:  # it has said why, and the next one would say the same
             self._exit_code = code if code > 0 else 1
@@ -197,7 +197,7 @@ class Supervisor:
 
     def _fill(self) -> None:
         """Start what is missing; the first worker alone, so that its errors are said once."""
-        missing = (self._wanted if self._was_ready else 1) - len(self._staff())
+        missing = (self._wanted if self._was_ready else 1) - len(self._active())
         if monotonic() >= self._not_before:
             for _ in range(missing):
                 self._start()

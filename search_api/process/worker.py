@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from threading import Thread
 
 from indexer.errors import LookalikeError
-from indexer.runtime.log import configure_logging
+from indexer.runtime.log_setup import configure_logging
 from indexer.runtime.terminal import echo
 from indexer.settings import Settings
 from search_api.process.connection_balancing import Share

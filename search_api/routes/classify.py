@@ -13,8 +13,8 @@ from search_api.errors import problems
 from search_api.jobs.lookup_audit import Lookup
 from search_api.openapi import examples
 from search_api.schemas import ClassifiedItem, ClassifiedItems
-from search_api.uploads.batch import BATCH_BODY, UploadsDependency, answer_each
-from search_api.uploads.single import REQUEST_BODY, UNUSABLE, Upload, UploadDependency
+from search_api.uploads.batch_uploads import BATCH_BODY, UploadsDependency, answer_each
+from search_api.uploads.multipart import REQUEST_BODY, UNUSABLE, Upload, UploadDependency
 
 router = APIRouter(prefix="/v1", tags=["model"], dependencies=[requires(Scope.CHECK)])
 

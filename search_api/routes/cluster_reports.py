@@ -62,4 +62,4 @@ async def _made(service: Service, run_id: int, kind: ReportFormat) -> bytes:
         write_report(report, kind, file)
         return file.getvalue()
 
-    return await service.gates.reports.run(make)
+    return await service.pools.reports.run(make)

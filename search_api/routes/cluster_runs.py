@@ -206,7 +206,7 @@ async def list_alerts(
 ) -> Page[Alert]:
     """Compare a run with the one before of the same images; all that is found is one page."""
     rules = AlertRules(growth_factor, min_size, drift)
-    found = await service.gates.reads.run(lambda: find_alerts(service.store, rules, run_id))
+    found = await service.pools.reads.run(lambda: find_alerts(service.store, rules, run_id))
     return Page(items=found, next_cursor=None)
 
 

@@ -56,7 +56,7 @@ async def login(request: Request, service: ServiceDependency) -> Response:
     if not session_cookies.is_own_form(request, caller, form.get("csrf")):
         return _form(request, behind, HTTPStatus.FORBIDDEN, session_cookies.STALE)
     try:
-        key = await service.access.gate.check(form.get("key", "").strip(), caller.address)
+        key = await service.access.authenticator.check(form.get("key", "").strip(), caller.address)
         if not allows(key.scopes, Scope.ANALYST):
             raise Forbidden
     except (AccessError, UnavailableError) as error:

@@ -19,7 +19,7 @@ from search_api.openapi import examples
 from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 from search_api.routes.banks import UNKNOWN, UNUSABLE_BODY, BankName
 from search_api.schemas import Disabling, NewEntry, RemovedEntry
-from search_api.uploads.single import REQUEST_BODY, UNUSABLE, Place, UploadDependency
+from search_api.uploads.multipart import REQUEST_BODY, UNUSABLE, Place, UploadDependency
 
 router = APIRouter(prefix="/v1", tags=["entries"], route_class=WriteRoute)
 EntryId = Annotated[int, Path(ge=1, le=MAX_ID, description="The entry.")]

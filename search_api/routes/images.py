@@ -65,7 +65,7 @@ async def list_images(
 )
 async def get_image(image_id: ImageId, service: ServiceDependency) -> ImageSummary:
     """Return fingerprints, sources, bank entries and class probabilities; never the pixels."""
-    record = await service.gates.reads.run(partial(service.matcher.image, image_id))
+    record = await service.pools.reads.run(partial(service.matcher.image, image_id))
     service.lookups.record(Lookup.IMAGE, subject="image", subject_id=image_id)
     return ImageSummary.of(record)
 

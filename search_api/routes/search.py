@@ -17,8 +17,8 @@ from search_api.openapi import examples
 from search_api.pagination import MAX_ID
 from search_api.schemas import FingerprintRequest, SearchedItem, SearchedItems, VectorRequest
 from search_api.search_params import FingerprintOptions, OptionsDependency
-from search_api.uploads.batch import BATCH_BODY, UploadsDependency, answer_each
-from search_api.uploads.single import REQUEST_BODY, UNUSABLE, Upload, UploadDependency
+from search_api.uploads.batch_uploads import BATCH_BODY, UploadsDependency, answer_each
+from search_api.uploads.multipart import REQUEST_BODY, UNUSABLE, Upload, UploadDependency
 
 router = APIRouter(prefix="/v1/search", tags=["search"], dependencies=[requires(Scope.CHECK)])
 VECTOR_PATH = f"{router.prefix}/vector"

@@ -27,4 +27,4 @@ router = APIRouter(prefix="/v1/status", tags=["status"])
 )
 async def get_status(service: ServiceDependency) -> Status:
     """Return counts, banks, the embedding space and the snapshots of the views."""
-    return await service.gates.reads.run(partial(read_status, service.store, service.settings))
+    return await service.pools.reads.run(partial(read_status, service.store, service.settings))

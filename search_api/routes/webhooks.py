@@ -14,7 +14,7 @@ from search_api.dependencies import Service, ServiceDependency
 from search_api.errors import problems
 from search_api.openapi import examples
 from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
-from search_api.webhooks import registry
+from search_api.webhooks import registration
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], dependencies=[requires(Scope.ADMIN)])
 ResultT = TypeVar("ResultT")
@@ -68,7 +68,7 @@ class WebhookChanges(BaseModel):
 async def create_webhook(request: NewWebhook, service: ServiceDependency) -> WebhookSecret:
     """Make a webhook; its secret is not shown again."""
     return await service.write(
-        registry.create_webhook,
+        registration.create_webhook,
         service.store,
         service.receivers,
         request.url,
@@ -114,7 +114,7 @@ async def edit_webhook(
 ) -> Webhook:
     """Change a webhook; enabling one that was disabled lets its old deliveries go on."""
     return await service.write(
-        registry.edit_webhook,
+        registration.edit_webhook,
         service.store,
         service.receivers,
         webhook_id,
@@ -144,7 +144,7 @@ async def remove_webhook(webhook_id: WebhookId, service: ServiceDependency) -> W
 )
 async def rotate_secret(webhook_id: WebhookId, service: ServiceDependency) -> WebhookSecret:
     """Give a webhook another secret, for its next delivery on."""
-    return await service.write(registry.rotate_secret, service.store, webhook_id)
+    return await service.write(registration.rotate_secret, service.store, webhook_id)
 
 
 @router.post(

@@ -23,7 +23,7 @@ _INTERVAL = 1.0  # seconds
 _STATM = Path("/proc/self/statm")
 
 
-class Sampler:
+class GaugeSampler:
     """Reads the gauges from a thread of its own, so that no scrape waits for the database."""
 
     def __init__(

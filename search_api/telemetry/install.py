@@ -23,7 +23,7 @@ _STANDARD = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 _REMEDY = "pip install 'lookalike[otel]'"
 
 
-class Observation:
+class Telemetry:
     """What is measured and traced while the server runs.
 
     Raises

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from search_api.errors import unexpected
 from search_api.middleware.head_requests import method_asked
-from search_api.request_context import RequestFacts, facts_of_request
+from search_api.request_context import RequestContext, new_request
 from search_api.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ class RequestLog:
             return
         exchange = _Exchange(receive, send)
         self._metrics.running.inc()
-        with facts_of_request(Headers(scope=scope).get(HEADER)) as facts:
+        with new_request(Headers(scope=scope).get(HEADER)) as facts:
             exchange.request_id = facts.id
             with structlog.contextvars.bound_contextvars(request_id=facts.id):
                 try:
@@ -63,7 +63,7 @@ class RequestLog:
             response = unexpected(route_of(scope), error)
             await response(scope, exchange.receive, exchange.send)
 
-    def _note(self, scope: Scope, exchange: "_Exchange", facts: RequestFacts) -> None:
+    def _note(self, scope: Scope, exchange: "_Exchange", facts: RequestContext) -> None:
         seconds = perf_counter() - exchange.started
         route, status = route_of(scope), exchange.status or _GONE
         asked = method_asked(scope)

@@ -15,10 +15,10 @@ import structlog
 from indexer.errors import LookalikeError, NotFoundError
 from indexer.store import Store
 from indexer.types import ClaimedDelivery
-from search_api.jobs.periodic import Repeating
-from search_api.outbound.safe_http import Outbound
+from search_api.jobs.periodic import PeriodicTask
+from search_api.outbound.safe_http import SafeHttp
 from search_api.settings import ServeSettings
-from search_api.webhooks.registry import Receivers
+from search_api.webhooks.registration import Receivers
 from search_api.webhooks.signature import signed_headers
 
 log = structlog.get_logger(__name__)
@@ -59,10 +59,10 @@ class Deliverer:
         self._store = store
         self._serve = serve
         self._receivers = Receivers(serve)
-        self._outbound = Outbound(connect_timeout=serve.webhook_timeout / 2)
+        self._outbound = SafeHttp(connect_timeout=serve.webhook_timeout / 2)
         self._lease = timedelta(seconds=3 * serve.webhook_timeout)
         self._forgotten_at: datetime | None = None
-        self._repeating = Repeating(
+        self._task = PeriodicTask(
             self._deliver_and_forget,
             name="webhooks",
             interval=serve.webhook_interval,
@@ -70,12 +70,12 @@ class Deliverer:
         )
 
     def __enter__(self) -> Self:
-        self._repeating.__enter__()
+        self._task.__enter__()
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Stop, once the attempts under way are written down."""
-        self._repeating.__exit__(*exception)
+        self._task.__exit__(*exception)
 
     def deliver_due(self) -> Round:
         """Attempt what is due, at most so much as a round takes; an empty round: nothing is due.
@@ -115,7 +115,7 @@ class Deliverer:
             The database cannot be used.
         """
         done = Round()
-        while not self._repeating.is_stopping and (latest := self.deliver_due()) != Round():
+        while not self._task.is_stopping and (latest := self.deliver_due()) != Round():
             done = Round(done.delivered + latest.delivered, done.failed + latest.failed)
         return done
 

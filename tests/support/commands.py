@@ -95,7 +95,10 @@ class Index:
         Logging stays as the test run has it: it belongs to the whole process.
         """
         ours = {name: None for name in os.environ if name.startswith("LOOKALIKE_")}
-        with patch("indexer.runtime.log.configure_logging"), models_loaded_once(for_commands=True):
+        with (
+            patch("indexer.runtime.log_setup.configure_logging"),
+            models_loaded_once(for_commands=True),
+        ):
             result = CliRunner().invoke(app, [*map(str, arguments)], env=ours | self.environment)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception

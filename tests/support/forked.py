@@ -29,7 +29,7 @@ _CONTEXT.set_forkserver_preload(
         "psycopg",
         "timm",
         "torch",
-        "indexer.cli.adding",
+        "indexer.cli.index_add",
         "indexer.matching",
         "indexer.model.torch_encoder",
         "search_api.cli",

@@ -7,7 +7,7 @@ from io import BytesIO
 
 from indexer.exchange.formats import READERS
 from indexer.exchange.items import Item, ReadOptions
-from indexer.exchange.streams import ListStream
+from indexer.exchange.list_streams import ListStream
 from indexer.types import Fingerprint, FingerprintKind, ListFormat
 
 MIN_QUALITY = 50

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from indexer.reports.model import (
+from indexer.reports.report_tree import (
     BankHit,
     Change,
     ClusterReport,

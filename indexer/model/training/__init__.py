@@ -21,7 +21,7 @@ from indexer.model.descriptor import Descriptor, Tap, write_descriptor
 from indexer.model.references import DESCRIPTOR, DESCRIPTOR_WEIGHTS, ModelFolder, resolve
 from indexer.model.torch_loading import LoadedModel, load_model
 from indexer.model.training.features import compute_views, find_pictures
-from indexer.model.training.fitting import Recipe, fit
+from indexer.model.training.head_fit import Recipe, fit
 from indexer.settings import ImageLimits
 
 __all__ = ["Recipe", "Trained", "train_descriptor"]

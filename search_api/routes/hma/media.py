@@ -10,7 +10,7 @@ from fastapi import Query, Request
 from indexer.signals import SignalType
 from search_api.dependencies import Service
 from search_api.routes.hma.messages import refuse
-from search_api.uploads.single import files_of, places, read_form, texts_of
+from search_api.uploads.multipart import files_of, places, read_form, texts_of
 
 PHOTO: Final = "photo"
 """The one content type."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from io import TextIOWrapper
 from typing import BinaryIO, Final
 
-from indexer.reports.model import Report
+from indexer.reports.report_tree import Report
 from indexer.runtime.terminal import printable
 
 COLUMNS: Final = (

@@ -34,11 +34,11 @@ def create(
     Example: lookalike webhook create https://hook.example/ --event flood_flag
     """
     from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-    from search_api.webhooks import registry as webhooks  # noqa: PLC0415
+    from search_api.webhooks import registration  # noqa: PLC0415
 
-    settings, receivers = load(), webhooks.Receivers(_serve())
+    settings, receivers = load(), registration.Receivers(_serve())
     with open_store(settings.resolved_database_url) as store:
-        made = webhooks.create_webhook(store, receivers, url, event or (), description)
+        made = registration.create_webhook(store, receivers, url, event or (), description)
     _print_secret(made, as_json=as_json)
 
 
@@ -131,11 +131,11 @@ def rotate_secret(webhook: WebhookId, *, as_json: AsJson = False) -> None:
     Example: lookalike webhook rotate-secret 2
     """
     from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-    from search_api.webhooks import registry as webhooks  # noqa: PLC0415
+    from search_api.webhooks import registration  # noqa: PLC0415
 
     settings = load()
     with open_store(settings.resolved_database_url) as store:
-        made = webhooks.rotate_secret(store, webhook)
+        made = registration.rotate_secret(store, webhook)
     _print_secret(made, as_json=as_json)
 
 
@@ -249,11 +249,11 @@ def _serve() -> Any:
 
 def _edit(webhook_id: int, *, as_json: bool, **changes: Any) -> None:
     from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-    from search_api.webhooks import registry as webhooks  # noqa: PLC0415
+    from search_api.webhooks import registration  # noqa: PLC0415
 
-    settings, receivers = load(), webhooks.Receivers(_serve())
+    settings, receivers = load(), registration.Receivers(_serve())
     with open_store(settings.resolved_database_url) as store:
-        edited = webhooks.edit_webhook(store, receivers, webhook_id, **changes)
+        edited = registration.edit_webhook(store, receivers, webhook_id, **changes)
     _print(edited, as_json=as_json)
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from indexer.errors import InputError
+from indexer.evaluation.benchmark_gallery import Named
 from indexer.evaluation.exactness import Exactness
-from indexer.evaluation.gallery import Named
 from indexer.evaluation.ground_truth import Case
-from indexer.evaluation.metrics import Score, score
-from indexer.evaluation.ranking import SIGNALS, Candidate, candidates, pairs
+from indexer.evaluation.ranked_pairs import SIGNALS, Candidate, candidates, pairs
+from indexer.evaluation.retrieval_metrics import Score, score
 from indexer.matching import Matcher
 from indexer.settings import Settings
 from indexer.sources import read

@@ -12,7 +12,14 @@ from search_api.auth import principal_of
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problem_of
 from search_api.schemas import Problem
-from search_api.uploads.single import MOST_PICTURES, Upload, files_of, places, read_form, texts_of
+from search_api.uploads.multipart import (
+    MOST_PICTURES,
+    Upload,
+    files_of,
+    places,
+    read_form,
+    texts_of,
+)
 
 AnswerT = TypeVar("AnswerT")
 _AT_ONCE: Final = usable_cores()  # pictures of one request, waiting for their turn or worked on
@@ -66,7 +73,9 @@ async def read_uploads(
         raise InputError(_HINT)
     key = (await principal_of(request)).key
     if key is not None:
-        service.access.gate.charge(key, len(files) - 1)  # one for the request is counted already
+        service.access.authenticator.charge(
+            key, len(files) - 1
+        )  # one for the request is counted already
     read: list[Upload | tuple[str, LookalikeError]] = []
     for _, file in files:
         name, data = file.filename or "upload", await file.read(limit + 1)

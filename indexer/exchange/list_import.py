@@ -11,9 +11,9 @@ import numpy as np
 
 from indexer.errors import InputError
 from indexer.exchange.formats import READERS, format_of
+from indexer.exchange.import_report import ImportReport
 from indexer.exchange.items import BadRow, Ignored, Item, ReadOptions
-from indexer.exchange.report import ImportReport
-from indexer.exchange.streams import STDIN, open_list
+from indexer.exchange.list_streams import STDIN, open_list
 from indexer.store import ListItem, ListPlan, RemovedBy, Store
 from indexer.types import EXTERNAL_ID_BYTES, FingerprintKind, Keys, ListFormat
 

@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from search_api.process.connection_balancing import Dealer, Shares
+from search_api.process.connection_balancing import ConnectionBalancer, Shares
 from support.commands import Index
 from support.running import Running, running, until
 
@@ -98,11 +98,13 @@ def test_a_process_without_file_descriptors_goes_on_when_it_has_some(
 
     async def accept(listener: socket.socket) -> None:
         made = asyncio.get_running_loop().create_future()
-        dealer = Dealer(listener, share, [], lambda: made.set_result(None) or asyncio.Protocol())
-        dealer.start(backlog=10)
+        balancer = ConnectionBalancer(
+            listener, share, [], lambda: made.set_result(None) or asyncio.Protocol()
+        )
+        balancer.start(backlog=10)
         with socket.create_connection(listener.getsockname()):
             await asyncio.wait_for(made, timeout=10)
-        dealer.close()
+        balancer.close()
 
     with Exhausted() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -7,8 +7,8 @@ from typing import Final
 
 from indexer.errors import UnreadableSource
 from indexer.exchange.items import BadRow, Ignored, Item, ReadOptions
-from indexer.exchange.rows import OF_ONE_KIND, VALUES, items_of
-from indexer.exchange.streams import ListStream
+from indexer.exchange.list_rows import OF_ONE_KIND, VALUES, items_of
+from indexer.exchange.list_streams import ListStream
 
 _DELIMITERS: Final = ",;\t"
 _NAMES: Final = {*VALUES, *OF_ONE_KIND, "external_id"}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.entries import BankName
+from indexer.cli.bank_entries import BankName
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json
 from indexer.errors import InputError
@@ -39,7 +39,7 @@ def disable(
 
     Example: lookalike bank disable known-unsafe 7 8 --until 2w
     """
-    from indexer.cli.moments import parse_later  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.time_arguments import parse_later  # noqa: PLC0415 -- keeps --help quick
     from indexer.store import FOR_GOOD, open_store  # noqa: PLC0415
 
     if until and not entry:

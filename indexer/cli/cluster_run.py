@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.moments import parse_earlier
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json
+from indexer.cli.time_arguments import parse_earlier
 from indexer.runtime.terminal import echo
 from indexer.types import ClusterAlgorithm, ClusterScope, Refresh, Refreshed, RunState
 

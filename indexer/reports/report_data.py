@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from indexer.errors import LookalikeError
 from indexer.model import load_traits
-from indexer.reports.columns import Columns, read_columns
-from indexer.reports.model import BankHit, NearEntry
-from indexer.reports.nearest import nearest_entries
+from indexer.reports.image_columns import Columns, read_columns
+from indexer.reports.nearest_known import nearest_entries
+from indexer.reports.report_tree import BankHit, NearEntry
 from indexer.settings import Settings
 from indexer.store import Catalog
 from indexer.thresholds import choose_thresholds

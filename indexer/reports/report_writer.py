@@ -7,10 +7,10 @@ from typing import BinaryIO, Final, cast
 
 from indexer.errors import UnreadableSource
 from indexer.reports.build import ReportOptions
+from indexer.reports.csv_table import write_csv
 from indexer.reports.html import write_html
-from indexer.reports.model import Report
 from indexer.reports.parquet import check_parquet, write_parquet
-from indexer.reports.table import write_csv
+from indexer.reports.report_tree import Report
 from indexer.runtime.terminal import printable_json
 from indexer.types import ReportFormat
 

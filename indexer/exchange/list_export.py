@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Final
 
 from indexer.errors import InputError
-from indexer.exchange.targets import open_target
+from indexer.exchange.list_output import open_target
 from indexer.exchange.writers import WRITERS, ListedEntry
 from indexer.store import Catalog, ImageFingerprints, Store
 from indexer.types import EntryRecord, Fingerprint, FingerprintKind, ListFormat

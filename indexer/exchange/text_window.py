@@ -4,7 +4,7 @@ import codecs
 import re
 from typing import Final
 
-from indexer.exchange.streams import ListStream
+from indexer.exchange.list_streams import ListStream
 
 LONGEST_RECORD: Final = 2**18
 """Characters; what is longer is no record of a list."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import cache
 
-from indexer.cli.cards import bound_of, measured_of, uploads_of
+from indexer.cli.card_view import bound_of, measured_of, uploads_of
 from indexer.cli.output import print_json, print_table
 from indexer.cli.progress import show_progress
 from indexer.embedding_space import bound_space, load_bound_encoder, model_reference

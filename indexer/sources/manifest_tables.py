@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any, BinaryIO, Final
 
 from indexer.errors import UnreadableSource
-from indexer.sources.rows import DETAIL_COLUMNS, URI_COLUMNS, Columns
+from indexer.sources.manifest_rows import DETAIL_COLUMNS, URI_COLUMNS, Columns
 
 _CHUNK: Final = 2**16
 _LONGEST_LINE: Final = 2**20  # bytes

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.cluster_running import RunNumber
+from indexer.cli.cluster_run import RunNumber
 from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
 from indexer.runtime.terminal import echo

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.entries import BankName
+from indexer.cli.bank_entries import BankName
 from indexer.cli.options import AsJson, load
 from indexer.cli.output import print_json
 from indexer.errors import InputError
@@ -53,7 +53,7 @@ def import_lists(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike bank import known-unsafe hashes.csv --source partner
     """
-    from indexer.cli.exchanging import take_in  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.bank_import import take_in  # noqa: PLC0415 -- keeps --help quick
     from indexer.exchange import ImportOptions  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
 
@@ -87,7 +87,7 @@ def export(
 
     Example: lookalike bank export known-unsafe hashes.jsonl.gz --type pdq
     """
-    from indexer.cli.exchanging import print_export  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.bank_import import print_export  # noqa: PLC0415 -- keeps --help quick
     from indexer.exchange import export_bank, format_of  # noqa: PLC0415
     from indexer.store import open_store  # noqa: PLC0415
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from indexer.errors import InputError, UnreadableSource
-from indexer.evaluation.run import Evaluation
+from indexer.evaluation.benchmark_run import Evaluation
 from indexer.types import Signal
 
 _COLOURS: Final = {  # of the palette of Okabe and Ito, told apart by everybody

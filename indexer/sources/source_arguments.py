@@ -14,14 +14,14 @@ from indexer.settings import Settings
 from indexer.sources.archives import local_shard, remote_shard
 from indexer.sources.base import Found, Reader, SkippedSource
 from indexer.sources.local import Tree, existing, unreadable
+from indexer.sources.manifest_rows import InvalidRow
+from indexer.sources.manifest_tables import NumberedColumns, kind_of, read_list, read_table
 from indexer.sources.manifests import STDIN, Manifest
 from indexer.sources.names import is_archive, may_be_image, protocol_of, quoted, uri_of
 from indexer.sources.patterns import expand_braces, glob_files, has_magic
 from indexer.sources.places import Places, path_of
 from indexer.sources.protocols import Remotes
 from indexer.sources.remote import Prefix, RemoteFile
-from indexer.sources.rows import InvalidRow
-from indexer.sources.tables import NumberedColumns, kind_of, read_list, read_table
 
 _MatchT = TypeVar("_MatchT")
 _Matches = Callable[[], Generator[Reader | SkippedSource, None, None]]

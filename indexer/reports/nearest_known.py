@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from indexer.reports.model import NearEntry
+from indexer.reports.report_tree import NearEntry
 from indexer.store import ClusterReach, EntryVectors
 from indexer.thresholds import ThresholdBook
 from indexer.types import Evidence

@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 
 from indexer.errors import UnavailableError
-from search_api.jobs.periodic import Repeating
+from search_api.jobs.periodic import PeriodicTask
 
 
 @pytest.mark.parametrize("failure", [UnavailableError("away"), ValueError("unforeseen")])
@@ -19,14 +19,14 @@ def test_a_failure_does_not_end_it(failure: Exception) -> None:
             raise failure
         again.set()
 
-    with Repeating(act, name="test", interval=0.001, doing="testing"):
+    with PeriodicTask(act, name="test", interval=0.001, doing="testing"):
         assert again.wait(10)
 
 
 def test_it_is_done_once_more_at_the_end_if_asked_for() -> None:
     ended: list[bool] = []
 
-    with Repeating(
+    with PeriodicTask(
         lambda: ended.append(repeating.is_stopping),
         name="test",
         interval=60,

@@ -14,8 +14,8 @@ from indexer.exchange.cells import (
     number_in,
     text_in,
 )
+from indexer.exchange.fingerprint_kinds import UnknownKind, kind_named
 from indexer.exchange.items import BadRow, Ignored, Item, ReadOptions
-from indexer.exchange.kinds import UnknownKind, kind_named
 from indexer.images.fingerprints import parse_fingerprint
 from indexer.types import Fingerprint, FingerprintKind, ListedFingerprint, WithdrawnFingerprint
 

@@ -71,7 +71,7 @@ def add(
 
     Example: lookalike bank add known-unsafe evidence/ 42
     """
-    from indexer.cli.adding import add_sources  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.index_add import add_sources  # noqa: PLC0415 -- keeps --help quick
     from indexer.store import open_store  # noqa: PLC0415
 
     if not what and not fingerprint:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from indexer.evaluation.metrics import Pair
+from indexer.evaluation.retrieval_metrics import Pair
 from indexer.matching import closeness
 from indexer.types import Match, Signal
 

@@ -74,7 +74,7 @@ class _Places:
         InputError
             The body is a form that cannot be read.
         """
-        pictures, declared = service.gates.pictures, request.headers.get("content-length", "0")
+        pictures, declared = service.pools.pictures, request.headers.get("content-length", "0")
         pictures.require_room(int(declared) if declared.isdigit() else 0)
         fetched = service.settings.max_image_bytes if "url" in request.query_params else 0
         try:

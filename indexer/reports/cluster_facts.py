@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.reports.gathering import Material
-from indexer.reports.model import ClusterReport, Picture, Within
+from indexer.reports.report_data import Material
+from indexer.reports.report_tree import ClusterReport, Picture, Within
 from indexer.reports.shares import classes_of, days_of, place_of, spread_of
 from indexer.types import Cluster, Lineage
 
