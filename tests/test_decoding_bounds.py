@@ -68,6 +68,15 @@ def test_what_would_take_seconds_to_decode_is_refused_by_its_header(name: str) -
         check(NASTY[name](), LIMITS)
 
 
+def test_an_avif_that_all_else_would_wait_for_is_refused_by_its_header() -> None:
+    sizes = ((5600, 5600), (6000, 6000))  # Pillow copies 94 and 108 MB of them at once
+    fair, large = (pictures.encode(Image.new("L", size), "AVIF", speed=10) for size in sizes)
+
+    check(fair, LIMITS)
+    with pytest.raises(CostlyImage, match="everything else waiting"):
+        check(large, LIMITS)
+
+
 def test_a_small_bmp_of_run_lengths_is_read() -> None:
     runs = (b"\x40\1" + b"\0\0") * 64 + b"\0\1"
     data = crafted.bmp(64, 64, runs, bits=8, compression=1, palette=(0, 0xFFFFFF))

@@ -17,10 +17,14 @@ from indexer.errors import ImageTooLarge, UnreadableImage
 from indexer.images.decode import decode
 from indexer.images.fingerprints import hamming, pdq
 from indexer.images.jpeg_decode import decode_jpeg
+from indexer.images.rgb import to_rgb
+from indexer.images.webp_decode import decode_webp
 from indexer.model import Encoder, load_encoder
 from indexer.settings import SHIPPED_MODEL, ImageLimits, Settings
 from indexer.types import Rgb
 from support import pictures
+from support.bad_corpus import judge
+from support.forked import measure
 
 pytestmark = pytest.mark.numeric
 
@@ -29,6 +33,7 @@ ROOT = Path(__file__).parents[1]
 PHOTOS = sorted((ROOT / "photos").glob("*.jpg"))
 BENCH = ROOT.parent / "shared" / "bench" / "dev"
 COSINE = 0.999
+LARGE_WEBP = 4100, 4000
 PDQ_BITS = 10  # of the 31 that make a near duplicate; most photos move by none or 2
 
 
@@ -150,6 +155,59 @@ def test_a_telephone_s_jpeg_with_a_second_picture_takes_the_fast_way() -> None:
 
 
 # --- what is not in order ------------------------------------------------------------------------
+
+
+# --- large WebPs ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        ("RGB", {"quality": 60}),
+        ("RGB", {"lossless": True}),
+        ("RGBA", {"lossless": True}),
+        (
+            "RGB",
+            {"save_all": True, "duration": 50, "append_images": [Image.new("RGB", LARGE_WEBP)]},
+        ),
+    ],
+    ids=["lossy", "lossless", "clear", "moving"],
+)
+def test_a_large_webp_has_the_pixels_that_pillow_gives(
+    mode: str, options: dict[str, object]
+) -> None:
+    picture = Image.effect_mandelbrot(LARGE_WEBP, (-2, -1, 1, 1), 30).convert(mode)
+    if mode == "RGBA":
+        picture.putalpha(Image.linear_gradient("L").resize(LARGE_WEBP))
+    data = pictures.encode(picture, "WEBP", method=0, **options)
+    with Image.open(BytesIO(data)) as opened:
+        pixels = decode_webp(opened, data)
+        expected = to_rgb(opened)
+
+        assert pixels is not None
+        assert np.array_equal(pixels, np.asarray(opened))
+    assert np.array_equal(decode(data, LIMITS).rgb, expected)
+
+
+def test_a_large_webp_takes_at_most_14_bytes_a_pixel() -> None:
+    data = pictures.encode(Image.new("RGB", (5000, 5000)), "WEBP", method=0)
+
+    assert measure(judge, data).peak < 14 * 5000**2
+
+
+def test_a_small_webp_is_left_to_pillow() -> None:
+    data = pictures.webp()
+    with Image.open(BytesIO(data)) as opened:
+        assert decode_webp(opened, data) is None
+
+
+def test_a_large_webp_without_its_pixels_is_left_to_pillow_which_refuses_it() -> None:
+    data = bytearray(pictures.encode(Image.new("RGB", LARGE_WEBP), "WEBP", method=0))
+    data[30:] = bytes(len(data) - 30)
+    with Image.open(BytesIO(data)) as opened:
+        assert decode_webp(opened, bytes(data)) is None
+    with pytest.raises(UnreadableImage):
+        decode(bytes(data), LIMITS)
 
 
 @pytest.mark.parametrize("at_least", [None, (100, 100)])

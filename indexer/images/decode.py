@@ -20,6 +20,7 @@ from indexer.images.file_structure import Structure, examine
 from indexer.images.jpeg_decode import decode_jpeg
 from indexer.images.pixel_budget import decoding
 from indexer.images.rgb import LARGE, is_sideways, reduction, stated_orientation, to_rgb, upright
+from indexer.images.webp_decode import decode_webp
 from indexer.runtime.timing import stage
 from indexer.settings import ImageLimits
 from indexer.types import DecodedImage, Rgb
@@ -31,6 +32,8 @@ FORMATS = (*_ALWAYS, "AVIF") if features.check("avif") else _ALWAYS
 
 _MOST_SECONDS = 2.2
 """Time on one core that decoding may take by estimate; what is done with the pixels adds some."""
+_MOST_SECONDS_ALONE = 0.09
+"""Time for which decoding may keep every other thread waiting: `/healthz` has 100 ms."""
 _AFTER_DECODING = 12e-9
 """Seconds that each pixel of a later frame takes besides its decoding."""
 _PILLOW_MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # it warns from half of that
@@ -268,15 +271,24 @@ def _check_size(image: ImageFile.ImageFile, limits: ImageLimits) -> None:
 
 
 def _check_cost(opened: _Opened) -> None:
-    """Refuse what would keep a core busy for seconds, such as a JPEG of very many scans."""
+    """Refuse what would keep a core busy for seconds, such as a JPEG of very many scans.
+
+    So is what other threads would wait for, such as a very large AVIF.
+    """
+    image, structure = opened.image, opened.structure
+    alone = structure.seconds_alone(opened.pixels)
     if opened.seconds > _MOST_SECONDS:
-        image, structure = opened.image, opened.structure
-        scans = f" in {structure.passes:,} scans" if structure.passes > 1 else ""
-        raise CostlyImage(
-            f"Decoding the picture ({image.width:,} x {image.height:,} pixels{scans}, "
-            f"{len(structure.data):,} bytes of {image.format}) would take some "
-            f"{opened.seconds:.1f} s of a core. Shrink it, or export it again as a JPEG or PNG."
-        )
+        takes = f"take some {opened.seconds:.1f} s of a core"
+    elif alone > _MOST_SECONDS_ALONE:
+        takes = f"keep everything else waiting for some {alone:.2f} s"
+    else:
+        return
+    scans = f" in {structure.passes:,} scans" if structure.passes > 1 else ""
+    raise CostlyImage(
+        f"Decoding the picture ({image.width:,} x {image.height:,} pixels{scans}, "
+        f"{len(structure.data):,} bytes of {image.format}) would {takes}. "
+        "Shrink it, or export it again as a JPEG or PNG."
+    )
 
 
 def _check_frames(frame_count: int, max_frames: int) -> None:
@@ -292,7 +304,7 @@ def _decode(opened: _Opened, data: bytes, at_least: tuple[int, int] | None) -> D
     size = image.size
     rgb = _decode_jpeg(image, data, orientation, at_least)
     if rgb is None:
-        rgb = to_rgb(image)
+        rgb = to_rgb(image, decode_webp(image, data))
         orientation = orientation or stated_orientation(image)
     width, height = size[::-1] if is_sideways(orientation) else size
     return DecodedImage(

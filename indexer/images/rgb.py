@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile
 
 from indexer.errors import UnreadableImage
@@ -42,10 +43,16 @@ def reduction(pixels: int) -> int:
     return math.ceil(math.sqrt(pixels / _REDUCED)) if pixels > LARGE else 1
 
 
-def to_rgb(image: ImageFile.ImageFile) -> Rgb:
+def to_rgb(image: ImageFile.ImageFile, decoded: NDArray[np.uint8] | None = None) -> Rgb:
     """Decode the current frame and bring it to RGB, whatever its mode, not yet upright.
 
     The pixels go through in bands, so that there are never two whole copies of a large picture.
+
+    Parameters
+    ----------
+    image : ImageFile
+    decoded : ndarray of shape (height, width, 3 or 4), uint8, optional
+        Its pixels, RGB or RGBA, where something else than Pillow has decoded them.
 
     Returns
     -------
@@ -57,7 +64,8 @@ def to_rgb(image: ImageFile.ImageFile) -> Rgb:
     UnreadableImage
         Its values have no agreed-on brightness.
     """
-    image.load()
+    if decoded is None:
+        image.load()
     if image.mode == "F":
         raise UnreadableImage(
             "The picture holds floating-point values, and nothing says which of them is white. "
@@ -71,7 +79,11 @@ def to_rgb(image: ImageFile.ImageFile) -> Rgb:
     rgb = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
     rows = factor * max(1, _BAND // width // factor)
     for top in range(0, height, rows):
-        band = convert(image.crop((0, top, width, min(height, top + rows))))
+        bottom = min(height, top + rows)
+        if decoded is None:
+            band = convert(image.crop((0, top, width, bottom)))
+        else:
+            band = convert(Image.fromarray(decoded[top:bottom]))
         if factor > 1:
             band = band.reduce(factor)
         rgb[top // factor : top // factor + band.height] = np.asarray(band)

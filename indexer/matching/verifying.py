@@ -9,7 +9,7 @@ from indexer.matching.comparison import Comparison
 from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Store
-from indexer.verification import Grey, read_thumbnail
+from indexer.verification import Grey
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Verifier:
     def verify(self, grey: Grey, compared: Sequence[Compared]) -> list[Compared]:
         """Count the details in common with the best candidates that have a thumbnail.
 
-        Costs two searches for details of the query, and one for each candidate.
+        Costs a search for details of the query, and one for each candidate not met lately.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class Verifier:
         hands = find_in_both_hands(grey)
         inliers = {}
         for image_id, jpeg in thumbnails.items():
-            features = find_features(read_thumbnail(jpeg))
+            features = find_features(jpeg)
             inliers[image_id] = max(count_inliers(hand, features) for hand in hands)
         return [
             each.with_inliers(inliers[each.image_id]) if each.image_id in inliers else each

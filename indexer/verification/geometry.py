@@ -10,13 +10,14 @@ only.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.verification.thumbnails import Grey
+from indexer.runtime.opencv import cv2
+from indexer.verification.thumbnails import Grey, read_thumbnail
 
 _FEATURES: Final = 400  # of a thumbnail, at most
 _QUERY_FEATURES: Final = 600  # of a query, which may show other things besides
@@ -28,8 +29,8 @@ _SCALES: Final = (0.1, 10.0)  # beyond them one picture would be a speck of the 
 _LEAST: Final = 4  # pairs of which a movement, which two pairs fix, is worth looking for
 _ROUNDS: Final = 1000  # of RANSAC, at most
 _CONFIDENCE: Final = 0.995  # at which it stops earlier
-
-cv2.setNumThreads(1)  # our threads are many, the libraries' one each: see indexer.parallelism
+_REMEMBERED: Final = 1000
+"""Thumbnails whose details are remembered: what is asked about often is often alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,30 @@ class Features:
     descriptors: NDArray[np.float32]  # (n, 128), unit rows
 
 
-def find_features(grey: Grey) -> Features:
-    """Find the details of a thumbnail; a flat one has none."""
-    return _find(grey, _FEATURES)
+class _Keypoints(NamedTuple):
+    """Details as SIFT describes them, in a third of the memory."""
+
+    points: NDArray[np.float32]  # (n, 2)
+    descriptors: NDArray[np.uint8]  # (n, 128): SIFT's values are whole numbers up to 255
+
+    def features(self) -> Features:
+        """Return the square roots of their shares (RootSIFT)."""
+        found = self.descriptors.astype(np.float32)
+        shares = found / np.maximum(found.sum(axis=1, keepdims=True), 1e-6)
+        return Features(self.points, np.sqrt(shares))
+
+
+def find_features(thumbnail: bytes) -> Features:
+    """Find the details of a thumbnail that `make_thumbnail` wrote; a flat one has none.
+
+    Those of the thumbnails met last are remembered, up to 75 KB each.
+    """
+    return _find_in_thumbnail(thumbnail).features()
 
 
 def find_in_both_hands(grey: Grey) -> tuple[Features, Features]:
     """Find the details of a query as it is and mirrored: SIFT knows turned copies, no mirrored."""
-    found = _find(grey, _QUERY_FEATURES)
+    found = _find(grey, _QUERY_FEATURES).features()
     return found, _mirrored(found, grey.shape[1])
 
 
@@ -78,16 +95,19 @@ def count_inliers(left: Features, right: Features) -> int:
     return min(_count_places(ours[inside]), _count_places(theirs[inside]))
 
 
-def _find(grey: Grey, most: int) -> Features:
+@lru_cache(_REMEMBERED)
+def _find_in_thumbnail(thumbnail: bytes) -> _Keypoints:
+    return _find(read_thumbnail(thumbnail), _FEATURES)
+
+
+def _find(grey: Grey, most: int) -> _Keypoints:
     finder = cv2.SIFT.create(contrastThreshold=_CONTRAST)
     keypoints, described = finder.detectAndCompute(grey, None)  # one scale space for both
     chosen = _spread(keypoints, grey.shape, most)
     if not chosen:
-        return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
+        return _Keypoints(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8))
     points = np.array([keypoints[number].pt for number in chosen], np.float32)
-    found = described[chosen]
-    shares = found / np.maximum(found.sum(axis=1, keepdims=True), 1e-6)
-    return Features(points, np.sqrt(shares).astype(np.float32))
+    return _Keypoints(points, described[chosen].astype(np.uint8))
 
 
 def _mirrored(found: Features, width: int) -> Features:

@@ -16,6 +16,7 @@ class Cost(NamedTuple):
 
     pixel: float  # for each pixel, whatever it shows
     byte: float  # for each byte of the file
+    copied: float = 0  # for each pixel, while no other thread of Python runs
 
 
 _ORDINARY: Final = Cost(10, 20)
@@ -38,6 +39,10 @@ class Structure:
         """Estimate how long a frame of so many pixels takes on one core, of frames of one size."""
         size = len(self.data) / frames
         return (pixels * self.passes * self.cost.pixel + size * self.cost.byte) / 1e9
+
+    def seconds_alone(self, pixels: int) -> float:
+        """Estimate how long a frame of so many pixels keeps all other threads waiting."""
+        return pixels * self.cost.copied / 1e9
 
 
 def check_pieces(pieces: int, data: bytes) -> None:

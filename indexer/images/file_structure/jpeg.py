@@ -27,7 +27,7 @@ def walk_jpeg(data: bytes) -> Structure:
     head = _Head(data)
     scans, pieces = 1, head.pieces
     at = head.end
-    while found := _next_marker(data, at):
+    while found := _search(_MARKER_AMONG_PIXELS, data, at):
         pieces += 1
         check_pieces(pieces, data)
         kind, at = data[found.start() + 1], found.end()
@@ -44,10 +44,10 @@ def walk_jpeg(data: bytes) -> Structure:
     )
 
 
-def _next_marker(data: bytes, at: int) -> re.Match[bytes] | None:
+def _search(marker: re.Pattern[bytes], data: bytes, at: int) -> re.Match[bytes] | None:
     """Search in stretches: other threads of Python wait while a search runs."""
     while at < len(data):
-        if found := _MARKER_AMONG_PIXELS.search(data, at, at + _STRETCH):
+        if found := marker.search(data, at, at + _STRETCH):
             return found
         at += _STRETCH - 1  # a marker has two bytes
     return None
@@ -66,7 +66,7 @@ class _Head:
         self._kept: list[bytes] = []
         self._kept_to = 0
         at = 2
-        while found := _MARKER.search(data, at):
+        while found := _search(_MARKER, data, at):
             self.pieces += 1 + found.start() - at  # what lies between is skipped byte by byte
             kind, at = data[found.start() + 1], found.end()
             if kind not in _WITHOUT_LENGTH:
