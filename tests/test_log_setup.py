@@ -7,7 +7,7 @@ import pytest
 
 SCRIPT = """
 import logging, sys, warnings
-from indexer.log import configure_logging
+from indexer.runtime.log_setup import configure_logging
 configure_logging(sys.argv[1], sys.argv[2])
 warnings.warn("an odd tag")
 logging.getLogger("PIL.TiffImagePlugin").error("more samples than can be decoded")

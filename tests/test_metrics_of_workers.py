@@ -12,8 +12,8 @@ from search_api.telemetry.metrics import forget_worker, shared_metrics
 
 WORKER = """
 import sys
-from indexer.stages import Timing
-from search_api.metrics import Metrics
+from indexer.runtime.timing import Timing
+from search_api.telemetry.metrics import Metrics
 metrics = Metrics()
 metrics.time_stage(Timing("forward", 0, 10**9, size=2))
 metrics.problems.labels("invalid_input").inc()

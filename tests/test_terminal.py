@@ -80,7 +80,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
 import structlog
-from indexer.log import configure_logging
+from indexer.runtime.log_setup import configure_logging
 
 class Tier(StrEnum):
     EXACT = "exact"
