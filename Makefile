@@ -1,10 +1,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 15
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 40
 LOCKED := Linux x86_64 3.11  # what requirements.lock is of; elsewhere constraints.txt pins versions
 PLATFORM := $(shell $(PYTHON) -c 'import platform as p, sys; \
 	print(p.system(), p.machine(), "%d.%d" % sys.version_info[:2])')
+
+# Containers may set it; each of the hundred processes that a test run starts would compile every module.
+test test-all test-dispatch: export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: demo test test-all test-dispatch lint format lock
 

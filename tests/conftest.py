@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _is_long(item: pytest.Item) -> bool:
     on_postgres = "postgres" in getattr(item, "callspec", _NoCall).id.split("-")
     marked = item.get_closest_marker
-    return bool(marked("long") or (on_postgres and marked("long_on_postgres")))
+    return bool(marked("long") or (on_postgres and not marked("postgres")))
 
 
 class _NoCall:

@@ -26,6 +26,8 @@ from indexer.types import (
 )
 from support.catalog import add, bare_pdq, bind, item, new_image
 
+pytestmark = pytest.mark.postgres
+
 ANALYST = Actor("user", "ana", "192.0.2.1")
 
 

@@ -167,6 +167,7 @@ def actors(url: str) -> list[str]:
     return names
 
 
+@pytest.mark.postgres
 @pytest.mark.slow
 def test_two_processes_write_one_chain(database_url: str) -> None:
     context = multiprocessing.get_context("spawn")

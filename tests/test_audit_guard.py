@@ -68,6 +68,7 @@ def states(store: Store) -> dict[str, str]:
     return {finding.what: finding.state.value for finding in examine_audit(store)}
 
 
+@pytest.mark.postgres
 @pytest.mark.parametrize("number", range(4))
 def test_a_trigger_that_is_not_the_right_one_is_found(
     store: Store, database_url: str, number: int

@@ -122,7 +122,6 @@ def add_and_weigh(index: Index, *sources: Path) -> tuple[Any, int]:
 
 
 @pytest.mark.slow
-@pytest.mark.long_on_postgres
 def test_a_run_over_all_of_them_accounts_for_every_file(
     index: Index, database_url: str, folder: Folder
 ) -> None:

@@ -27,6 +27,8 @@ from indexer.vectors import SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
 from support.catalog import add, bare_pdq, bind
 
+pytestmark = pytest.mark.postgres
+
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 

@@ -8,6 +8,8 @@ from indexer.store import EmbeddingFeed, PdqFeed, Store
 from indexer.types import BankKind, ChangeFeed, Space
 from support.catalog import DIMENSION, add, bind, item, new_image
 
+pytestmark = pytest.mark.postgres
+
 MIN_QUALITY = 50
 
 

@@ -83,6 +83,7 @@ def test_the_main_job_as_processes(tmp_path: Path, pictures: Path, altered: Path
     assert found.json["matches"][0]["source"] == str(pictures / BLOCKED)
 
 
+@pytest.mark.postgres
 def test_an_index_from_its_making_to_a_removal(
     empty_index: Index, pictures: Path, altered: Path
 ) -> None:

@@ -133,6 +133,7 @@ def test_a_name_that_cannot_be_shown_is_refused(store: Store, family: list[int],
 # --- banks ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.postgres
 def test_members_join_a_bank_and_leave_it_again(store: Store, family: list[int], bank: str) -> None:
     with store.writer() as writer:
         writer.add_entries(writer.bank_id(bank), family[:2])
@@ -232,6 +233,7 @@ def test_a_decision_is_about_each_listed_match_of_a_member(
     assert (decision.analyst, decision.note) == ("jo", "statues")
 
 
+@pytest.mark.postgres
 def test_undoing_a_decision_brings_back_what_it_took_the_place_of(
     store: Store, space: Space, family: list[int], bank: str
 ) -> None:

@@ -15,8 +15,6 @@ from indexer.types import RunState, Space
 from support.commands import Index
 from support.families import add_family, add_vectors, near_axis
 
-pytestmark = pytest.mark.long_on_postgres
-
 FAMILIES = {0: range(12), 1: range(20, 28)}  # images by axis
 
 

@@ -55,6 +55,7 @@ def runner(store: Store) -> ClusterRunner:
 # --- what a run finds ----------------------------------------------------------------------------
 
 
+@pytest.mark.postgres
 def test_a_run_finds_the_families_and_writes_them_down(store: Store, space: Space) -> None:
     first, second = (
         add_family(store, space, 0, range(8)),
@@ -316,6 +317,7 @@ def test_progress_is_told_by_stages_that_end_with_all_images(store: Store, space
     assert ("describing", 8, 8) in told
 
 
+@pytest.mark.postgres
 def test_an_index_is_clustered_by_one_run_at_a_time(store: Store, space: Space) -> None:
     add_family(store, space, 0, range(8))
 
@@ -338,6 +340,7 @@ def _cluster_until_killed(url: str) -> None:
         runner(store).run(HDBSCAN, EVERYTHING, ClusterParameters(), on_progress=die)
 
 
+@pytest.mark.postgres
 @pytest.mark.slow
 def test_a_killed_run_leaves_nothing_visible_and_the_next_one_marks_it(
     store: Store, space: Space, database_url: str

@@ -378,6 +378,7 @@ def test_a_server_clusters_once_at_a_time_and_cancels_at_its_stop(store: Store, 
         begin(runs, held)
 
 
+@pytest.mark.postgres
 def test_a_run_is_cancelled_by_whoever_marks_it_in_the_database(store: Store, held: Held) -> None:
     add_family(store, bind(store), 0, range(8))
     with ClusterRunJob(store, Settings(worker_threads=1)) as runs:

@@ -14,6 +14,7 @@ OTHER = Fingerprint(FingerprintKind.MD5, b"\x02" * 16)
 ODD = "a\x00b\ud800"  # what a database may choke on
 
 
+@pytest.mark.postgres
 def test_signals_that_are_added_together_are_one_content(store: Store) -> None:
     with store.writer() as writer:
         writer.create_block_bank("KNOWN", 1.0)
@@ -72,6 +73,7 @@ def test_a_bank_is_renamed_unless_the_name_is_taken(store: Store) -> None:
             writer.require_block_bank("benign")
 
 
+@pytest.mark.postgres
 def test_odd_texts_break_nothing(store: Store) -> None:
     with store.writer() as writer:
         writer.create_block_bank("KNOWN", 1.0)

@@ -51,7 +51,7 @@ LATEST_OF_ADD = {
 }
 LATEST_OF_REBUILD = {Moment.FSYNC: 6, Moment.RENAME: 2}
 
-pytestmark = [pytest.mark.slow, pytest.mark.long_on_postgres]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,8 @@ from indexer.types import (
 )
 from support.catalog import add, bind, new_image
 
+pytestmark = pytest.mark.postgres
+
 QUERY = b"q" * 32
 PDQ = Pdq(b"p" * 32, 100)
 FLAT = Pdq(b"p" * 32, 20)

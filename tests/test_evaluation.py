@@ -18,8 +18,6 @@ from indexer.vectors.faiss_index import FloatIndex
 from support.catalog import DIMENSION, add, bind
 from support.commands import PHOTOS, Index
 
-pytestmark = pytest.mark.long_on_postgres
-
 REFERENCES = ("bee.jpg", "castle-front.jpg", "crab.jpg", "hedgehog.jpg", "koala.jpg")
 EDITS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "blur": lambda photo: photo.filter(ImageFilter.GaussianBlur(2)),

@@ -133,6 +133,7 @@ def test_an_entry_that_its_source_withdrew_comes_back_with_it(store: Store, take
     assert (back.revived, held(store)) == (1, {"a": pdq(3), "b": pdq(2)})
 
 
+@pytest.mark.postgres
 def test_a_full_list_withdraws_what_it_lacks_of_its_own_source(store: Store, take: Take) -> None:
     take(csv([("a", pdq(1)), ("b", pdq(2)), ("c", pdq(3))]))
     with store.writer() as writer:
@@ -269,6 +270,7 @@ def test_the_view_of_bare_fingerprints_follows_a_list(store: Store, take: Take) 
     assert changes.vectors.tobytes() == pdq(9).value
 
 
+@pytest.mark.postgres
 @pytest.mark.slow
 def test_a_long_list_goes_in_once_and_comes_out_the_same(
     store: Store, bank: str, tmp_path: Path

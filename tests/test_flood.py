@@ -118,6 +118,7 @@ def test_a_day_s_rhythm_is_no_flood() -> None:
 # --- counting ------------------------------------------------------------------------------------
 
 
+@pytest.mark.postgres
 def test_hits_are_counted_by_entry_and_hour(
     store: Store, settings: Settings, entries: list[int], start: datetime
 ) -> None:
@@ -176,6 +177,7 @@ def test_counts_older_than_any_history_are_forgotten(
 # --- flagging ------------------------------------------------------------------------------------
 
 
+@pytest.mark.postgres
 def test_an_entry_that_matches_far_more_than_before_is_flagged(
     store: Store, settings: Settings, entries: list[int], start: datetime
 ) -> None:

@@ -18,6 +18,8 @@ from indexer.store import Answer, RequestKey, Store
 from indexer.types import BankKind
 from support.commands import PHOTOS, Index
 
+pytestmark = pytest.mark.postgres
+
 REPLAYED = "idempotent-replayed"
 KEY = RequestKey("key 1", "k")
 ONE, OTHER = bytes(32), bytes(range(32))

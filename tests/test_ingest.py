@@ -37,6 +37,7 @@ def bank_id(store: Store) -> int:
         return writer.create_bank("known", BankKind.BLOCK).id
 
 
+@pytest.mark.postgres
 def test_every_picture_of_a_folder_is_added_once(
     ingest: Ingest, store: Store, folder: Path
 ) -> None:

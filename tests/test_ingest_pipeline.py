@@ -142,6 +142,7 @@ def test_a_fault_in_listing_ends_the_run_with_its_error(place: Place) -> None:
     examine(place.store)
 
 
+@pytest.mark.postgres
 def test_a_database_that_goes_away_ends_the_run_with_its_error(place: Place) -> None:
     calls = []
 

@@ -224,6 +224,7 @@ def test_a_key_is_not_trusted_for_long_without_its_database(tmp_path: Path, cloc
             ring.verify(created.token)
 
 
+@pytest.mark.postgres
 def test_use_is_written_behind(store: Store, ring: KeyRing) -> None:
     created = create_key(store, "uploads", [Scope.CHECK])
     ring.verify(created.token)
@@ -261,6 +262,7 @@ def sessions(store: Store, clock: Clock) -> Sessions:
     return Sessions(store, lifetime=lifetime, idle=idle, clock=clock)
 
 
+@pytest.mark.postgres
 def test_a_session_is_found_by_its_token_until_it_is_ended(
     store: Store, sessions: Sessions
 ) -> None:

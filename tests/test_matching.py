@@ -20,7 +20,7 @@ from indexer.types import BankKind, Embeddings, Signal, Tier, Verdict
 from indexer.vectors import KeySet
 from indexer.vectors.faiss_index import FloatIndex
 
-pytestmark = [pytest.mark.numeric, pytest.mark.long_on_postgres]
+pytestmark = pytest.mark.numeric
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 BLOCKED = ("hedgehog.jpg", "coffee.jpg")

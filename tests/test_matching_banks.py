@@ -311,6 +311,7 @@ def test_what_is_disabled_does_not_take_the_place_of_what_counts(shelf: Shelf) -
 # --- decisions -----------------------------------------------------------------------------------
 
 
+@pytest.mark.postgres
 def test_a_rejected_match_is_suppressed_for_the_same_bytes(shelf: Shelf) -> None:
     shelf.add(photo(UNSAFE), bank="known")
     (entry_id,) = ask(shelf, altered()).hits

@@ -36,7 +36,7 @@ from support.layouts import PANEL, animation, collage, page
 from support.pictures import encode
 from support.shelf import Shelf
 
-pytestmark = [pytest.mark.numeric, pytest.mark.long_on_postgres]
+pytestmark = pytest.mark.numeric
 
 PHOTOS = Path(__file__).parents[1] / "photos"
 UNSAFE = "hedgehog.jpg"

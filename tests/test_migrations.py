@@ -20,6 +20,8 @@ from indexer.store.models import REVISION
 from indexer.types import BankKind, KnownSource, Pdq, SourceStamp
 from support.catalog import add, bare_pdq, bind
 
+pytestmark = pytest.mark.postgres
+
 
 def execute(url: str, statement: str) -> None:
     if url.startswith("sqlite"):

@@ -43,7 +43,6 @@ from support.unit_vectors import exact_unit
 
 pytestmark = pytest.mark.numeric
 
-pytestmark = pytest.mark.long_on_postgres
 
 SETTINGS = Settings(worker_threads=1)
 

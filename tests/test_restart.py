@@ -160,7 +160,6 @@ def made_up(number: int) -> Image.Image:
 
 
 @pytest.mark.slow
-@pytest.mark.long_on_postgres
 def test_what_another_process_commits_holds_within_a_second(
     database_url: str, tmp_path: Path, tiny_model: Path
 ) -> None:

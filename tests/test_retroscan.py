@@ -268,6 +268,7 @@ def test_removed_images_are_not_found(place: Place) -> None:
 # --- which entries are scanned -------------------------------------------------------------------
 
 
+@pytest.mark.postgres
 def test_the_next_scan_takes_what_came_since_the_last(place: Place) -> None:
     image, later = place.add(1, 2)
     place.block(FingerprintKind.SHA256, new_image(1).sha256)
@@ -394,6 +395,7 @@ def test_a_scan_that_is_stopped_goes_on_where_it_was(filled: Place) -> None:
     assert len({*filled.pairs(done)}) == done.found == whole.found
 
 
+@pytest.mark.postgres
 @pytest.mark.usefixtures("small_steps")
 def test_of_two_programs_that_run_one_scan_the_slower_one_gives_up(filled: Place) -> None:
     begun = filled.scanner.begin()

@@ -15,7 +15,7 @@ GALLERY = ("bee.jpg", "crab.jpg", "koala.jpg", "swans.jpg")
 STEPS = 3
 INTERRUPTED = 130
 
-pytestmark = [pytest.mark.slow, pytest.mark.long_on_postgres]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ import pytest
 
 from support.commands import PHOTOS, Index
 
-pytestmark = pytest.mark.long_on_postgres
-
 KNOWN = "hedgehog.jpg"
 GALLERY = ("bee.jpg", "crab.jpg", "koala.jpg")
 FLOOD = 5  # hits

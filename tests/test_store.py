@@ -38,6 +38,8 @@ from support.catalog import (
     new_image,
 )
 
+pytestmark = pytest.mark.postgres
+
 
 @pytest.fixture
 def space(store: Store) -> Space:

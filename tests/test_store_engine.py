@@ -13,6 +13,8 @@ from indexer.errors import DatabaseUnavailable
 from indexer.store import open_store, upgrade
 from support.commands import Index
 
+pytestmark = pytest.mark.postgres
+
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_timeout_of_a_sqlite_url_wins_over_ours(database_url: str) -> None:

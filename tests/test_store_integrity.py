@@ -9,6 +9,8 @@ from indexer.store import Store
 from indexer.types import BankKind, Space
 from support.catalog import add, bind
 
+pytestmark = pytest.mark.postgres
+
 
 @pytest.fixture
 def space(store: Store) -> Space:

@@ -10,6 +10,8 @@ from indexer.store import AddOutcome, EmbeddingFeed, PdqFeed, Store
 from indexer.types import NewImage, NewPart, PartKind, Space
 from support.catalog import DIMENSION, LABELS, add, arrival, bind, item, new_image
 
+pytestmark = pytest.mark.postgres
+
 
 @pytest.fixture
 def space(store: Store) -> Space:

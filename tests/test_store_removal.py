@@ -21,6 +21,8 @@ from indexer.store import (
 from indexer.types import BankKind, SourceDetails, Space
 from support.catalog import add, arrival, bind, item, new_image
 
+pytestmark = pytest.mark.postgres
+
 
 @pytest.fixture
 def space(store: Store) -> Space:

@@ -14,6 +14,8 @@ from indexer.store.models import SourceRow
 from indexer.types import BankKind, KnownSource, SourceDetails, SourceStamp, Space
 from support.catalog import add, arrival, bind, item, new_image
 
+pytestmark = pytest.mark.postgres
+
 DETAILS = SourceDetails(
     label="nsfw",
     uploader="user 7",

@@ -21,6 +21,8 @@ from indexer.types import (
 from support.calibration import aim, calibrated, strangers
 from support.catalog import LABELS, add, bind, new_image
 
+pytestmark = pytest.mark.postgres
+
 
 def a_card(space_id: int | None, **changes: object) -> NewCard:
     card = calibrated(aim(), strangers(50, 0)).card

@@ -17,6 +17,8 @@ from support.forked import make_gate, start
 from support.mixed import Mixed, make_mixed
 from support.models import make_tiny
 
+pytestmark = pytest.mark.postgres
+
 SKIPPED_SOME = 2
 PARTS = 6  # commands that the removal is dealt out to
 ACTIVE = "SELECT sha256 FROM images WHERE removed_at IS NULL"

@@ -76,6 +76,7 @@ def view_files(settings: Settings) -> set[Path]:
 # --- a sound index --------------------------------------------------------------------------------
 
 
+@pytest.mark.postgres
 @pytest.mark.usefixtures("ids")
 def test_a_sound_index_has_no_problems_and_nothing_to_mend(
     store: Store, settings: Settings
@@ -285,6 +286,7 @@ def test_an_image_without_a_file_is_named_with_what_to_do(
     assert problems(store, settings) == ()
 
 
+@pytest.mark.postgres
 def test_images_that_the_log_forgot_are_told_to_it_again(
     store: Store, space: Space, settings: Settings, ids: list[int]
 ) -> None:
@@ -296,6 +298,7 @@ def test_images_that_the_log_forgot_are_told_to_it_again(
     assert ids[0] in open_and_catch_up(store, space, settings)
 
 
+@pytest.mark.postgres
 def test_entries_that_the_log_forgot_are_told_to_it_again(
     store: Store, space: Space, settings: Settings, ids: list[int]
 ) -> None:
@@ -372,6 +375,7 @@ def test_the_status_of_an_index_without_a_model_has_no_views(
 # --- removing -------------------------------------------------------------------------------------
 
 
+@pytest.mark.postgres
 def test_a_query_selects_by_where_images_were_found(store: Store, ids: list[int]) -> None:
     assert select(store, RemovalQuery(source_prefix="/pictures/3")) == [
         ids[n] for n in range(IMAGES) if str(n).startswith("3")
@@ -431,6 +435,7 @@ def sqlite_file(settings: Settings) -> Path | None:
     return Path(path) if scheme == "sqlite" else None
 
 
+@pytest.mark.postgres
 def test_a_purge_that_was_cut_off_is_named_and_finished_by_repair(
     store: Store, settings: Settings, ids: list[int]
 ) -> None:

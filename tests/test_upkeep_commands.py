@@ -15,8 +15,6 @@ from indexer.store import open_store
 from support.commands import PHOTOS, Index
 from support.models import make_tiny
 
-pytestmark = pytest.mark.long_on_postgres
-
 NAMES = ("bee.jpg", "castle-front.jpg", "crab.jpg", "hedgehog.jpg", "koala.jpg")
 
 

