@@ -46,7 +46,7 @@ def fill(home: Path, count: int) -> None:
     """Write made-up images straight into the store."""
     with open_store(f"sqlite:///{home / 'lookalike.db'}") as store:
         with store.reader() as catalog:
-            space = catalog.active_space()
+            space = catalog.spaces.active()
         if space is None:
             raise SystemExit("The index is not bound to a model.")
         add_made_up(store, space, count)

@@ -36,4 +36,4 @@ def add_made_up(store: Store, space: Space, count: int, bank_id: int | None = No
             for row, vector in enumerate(vectors, start)
         ]
         with store.writer() as writer:
-            writer.add_images(items, space.id)
+            writer.images.add(items, space.id)

@@ -92,7 +92,7 @@ def unit(vectors: Embeddings) -> Embeddings:
 def fill(store: Store, space: Space, count: int) -> None:
     """Write made-up images into a bank."""
     with store.writer() as writer:
-        bank = writer.create_bank(BANK, BankKind.BLOCK)
+        bank = writer.banks.create(BANK, BankKind.BLOCK)
     add_made_up(store, space, count, bank.id)
 
 
@@ -123,7 +123,7 @@ def new_index(home: Path) -> Iterator[tuple[Store, Space, Settings]]:
     card = load_encoder(SHIPPED_MODEL, "cpu", "torch").card
     with open_store(settings.resolved_database_url) as store:
         with store.writer() as writer:
-            space = writer.register_space(
+            space = writer.spaces.register(
                 fingerprint=card.fingerprint,
                 model=card.reference,
                 architecture=card.architecture,
@@ -181,7 +181,7 @@ def main() -> None:
     ):
         begun = time.perf_counter()
         with store.reader() as catalog:
-            is_filled = catalog.head() > 0
+            is_filled = catalog.log.head() > 0
         if not is_filled:
             fill(store, space, arguments.entries)
         filled = time.perf_counter()

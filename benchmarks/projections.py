@@ -36,7 +36,7 @@ def read(home: Path, points: int) -> Array:
     with open_store(f"sqlite:///{home / 'lookalike.db'}") as store:
         space = bound_space(store)
         with store.reader() as catalog:
-            real = catalog.scoped_vectors(ClusterScope(), space).vectors
+            real = catalog.cluster_scopes.vectors(ClusterScope(), space).vectors
     random = np.random.default_rng(SEED)
     missing = max(points - len(real), 0)
     start = real[random.integers(0, len(real), missing)]

@@ -63,9 +63,9 @@ def verify_store(
     """
     check = ChainCheck(store.log_id, key, expected)
     with store.reader() as catalog:
-        last = catalog.audit_head().number
-        proof = _prove(check, catalog.audit_rows(), last, on_progress)
-        if flaws := catalog.audit_guard_flaws():
+        last = catalog.audit.head().number
+        proof = _prove(check, catalog.audit.all(), last, on_progress)
+        if flaws := catalog.audit.guard_flaws():
             raise AuditUnguarded(flaws)
     return proof
 
@@ -112,10 +112,10 @@ def export_log(store: Store, target: str, on_progress: OnProgress) -> AuditHead:
         The file cannot be written.
     """
     with _writing(target) as out, store.reader() as catalog:
-        head = catalog.audit_head()
+        head = catalog.audit.head()
         header = {"format": _FORMAT, "hash": head.hash, "log_id": head.log_id}
         out.write(canonical(header | {"number": head.number}) + "\n")
-        for record in catalog.audit_rows():
+        for record in catalog.audit.all():
             out.write(canonical(plain(record)) + "\n")
             _tell(on_progress, record.number, head.number)
     return head

@@ -62,13 +62,13 @@ class NewestClusters:
     def refresh(self) -> None:
         """Look whether a newer run is done, by one small query, and read its clusters if so."""
         with self._store.reader() as catalog:
-            run = catalog.newest_cluster_run(
+            run = catalog.cluster_runs.newest(
                 self._space.id, ClusterAlgorithm.HDBSCAN, ClusterScope()
             )
             if run is None:
                 self._reach = None
             elif self._reach is None or self._reach.run_id != run.id:
-                self._reach = catalog.cluster_reach(run.id)
+                self._reach = catalog.clusters.reach(run.id)
 
     def find(self, vector: Embeddings) -> VerdictCluster | None:
         """Return the cluster that a vector belongs to, by the name that it has now.
@@ -87,5 +87,5 @@ class NewestClusters:
         if cluster_id < 0:
             return None
         with self._store.reader() as catalog:
-            name = catalog.cluster_name(cluster_id)
+            name = catalog.clusters.name(cluster_id)
         return VerdictCluster(cluster_id, name, reach.run_id, float(found.similarities[0]))

@@ -54,7 +54,7 @@ def decide(
     new = replace(new, query_pdq=usable)
     with store.writer() as writer:
         joined = bank_for(writer, bank, new.outcome) if bank is not None else None
-        decision = writer.decide(new)
+        decision = writer.decisions.add(new)
         entries = _join(writer, joined, new) if joined else 0
     return Decided(decision, bank, entries)
 
@@ -69,7 +69,7 @@ def bank_for(writer: Writer, name: str, outcome: Outcome) -> Bank:
     NotFoundError
         There is no such bank.
     """
-    bank = writer.bank(name)
+    bank = writer.banks.get(name)
     wanted = _JOINS.get(outcome)
     if wanted is None:
         raise InputError(
@@ -86,12 +86,12 @@ def bank_for(writer: Writer, name: str, outcome: Outcome) -> Bank:
 
 def _join(writer: Writer, bank: Bank, new: NewDecision) -> int:
     """Make the query an entry of a bank; return how many entries are new."""
-    if held := writer.ids_by_sha256([new.query_sha256]):
-        return writer.add_entries(bank.id, held.values())
+    if held := writer.images.ids_by_sha256([new.query_sha256]):
+        return writer.entries.add(bank.id, held.values())
     fingerprints = [Fingerprint(FingerprintKind.SHA256, new.query_sha256)]
     if new.query_pdq is not None:
         fingerprints.append(Fingerprint(FingerprintKind.PDQ, new.query_pdq))
-    before = writer.bank(bank.name).entry_count
+    before = writer.banks.get(bank.name).entry_count
     for fingerprint in fingerprints:
-        writer.add_fingerprint(bank.id, fingerprint)
-    return writer.bank(bank.name).entry_count - before
+        writer.entries.add_fingerprint(bank.id, fingerprint)
+    return writer.banks.get(bank.name).entry_count - before

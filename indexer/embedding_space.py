@@ -19,7 +19,7 @@ def bind_space(store: Store, settings: Settings) -> Space:
     """
     card = open_encoder(model_reference(store, settings), settings).card
     with store.writer() as writer:
-        return writer.register_space(
+        return writer.spaces.register(
             fingerprint=card.fingerprint,
             model=card.reference,
             architecture=card.architecture,
@@ -37,7 +37,7 @@ def bound_space(store: Store) -> Space:
         It is not bound to a model yet.
     """
     with store.reader() as catalog:
-        space = catalog.active_space()
+        space = catalog.spaces.active()
     if space is None:
         raise IndexNotInitialised("The index is not bound to a model yet. Run `lookalike init`.")
     return space
@@ -92,5 +92,5 @@ def model_reference(store: Store, settings: Settings) -> str:
     if settings.model is not None:
         return settings.model
     with store.reader() as catalog:
-        space = catalog.active_space()
+        space = catalog.spaces.active()
     return space.model if space else SHIPPED_MODEL

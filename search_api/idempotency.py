@@ -16,7 +16,7 @@ from fastapi import Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from indexer.store import ANSWERS_KEPT, Answer, RequestKey, Store, Writer
+from indexer.store import ANSWERS_KEPT, Answer, Catalog, RequestKey, Store, Writer
 
 ResultT = TypeVar("ResultT")
 REPLAYED: Final = "Idempotent-Replayed"
@@ -41,16 +41,16 @@ class _Asked:
     adapter: TypeAdapter[Any]
     is_remembered: bool = False
 
-    def find(self, writer_or_catalog: Any) -> None:
+    def find(self, catalog: Catalog) -> None:
         """Leave off when the request was answered before."""
         since = datetime.now(UTC) - ANSWERS_KEPT
-        answer = writer_or_catalog.remembered_answer(self.key, self.request_sha256, since)
+        answer = catalog.answers.get(self.key, self.request_sha256, since)
         if answer is not None:
             raise _Answered(answer)
 
     def remember(self, writer: Writer, answer: Answer) -> None:
         """Write the answer within a transaction."""
-        writer.remember_answer(self.key, self.request_sha256, answer)
+        writer.answers.remember(self.key, self.request_sha256, answer)
 
     def encode(self, result: Any) -> Answer:
         """Make the answer of what a route returns."""

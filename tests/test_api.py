@@ -208,7 +208,7 @@ def test_what_another_process_commits_or_removes_is_known_within_a_second(
 
     image_id = search(client, query)["matches"][0]["image_id"]
     with store.writer() as writer:
-        writer.remove_images([image_id])
+        writer.images.remove([image_id])
     assert not found()
     assert_problem(client.get(f"/v1/images/{image_id}"), HTTPStatus.NOT_FOUND, "not_found")
 

@@ -12,8 +12,8 @@ from indexer.audit_chain import ChainCheck
 from indexer.errors import AuditBroken, SettingsError
 from indexer.runtime.actor import Actor, acting_as
 from indexer.store import BankDetails, Store, Writer, open_store
-from indexer.store.address import parse_address
-from indexer.store.engine import make_engine
+from indexer.store.database.address import parse_address
+from indexer.store.database.engine import make_engine
 from indexer.store.values import AuditQuery
 from indexer.types import (
     AuditEvent,
@@ -33,7 +33,7 @@ ANALYST = Actor("user", "ana", "192.0.2.1")
 
 def rows(store: Store) -> list[AuditRecord]:
     with store.reader() as catalog:
-        return list(catalog.audit_rows())
+        return list(catalog.audit.all())
 
 
 def check(store: Store, key: bytes | None = None) -> ChainCheck:
@@ -61,26 +61,26 @@ def decide(entry: int) -> NewDecision:
 
 # Each method that writes banks, entries, images out of sight or verdicts, and the action it leaves.
 CHANGES: dict[str, tuple[str, Callable[[Writer], Any]]] = {
-    "create_bank": ("bank.create", lambda w: w.create_bank("new", BankKind.ALLOW)),
+    "create_bank": ("bank.create", lambda w: w.banks.create("new", BankKind.ALLOW)),
     "edit_bank": (
         "bank.edit",
-        lambda w: w.edit_bank("known", details=BankDetails(notes="a private note")),
+        lambda w: w.banks.edit("known", details=BankDetails(notes="a private note")),
     ),
-    "disable_bank": ("bank.disable", lambda w: w.edit_bank("known", enabled=False)),
-    "remove_bank": ("bank.remove", lambda w: w.remove_bank("known")),
-    "add_entries": ("entry.add", lambda w: w.add_entries(1, [3])),
-    "add_images": ("entry.add", lambda w: w.add_images([item(7, bank_id=1)], 1)),
-    "add_sources": ("entry.add", lambda w: w.add_sources([(3, item(3, bank_id=1)[1])])),
-    "add_fingerprint": ("entry.add", lambda w: w.add_fingerprint(1, bare_pdq(5))),
-    "disable_entries": ("entry.disable", lambda w: w.disable_entries([1, 2])),
-    "remove_entries": ("entry.remove", lambda w: w.remove_entries([1, 2])),
-    "upsert_list": ("list.import", lambda w: w.upsert_list(1, [listed(n) for n in range(9)], "l")),
-    "remove_images": ("image.remove", lambda w: w.remove_images([1, 2])),
-    "purge_images": ("image.purge", lambda w: w.purge_images([1, 2])),
-    "close_sources": ("image.remove", lambda w: w.close_sources([1], remove_orphans=True)),
-    "decide": ("decision.add", lambda w: w.decide(decide(1))),
-    "begin_retro_scan": ("retro_scan.start", lambda w: w.begin_retro_scan(1, 1, 1, 2)),
-    "flag_flood": ("flood.flag", lambda w: w.flag_flood(1, datetime.now(UTC), 9, 0.5)),
+    "disable_bank": ("bank.disable", lambda w: w.banks.edit("known", enabled=False)),
+    "remove_bank": ("bank.remove", lambda w: w.banks.remove("known")),
+    "add_entries": ("entry.add", lambda w: w.entries.add(1, [3])),
+    "add_images": ("entry.add", lambda w: w.images.add([item(7, bank_id=1)], 1)),
+    "add_sources": ("entry.add", lambda w: w.images.add_sources([(3, item(3, bank_id=1)[1])])),
+    "add_fingerprint": ("entry.add", lambda w: w.entries.add_fingerprint(1, bare_pdq(5))),
+    "disable_entries": ("entry.disable", lambda w: w.entries.disable([1, 2])),
+    "remove_entries": ("entry.remove", lambda w: w.entries.remove([1, 2])),
+    "upsert_list": ("list.import", lambda w: w.lists.upsert(1, [listed(n) for n in range(9)], "l")),
+    "remove_images": ("image.remove", lambda w: w.images.remove([1, 2])),
+    "purge_images": ("image.purge", lambda w: w.images.purge([1, 2])),
+    "close_sources": ("image.remove", lambda w: w.sources.close([1], remove_orphans=True)),
+    "decide": ("decision.add", lambda w: w.decisions.add(decide(1))),
+    "begin_retro_scan": ("retro_scan.start", lambda w: w.retro_scans.begin(1, 1, 1, 2)),
+    "flag_flood": ("flood.flag", lambda w: w.floods.flag(1, datetime.now(UTC), 9, 0.5)),
 }
 
 
@@ -89,7 +89,7 @@ def filled(store: Store) -> Store:
     """Fill the store with three images, two of them entries of bank `known`."""
     space = bind(store)
     with store.writer() as writer:
-        bank = writer.create_bank("known", BankKind.BLOCK)
+        bank = writer.banks.create("known", BankKind.BLOCK)
     add(store, space, 1, 2, bank_id=bank.id)
     add(store, space, 3)
     return store
@@ -114,12 +114,12 @@ def test_a_change_of_nothing_leaves_no_row(filled: Store) -> None:
     before = rows(filled)
 
     with filled.writer() as writer:
-        writer.create_bank("known", BankKind.BLOCK)
-        writer.edit_bank("known", enabled=True)
-        writer.add_entries(1, [1])
-        writer.enable_entries([1, 2])
-        writer.remove_entries([99])
-        writer.remove_images([99])
+        writer.banks.create("known", BankKind.BLOCK)
+        writer.banks.edit("known", enabled=True)
+        writer.entries.add(1, [1])
+        writer.entries.enable([1, 2])
+        writer.entries.remove([99])
+        writer.images.remove([99])
 
     assert rows(filled) == before
 
@@ -129,7 +129,7 @@ def test_what_is_rolled_back_was_never_written_down(filled: Store) -> None:
 
     def fail() -> None:
         with filled.writer() as writer:
-            writer.create_bank("another", BankKind.BLOCK)
+            writer.banks.create("another", BankKind.BLOCK)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -177,31 +177,33 @@ def test_text_of_any_origin_is_hashed_as_it_reads_back(filled: Store) -> None:
     event = AuditEvent(datetime.now(UTC), actor, "\0", "search", "query", "\udcff\0", detail)
 
     with filled.writer() as writer:
-        writer.append_audit([event, event])
+        writer.audit.append([event, event])
 
     check(filled)
 
 
 def test_a_key_seals_the_rows_from_then_on(filled: Store, database_url: str) -> None:
     with open_store(database_url, b"secret") as sealed, sealed.writer() as writer:
-        writer.create_bank("sealed", BankKind.BLOCK)
+        writer.banks.create("sealed", BankKind.BLOCK)
 
     assert check(filled, b"secret").keyed == 1
     assert check(filled).unchecked == 1
     with pytest.raises(AuditBroken, match="LOOKALIKE_AUDIT_KEY"):
         check(filled, b"another")
     with filled.writer() as writer, pytest.raises(SettingsError, match="LOOKALIKE_AUDIT_KEY"):
-        writer.create_bank("unsealed", BankKind.BLOCK)
+        writer.banks.create("unsealed", BankKind.BLOCK)
 
 
 def test_pages_of_the_log_go_both_ways(filled: Store) -> None:
     numbers = [row.number for row in rows(filled)]
     with filled.reader() as catalog:
-        assert [row.number for row in catalog.audit(AuditQuery())] == numbers
-        newest = catalog.audit(AuditQuery(newest_first=True), limit=1)
-        [before] = catalog.audit(AuditQuery(newest_first=True, cursor=numbers[-1]), limit=1)
+        assert [row.number for row in catalog.audit.page(AuditQuery())] == numbers
+        newest = catalog.audit.page(AuditQuery(newest_first=True), limit=1)
+        [before] = catalog.audit.page(AuditQuery(newest_first=True, cursor=numbers[-1]), limit=1)
         assert [newest[0].number, before.number] == numbers[:-3:-1]
-        of_banks = catalog.audit(AuditQuery(action="bank.", subject="bank:1", actor="lookalike"))
+        of_banks = catalog.audit.page(
+            AuditQuery(action="bank.", subject="bank:1", actor="lookalike")
+        )
         assert [row.action for row in of_banks] == ["bank.create"]
         later = datetime.now(UTC) + timedelta(days=1)
-        assert catalog.audit(AuditQuery(since=later)) == []
+        assert catalog.audit.page(AuditQuery(since=later)) == []

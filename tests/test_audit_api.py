@@ -59,7 +59,7 @@ def lookups(client: httpx.Client, count: int) -> list[dict[str, Any]]:
 def rows(store: Store) -> list[AuditRecord]:
     check = ChainCheck(store.log_id)
     with store.reader() as catalog:
-        found = list(catalog.audit_rows())
+        found = list(catalog.audit.all())
     for row in found:
         check.take(row)
     return found

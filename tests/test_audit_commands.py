@@ -13,7 +13,7 @@ import pytest
 from indexer.audit_chain import ChainCheck
 from indexer.runtime.actor import Actor, acting_as
 from indexer.store import open_store
-from indexer.store.audit_guard import SQLITE_TRIGGERS
+from indexer.store.log.audit_guard import SQLITE_TRIGGERS
 from indexer.types import BankKind
 from support.commands import PHOTOS, Index
 
@@ -153,7 +153,7 @@ def write_on(url: str, name: str, count: int) -> None:
     with open_store(url) as store, acting_as(Actor("user", name)):
         for number in range(count):
             with store.writer() as writer:
-                writer.create_bank(f"{name}{number}", BankKind.BLOCK)
+                writer.banks.create(f"{name}{number}", BankKind.BLOCK)
 
 
 def actors(url: str) -> list[str]:
@@ -161,7 +161,7 @@ def actors(url: str) -> list[str]:
     with open_store(url) as store, store.reader() as catalog:
         check = ChainCheck(store.log_id)
         names = []
-        for row in catalog.audit_rows():
+        for row in catalog.audit.all():
             check.take(row)
             names.append(row.actor.name)
     return names
@@ -195,4 +195,4 @@ def test_a_writer_that_is_killed_leaves_as_many_rows_as_changes(database_url: st
 
     names = actors(database_url)
     with open_store(database_url) as store, store.reader() as catalog:
-        assert len(catalog.banks()) == len(names)
+        assert len(catalog.banks.all()) == len(names)

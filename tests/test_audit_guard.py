@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, text
 from indexer.audit_verification import verify_store
 from indexer.errors import AuditUnguarded, DatabaseReplaced
 from indexer.store import Store, open_store
-from indexer.store.address import parse_address
+from indexer.store.database.address import parse_address
 from indexer.types import BankKind
 from indexer.upkeep.audit_checks import examine_audit
 from support.commands import Index
@@ -57,7 +57,7 @@ def execute(url: str, *statements: str) -> None:
 
 def fill(store: Store) -> None:
     with store.writer() as writer:
-        writer.create_bank("unsafe", BankKind.BLOCK)
+        writer.banks.create("unsafe", BankKind.BLOCK)
 
 
 def ignore(*_: Any) -> None:

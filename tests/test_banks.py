@@ -46,14 +46,14 @@ def space(store: Store) -> Space:
 @pytest.fixture
 def bank(store: Store) -> Bank:
     with store.writer() as writer:
-        return writer.create_bank("unsafe", BankKind.BLOCK)
+        return writer.banks.create("unsafe", BankKind.BLOCK)
 
 
 @pytest.fixture
 def hashes(store: Store, bank: Bank) -> list[int]:
     """Make the bank hold three bare PDQ hashes; return their entries."""
     with store.writer() as writer:
-        return [writer.add_fingerprint(bank.id, bare_pdq(seed)) for seed in range(3)]
+        return [writer.entries.add_fingerprint(bank.id, bare_pdq(seed)) for seed in range(3)]
 
 
 # --- what is said of a bank ----------------------------------------------------------------------
@@ -62,8 +62,8 @@ def hashes(store: Store, bank: Bank) -> list[int]:
 def test_a_bank_says_what_it_is_about_how_grave_it_is_and_whose(store: Store) -> None:
     details = BankDetails("spam", Severity.HIGH, "from the review team", "Trust and Safety")
     with store.writer() as writer:
-        made = writer.create_bank("known", BankKind.BLOCK, details)
-        unchanged = writer.create_bank("known", BankKind.BLOCK, BankDetails("other"))
+        made = writer.banks.create("known", BankKind.BLOCK, details)
+        unchanged = writer.banks.create("known", BankKind.BLOCK, BankDetails("other"))
     assert (made.category, made.severity, made.notes, made.owner) == (
         "spam",
         Severity.HIGH,
@@ -78,8 +78,8 @@ def test_an_edit_changes_what_it_says_and_an_empty_text_takes_it_back(
     store: Store, bank: Bank
 ) -> None:
     with store.writer() as writer:
-        writer.edit_bank(bank.name, details=BankDetails("spam", Severity.LOW, notes="draft"))
-        edited = writer.edit_bank(bank.name, details=BankDetails(owner="Ana", notes=""))
+        writer.banks.edit(bank.name, details=BankDetails("spam", Severity.LOW, notes="draft"))
+        edited = writer.banks.edit(bank.name, details=BankDetails(owner="Ana", notes=""))
     assert (edited.category, edited.severity, edited.notes, edited.owner) == (
         "spam",
         Severity.LOW,
@@ -90,20 +90,20 @@ def test_an_edit_changes_what_it_says_and_an_empty_text_takes_it_back(
 
 def test_an_edit_that_changes_nothing_is_no_change(store: Store, bank: Bank) -> None:
     with store.writer() as writer:
-        writer.edit_bank(bank.name, enabled=True)
-        assert writer.head() == 1
-        writer.edit_bank(bank.name, enabled=False)
-        assert writer.head() == 2
-        writer.edit_bank(bank.name, enabled=False, details=BankDetails(notes=""))
-        assert writer.head() == writer.last_bank_change() == 2
+        writer.banks.edit(bank.name, enabled=True)
+        assert writer.log.head() == 1
+        writer.banks.edit(bank.name, enabled=False)
+        assert writer.log.head() == 2
+        writer.banks.edit(bank.name, enabled=False, details=BankDetails(notes=""))
+        assert writer.log.head() == writer.log.last_of_banks() == 2
 
 
 def test_a_bank_that_does_not_exist_cannot_be_edited_or_removed(store: Store, bank: Bank) -> None:
     for name in ("unsave", ""):
         with store.writer() as writer, pytest.raises(NotFoundError, match="There is no bank"):
-            writer.edit_bank(name, enabled=False)
+            writer.banks.edit(name, enabled=False)
         with store.writer() as writer, pytest.raises(NotFoundError):
-            writer.remove_bank(name)
+            writer.banks.remove(name)
     assert bank.enabled
 
 
@@ -112,21 +112,21 @@ def test_a_removed_bank_is_gone_and_its_name_is_free(
 ) -> None:
     [image_id] = add(store, space, 1, bank_id=bank.id)
     with store.writer() as writer:
-        before = writer.head()
-        assert writer.remove_bank(bank.name) == len(hashes) + 1
-        assert writer.head() == before + len(hashes) + 2
+        before = writer.log.head()
+        assert writer.banks.remove(bank.name) == len(hashes) + 1
+        assert writer.log.head() == before + len(hashes) + 2
     with store.reader() as catalog:
-        assert catalog.banks() == []
-        assert catalog.entry_image_ids(None, NOW).tolist() == []
-        assert catalog.entries_by_ids(hashes, NOW) == {}
-        assert catalog.image(image_id).entries == ()
-        assert catalog.integrity() == []
+        assert catalog.banks.all() == []
+        assert catalog.entries.image_ids(None, NOW).tolist() == []
+        assert catalog.entries.in_force(hashes, NOW) == {}
+        assert catalog.images.get(image_id).entries == ()
+        assert catalog.repair.problems() == []
         with pytest.raises(NotFoundError):
-            catalog.bank(bank.name)
+            catalog.banks.get(bank.name)
     with store.writer() as writer:
         with pytest.raises(NotFoundError):
-            writer.add_entries(bank.id, [image_id])
-        again = writer.create_bank(bank.name, BankKind.ALLOW)
+            writer.entries.add(bank.id, [image_id])
+        again = writer.banks.create(bank.name, BankKind.ALLOW)
     assert (again.kind, again.entry_count) == (BankKind.ALLOW, 0)
     assert again.id != bank.id
 
@@ -134,9 +134,9 @@ def test_a_removed_bank_is_gone_and_its_name_is_free(
 def test_a_bank_of_another_kind_or_an_odd_name_is_refused(store: Store, bank: Bank) -> None:
     with store.writer() as writer:
         with pytest.raises(BankMismatch, match="is of kind block"):
-            writer.create_bank(bank.name, BankKind.ALLOW)
+            writer.banks.create(bank.name, BankKind.ALLOW)
         with pytest.raises(InvalidName, match="cannot be a bank's name"):
-            writer.create_bank("no spaces", BankKind.BLOCK)
+            writer.banks.create("no spaces", BankKind.BLOCK)
 
 
 # --- entries -------------------------------------------------------------------------------------
@@ -144,12 +144,14 @@ def test_a_bank_of_another_kind_or_an_odd_name_is_refused(store: Store, bank: Ba
 
 def test_a_bare_fingerprint_is_an_entry_once(store: Store, bank: Bank) -> None:
     with store.writer() as writer:
-        first = writer.add_fingerprint(bank.id, bare_pdq(1), notes="seen", labels=["a", "b"])
-        assert writer.add_fingerprint(bank.id, bare_pdq(1)) == first
-        other = writer.add_fingerprint(bank.id, digest(FingerprintKind.SHA256, 1))
-        assert writer.head() == 3
-        assert writer.bank(bank.name).entry_count == 2
-        record = writer.entry(first)
+        first = writer.entries.add_fingerprint(
+            bank.id, bare_pdq(1), notes="seen", labels=["a", "b"]
+        )
+        assert writer.entries.add_fingerprint(bank.id, bare_pdq(1)) == first
+        other = writer.entries.add_fingerprint(bank.id, digest(FingerprintKind.SHA256, 1))
+        assert writer.log.head() == 3
+        assert writer.banks.get(bank.name).entry_count == 2
+        record = writer.entries.get(first)
     assert other != first
     assert (record.image_id, record.fingerprint, record.notes) == (None, bare_pdq(1), "seen")
     assert (record.labels, record.source, record.disabled_until) == (("a", "b"), None, None)
@@ -157,7 +159,7 @@ def test_a_bare_fingerprint_is_an_entry_once(store: Store, bank: Bank) -> None:
 
 def test_a_fingerprint_is_no_entry_of_a_bank_that_does_not_exist(store: Store) -> None:
     with store.writer() as writer, pytest.raises(NotFoundError, match="no bank with id 9"):
-        writer.add_fingerprint(9, bare_pdq(1))
+        writer.entries.add_fingerprint(9, bare_pdq(1))
 
 
 def test_entries_are_paged_in_the_order_of_their_ids(
@@ -165,22 +167,22 @@ def test_entries_are_paged_in_the_order_of_their_ids(
 ) -> None:
     add(store, space, 1, 2, bank_id=bank.id)
     with store.writer() as writer:
-        writer.disable_entries(hashes[1:2])
-        writer.remove_entries(hashes[:1])
+        writer.entries.disable(hashes[1:2])
+        writer.entries.remove(hashes[:1])
     with store.reader() as catalog:
-        pages = [catalog.entries(bank.name, limit=3)]
-        pages.append(catalog.entries(bank.name, after_id=pages[0][-1].id, limit=3))
+        pages = [catalog.entries.page(bank.name, limit=3)]
+        pages.append(catalog.entries.page(bank.name, after_id=pages[0][-1].id, limit=3))
         assert [len(page) for page in pages] == [3, 1]
         ids = [entry.id for page in pages for entry in page]
         assert ids == sorted(ids)
         assert set(hashes) & set(ids) == set(hashes[1:])
-        assert catalog.entries_of(bank.name, ids) == pages[0] + pages[1]
+        assert catalog.entries.of_bank(bank.name, ids) == pages[0] + pages[1]
         with pytest.raises(NotFoundError, match=f"has no entry {hashes[0]}"):
-            catalog.entries_of(bank.name, ids + hashes)
+            catalog.entries.of_bank(bank.name, ids + hashes)
         with pytest.raises(NotFoundError, match=f"No bank has an entry {hashes[0]}"):
-            catalog.entry(hashes[0])
+            catalog.entries.get(hashes[0])
         with pytest.raises(NotFoundError):
-            catalog.entries("unsave")
+            catalog.entries.page("unsave")
 
 
 def test_a_disabled_entry_counts_again_when_its_time_is_over(
@@ -188,37 +190,37 @@ def test_a_disabled_entry_counts_again_when_its_time_is_over(
 ) -> None:
     with store.writer() as writer:
         until = NOW + HOUR
-        assert writer.disable_entries([*hashes[:2], 999], until, DisabledReason.FLOOD) == 2
-        writer.disable_entries(hashes[1:2])
+        assert writer.entries.disable([*hashes[:2], 999], until, DisabledReason.FLOOD) == 2
+        writer.entries.disable(hashes[1:2])
     with store.reader() as catalog:
-        record = catalog.entry(hashes[0])
+        record = catalog.entries.get(hashes[0])
         assert (record.disabled_until, record.disabled_reason) == (until, DisabledReason.FLOOD)
-        assert catalog.entry(hashes[1]).disabled_until == FOR_GOOD
+        assert catalog.entries.get(hashes[1]).disabled_until == FOR_GOOD
         for moment, counting in [
             (NOW, hashes[2:]),
             (until - timedelta(microseconds=1), hashes[2:]),
             (until, [hashes[0], hashes[2]]),
             (until + 1000 * HOUR, [hashes[0], hashes[2]]),
         ]:
-            assert catalog.entry_fingerprint_ids([bank.name], moment).tolist() == counting
-            assert list(catalog.entries_by_ids(hashes, moment)) == counting
-        assert catalog.next_entry_moment(NOW) == until
-        assert catalog.next_entry_moment(until) == FOR_GOOD
+            assert catalog.entries.fingerprint_ids([bank.name], moment).tolist() == counting
+            assert list(catalog.entries.in_force(hashes, moment)) == counting
+        assert catalog.entries.next_moment(NOW) == until
+        assert catalog.entries.next_moment(until) == FOR_GOOD
     with store.writer() as writer:
-        assert writer.enable_entries(hashes) == 2
-        assert writer.entry_fingerprint_ids(None, NOW).tolist() == hashes
-        assert writer.next_entry_moment(NOW) is None
+        assert writer.entries.enable(hashes) == 2
+        assert writer.entries.fingerprint_ids(None, NOW).tolist() == hashes
+        assert writer.entries.next_moment(NOW) is None
 
 
 def test_an_image_shows_the_entries_that_count(store: Store, space: Space, bank: Bank) -> None:
     [image_id] = add(store, space, 1, bank_id=bank.id)
     with store.writer() as writer:
-        [entry] = writer.image(image_id).entries
-        writer.disable_entries([entry.id], NOW + HOUR)
+        [entry] = writer.images.get(image_id).entries
+        writer.entries.disable([entry.id], NOW + HOUR)
         for moment, expected in [(NOW, ()), (NOW + HOUR, (entry,))]:
-            assert writer.images([image_id], at=moment)[image_id].entries == expected
-        writer.edit_bank(bank.name, enabled=False)
-        assert writer.images([image_id], at=NOW + HOUR)[image_id].entries == ()
+            assert writer.images.get_many([image_id], at=moment)[image_id].entries == expected
+        writer.banks.edit(bank.name, enabled=False)
+        assert writer.images.get_many([image_id], at=NOW + HOUR)[image_id].entries == ()
 
 
 def test_removing_an_image_removes_its_entries_and_a_hash_has_none(
@@ -226,13 +228,13 @@ def test_removing_an_image_removes_its_entries_and_a_hash_has_none(
 ) -> None:
     [image_id] = add(store, space, 1, bank_id=bank.id)
     with store.writer() as writer:
-        writer.remove_images([image_id])
+        writer.images.remove([image_id])
         [(by,)] = writer.connection.execute(
             text("SELECT removed_by FROM entries WHERE removed_at IS NOT NULL")
         )
         assert by == RemovedBy.USER
-        assert writer.bank(bank.name).entry_count == len(hashes)
-        assert writer.integrity() == []
+        assert writer.banks.get(bank.name).entry_count == len(hashes)
+        assert writer.repair.problems() == []
 
 
 @pytest.mark.parametrize("kind", FingerprintKind)
@@ -240,20 +242,20 @@ def test_entries_are_found_by_their_fingerprint(
     store: Store, bank: Bank, kind: FingerprintKind
 ) -> None:
     with store.writer() as writer:
-        other = writer.create_bank("other", BankKind.ALLOW)
-        ids = [writer.add_fingerprint(each.id, digest(kind, 1)) for each in (bank, other)]
+        other = writer.banks.create("other", BankKind.ALLOW)
+        ids = [writer.entries.add_fingerprint(each.id, digest(kind, 1)) for each in (bank, other)]
         for each in FingerprintKind:
-            writer.add_fingerprint(bank.id, digest(each, 2))
+            writer.entries.add_fingerprint(bank.id, digest(each, 2))
     with store.reader() as catalog:
         asked = [digest(each, seed) for each in FingerprintKind for seed in (1, 3)]
-        found = catalog.entries_by_fingerprint(asked, NOW)
+        found = catalog.entries.in_force_by_fingerprint(asked, NOW)
         assert [entry.id for entry in found] == ids
         assert [(entry.bank, entry.kind) for entry in found] == [
             ("unsafe", BankKind.BLOCK),
             ("other", BankKind.ALLOW),
         ]
         assert {entry.fingerprint for entry in found} == {digest(kind, 1)}
-        assert catalog.entries_by_fingerprint([], NOW) == []
+        assert catalog.entries.in_force_by_fingerprint([], NOW) == []
 
 
 # --- membership ----------------------------------------------------------------------------------
@@ -274,7 +276,7 @@ def test_membership_keeps_its_sets_while_nothing_changes(
         with pytest.raises(NotFoundError):
             membership.images(catalog, ["unsave"], NOW)
     with store.writer() as writer:
-        writer.disable_entries(hashes[:1], NOW + HOUR)
+        writer.entries.disable(hashes[:1], NOW + HOUR)
     with store.reader() as catalog:
         fewer = membership.fingerprints(catalog, [bank.name], NOW)
         assert fewer is not None
@@ -292,14 +294,14 @@ def test_membership_names_no_fingerprints_where_none_has_to_be_left_out(
     with store.reader() as catalog:
         assert membership.fingerprints(catalog, [], NOW) is None
     with store.writer() as writer:
-        writer.disable_entries(hashes[:1], NOW + HOUR)
+        writer.entries.disable(hashes[:1], NOW + HOUR)
     with store.reader() as catalog:
         some = membership.fingerprints(catalog, [], NOW)
         assert some is not None
         assert some.keys.tolist() == hashes[1:]
         assert membership.fingerprints(catalog, [], NOW + HOUR) is None
     with store.writer() as writer:
-        writer.edit_bank(bank.name, enabled=False)
+        writer.banks.edit(bank.name, enabled=False)
     with store.reader() as catalog:
         none = membership.fingerprints(catalog, [], NOW + HOUR)
         assert none is not None
@@ -310,7 +312,7 @@ def test_a_membership_asked_of_an_earlier_moment_answers_for_that_moment(
     store: Store, bank: Bank, hashes: list[int]
 ) -> None:
     with store.writer() as writer:
-        writer.disable_entries(hashes[:1], NOW)
+        writer.entries.disable(hashes[:1], NOW)
     membership = BankMembership()
     with store.reader() as catalog:
         for moment, expected in [(NOW, hashes), (NOW - HOUR, hashes[1:]), (NOW, hashes)]:
@@ -358,35 +360,35 @@ class Model:
 
     def _apply_to_bank(self, writer: Writer, operation: str, bank: str, value: object) -> None:
         if bank not in self.banks:
-            self.banks[bank] = writer.create_bank(bank, BankKind.BLOCK).id
+            self.banks[bank] = writer.banks.create(bank, BankKind.BLOCK).id
             self.enabled[bank] = True
         match operation, value:
             case "image", int(number):
-                writer.add_entries(self.banks[bank], [self.images[number]])
-                held = writer.entries(bank)
+                writer.entries.add(self.banks[bank], [self.images[number]])
+                held = writer.entries.page(bank)
                 self.entries |= {e.id: (bank, e.image_id) for e in held if e.image_id}
             case "hash", Fingerprint() as fingerprint:
-                entry_id = writer.add_fingerprint(self.banks[bank], fingerprint)
+                entry_id = writer.entries.add_fingerprint(self.banks[bank], fingerprint)
                 self.entries[entry_id] = (bank, fingerprint)
             case "switch", bool(enabled):
-                assert writer.edit_bank(bank, enabled=enabled).enabled == enabled
+                assert writer.banks.edit(bank, enabled=enabled).enabled == enabled
                 self.enabled[bank] = enabled
             case "remove bank", _:
                 there = [key for key, (name, _) in self.entries.items() if name == bank]
-                assert writer.remove_bank(bank) == len(there)
+                assert writer.banks.remove(bank) == len(there)
                 del self.banks[bank]
                 self._forget(there)
 
     def _apply_to_entry(self, writer: Writer, entry_id: int, operation: str, value: object) -> None:
         match operation, value:
             case "disable", datetime() as until:
-                assert writer.disable_entries([entry_id], until) == 1
+                assert writer.entries.disable([entry_id], until) == 1
                 self.disabled[entry_id] = until
             case "enable", _:
-                assert writer.enable_entries([entry_id]) == (entry_id in self.disabled)
+                assert writer.entries.enable([entry_id]) == (entry_id in self.disabled)
                 self.disabled.pop(entry_id, None)
             case "remove", _:
-                assert writer.remove_entries([entry_id]) == 1
+                assert writer.entries.remove([entry_id]) == 1
                 self._forget([entry_id])
 
     def _forget(self, ids: Iterable[int]) -> None:
@@ -440,7 +442,7 @@ def test_what_counts_is_what_the_moment_of_the_query_says_whatever_was_done(
         if isinstance(what, Fingerprint) and what.kind is FingerprintKind.PDQ
     }
     with store.reader() as catalog:
-        assert catalog.integrity() == []
+        assert catalog.repair.problems() == []
 
 
 def open_view(folder: Path, store: Store) -> VectorView:
@@ -458,7 +460,7 @@ def follow(store: Store, view: dict[int, bytes], after: int) -> int:
         rows = zip(changes.keys.tolist(), changes.vectors, strict=True)
         view |= {key: row.tobytes() for key, row in rows}
         if changes.watermark == after:
-            assert sorted(view) == feed.census().keys.tolist()
+            assert sorted(view) == feed.all_keys().keys.tolist()
             return after
         after = changes.watermark
 
@@ -468,9 +470,11 @@ def assert_as_modelled(
 ) -> None:
     expected = list(model.counting(at))
     with store.reader() as catalog:
-        found = catalog.entries_by_ids(model.entries, at)
+        found = catalog.entries.in_force(model.entries, at)
         assert [(e.id, e.bank, e.image_id or e.fingerprint) for e in found.values()] == expected
-        hashed = [e for e in catalog.entries_by_fingerprint(_HASHES, at) if e.id in model.entries]
+        hashed = [
+            e for e in catalog.entries.in_force_by_fingerprint(_HASHES, at) if e.id in model.entries
+        ]
         assert sorted(e.id for e in hashed) == [
             key for key, _, what in expected if isinstance(what, Fingerprint)
         ]
@@ -480,14 +484,14 @@ def assert_as_modelled(
             chosen = [(key, what) for key, bank, what in expected if bank in names]
             images = sorted({what for _, what in chosen if isinstance(what, int)})
             hashes = [key for key, w in chosen if isinstance(w, Fingerprint) and is_pdq(w)]
-            assert catalog.entry_image_ids(names, at).tolist() == images
-            assert catalog.entry_fingerprint_ids(names, at).tolist() == hashes
+            assert catalog.entries.image_ids(names, at).tolist() == images
+            assert catalog.entries.fingerprint_ids(names, at).tolist() == hashes
             assert membership.images(catalog, names, at).keys.tolist() == images
             members = membership.fingerprints(catalog, names, at)
             assert members is not None
             assert members.keys.tolist() == hashes
         everything = membership.fingerprints(catalog, [], at)
-        counting = catalog.entry_fingerprint_ids(None, at).tolist()
+        counting = catalog.entries.fingerprint_ids(None, at).tolist()
         if everything is None:
             assert counting == catalog_of_all(store)
         else:
@@ -500,4 +504,4 @@ def is_pdq(fingerprint: Fingerprint) -> bool:
 
 def catalog_of_all(store: Store) -> list[int]:
     """Return every bare PDQ entry that is there."""
-    return list(EntryPdqFeed(store).census().keys.tolist())
+    return list(EntryPdqFeed(store).all_keys().keys.tolist())

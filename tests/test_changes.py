@@ -62,7 +62,7 @@ def test_the_embedding_feed_gives_the_vectors_that_were_added(store: Store, spac
 
 def test_the_pdq_feed_leaves_out_pictures_too_flat_to_hash(store: Store, space: Space) -> None:
     with store.writer() as writer:
-        writer.add_images([item(1, pdq_quality=MIN_QUALITY - 1), item(2)], space.id)
+        writer.images.add([item(1, pdq_quality=MIN_QUALITY - 1), item(2)], space.id)
     [flat] = store_ids(store, 1)
     [good] = store_ids(store, 2)
     changes = PdqFeed(store, MIN_QUALITY).read(0, 100)
@@ -74,13 +74,13 @@ def test_the_pdq_feed_leaves_out_pictures_too_flat_to_hash(store: Store, space: 
 
 def store_ids(store: Store, *seeds: int) -> list[int]:
     with store.reader() as catalog:
-        return list(catalog.ids_by_sha256(new_image(seed).sha256 for seed in seeds).values())
+        return list(catalog.images.ids_by_sha256(new_image(seed).sha256 for seed in seeds).values())
 
 
 def test_a_feed_tells_the_present_state_not_the_history(store: Store, space: Space) -> None:
     ids = add(store, space, 1, 2)
     with store.writer() as writer:
-        writer.remove_images(ids[:1])
+        writer.images.remove(ids[:1])
     changes = EmbeddingFeed(store, space.id).read(0, 1)  # the change that added the first image
     assert changes.watermark == 1
     assert changes.keys.tolist() == []
@@ -92,7 +92,7 @@ def test_bank_changes_only_move_the_watermark(store: Store, space: Space) -> Non
     feed = EmbeddingFeed(store, space.id)
     seen = feed.head()
     with store.writer() as writer:
-        writer.add_entries(writer.create_bank("unsafe", BankKind.BLOCK).id, ids)
+        writer.entries.add(writer.banks.create("unsafe", BankKind.BLOCK).id, ids)
     changes = feed.read(seen, 100)
     assert changes.watermark == feed.head() == seen + 2
     assert len(changes.keys) == len(changes.removed) == 0
@@ -139,8 +139,8 @@ def test_replaying_from_any_watermark_in_any_steps_gives_what_the_tables_hold(
         replay(feed, from_nothing, 0, limit * 50)
         assert from_nothing == view
     with store.reader() as catalog:
-        records = catalog.images(range(1000), with_embedding=True).values()
-        assert catalog.integrity() == []
+        records = catalog.images.get_many(range(1000), with_embedding=True).values()
+        assert catalog.repair.problems() == []
     embeddings, pdqs = (view for _, view, _ in views)
     pictures = {record.id: [record, *record.parts] for record in records}
     assert embeddings == {
@@ -157,12 +157,12 @@ def test_replaying_from_any_watermark_in_any_steps_gives_what_the_tables_hold(
 def apply(store: Store, space: Space, operation: str, seeds: list[int]) -> None:
     with store.writer() as writer:
         if operation in {"remove", "purge"}:
-            held = writer.ids_by_sha256(new_image(seed).sha256 for seed in seeds)
-            leave = writer.remove_images if operation == "remove" else writer.purge_images
+            held = writer.images.ids_by_sha256(new_image(seed).sha256 for seed in seeds)
+            leave = writer.images.remove if operation == "remove" else writer.images.purge
             leave(held.values())
             return
-        bank = writer.create_bank("unsafe", BankKind.BLOCK) if "bank" in operation else None
+        bank = writer.banks.create("unsafe", BankKind.BLOCK) if "bank" in operation else None
         bank_id = bank.id if bank else None
         kinds = {"frames": 2, "tiles": 1} if "parts" in operation else {}
         items = [item(seed, bank_id=bank_id, pdq_quality=10 * seed, **kinds) for seed in seeds]
-        writer.add_images(items, space.id)
+        writer.images.add(items, space.id)

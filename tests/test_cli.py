@@ -493,7 +493,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
 
 def images_in(index: Index) -> int:
     with open_store(index.settings.resolved_database_url) as store, store.reader() as catalog:
-        return catalog.counts().images
+        return catalog.gauges.counts().images
 
 
 # --- help ----------------------------------------------------------------------------------------

@@ -45,38 +45,38 @@ def family(store: Store, space: Space) -> list[int]:
 @pytest.fixture
 def bank(store: Store) -> str:
     with store.writer() as writer:
-        writer.create_bank("unsafe", BankKind.BLOCK)
-        writer.create_bank("benign", BankKind.ALLOW)
+        writer.banks.create("unsafe", BankKind.BLOCK)
+        writer.banks.create("benign", BankKind.ALLOW)
     return "unsafe"
 
 
 def images_in(store: Store, bank: str) -> set[int | None]:
     with store.reader() as catalog:
-        return {entry.image_id for entry in catalog.entries(bank)}
+        return {entry.image_id for entry in catalog.entries.page(bank)}
 
 
 def name_and_note(store: Store) -> tuple[str, str | None]:
     with store.reader() as catalog:
-        cluster = catalog.cluster(1)
+        cluster = catalog.clusters.get(1)
     return cluster.name, cluster.note
 
 
 def audited(store: Store, action: str) -> list[AuditRecord]:
     with store.reader() as catalog:
-        return [entry for entry in catalog.audit(AuditQuery()) if entry.action == action]
+        return [entry for entry in catalog.audit.page(AuditQuery()) if entry.action == action]
 
 
 def list_matches(store: Store, space: Space, *images: int) -> int:
     """Let a retro-scan have listed these images for a bare entry of the block bank."""
     with store.writer() as writer:
-        bank_id = writer.bank_id("unsafe")
-        entry = writer.add_fingerprint(bank_id, bare_pdq(7))
-        scan = writer.begin_retro_scan(bank_id, space.id, 1, writer.head())
+        bank_id = writer.banks.id_of("unsafe")
+        entry = writer.entries.add_fingerprint(bank_id, bare_pdq(7))
+        scan = writer.retro_scans.begin(bank_id, space.id, 1, writer.log.head())
         matches = [
             NewRetroMatch(entry, image, Tier.NEAR_DUPLICATE, Signal.PDQ, None, 8, 31.0)
             for image in images
         ]
-        writer.advance_retro_scan(scan, scan.last_change, 1, matches)
+        writer.retro_scans.advance(scan, scan.last_change, 1, matches)
     return entry
 
 
@@ -92,7 +92,7 @@ def test_a_label_stays_with_the_cluster_in_later_runs(store: Store, family: list
     assert action.kind is ActionKind.LABEL
     assert action.detail == {"name": "statues", "before": "cluster-1"}
     with store.reader() as catalog:
-        assert [cluster.name for cluster in catalog.clusters(run.id)] == ["statues"]
+        assert [cluster.name for cluster in catalog.clusters.page(run.id)] == ["statues"]
 
 
 def test_labels_are_undone_from_the_last_one_back(store: Store, family: list[int]) -> None:
@@ -136,7 +136,7 @@ def test_a_name_that_cannot_be_shown_is_refused(store: Store, family: list[int],
 @pytest.mark.postgres
 def test_members_join_a_bank_and_leave_it_again(store: Store, family: list[int], bank: str) -> None:
     with store.writer() as writer:
-        writer.add_entries(writer.bank_id(bank), family[:2])
+        writer.entries.add(writer.banks.id_of(bank), family[:2])
 
     action = actions.add_to_bank(store, 1, bank)
 
@@ -150,7 +150,7 @@ def test_only_members_of_enough_probability_join(
     store: Store, family: list[int], bank: str
 ) -> None:
     with store.reader() as catalog:
-        found = catalog.membership(1)
+        found = catalog.cluster_members.membership(1)
     bound = sorted(found.probabilities.tolist())[-4]
     strong = set(found.image_ids[found.probabilities >= bound].tolist())
 
@@ -162,7 +162,7 @@ def test_only_members_of_enough_probability_join(
 
 def test_removed_images_do_not_join(store: Store, family: list[int], bank: str) -> None:
     with store.writer() as writer:
-        writer.remove_images(family[:3])
+        writer.images.remove(family[:3])
 
     actions.add_to_bank(store, 1, bank)
 
@@ -175,8 +175,8 @@ def test_an_action_whose_entries_changed_is_not_undone(
 ) -> None:
     action = actions.add_to_bank(store, 1, bank)
     with store.writer() as writer:
-        [entry] = writer.images([family[0]])[family[0]].entries
-        writer.remove_entries([entry.id]) if change == "removed" else writer.disable_entries(
+        [entry] = writer.images.get_many([family[0]])[family[0]].entries
+        writer.entries.remove([entry.id]) if change == "removed" else writer.entries.disable(
             [entry.id]
         )
     before = images_in(store, bank)
@@ -188,7 +188,7 @@ def test_an_action_whose_entries_changed_is_not_undone(
 
     assert images_in(store, bank) == before
     with store.reader() as catalog:
-        assert catalog.cluster_action(action.id).undone_at is None
+        assert catalog.cluster_actions.get(action.id).undone_at is None
 
 
 def test_nothing_is_undone_twice(store: Store, family: list[int], bank: str) -> None:
@@ -207,7 +207,7 @@ def test_nothing_is_undone_twice(store: Store, family: list[int], bank: str) -> 
 
 def outcomes(store: Store, *, superseded: bool = False) -> list[tuple[str, Outcome]]:
     with store.reader() as catalog:
-        found = catalog.decisions(superseded=superseded)
+        found = catalog.decisions.page(superseded=superseded)
     return [(decision.query_sha256, decision.outcome) for decision in found]
 
 
@@ -227,7 +227,7 @@ def test_a_decision_is_about_each_listed_match_of_a_member(
     assert (action.detail["decisions"], action.detail["new_entries"]) == (3, 0)
     assert outcomes(store) == [(digest(seed), Outcome.REJECTED) for seed in range(3)]
     with store.reader() as catalog:
-        [decision, *_] = catalog.decisions()
+        [decision, *_] = catalog.decisions.page()
     assert (decision.entry_id, decision.image_id) == (entry, None)
     assert (decision.tier, decision.decided_by) == (Tier.NEAR_DUPLICATE, Signal.PDQ)
     assert (decision.analyst, decision.note) == ("jo", "statues")
@@ -240,7 +240,7 @@ def test_undoing_a_decision_brings_back_what_it_took_the_place_of(
     entry = list_matches(store, space, *family[:3])
     with store.writer() as writer:
         for seed, outcome in enumerate((Outcome.ESCALATED, Outcome.REJECTED)):
-            writer.decide(NewDecision(new_image(seed).sha256, outcome, entry_id=entry))
+            writer.decisions.add(NewDecision(new_image(seed).sha256, outcome, entry_id=entry))
     before = outcomes(store)
 
     action = actions.decide(store, 1, Outcome.REJECTED, bank="benign")
@@ -260,7 +260,7 @@ def test_a_decision_that_another_took_the_place_of_is_not_undone(
     entry = list_matches(store, space, *family[:3])
     action = actions.decide(store, 1, Outcome.REJECTED, bank="benign")
     with store.writer() as writer:
-        writer.decide(NewDecision(new_image(0).sha256, Outcome.CONFIRMED, entry_id=entry))
+        writer.decisions.add(NewDecision(new_image(0).sha256, Outcome.CONFIRMED, entry_id=entry))
 
     with pytest.raises(UndoRefused, match="Of the 3 decisions"):
         actions.undo(store, action.id)
@@ -297,7 +297,7 @@ def test_a_decision_with_the_wrong_bank_or_about_nothing_changes_nothing(
         actions.decide(store, 1, outcome, bank=bank_named)
 
     with store.reader() as catalog:
-        assert catalog.cluster_actions() == []
+        assert catalog.cluster_actions.page() == []
     assert images_in(store, "unsafe") == images_in(store, "benign") == set()
 
 
@@ -340,9 +340,9 @@ def test_the_actions_of_a_cluster_are_listed_oldest_first(
     assert family
     assert bank
     with store.reader() as catalog:
-        assert catalog.cluster_actions(1) == done
-        assert catalog.cluster_actions(2) == []
-        assert catalog.cluster_actions(1, after_id=done[1].id, limit=1) == [done[2]]
+        assert catalog.cluster_actions.page(1) == done
+        assert catalog.cluster_actions.page(2) == []
+        assert catalog.cluster_actions.page(1, after_id=done[1].id, limit=1) == [done[2]]
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ def test_a_cluster_alerts_by_growth_once_it_is_large_and_has_doubled(
     run = clustered(store)
 
     with store.reader() as catalog:
-        before = catalog.cluster_sizes(1)
-        now = catalog.cluster_sizes(run.id)
+        before = catalog.clusters.sizes(1)
+        now = catalog.clusters.sizes(run.id)
     expected = {
         cluster: size
         for cluster, size in now.items()
@@ -61,21 +61,21 @@ def test_a_cluster_alerts_by_a_block_bank_that_it_did_not_hit(store: Store, spac
         add_family(store, space, axis, range(100 * axis, 100 * axis + 6)) for axis in range(3)
     ]
     with store.writer() as writer:
-        old = writer.create_bank("old", BankKind.BLOCK)
-        new = writer.create_bank("new", BankKind.BLOCK)
-        excusing = writer.create_bank("excusing", BankKind.ALLOW)
-        writer.add_entries(old.id, families[0])
+        old = writer.banks.create("old", BankKind.BLOCK)
+        new = writer.banks.create("new", BankKind.BLOCK)
+        excusing = writer.banks.create("excusing", BankKind.ALLOW)
+        writer.entries.add(old.id, families[0])
     clustered(store)
     with store.writer() as writer:
-        writer.add_entries(new.id, families[0][:1])
-        writer.add_entries(old.id, [*families[0], *families[1][:2]])
-        writer.add_entries(excusing.id, families[2])
+        writer.entries.add(new.id, families[0][:1])
+        writer.entries.add(old.id, [*families[0], *families[1][:2]])
+        writer.entries.add(excusing.id, families[2])
     clustered(store)
 
     alerts = find_alerts(store, RULES)
 
     with store.reader() as catalog:
-        found = catalog.membership(2)
+        found = catalog.cluster_members.membership(2)
     of_image = dict(zip(found.image_ids.tolist(), found.cluster_ids.tolist(), strict=True))
     first, second = of_image[families[0][0]], of_image[families[1][0]]
     assert {*shown(alerts)} == {
@@ -99,7 +99,7 @@ def test_a_cluster_alerts_by_classes_that_are_not_what_they_were(
             )
             items.append((image, arrival(f"{seed}.jpg")))
         with store.writer() as writer:
-            writer.add_images(items, space.id)
+            writer.images.add(items, space.id)
 
     add(range(20), 0, 0.9)
     add(range(100, 120), 1, 0.9)
@@ -145,7 +145,7 @@ def test_families_that_grow_by_joining_alert_before_and_after_the_next_run(
         add_vectors(store, space, {seed: near_axis(axis, seed, spread=0.02) for seed in seeds})
     refresher = ClusterRefresher(store, Settings(worker_threads=1))
     with store.reader() as catalog:
-        assert set(catalog.cluster_sizes(run.id).values()) == {8}
+        assert set(catalog.clusters.sizes(run.id).values()) == {8}
     joined = refresher.assign(run)
 
     found = find_alerts(store, RULES)

@@ -37,7 +37,7 @@ def opened(index: Index) -> Iterator[Store]:
 
 def space_of(store: Store) -> Space:
     with store.reader() as catalog:
-        space = catalog.active_space()
+        space = catalog.spaces.active()
     assert space
     return space
 
@@ -102,7 +102,7 @@ def test_images_that_came_later_are_assigned(index: Index, opened: Store) -> Non
 def test_a_scope_narrows_what_is_clustered(index: Index, opened: Store) -> None:
     index.run_here("bank", "create", "known")
     with opened.writer() as writer:
-        writer.add_entries(writer.bank_id("known"), range(1, 13))
+        writer.entries.add(writer.banks.id_of("known"), range(1, 13))
 
     done = index.run_here("cluster", "run", "--bank", "known", "--json").json["run"]
 
@@ -175,7 +175,7 @@ def test_ctrl_c_ends_a_run_of_which_nothing_is_kept(
 
     assert stopped["run"]["state"] == "cancelled"
     with opened.reader() as catalog:
-        [run] = catalog.cluster_runs()
+        [run] = catalog.cluster_runs.page()
         assert run.state is RunState.CANCELLED
-        assert catalog.clusters(run.id) == []
+        assert catalog.clusters.page(run.id) == []
     assert index.run_here("cluster", "run", "--json").json["run"]["state"] == "done"

@@ -70,7 +70,7 @@ def test_a_run_finds_the_families_and_writes_them_down(store: Store, space: Spac
     assert sorted(map(sorted, found.values())) == sorted([first, second, stranger])
     assert found[-1] == set(stranger)
     with store.reader() as catalog:
-        clusters = {each.size: each for each in catalog.clusters(run.id)}
+        clusters = {each.size: each for each in catalog.clusters.page(run.id)}
     assert clusters[8].medoid in first
     assert clusters[8].exemplars[0] == clusters[8].medoid
     assert set(clusters[8].exemplars) <= set(first)
@@ -145,7 +145,7 @@ def test_an_embedding_that_cannot_be_compared_is_refused(
     with pytest.raises(UnusableVectors, match=rf"1 images .*\({ids[2]}\)"):
         clustered(store)
     with store.reader() as catalog:
-        assert [run.state for run in catalog.cluster_runs()] == [RunState.FAILED]
+        assert [run.state for run in catalog.cluster_runs.page()] == [RunState.FAILED]
 
 
 @pytest.mark.parametrize("algorithm", list(ClusterAlgorithm))
@@ -160,7 +160,7 @@ def test_the_same_images_and_seed_give_the_same_clusters(
     assert members_of(store, first) == members_of(store, second)
     assert second.previous_run == first.id
     with store.reader() as catalog:
-        assert {step.event for step in catalog.lineage(second.id)} == {"continued"}
+        assert {step.event for step in catalog.clusters.lineage(second.id)} == {"continued"}
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_parameters_out_of_bounds_begin_no_run(
     with pytest.raises(InputError):
         clustered(store, **wrong)
     with store.reader() as catalog:
-        assert catalog.cluster_runs() == []
+        assert catalog.cluster_runs.page() == []
 
 
 # --- scopes --------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def test_parameters_out_of_bounds_begin_no_run(
 
 def test_a_scope_of_banks_has_their_images_alone(store: Store, space: Space) -> None:
     with store.writer() as writer:
-        banks = [writer.create_bank(name, BankKind.BLOCK).id for name in ("one", "two", "three")]
+        banks = [writer.banks.create(name, BankKind.BLOCK).id for name in ("one", "two", "three")]
     inside = [
         *add_family(store, space, 0, range(6), banks[0]),
         *add_family(store, space, 0, range(10, 14), banks[1]),
@@ -238,10 +238,10 @@ def test_scopes_of_time_begin_at_one_moment_and_end_before_the_other(
 ) -> None:
     early = add_family(store, space, 0, range(6))
     with store.reader() as catalog:
-        first = catalog.image(early[0]).created_at
+        first = catalog.images.get(early[0]).created_at
     late = add_family(store, space, 0, range(10, 16))
     with store.reader() as catalog:
-        second = catalog.image(late[0]).created_at
+        second = catalog.images.get(late[0]).created_at
 
     def looked_at(**scope: Any) -> set[int]:
         return set.union(*members_of(store, clustered(store, scope=ClusterScope(**scope))).values())
@@ -258,8 +258,8 @@ def test_a_scope_of_an_uploader_has_what_that_one_sent(store: Store, space: Spac
             (new_image(seed), arrival(f"{seed}.jpg", details=SourceDetails(uploader=uploader)))
             for seed, uploader in enumerate(("jo", "jo", "sam"), 50)
         ]
-        writer.add_images(items, space.id)
-        ids = writer.ids_by_sha256([image.sha256 for image, _ in items])
+        writer.images.add(items, space.id)
+        ids = writer.images.ids_by_sha256([image.sha256 for image, _ in items])
 
     run = clustered(store, scope=ClusterScope(uploader="jo"))
 
@@ -269,7 +269,7 @@ def test_a_scope_of_an_uploader_has_what_that_one_sent(store: Store, space: Spac
 def test_removed_images_are_out_of_every_scope(store: Store, space: Space) -> None:
     ids = add_family(store, space, 0, range(8))
     with store.writer() as writer:
-        writer.remove_images(ids[:2])
+        writer.images.remove(ids[:2])
 
     assert [*members_of(store, clustered(store)).values()] == [set(ids[2:])]
 
@@ -291,9 +291,9 @@ def test_a_stopped_run_is_cancelled_and_leaves_nothing_visible(store: Store, spa
 
     assert run.state is RunState.CANCELLED
     with store.reader() as catalog:
-        assert catalog.newest_cluster_run(space.id) is None
-        assert catalog.clusters(run.id) == []
-        assert len(catalog.membership(run.id).image_ids) == 0
+        assert catalog.cluster_runs.newest(space.id) is None
+        assert catalog.clusters.page(run.id) == []
+        assert len(catalog.cluster_members.membership(run.id).image_ids) == 0
 
 
 def test_progress_is_told_by_stages_that_end_with_all_images(store: Store, space: Space) -> None:
@@ -328,7 +328,7 @@ def test_an_index_is_clustered_by_one_run_at_a_time(store: Store, space: Space) 
 
     assert clustered(store).state is RunState.DONE
     with store.reader() as catalog:
-        assert len(catalog.cluster_runs()) == 1
+        assert len(catalog.cluster_runs.page()) == 1
 
 
 def _cluster_until_killed(url: str) -> None:
@@ -353,18 +353,18 @@ def test_a_killed_run_leaves_nothing_visible_and_the_next_one_marks_it(
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
     with store.reader() as catalog:
-        [killed] = catalog.cluster_runs()
+        [killed] = catalog.cluster_runs.page()
         assert killed.state is RunState.RUNNING
-        assert catalog.newest_cluster_run(space.id) is None
-        assert catalog.clusters(killed.id) == []
+        assert catalog.cluster_runs.newest(space.id) is None
+        assert catalog.clusters.page(killed.id) == []
 
     run = clustered(store)
 
     assert run.state is RunState.DONE
     assert run.previous_run is None
     with store.reader() as catalog:
-        assert catalog.cluster_run(killed.id).state is RunState.FAILED
-        assert catalog.cluster_run(killed.id).finished_at is not None
+        assert catalog.cluster_runs.get(killed.id).state is RunState.FAILED
+        assert catalog.cluster_runs.get(killed.id).finished_at is not None
 
 
 # --- keeping up to date --------------------------------------------------------------------------
@@ -378,14 +378,14 @@ def test_with_nothing_new_the_last_run_is_the_answer(store: Store, space: Space)
     add_family(store, space, 0, range(8))
     first = refresher(store).refresh(HDBSCAN, EVERYTHING, ClusterParameters())
     with store.writer() as writer:
-        writer.create_bank("another", BankKind.BLOCK)  # changes the log, and nothing in scope
+        writer.banks.create("another", BankKind.BLOCK)  # changes the log, and nothing in scope
 
     again = refresher(store).refresh(HDBSCAN, EVERYTHING, ClusterParameters())
 
     assert (first.how, again.how) == (Refreshed.CLUSTERED, Refreshed.UNCHANGED)
     assert again.run == first.run
     with store.reader() as catalog:
-        assert len(catalog.cluster_runs()) == 1
+        assert len(catalog.cluster_runs.page()) == 1
 
 
 def test_few_new_images_are_assigned_and_many_are_clustered(store: Store, space: Space) -> None:
@@ -402,7 +402,7 @@ def test_few_new_images_are_assigned_and_many_are_clustered(store: Store, space:
     with store.reader() as catalog:
         assert [
             member.image_id
-            for member in catalog.cluster_members(first.id, cluster)
+            for member in catalog.cluster_members.page(first.id, cluster)
             if member.assigned
         ] == near
 
@@ -452,14 +452,14 @@ def test_assigning_twice_adds_nothing_and_never_widens_a_cluster(
     add_family(store, space, 0, range(30))
     run = clustered(store)
     with store.reader() as catalog:
-        [before] = catalog.clusters(run.id)
+        [before] = catalog.clusters.page(run.id)
     add_vectors(store, space, {seed: near_axis(0, seed, spread=0.01) for seed in range(100, 110)})
     far = add_vectors(store, space, {200: near_axis(0, 200, spread=0.6)})
 
     assert refresher(store).assign(run) == 10
     assert refresher(store).assign(run) == 0
     with store.reader() as catalog:
-        assert catalog.clusters(run.id) == [before]
+        assert catalog.clusters.page(run.id) == [before]
     assert not {*far} & members_of(store, run)[before.id]
 
 

@@ -80,7 +80,7 @@ def run(api: Lookalike) -> ClusterRun:
 
 def space_of(store: Store) -> Space:
     with store.reader() as catalog:
-        space = catalog.active_space()
+        space = catalog.spaces.active()
     assert space
     return space
 
@@ -261,9 +261,9 @@ def test_what_changed_since_the_last_run_is_clustered_traced_and_alerted(
     same = api.start_cluster_run(since_last=True, min_cluster_size=4)
     add_family(indexed, space_of(indexed), 1, range(20, 32))
     with indexed.writer() as writer:
-        bank_id = writer.bank_id("unsafe")
-        [cluster] = [each for each in writer.clusters(run.id) if each.size == 6]
-        writer.add_entries(bank_id, [cluster.medoid])
+        bank_id = writer.banks.id_of("unsafe")
+        [cluster] = [each for each in writer.clusters.page(run.id) if each.size == 6]
+        writer.entries.add(bank_id, [cluster.medoid])
 
     begun = api.start_cluster_run(since_last=True, min_cluster_size=4)
 
@@ -357,7 +357,7 @@ def begin(runs: ClusterRunJob, held: Held) -> ClusterRun:
 
 def state_of(store: Store, run: ClusterRun) -> RunState:
     with store.reader() as catalog:
-        return catalog.cluster_run(run.id).state
+        return catalog.cluster_runs.get(run.id).state
 
 
 def test_a_server_clusters_once_at_a_time_and_cancels_at_its_stop(store: Store, held: Held) -> None:
@@ -384,12 +384,12 @@ def test_a_run_is_cancelled_by_whoever_marks_it_in_the_database(store: Store, he
     with ClusterRunJob(store, Settings(worker_threads=1)) as runs:
         run = begin(runs, held)
         with store.writer() as writer:
-            cancelled = writer.end_cluster_run(run.id, RunState.CANCELLED)
+            cancelled = writer.cluster_runs.end(run.id, RunState.CANCELLED)
         held.let_go.set()
 
     with store.reader() as catalog:
-        assert catalog.cluster_run(run.id) == cancelled
-        assert catalog.clusters(run.id) == []
+        assert catalog.cluster_runs.get(run.id) == cancelled
+        assert catalog.clusters.page(run.id) == []
 
 
 def test_a_run_that_was_cancelled_as_it_wrote_has_found_nothing(store: Store, held: Held) -> None:
@@ -399,7 +399,7 @@ def test_a_run_that_was_cancelled_as_it_wrote_has_found_nothing(store: Store, he
     def cancel(stage: str, _done: int, _of: int) -> None:
         if stage == "writing":
             with store.writer() as writer:
-                writer.end_cluster_run(1, RunState.CANCELLED)
+                writer.cluster_runs.end(1, RunState.CANCELLED)
 
     runner = running.ClusterRunJob(store, Settings(worker_threads=1))
     run = runner.run(HDBSCAN, EVERYTHING, ClusterParameters(), on_progress=cancel)
@@ -410,11 +410,11 @@ def test_a_run_that_was_cancelled_as_it_wrote_has_found_nothing(store: Store, he
 def test_a_scope_of_no_bank_begins_no_run(store: Store) -> None:
     bind(store)
     with store.writer() as writer:
-        writer.create_bank("unsafe", BankKind.BLOCK)
+        writer.banks.create("unsafe", BankKind.BLOCK)
     with ClusterRunJob(store, Settings(worker_threads=1)) as runs, pytest.raises(NotFoundError):
         runs.start(
             HDBSCAN, ClusterScope(banks=("unsafe", "no")), ClusterParameters(), since_last=False
         )
 
     with store.reader() as catalog:
-        assert catalog.cluster_runs() == []
+        assert catalog.cluster_runs.page() == []

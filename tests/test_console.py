@@ -177,7 +177,7 @@ def test_what_is_done_with_a_key_is_put_down_to_it(client: httpx.Client, index: 
     made = client.post("/v1/keys", json=body, headers=headers).json()["key"]
 
     with open_store(index.settings.resolved_database_url) as store, store.reader() as catalog:
-        (event,) = [row for row in catalog.audit_rows() if row.request_id == "of-this-test"]
+        (event,) = [row for row in catalog.audit.all() if row.request_id == "of-this-test"]
     assert (event.action, event.subject, event.subject_id) == ("key.create", "key", str(made["id"]))
     assert (event.actor.kind, event.actor.name) == ("key", f"{NAME} ({key_id})")
     assert event.actor.address == "127.0.0.1"

@@ -246,14 +246,14 @@ def test_a_purge_that_dies_again_and_again_is_finished_by_repair(
             assert repair(store, index.settings, sample=None).left == ()
             assert_sound(index, store)
             with store.reader() as catalog:
-                purged = catalog.counts().purged
+                purged = catalog.gauges.counts().purged
             committed = death.moment not in {Moment.WRITTEN, Moment.COMMIT}
             assert purged == image_id - (not committed)
 
             start(index, *purge).finish(0 if not committed else 4)
             assert_sound(index, store)
         with store.reader() as catalog:
-            assert catalog.counts().images == active - len(deaths)
+            assert catalog.gauges.counts().images == active - len(deaths)
 
 
 def test_a_server_that_is_killed_leaves_nothing_that_misleads_the_next(

@@ -38,8 +38,8 @@ def gallery(store: Store) -> list[int]:
     """Make a block bank and an allow bank, and a gallery of three images; the first is blocked."""
     space = bind(store)
     with store.writer() as writer:
-        bank = writer.create_bank("unsafe", BankKind.BLOCK)
-        writer.create_bank("benign", BankKind.ALLOW)
+        bank = writer.banks.create("unsafe", BankKind.BLOCK)
+        writer.banks.create("benign", BankKind.ALLOW)
     return [*add(store, space, 1, bank_id=bank.id), *add(store, space, 2, 3)]
 
 
@@ -50,8 +50,8 @@ def entry(store: Store, gallery: list[int]) -> int:  # noqa: ARG001 -- makes the
 
 def entries(store: Store, bank: str) -> list[Entry]:
     with store.reader() as catalog:
-        ids = [entry.id for entry in catalog.entries(bank)]
-        return list(catalog.entries_by_ids(ids, datetime.now(UTC)).values())
+        ids = [entry.id for entry in catalog.entries.page(bank)]
+        return list(catalog.entries.in_force(ids, datetime.now(UTC)).values())
 
 
 def say(
@@ -69,7 +69,7 @@ def say(
 
 def standing(store: Store, query: bytes = QUERY) -> list[Decision]:
     with store.reader() as catalog:
-        return catalog.decisions_for(query)
+        return catalog.decisions.for_query(query)
 
 
 # --- remembering ---------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def test_saying_the_same_again_changes_nothing(store: Store, entry: int) -> None
 
     assert say(store, Outcome.CONFIRMED, pdq=PDQ, entry_id=entry, note="sure") == first
     with store.reader() as catalog:
-        assert catalog.decisions(superseded=True) == [first.decision]
+        assert catalog.decisions.page(superseded=True) == [first.decision]
 
 
 def test_decisions_on_other_matches_and_other_queries_stand_beside_it(
@@ -134,8 +134,8 @@ def test_the_newest_decision_holds_and_the_others_are_kept(
     [holding] = standing(store)
     assert holding.outcome is said[-1]
     with store.reader() as catalog:
-        every = catalog.decisions(superseded=True, limit=1000)
-        assert catalog.decisions() == [holding]
+        every = catalog.decisions.page(superseded=True, limit=1000)
+        assert catalog.decisions.page() == [holding]
     assert [each for each in every if each.superseded_at is None] == [holding]
     assert all(a.outcome is not b.outcome for a, b in pairwise(every))
 
@@ -148,12 +148,12 @@ def test_decisions_are_listed_in_pages_and_by_what_they_are(
     other = say(store, Outcome.REJECTED, entry_id=entry, query=b"r" * 32).decision
 
     with store.reader() as catalog:
-        assert catalog.decisions(limit=1) == [first]
-        assert catalog.decisions(after_id=first.id, limit=1) == [second]
-        assert catalog.decisions(entry_id=entry) == [first, other]
-        assert catalog.decisions(outcome=Outcome.CONFIRMED) == [second]
-        assert catalog.decisions(query_sha256=b"r" * 32) == [other]
-        assert catalog.decisions(after_id=2**70, entry_id=2**70) == []
+        assert catalog.decisions.page(limit=1) == [first]
+        assert catalog.decisions.page(after_id=first.id, limit=1) == [second]
+        assert catalog.decisions.page(entry_id=entry) == [first, other]
+        assert catalog.decisions.page(outcome=Outcome.CONFIRMED) == [second]
+        assert catalog.decisions.page(query_sha256=b"r" * 32) == [other]
+        assert catalog.decisions.page(after_id=2**70, entry_id=2**70) == []
 
 
 @pytest.mark.usefixtures("gallery")
@@ -251,7 +251,7 @@ def test_purging_an_image_erases_its_pdq_from_decisions_on_it(
     say(store, Outcome.REJECTED, entry_id=entry, pdq=PDQ, query=new_image(2).sha256)
     say(store, Outcome.REJECTED, entry_id=entry, pdq=PDQ)
     with store.writer() as writer:
-        writer.purge_images([gallery[1]])
+        writer.images.purge([gallery[1]])
 
     assert standing(store, new_image(2).sha256)[0].query_pdq is None
     assert standing(store)[0].query_pdq == PDQ.bits.hex()

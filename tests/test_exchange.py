@@ -33,14 +33,16 @@ PLAIN = ImportOptions(MIN_QUALITY)
 @pytest.fixture
 def bank(store: Store) -> str:
     with store.writer() as writer:
-        writer.create_bank(BANK, BankKind.BLOCK)
+        writer.banks.create(BANK, BankKind.BLOCK)
     return BANK
 
 
 def held(store: Store) -> dict[str, Fingerprint | None]:
     """Return the fingerprints of the bank's active entries by external id."""
     with store.reader() as catalog:
-        return {str(e.external_id): e.fingerprint for e in catalog.entries(BANK, limit=100_000)}
+        return {
+            str(e.external_id): e.fingerprint for e in catalog.entries.page(BANK, limit=100_000)
+        }
 
 
 def csv(rows: Iterable[tuple[str, Fingerprint]], *, removed: Iterable[str] = ()) -> str:
@@ -69,7 +71,7 @@ def test_importing_a_list_again_changes_nothing(store: Store, take: Take) -> Non
     text = csv([("a", pdq(1)), ("b", fingerprint(MD5, 2))])
     first = take(text)
     with store.reader() as catalog:
-        head = catalog.head()
+        head = catalog.log.head()
 
     again = take(text)
 
@@ -77,13 +79,13 @@ def test_importing_a_list_again_changes_nothing(store: Store, take: Take) -> Non
     assert (again.added, again.unchanged) == (0, 2)
     assert held(store) == {"a": pdq(1), "b": fingerprint(MD5, 2)}
     with store.reader() as catalog:
-        assert catalog.head() == head
+        assert catalog.log.head() == head
 
 
 def test_every_entry_that_changes_is_in_the_log(store: Store, take: Take) -> None:
     take(csv([("a", pdq(1)), ("b", pdq(2)), ("c", pdq(3))]))
     with store.reader() as catalog:
-        before, (a, b, _) = catalog.head(), catalog.entries(BANK)
+        before, (a, b, _) = catalog.log.head(), catalog.entries.page(BANK)
 
     take(csv([("a", pdq(9))], removed=["b"]))
 
@@ -97,13 +99,13 @@ def test_every_entry_that_changes_is_in_the_log(store: Store, take: Take) -> Non
 def test_what_a_list_says_anew_of_an_entry_replaces_the_old(store: Store, take: Take) -> None:
     take(f"id,pdq,labels,notes\na,{pdq(1).hex},x,first\n")
     with store.writer() as writer:
-        [entry] = writer.entries(BANK)
-        writer.disable_entries([entry.id])
+        [entry] = writer.entries.page(BANK)
+        writer.entries.disable([entry.id])
 
     report = take(f"id,pdq,labels,notes\na,{pdq(2).hex},y;z,second\n")
 
     with store.reader() as catalog:
-        [after] = catalog.entries(BANK)
+        [after] = catalog.entries.page(BANK)
     assert report.updated == 1
     assert (after.id, after.fingerprint, after.labels) == (entry.id, pdq(2), ("y", "z"))
     assert (after.notes, after.source) == ("second", "partner")
@@ -114,7 +116,7 @@ def test_an_entry_that_a_person_removed_stays_removed(store: Store, take: Take) 
     text = csv([("a", pdq(1)), ("b", pdq(2))])
     take(text)
     with store.writer() as writer:
-        writer.remove_entries([writer.entries(BANK)[0].id])
+        writer.entries.remove([writer.entries.page(BANK)[0].id])
 
     report = take(text)
 
@@ -137,14 +139,14 @@ def test_an_entry_that_its_source_withdrew_comes_back_with_it(store: Store, take
 def test_a_full_list_withdraws_what_it_lacks_of_its_own_source(store: Store, take: Take) -> None:
     take(csv([("a", pdq(1)), ("b", pdq(2)), ("c", pdq(3))]))
     with store.writer() as writer:
-        own = writer.add_fingerprint(writer.bank(BANK).id, pdq(4))
+        own = writer.entries.add_fingerprint(writer.banks.get(BANK).id, pdq(4))
 
     report = take(csv([("b", pdq(2)), ("d", pdq(5))]), full=True)
 
     assert (report.added, report.unchanged, report.removed) == (1, 1, 2)
     assert set(held(store).values()) == {pdq(2), pdq(4), pdq(5)}
     with store.reader() as catalog:
-        assert own in {entry.id for entry in catalog.entries(BANK)}
+        assert own in {entry.id for entry in catalog.entries.page(BANK)}
     assert take(csv([("a", pdq(1))])).revived == 1
 
 
@@ -200,7 +202,7 @@ def test_entries_of_two_sources_do_not_touch_each_other(
     import_lists(store, bank, [str(file)], PLAIN)
 
     with store.reader() as catalog:
-        assert [(e.source, e.fingerprint) for e in catalog.entries(bank)] == [("two", pdq(2))]
+        assert [(e.source, e.fingerprint) for e in catalog.entries.page(bank)] == [("two", pdq(2))]
 
 
 def test_an_ncmec_entry_that_loses_a_kind_loses_its_entry(
@@ -265,7 +267,7 @@ def test_the_view_of_bare_fingerprints_follows_a_list(store: Store, take: Take) 
     changes = EntryPdqFeed(store).read(0, 1000)
 
     with store.reader() as catalog:
-        [a, _] = catalog.entries(BANK)
+        [a, _] = catalog.entries.page(BANK)
     assert changes.keys.tolist() == [a.id]
     assert changes.vectors.tobytes() == pdq(9).value
 
@@ -287,7 +289,7 @@ def test_a_long_list_goes_in_once_and_comes_out_the_same(
     assert (again.added, again.unchanged, again.removed) == (0, 20_000, 0)
     assert sorted(exported.read_text().splitlines()) == sorted(lines)
     with store.reader() as catalog:
-        assert catalog.integrity() == []
+        assert catalog.repair.problems() == []
 
 
 # --- a list of operations against a model --------------------------------------------------------
@@ -354,7 +356,7 @@ def test_any_order_of_imports_and_removals_gives_what_the_rules_say(
     model = Model()
     with open_store(f"sqlite:///{database}") as store:
         with store.writer() as writer:
-            writer.create_bank(BANK, BankKind.BLOCK)
+            writer.banks.create(BANK, BankKind.BLOCK)
         for first, second in operations:
             if isinstance(first, list):
                 rows = ["id,type,fingerprint,removed", *(row(*each) for each in first)]
@@ -365,15 +367,15 @@ def test_any_order_of_imports_and_removals_gives_what_the_rules_say(
                 assert report.refused_count == 0
             else:
                 with store.writer() as writer:
-                    entries = writer.entries(BANK)
+                    entries = writer.entries.page(BANK)
                     key = (first, second)
-                    writer.remove_entries(e.id for e in entries if key_of(e) == key)
+                    writer.entries.remove(e.id for e in entries if key_of(e) == key)
                 model.remove(key)
             with store.reader() as catalog:
-                entries = catalog.entries(BANK)
+                entries = catalog.entries.page(BANK)
                 assert {(e.external_id, e.fingerprint) for e in entries} == model.held
                 assert len(entries) == len(model.held)
-                assert catalog.integrity() == []
+                assert catalog.repair.problems() == []
 
 
 def key_of(entry: EntryRecord) -> tuple[str | None, FingerprintKind | None]:
@@ -393,7 +395,7 @@ def everything(store: Store, name: str) -> set[tuple[Any, ...]]:
                 e.labels,
                 e.notes,
             )
-            for e in catalog.entries(name, limit=100_000)
+            for e in catalog.entries.page(name, limit=100_000)
         }
 
 
@@ -422,11 +424,11 @@ def test_all_that_a_bank_says_survives_export_and_import(
     shutil.copy(migrated_sqlite, database)
     with open_store(f"sqlite:///{database}") as store:
         with store.writer() as writer:
-            bank = writer.create_bank(BANK, BankKind.BLOCK)
-            writer.create_bank("copy", BankKind.BLOCK)
+            bank = writer.banks.create(BANK, BankKind.BLOCK)
+            writer.banks.create("copy", BankKind.BLOCK)
             for kind, seed, labels, note in entries:
                 made = fingerprint(kind, seed)
-                writer.add_fingerprint(bank.id, made, notes=note, labels=labels)
+                writer.entries.add_fingerprint(bank.id, made, notes=note, labels=labels)
 
         export_bank(store, BANK, file, list_format, min_quality=MIN_QUALITY)
         report = import_lists(store, "copy", [file], ImportOptions(MIN_QUALITY, format=list_format))
@@ -442,15 +444,17 @@ def test_a_format_that_says_less_keeps_the_fingerprints(
     file = str(tmp_path / "list")
     made = {fingerprint(kind, seed) for kind in (PDQ, MD5) for seed in range(5)}
     with store.writer() as writer:
-        copy = writer.create_bank("copy", BankKind.BLOCK).name
+        copy = writer.banks.create("copy", BankKind.BLOCK).name
         for each in sorted(made, key=lambda item: item.hex):
-            writer.add_fingerprint(writer.bank(bank).id, each, labels=["two words"], notes="x")
+            writer.entries.add_fingerprint(
+                writer.banks.get(bank).id, each, labels=["two words"], notes="x"
+            )
 
     export_bank(store, bank, file, list_format, min_quality=MIN_QUALITY)
     import_lists(store, copy, [file], ImportOptions(MIN_QUALITY, format=list_format))
 
     with store.reader() as catalog:
-        assert {entry.fingerprint for entry in catalog.entries(copy)} == made
+        assert {entry.fingerprint for entry in catalog.entries.page(copy)} == made
 
 
 def test_the_fingerprints_of_images_are_exported_as_asked(
@@ -459,11 +463,11 @@ def test_the_fingerprints_of_images_are_exported_as_asked(
     file = tmp_path / "list.txt"
     space = bind(store)
     with store.reader() as catalog:
-        bank_id = catalog.bank(bank).id
+        bank_id = catalog.banks.get(bank).id
     [sharp] = add(store, space, 1, bank_id=bank_id)
     add(store, space, 2, bank_id=bank_id, pdq_quality=MIN_QUALITY - 1)
     with store.reader() as catalog:
-        image = catalog.image(sharp)
+        image = catalog.images.get(sharp)
 
     report = export_bank(store, bank, str(file), ListFormat.TEXT, min_quality=MIN_QUALITY)
     lines = file.read_text().splitlines()
@@ -483,9 +487,12 @@ def test_disabled_entries_are_left_out_until_they_count_again(
 ) -> None:
     file = tmp_path / "list.txt"
     with store.writer() as writer:
-        ids = [writer.add_fingerprint(writer.bank(bank).id, pdq(seed)) for seed in range(3)]
-        writer.disable_entries(ids[:1])
-        writer.disable_entries(ids[1:2], datetime.now(UTC) - timedelta(seconds=1))
+        ids = [
+            writer.entries.add_fingerprint(writer.banks.get(bank).id, pdq(seed))
+            for seed in range(3)
+        ]
+        writer.entries.disable(ids[:1])
+        writer.entries.disable(ids[1:2], datetime.now(UTC) - timedelta(seconds=1))
 
     report = export_bank(store, bank, str(file), ListFormat.TEXT, min_quality=MIN_QUALITY)
 

@@ -22,7 +22,7 @@ def index(tmp_path: Path) -> Index:
     url = index.settings.resolved_database_url
     upgrade(url)
     with open_store(url) as store, store.writer() as writer:
-        writer.create_bank("unsafe", BankKind.BLOCK)
+        writer.banks.create("unsafe", BankKind.BLOCK)
     return index
 
 
@@ -118,13 +118,13 @@ def test_an_import_that_was_killed_is_finished_by_the_next(index: Index, tmp_pat
         assert left >= before
         assert (report["unchanged"], report["added"]) == (left, len(lines) - left)
         with store.reader() as catalog:
-            assert catalog.integrity() == []
+            assert catalog.repair.problems() == []
 
 
 def count(store: Store) -> int:
     """Count the entries of the bank."""
     with store.reader() as catalog:
-        return catalog.bank("unsafe").entry_count
+        return catalog.banks.get("unsafe").entry_count
 
 
 def test_stdin_and_stdout_work_as_in_a_pipe(index: Index) -> None:

@@ -34,17 +34,17 @@ def entries(store: Store) -> list[int]:
     """Make a block bank of two images."""
     space = bind(store)
     with store.writer() as writer:
-        bank = writer.create_bank("unsafe", BankKind.BLOCK)
+        bank = writer.banks.create("unsafe", BankKind.BLOCK)
     add(store, space, 1, 2, bank_id=bank.id)
     with store.reader() as catalog:
-        return [entry.id for entry in catalog.entries("unsafe")]
+        return [entry.id for entry in catalog.entries.page("unsafe")]
 
 
 @pytest.fixture
 def start(store: Store, entries: list[int]) -> datetime:
     """Give the hour in which the entries were added."""
     with store.reader() as catalog:
-        born = max(catalog.entry_births(entries).values())
+        born = max(catalog.entries.created_at(entries).values())
     return born.replace(minute=0, second=0, microsecond=0)
 
 
@@ -56,7 +56,7 @@ def hit(watch: FloodWatch, entry_id: int, times: int, at: datetime) -> list[Floo
 
 def floods(store: Store) -> list[Flood]:
     with store.reader() as catalog:
-        return catalog.floods()
+        return catalog.floods.page()
 
 
 # --- the statistics ------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def test_hits_are_counted_by_entry_and_hour(
     watch.flush()
 
     with store.reader() as catalog:
-        hits = catalog.entry_hits(entries, since=start, before=start + 2 * HOUR)
+        hits = catalog.hits.of_entries(entries, since=start, before=start + 2 * HOUR)
     assert hits == {first: {start: 3, start + HOUR: 1}, second: {start: 1}}
 
 
@@ -156,7 +156,7 @@ def test_hits_that_cannot_be_written_are_kept(
     watch.flush()
 
     with store.reader() as catalog:
-        assert catalog.entry_hits(entries, since=start, before=start + HOUR) == {
+        assert catalog.hits.of_entries(entries, since=start, before=start + HOUR) == {
             entries[0]: {start: 1}
         }
 
@@ -166,11 +166,11 @@ def test_counts_older_than_any_history_are_forgotten(
 ) -> None:
     old = start - 400 * HOUR
     with store.writer() as writer:
-        writer.add_hits({(entries[0], old): 7, (entries[0], start - 100 * HOUR): 5})
+        writer.hits.add({(entries[0], old): 7, (entries[0], start - 100 * HOUR): 5})
     hit(FloodWatch(store, settings), entries[0], 1, start)
 
     with store.reader() as catalog:
-        kept = catalog.entry_hits(entries, since=old, before=start + HOUR)[entries[0]]
+        kept = catalog.hits.of_entries(entries, since=old, before=start + HOUR)[entries[0]]
     assert sorted(kept.values()) == [1, 5]
 
 
@@ -201,7 +201,7 @@ def test_a_popular_entry_is_not_flagged_for_being_popular(
     random = np.random.default_rng(6)
     watch = FloodWatch(store, settings)
     with store.writer() as writer:  # of which its first hours would be a flood
-        writer.add_hits({(entries[0], start + hour * HOUR): FLOOD for hour in range(24)})
+        writer.hits.add({(entries[0], start + hour * HOUR): FLOOD for hour in range(24)})
 
     for hour in range(24, 72):
         count = int(random.poisson(FLOOD))
@@ -260,7 +260,7 @@ def test_what_was_dismissed_counts_as_history(
 
 def disabled(store: Store, entry_id: int) -> DisabledReason | None:
     with store.reader() as catalog:
-        return catalog.entry(entry_id).disabled_reason
+        return catalog.entries.get(entry_id).disabled_reason
 
 
 def test_a_quarantined_entry_is_disabled_until_the_flag_is_dismissed(
@@ -274,7 +274,7 @@ def test_a_quarantined_entry_is_disabled_until_the_flag_is_dismissed(
     assert quarantined.resolved_at is not None
     assert disabled(store, entries[0]) is DisabledReason.FLOOD
     with store.reader() as catalog:
-        assert catalog.entries_by_ids(entries, datetime.now(UTC)).keys() == {entries[1]}
+        assert catalog.entries.in_force(entries, datetime.now(UTC)).keys() == {entries[1]}
 
     dismissed = flood.dismiss(store, flagged.id)
     assert dismissed.state is FloodState.DISMISSED
@@ -286,7 +286,7 @@ def test_dismissing_leaves_an_entry_disabled_that_was_disabled_by_hand(
 ) -> None:
     [flagged] = hit(FloodWatch(store, settings), entries[0], FLOOD, start)
     with store.writer() as writer:
-        writer.disable_entries([entries[0]])
+        writer.entries.disable([entries[0]])
 
     flood.dismiss(store, flagged.id)
 
@@ -298,7 +298,7 @@ def test_a_flag_of_a_removed_entry_can_be_dismissed(
 ) -> None:
     [flagged] = hit(FloodWatch(store, settings), entries[0], FLOOD, start)
     with store.writer() as writer:
-        writer.remove_entries([entries[0]])
+        writer.entries.remove([entries[0]])
 
     assert flood.dismiss(store, flagged.id).state is FloodState.DISMISSED
 
@@ -328,6 +328,6 @@ def test_flags_are_listed_in_pages(
     flood.dismiss(store, first.id)
 
     with store.reader() as catalog:
-        assert [each.id for each in catalog.floods(limit=1)] == [first.id]
-        assert catalog.floods(after_id=first.id) == [second]
-        assert catalog.floods(state=FloodState.OPEN) == [second]
+        assert [each.id for each in catalog.floods.page(limit=1)] == [first.id]
+        assert catalog.floods.page(after_id=first.id) == [second]
+        assert catalog.floods.page(state=FloodState.OPEN) == [second]

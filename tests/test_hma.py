@@ -202,16 +202,16 @@ def test_our_other_banks_are_listed_and_matched_but_allow_banks_are_not_seen(
 ) -> None:
     mine = parse_fingerprint(FingerprintKind.PDQ, client.hash_file(photo("crab"))["pdq"])
     with store.writer() as writer:
-        unsafe = writer.create_bank("known-unsafe", BankKind.BLOCK)
-        entry = writer.add_fingerprint(unsafe.id, mine)
+        unsafe = writer.banks.create("known-unsafe", BankKind.BLOCK)
+        entry = writer.entries.add_fingerprint(unsafe.id, mine)
 
     matches = eventually(lambda: client.lookup_signal(mine.hex, "pdq"))
 
     assert matches == {"known-unsafe": [{"bank_content_id": entry, "distance": "0"}]}
     assert client.bank("known-unsafe")["matching_enabled_ratio"] == 1
     with store.writer() as writer:
-        benign = writer.create_bank("benign", BankKind.ALLOW)
-        writer.add_fingerprint(benign.id, mine)
+        benign = writer.banks.create("benign", BankKind.ALLOW)
+        writer.entries.add_fingerprint(benign.id, mine)
     assert eventually(lambda: not client.lookup_signal(mine.hex, "pdq"))
     assert client.lookup_file(photo("crab"))["pdq"] == {}
     assert client.raw_lookup(mine.hex, "pdq") == [entry]
@@ -219,8 +219,8 @@ def test_our_other_banks_are_listed_and_matched_but_allow_banks_are_not_seen(
     refused(404, client.bank, "benign")
     refused(404, client.delete_bank, "benign")
     with store.writer() as writer:
-        writer.remove_bank("benign")
-        writer.remove_bank("known-unsafe")
+        writer.banks.remove("benign")
+        writer.banks.remove("known-unsafe")
 
 
 # --- contents and matching -----------------------------------------------------------------------
@@ -448,7 +448,7 @@ def test_what_a_list_says_of_a_content_is_told(
     state = client.update_content(bank, match["bank_content_id"], note="seen")
     assert state["collab_metadata"] == collab
     with store.reader() as catalog:
-        (entry,) = catalog.entries(bank)
+        (entry,) = catalog.entries.page(bank)
     assert (entry.source, entry.notes) == ("ncmec", "seen")
 
 
@@ -459,7 +459,9 @@ def test_an_allow_entry_that_an_analyst_rejected_excuses_nothing_on_either_route
     blocked = client.add_file(bank, photo("moose"))
     mine = parse_fingerprint(FingerprintKind.PDQ, client.hash_file(upload)["pdq"])
     with store.writer() as writer:
-        excusing = writer.add_fingerprint(writer.create_bank("benign", BankKind.ALLOW).id, mine)
+        excusing = writer.entries.add_fingerprint(
+            writer.banks.create("benign", BankKind.ALLOW).id, mine
+        )
 
     def search() -> tuple[str, list[int]]:
         verdict = http.post("/v1/search", files={"image": upload}).raise_for_status().json()
@@ -480,7 +482,7 @@ def test_an_allow_entry_that_an_analyst_rejected_excuses_nothing_on_either_route
     assert search() == (sha256, [])
     assert look_up() == []
     with store.writer() as writer:
-        writer.remove_bank("benign")
+        writer.banks.remove("benign")
 
 
 def test_signals_are_compared_at_the_bounds_in_force(client: HmaClient) -> None:
@@ -534,7 +536,7 @@ def test_lookups_are_written_to_the_audit_log(client: HmaClient, bank: str, stor
 
     def written() -> set[tuple[str, str | None]]:
         with store.reader() as catalog:
-            return {(row.action, row.subject_id) for row in catalog.audit_rows()}
+            return {(row.action, row.subject_id) for row in catalog.audit.all()}
 
     eventually(written, lambda rows: wanted <= rows)
 

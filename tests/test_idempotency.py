@@ -32,41 +32,42 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 def test_an_answer_is_found_by_its_key_its_caller_and_its_request(store: Store) -> None:
     answer = Answer(201, b'{"id": 1}')
     with store.writer() as writer:
-        writer.remember_answer(KEY, ONE, answer)
+        writer.answers.remember(KEY, ONE, answer)
 
     with store.reader() as catalog:
-        assert catalog.remembered_answer(KEY, ONE, LONG_AGO) == answer
-        assert catalog.remembered_answer(RequestKey("key 2", "k"), OTHER, LONG_AGO) is None
-        assert catalog.remembered_answer(RequestKey("key 1", "l"), OTHER, LONG_AGO) is None
-        assert catalog.remembered_answer(KEY, ONE, datetime.now(UTC) + timedelta(1)) is None
+        assert catalog.answers.get(KEY, ONE, LONG_AGO) == answer
+        assert catalog.answers.get(RequestKey("key 2", "k"), OTHER, LONG_AGO) is None
+        assert catalog.answers.get(RequestKey("key 1", "l"), OTHER, LONG_AGO) is None
+        assert catalog.answers.get(KEY, ONE, datetime.now(UTC) + timedelta(1)) is None
         with pytest.raises(RequestKeyReused):
-            catalog.remembered_answer(KEY, OTHER, LONG_AGO)
+            catalog.answers.get(KEY, OTHER, LONG_AGO)
 
 
 def test_an_answer_is_there_if_and_only_if_its_change_is(store: Store) -> None:
     def change_and_fail() -> None:
         with store.writer() as writer:
-            store.joining(writer).writer().__enter__().create_bank("b", BankKind.BLOCK)
-            writer.remember_answer(KEY, ONE, Answer(201, b""))
+            store.joining(writer).writer().__enter__().banks.create("b", BankKind.BLOCK)
+            writer.answers.remember(KEY, ONE, Answer(201, b""))
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
         change_and_fail()
 
     with store.reader() as catalog:
-        assert catalog.banks() == []
-        assert catalog.remembered_answer(KEY, ONE, LONG_AGO) is None
+        assert catalog.banks.all() == []
+        assert catalog.answers.get(KEY, ONE, LONG_AGO) is None
 
 
 def test_answers_are_forgotten_a_day_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     with store.writer() as writer:
-        monkeypatch.setattr(writer, "_now", datetime.now(UTC) - timedelta(hours=24, seconds=1))
-        writer.remember_answer(KEY, ONE, Answer(200, b"old"))
+        day_before = datetime.now(UTC) - timedelta(hours=24, seconds=1)
+        monkeypatch.setattr(writer.answers, "_now", day_before)
+        writer.answers.remember(KEY, ONE, Answer(200, b"old"))
     with store.writer() as writer:
-        writer.remember_answer(KEY, OTHER, Answer(200, b"new"))  # the key is free again
+        writer.answers.remember(KEY, OTHER, Answer(200, b"new"))  # the key is free again
 
     with store.reader() as catalog:
-        assert catalog.remembered_answer(KEY, OTHER, LONG_AGO) == Answer(200, b"new")
+        assert catalog.answers.get(KEY, OTHER, LONG_AGO) == Answer(200, b"new")
 
 
 # --- over HTTP, two servers on one index ---------------------------------------------------------

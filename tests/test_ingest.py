@@ -34,7 +34,7 @@ def folder(place: Place) -> Path:
 
 def bank_id(store: Store) -> int:
     with store.writer() as writer:
-        return writer.create_bank("known", BankKind.BLOCK).id
+        return writer.banks.create("known", BankKind.BLOCK).id
 
 
 @pytest.mark.postgres
@@ -90,18 +90,18 @@ def test_a_changed_file_is_a_new_image_and_its_old_source_is_closed(
     ingest.run(walk([folder]))
     path = folder / "bee.jpg"
     with store.reader() as catalog:
-        old = catalog.known_sources([str(path)])[str(path)].image_id
+        old = catalog.sources.known([str(path)])[str(path)].image_id
     rewrite(path, (PHOTOS / "hedgehog.jpg").read_bytes())
 
     report = ingest.run(walk([folder]))
 
     assert report == IngestReport(added=1, unchanged=5, changed=1)
     with store.reader() as catalog:
-        new = catalog.known_sources([str(path)])[str(path)].image_id
+        new = catalog.sources.known([str(path)])[str(path)].image_id
         assert new != old
-        assert catalog.image(new).sources == (str(path),)
+        assert catalog.images.get(new).sources == (str(path),)
         # the image was seen once and stays known; only the place where it was is gone
-        assert catalog.image(old).sources == ()
+        assert catalog.images.get(old).sources == ()
 
 
 def test_a_file_that_no_longer_holds_a_picture_goes_to_quarantine_and_its_source_is_closed(
@@ -110,7 +110,7 @@ def test_a_file_that_no_longer_holds_a_picture_goes_to_quarantine_and_its_source
     ingest.run(walk([folder]))
     path = folder / "bee.jpg"
     with store.reader() as catalog:
-        old = catalog.known_sources([str(path)])[str(path)].image_id
+        old = catalog.sources.known([str(path)])[str(path)].image_id
     original = path.read_bytes()
     rewrite(path, original[:500])
 
@@ -118,14 +118,14 @@ def test_a_file_that_no_longer_holds_a_picture_goes_to_quarantine_and_its_source
 
     assert (report.unchanged, [skipped.uri for skipped in report.skipped]) == (5, [str(path)])
     with store.reader() as catalog:
-        assert catalog.known_sources([str(path)]) == {}
-        assert catalog.image(old).sources == ()  # it was seen, and can still be matched
+        assert catalog.sources.known([str(path)]) == {}
+        assert catalog.images.get(old).sources == ()  # it was seen, and can still be matched
 
     rewrite(path, original)
     ingest.run(walk([folder]))
     with store.reader() as catalog:
-        assert catalog.image(old).sources == (str(path),)
-        assert catalog.quarantined() == []
+        assert catalog.images.get(old).sources == (str(path),)
+        assert catalog.quarantine.page() == []
 
 
 def test_the_same_bytes_under_two_names_are_one_image_with_two_sources(
@@ -183,13 +183,13 @@ def test_an_image_that_was_removed_comes_back_when_it_is_added_again(
     ingest.run(walk([folder]))
     before = examine(store)
     with store.writer() as writer:
-        writer.remove_images(before.images)
+        writer.images.remove(before.images)
 
     report = ingest.run(walk([folder]))
 
     assert report == IngestReport(added=6)
     with store.reader() as catalog:
-        records = catalog.images(before.images)
+        records = catalog.images.get_many(before.images)
     assert {key: record.sha256 for key, record in records.items()} == before.images
 
 
@@ -286,8 +286,8 @@ def test_stored_rows_are_those_of_the_picture_encoded_alone(
     encoder, space = load_bound_encoder(store, settings)
 
     with store.reader() as catalog:
-        known = catalog.known_sources([str(folder / name) for name in NAMES])
-        records = catalog.images([k.image_id for k in known.values()], with_embedding=True)
+        known = catalog.sources.known([str(folder / name) for name in NAMES])
+        records = catalog.images.get_many([k.image_id for k in known.values()], with_embedding=True)
     for uri, source in known.items():
         alone = encoder.encode([decode(Path(uri).read_bytes(), settings.image_limits).rgb])
         record = records[source.image_id]

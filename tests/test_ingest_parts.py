@@ -25,7 +25,7 @@ def place(store: Store, tiny_model: Path, tmp_path: Path) -> Place:
 def record_of(place: Place, path: Path) -> ImageRecord:
     image_id = place.image_at(path)
     with place.store.reader() as catalog:
-        return catalog.images([image_id], with_embedding=True)[image_id]
+        return catalog.images.get_many([image_id], with_embedding=True)[image_id]
 
 
 def animation(place: Place, *names: str) -> Path:
@@ -120,7 +120,7 @@ def test_an_image_that_was_added_without_a_thumbnail_gains_it_when_asked(place: 
     assert report == IngestReport(unchanged=6, completed=6)
     ids = [place.image_at(Path(file)) for file in place.files]
     with place.store.reader() as catalog:
-        assert catalog.thumbnails(ids).keys() == set(ids)
+        assert catalog.thumbnails.get_many(ids).keys() == set(ids)
     again = place.ingest().run(place.found(), IngestOptions(thumbnails=True))
     assert again == IngestReport(unchanged=6)
 

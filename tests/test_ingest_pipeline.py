@@ -11,7 +11,7 @@ from indexer.errors import DatabaseUnavailable, UnreadableSource
 from indexer.ingest import IngestReport
 from indexer.ingest.report import MOST_LISTED
 from indexer.sources import SkippedSource, SourceItem
-from indexer.store import Writer
+from indexer.store.images.image_edits import ImageEdits
 from indexer.types import BankKind, SourceStamp
 from support.consistency import examine
 from support.ingesting import NAMES, Place, Watched, make_place, noise
@@ -146,15 +146,15 @@ def test_a_fault_in_listing_ends_the_run_with_its_error(place: Place) -> None:
 def test_a_database_that_goes_away_ends_the_run_with_its_error(place: Place) -> None:
     calls = []
 
-    def fail_later(writer: Writer, items: Any, space_id: int) -> Any:
+    def fail_later(images: ImageEdits, items: Any, space_id: int) -> Any:
         calls.append(1)
         if len(calls) > 2:
             raise DatabaseUnavailable("gone")
-        return add_images(writer, items, space_id)
+        return add(images, items, space_id)
 
-    add_images = Writer.add_images
+    add = ImageEdits.add
     with (
-        patch.object(Writer, "add_images", fail_later),
+        patch.object(ImageEdits, "add", fail_later),
         pytest.raises(DatabaseUnavailable, match="gone"),
     ):
         place.ingest().run(many(place, 40))
@@ -200,7 +200,7 @@ def test_a_report_lists_skipped_sources_up_to_a_bound(place: Place) -> None:
     assert len(report.skipped) == MOST_LISTED
     assert report.skipped == sorted(report.skipped, key=lambda item: item.uri)
     with place.store.reader() as catalog:
-        assert catalog.counts().quarantined == MOST_LISTED + 50
+        assert catalog.gauges.counts().quarantined == MOST_LISTED + 50
 
 
 def test_a_manifest_says_banks_and_details(place: Place, tmp_path: Path) -> None:
@@ -211,14 +211,17 @@ def test_a_manifest_says_banks_and_details(place: Place, tmp_path: Path) -> None
     ]
     manifest.write_text("".join(rows))
     with place.store.writer() as writer:
-        default = writer.create_bank("known", BankKind.BLOCK).id
+        default = writer.banks.create("known", BankKind.BLOCK).id
 
     report = place.ingest().run(place.found(manifest), bank_id=default)
 
     assert (report.added, report.entries) == (2, 2)
     assert [item.code for item in report.skipped] == ["invalid_name"]
     with place.store.reader() as catalog:
-        assert {bank.name: bank.entry_count for bank in catalog.banks()} == {"known": 1, "press": 1}
+        assert {bank.name: bank.entry_count for bank in catalog.banks.all()} == {
+            "known": 1,
+            "press": 1,
+        }
     # what a manifest says anew of an unchanged picture is remembered, too
     manifest.write_text(f"uri,bank,label\n{place.folder}/bee.jpg,known,wasp\n")
     again = place.ingest().run(place.found(manifest))

@@ -22,12 +22,12 @@ def place(store: Any, tiny_model: Path, tmp_path: Path) -> Place:
 
 def images(place: Place) -> int:
     with place.store.reader() as catalog:
-        return catalog.counts().images
+        return catalog.gauges.counts().images
 
 
 def sources(place: Place) -> int:
     with place.store.reader() as catalog:
-        return catalog.counts().sources
+        return catalog.gauges.counts().sources
 
 
 def test_a_file_that_is_gone_is_closed_and_its_image_stays(place: Place) -> None:
@@ -134,7 +134,7 @@ def test_what_lies_behind_a_link_that_is_followed_no_more_is_kept(
 
     assert (report.pruned, report.skipped_count, report.links_not_followed) == (0, 0, 1)
     with place.store.reader() as catalog:
-        assert catalog.quarantined() == []
+        assert catalog.quarantine.page() == []
 
 
 def test_an_empty_folder_is_taken_for_a_disk_that_is_not_attached(place: Place) -> None:

@@ -56,7 +56,7 @@ def test_a_key_is_shown_once_and_only_its_hash_is_kept(store: Store, tmp_path: P
     assert len(bytes.fromhex(secret)) == 32
     assert created.token not in repr(created)
     with store.reader() as catalog:
-        key, kept = catalog.key_with_secret(public_id) or pytest.fail("not stored")
+        key, kept = catalog.keys.with_secret(public_id) or pytest.fail("not stored")
     assert key == created.key
     assert (kept.n, kept.r, kept.p, len(kept.salt)) == (2**14, 8, 1, 16)
     assert tokens.matches(tokens.Token(public_id, secret), kept)
@@ -68,7 +68,7 @@ def test_two_keys_have_nothing_in_common(store: Store) -> None:
     one, other = (create_key(store, "same", [Scope.CHECK]) for _ in range(2))
 
     with store.reader() as catalog:
-        kept = [catalog.key_with_secret(c.key.public_id) for c in (one, other)]
+        kept = [catalog.keys.with_secret(c.key.public_id) for c in (one, other)]
     assert len({one.token, other.token}) == len({k[1].salt for k in kept if k}) == 2
 
 
@@ -229,20 +229,20 @@ def test_use_is_written_behind(store: Store, ring: KeyRing) -> None:
     created = create_key(store, "uploads", [Scope.CHECK])
     ring.verify(created.token)
     with store.reader() as catalog:
-        assert catalog.key(created.key.id).last_used_at is None
+        assert catalog.keys.get(created.key.id).last_used_at is None
 
     begun = datetime.now(UTC)
     ring.recall(created.token)
     ring.write_use()
 
     with store.reader() as catalog:
-        used = catalog.key(created.key.id).last_used_at
+        used = catalog.keys.get(created.key.id).last_used_at
     assert used is not None
     assert begun <= used <= datetime.now(UTC)
     with store.writer() as writer:  # another server's clock, or its writing, was behind
-        writer.note_key_use({created.key.id: begun - timedelta(days=1)})
+        writer.keys.note_use({created.key.id: begun - timedelta(days=1)})
     with store.reader() as catalog:
-        assert catalog.key(created.key.id).last_used_at == used
+        assert catalog.keys.get(created.key.id).last_used_at == used
 
 
 def test_revoking_twice_keeps_the_first_moment(store: Store) -> None:
@@ -303,7 +303,7 @@ def test_using_a_session_keeps_it_from_running_out(store: Store, sessions: Sessi
     token, opened = sessions.open(create_key(store, "ana", [Scope.ANALYST]).key)
     earlier = datetime.now(UTC) - timedelta(minutes=20)
     with store.writer() as writer:
-        writer.note_session_use(opened.session.id, earlier)
+        writer.sessions.note_use(opened.session.id, earlier)
 
     assert sessions.find(token)
 

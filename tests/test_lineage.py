@@ -23,7 +23,10 @@ def space(store: Store) -> Space:
 
 def events(store: Store, run: ClusterRun) -> set[tuple[LineageEvent, int, int | None]]:
     with store.reader() as catalog:
-        return {(step.event, step.cluster_id, step.other_id) for step in catalog.lineage(run.id)}
+        return {
+            (step.event, step.cluster_id, step.other_id)
+            for step in catalog.clusters.lineage(run.id)
+        }
 
 
 def cluster_of(store: Store, run: ClusterRun, images: list[int]) -> int:
@@ -52,7 +55,7 @@ def test_four_runs_in_which_clusters_grow_split_merge_and_vanish(
     a += add_vectors(store, space, {seed: near_axis(0, seed, 0.03) for seed in range(20, 26)})
     d += add_vectors(store, space, {seed: beside(2, 3, seed) for seed in range(310, 318)})
     with store.writer() as writer:
-        writer.remove_images(e)
+        writer.images.remove(e)
     second = clustered(store)
     part = cluster_of(store, second, d)
     assert (cluster_of(store, second, a), cluster_of(store, second, c)) == (one, whole)
@@ -67,7 +70,7 @@ def test_four_runs_in_which_clusters_grow_split_merge_and_vanish(
 
     # run 3: of b too few are left for a family of their own: it merges into a
     with store.writer() as writer:
-        writer.remove_images(b[4:])
+        writer.images.remove(b[4:])
     third = clustered(store)
     assert cluster_of(store, third, [*a, *b[:4]]) == one
     assert events(store, third) == {
@@ -96,12 +99,12 @@ def test_sizes_and_shared_images_are_those_of_the_two_runs(store: Store, space: 
     clustered(store)
     add_family(store, space, 0, range(20, 26))
     with store.writer() as writer:
-        writer.remove_images(ids[:2])
+        writer.images.remove(ids[:2])
 
     run = clustered(store)
 
     with store.reader() as catalog:
-        [step] = catalog.lineage(run.id)
+        [step] = catalog.clusters.lineage(run.id)
     assert (step.event, step.shared, step.size_before, step.size_after) == (GROWN, 8, 10, 14)
 
 
@@ -114,7 +117,7 @@ def test_a_name_of_an_identity_is_never_given_twice(store: Store, space: Space) 
         assert cluster not in seen
         seen.add(cluster)
         with store.writer() as writer:
-            writer.remove_images(ids)
+            writer.images.remove(ids)
 
 
 def test_images_assigned_after_a_run_do_not_count_as_found_by_it(
@@ -126,7 +129,7 @@ def test_images_assigned_after_a_run_do_not_count_as_found_by_it(
     second = clustered(store)
 
     with store.reader() as catalog:
-        [step] = catalog.lineage(second.id)
+        [step] = catalog.clusters.lineage(second.id)
     assert cluster_of(store, second, late) == cluster_of(store, first, [1])
     assert (step.event, step.size_before, step.size_after) == (GROWN, 10, 11)
 

@@ -41,7 +41,7 @@ def ingest(store: Store, settings: Settings) -> Ingest:
 def matcher(store: Store, settings: Settings, ingest: Ingest) -> Matcher:
     """Index a few photos, two of them in the block bank `known`."""
     with store.writer() as writer:
-        bank = writer.create_bank("known", BankKind.BLOCK)
+        bank = writer.banks.create("known", BankKind.BLOCK)
     ingest.run(walk([PHOTOS / name for name in BLOCKED]), bank_id=bank.id)
     ingest.run(walk([PHOTOS / name for name in ("koala.jpg", "crab.jpg", "bee.jpg")]))
     return open_matcher(store, settings)
@@ -184,7 +184,7 @@ def test_an_allow_entry_suppresses_what_is_not_stronger(
     benign = tmp_path / "benign.jpg"
     benign.write_bytes(altered("hedgehog.jpg", lambda image: image))
     with store.writer() as writer:
-        bank = writer.create_bank("press", BankKind.ALLOW)
+        bank = writer.banks.create("press", BankKind.ALLOW)
     ingest.run(walk([benign]), bank_id=bank.id)
     matcher.catch_up()
 
@@ -207,7 +207,7 @@ def test_a_removed_image_does_not_match_even_while_the_views_lag(
     data = (PHOTOS / "hedgehog.jpg").read_bytes()
     image_id = matcher.match(data, "upload").matches[0].image_id
     with store.writer() as writer:
-        writer.remove_images([image_id])
+        writer.images.remove([image_id])
 
     assert matcher.match(data, "upload").tier is Tier.NONE
     matcher.catch_up()
@@ -230,7 +230,7 @@ def test_an_index_of_banks_alone_is_searched_once(
     store: Store, settings: Settings, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with store.writer() as writer:
-        bank = writer.create_bank("known", BankKind.BLOCK)
+        bank = writer.banks.create("known", BankKind.BLOCK)
     ingest.run(walk([PHOTOS / name for name in BLOCKED]), bank_id=bank.id)
     matcher = open_matcher(store, settings)
     index = matcher.views.embeddings.index

@@ -74,7 +74,7 @@ def shelf(store: Store, encoder: Encoder, settings: Settings) -> Shelf:
     made = Shelf(store, encoder, settings)
     made.add(photo("koala.jpg"))
     with store.writer() as writer:
-        made.banks["other"] = writer.create_bank("other", BankKind.BLOCK).id
+        made.banks["other"] = writer.banks.create("other", BankKind.BLOCK).id
     return made
 
 
@@ -94,20 +94,20 @@ def list_fingerprint(
     """Make a bare fingerprint of a picture an entry, as a list would; return the entry's id."""
     with shelf.store.writer() as writer:
         entry = fingerprint(data, kind, shelf.settings)
-        entry_id = writer.add_fingerprint(shelf.banks[bank], entry)
+        entry_id = writer.entries.add_fingerprint(shelf.banks[bank], entry)
     shelf.matcher.catch_up()
     return entry_id
 
 
 def disable(shelf: Shelf, *entry_ids: int, until: datetime | None = None) -> None:
     with shelf.store.writer() as writer:
-        writer.disable_entries(entry_ids, until or datetime.now(UTC) + timedelta(days=1))
+        writer.entries.disable(entry_ids, until or datetime.now(UTC) + timedelta(days=1))
 
 
 def decide(shelf: Shelf, data: bytes, outcome: Outcome, **about: int) -> int:
     new = NewDecision(query_sha256=fingerprints.sha256(data), outcome=outcome, **about)
     with shelf.store.writer() as writer:
-        return writer.decide(new).id
+        return writer.decisions.add(new).id
 
 
 def ask(shelf: Shelf, data: bytes, **choices: list[str]) -> Verdict:
@@ -175,7 +175,7 @@ def test_of_fingerprints_that_are_equally_near_the_lowest_id_is_compared(shelf: 
 
 def shelf_pdq(shelf: Shelf, bits: bytes) -> int:
     with shelf.store.writer() as writer:
-        entry_id = writer.add_fingerprint(
+        entry_id = writer.entries.add_fingerprint(
             shelf.banks["known"], Fingerprint(FingerprintKind.PDQ, bits)
         )
     shelf.matcher.catch_up()
@@ -224,7 +224,7 @@ def test_a_disabled_fingerprint_matches_nothing_from_the_next_query_on(
     assert answer(ask(shelf, photo(UNSAFE))) == NOTHING
 
     with shelf.store.writer() as writer:
-        writer.enable_entries([entry_id])
+        writer.entries.enable([entry_id])
     assert ask(shelf, photo(UNSAFE)).hits == (entry_id,)
 
 
@@ -247,7 +247,7 @@ def test_a_removed_fingerprint_does_not_match_while_the_views_lag(
 ) -> None:
     entry_id = list_fingerprint(shelf, photo(UNSAFE), kind)
     with shelf.store.writer() as writer:
-        writer.remove_entries([entry_id])
+        writer.entries.remove([entry_id])
 
     assert answer(ask(shelf, photo(UNSAFE))) == NOTHING
     shelf.matcher.catch_up()
@@ -273,11 +273,11 @@ def test_the_entries_of_a_disabled_bank_do_not_count(shelf: Shelf) -> None:
     assert len(ask(shelf, photo(UNSAFE)).hits) == 2
 
     with shelf.store.writer() as writer:
-        writer.edit_bank("known", enabled=False)
+        writer.banks.edit("known", enabled=False)
     assert ask(shelf, photo(UNSAFE)).hits == ()
 
     with shelf.store.writer() as writer:
-        writer.edit_bank("known", enabled=True)
+        writer.banks.edit("known", enabled=True)
     assert len(ask(shelf, photo(UNSAFE)).hits) == 2
 
 
@@ -285,7 +285,7 @@ def test_a_disabled_allow_bank_excuses_nothing(shelf: Shelf) -> None:
     shelf.add(photo(UNSAFE), bank="known")
     list_fingerprint(shelf, photo(UNSAFE), FingerprintKind.SHA256, bank="press")
     with shelf.store.writer() as writer:
-        writer.edit_bank("press", enabled=False)
+        writer.banks.edit("press", enabled=False)
 
     assert ask(shelf, photo(UNSAFE)).banks == ("known",)
 
@@ -380,7 +380,7 @@ def test_an_entry_is_held_to_the_bound_of_its_bank(shelf: Shelf) -> None:
     assert distance
 
     with shelf.store.writer() as writer:
-        card = writer.add_card(pdq_card("known", value=distance - 1))
+        card = writer.cards.add(pdq_card("known", value=distance - 1))
 
     verdict = ask(shelf, photo(UNSAFE))
     match = by_entry(verdict)[loose]
@@ -388,7 +388,7 @@ def test_an_entry_is_held_to_the_bound_of_its_bank(shelf: Shelf) -> None:
     assert (match.threshold, match.threshold_source, match.threshold_card) == (31, "settings", None)
 
     with shelf.store.writer() as writer:
-        card = writer.add_card(pdq_card("known", value=distance))
+        card = writer.cards.add(pdq_card("known", value=distance))
 
     match = by_entry(ask(shelf, photo(UNSAFE)))[strict]
     assert (match.threshold, match.threshold_card) == (distance, card.id)
@@ -497,6 +497,6 @@ def test_the_command_shows_bare_fingerprints_and_what_takes_a_match_back(tmp_pat
 
     with open_store(index.settings.resolved_database_url) as store, store.writer() as writer:
         new = NewDecision(bytes.fromhex(sha256), Outcome.REJECTED, entry_id=match["entry_id"])
-        decision = writer.decide(new)
+        decision = writer.decisions.add(new)
     rejected = index.run_here("search", PHOTOS / UNSAFE).stdout
     assert f"exact, but rejected by decision {decision.id}\n" in rejected

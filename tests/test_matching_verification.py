@@ -45,7 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         bind_space(store, settings)
         ingest = Ingest(store, *load_bound_encoder(store, settings), settings)
         with store.writer() as writer:
-            bank = writer.create_bank("known", BankKind.BLOCK)
+            bank = writer.banks.create("known", BankKind.BLOCK)
         ingest.run(walk([PHOTOS / KNOWN]), bank_id=bank.id)
         ingest.run(walk([PHOTOS / name for name in OTHERS]))
     return settings.home

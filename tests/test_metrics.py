@@ -129,9 +129,9 @@ def test_deliveries_that_wait_and_that_were_given_up_are_shown(
     ]
     with open_store(index.settings.resolved_database_url) as store, store.writer() as writer:
         for webhook in webhooks:
-            writer.edit_webhook(webhook, enabled=False)
-            writer.ping_webhook(webhook)
-            writer.ping_webhook(webhook)
+            writer.webhooks.edit(webhook, enabled=False)
+            writer.webhooks.ping(webhook)
+            writer.webhooks.ping(webhook)
         writer.connection.execute(
             text(
                 "UPDATE webhook_deliveries SET next_attempt_at = NULL, dead_at = :now WHERE id IN "
@@ -139,7 +139,7 @@ def test_deliveries_that_wait_and_that_were_given_up_are_shown(
             ),
             {"now": "2026-11-28 09:00:00+00:00"},
         )
-        writer.remove_webhook(webhooks[1])
+        writer.webhooks.remove(webhooks[1])
 
     until(lambda: measured(client, "lookalike_webhook_deliveries", state="pending") == 1)
     assert measured(client, "lookalike_webhook_deliveries", state="dead") == 1
@@ -164,7 +164,7 @@ def test_what_the_index_holds_is_shown(client: httpx.Client, index: Index) -> No
     assert measured(client, "lookalike_bank_entries") == 1
     assert measured(client, "lookalike_database_up") == 1
     with open_store(index.settings.resolved_database_url) as store, store.reader() as catalog:
-        head = catalog.head()
+        head = catalog.log.head()
     until(lambda: measured(client, "lookalike_view_watermark") == head)
     assert measured(client, "lookalike_view_lag_changes") == 0
     assert measured(client, "lookalike_worker_resident_memory_bytes") > 10_000_000
@@ -186,9 +186,9 @@ def test_the_lag_is_what_a_view_has_not_applied(index: Index) -> None:
         matcher = open_matcher(store, index.settings)
         index.run_here("index", "add", PHOTOS / "crab.jpg")
         with store.reader() as catalog:
-            behind, since = catalog.changes_after(matcher.watermark)
+            behind, since = catalog.log.lag(matcher.watermark)
             matcher.catch_up()
-            caught_up = catalog.changes_after(matcher.watermark)
+            caught_up = catalog.log.lag(matcher.watermark)
 
     assert behind > 0
     assert since is not None

@@ -15,7 +15,7 @@ from indexer.errors import (
     SettingsError,
 )
 from indexer.store import Arrival, check, current, open_store, upgrade
-from indexer.store.migrate import configuration
+from indexer.store.database.migrate import configuration
 from indexer.store.models import REVISION
 from indexer.types import BankKind, KnownSource, Pdq, SourceStamp
 from support.catalog import add, bare_pdq, bind
@@ -93,7 +93,7 @@ def test_upgrading_keeps_what_the_catalog_holds(empty_database_url: str) -> None
         upgrade(url)
         check(url)
         with open_store(url) as store, store.reader() as catalog:
-            record = catalog.images([7], with_embedding=True)[7]
+            record = catalog.images.get_many([7], with_embedding=True)[7]
             assert record.probabilities == {"photo": 1.0}
             assert record.embedding is not None
             assert record.embedding.tolist() == [0] * 8
@@ -101,10 +101,10 @@ def test_upgrading_keeps_what_the_catalog_holds(empty_database_url: str) -> None
             [source] = catalog.connection.execute(text("SELECT size, version FROM sources"))
             assert tuple(source) == (5, "1234567890")
             assert [entry.id for entry in record.entries] == [5]
-            bank = catalog.bank("unsafe")
+            bank = catalog.banks.get("unsafe")
             assert (bank.kind, bank.entry_count, bank.enabled) == (BankKind.BLOCK, 1, True)
-            assert catalog.entry(5).image_id == 7
-            assert catalog.integrity(sample=0) == []
+            assert catalog.entries.get(5).image_id == 7
+            assert catalog.repair.problems(sample=0) == []
         command.downgrade(configuration(url), "202611230001")
 
 
@@ -145,7 +145,7 @@ def test_the_database_itself_refuses_half_an_image(database_url: str, statement:
 def test_the_database_itself_refuses_a_malformed_entry(database_url: str, statement: str) -> None:
     with open_store(database_url) as store:
         with store.writer() as writer:
-            bank = writer.create_bank("unsafe", BankKind.BLOCK)
+            bank = writer.banks.create("unsafe", BankKind.BLOCK)
         add(store, bind(store), 1, bank_id=bank.id)
     blob = r"'\x{}'" if database_url.startswith("postgres") else "x'{}'"
     statement = statement.format(whole=blob.format("ab" * 32), half=blob.format("ab" * 16))
@@ -156,18 +156,18 @@ def test_the_database_itself_refuses_a_malformed_entry(database_url: str, statem
 def test_going_back_keeps_images_in_banks_and_loses_bare_fingerprints(database_url: str) -> None:
     with open_store(database_url) as store:
         with store.writer() as writer:
-            kept, gone = (writer.create_bank(n, BankKind.BLOCK) for n in ("kept", "gone"))
-            writer.add_fingerprint(kept.id, bare_pdq(1))
+            kept, gone = (writer.banks.create(n, BankKind.BLOCK) for n in ("kept", "gone"))
+            writer.entries.add_fingerprint(kept.id, bare_pdq(1))
         [image_id] = add(store, bind(store), 1, bank_id=kept.id)
         with store.writer() as writer:
-            writer.add_entries(gone.id, [image_id])
-            writer.edit_bank("kept", enabled=False)
-            writer.remove_bank("gone")
+            writer.entries.add(gone.id, [image_id])
+            writer.banks.edit("kept", enabled=False)
+            writer.banks.remove("gone")
     command.downgrade(configuration(database_url), "202611240001")
     upgrade(database_url)
     with open_store(database_url) as store, store.reader() as catalog:
-        [bank] = catalog.banks()
-        [entry] = catalog.image(image_id).entries
+        [bank] = catalog.banks.all()
+        [entry] = catalog.images.get(image_id).entries
         assert (bank.name, bank.entry_count, bank.enabled) == ("kept", 1, True)
         assert (entry.bank, entry.image_id) == ("kept", image_id)
 
@@ -178,15 +178,15 @@ def test_going_back_keeps_the_images_without_parts_and_purged_ones(database_url:
         kept, purged = add(store, space, 1, 2, frames=2)
         with store.writer() as writer:
             unknown = Arrival(SourceStamp("s3://bucket/1.jpg", None, "etag-1"))
-            writer.add_sources([(kept, unknown)])
-            writer.purge_images([purged])
+            writer.images.add_sources([(kept, unknown)])
+            writer.images.purge([purged])
     command.downgrade(configuration(database_url), "202611230001")
     upgrade(database_url)
     with open_store(database_url) as store, store.reader() as catalog:
-        [record] = catalog.list_images()
+        [record] = catalog.images.page()
         assert (record.id, len(record.sources)) == (kept, 2)
-        assert catalog.counts().parts == 0
-        assert catalog.known_sources(["s3://bucket/1.jpg"]) == {
+        assert catalog.gauges.counts().parts == 0
+        assert catalog.sources.known(["s3://bucket/1.jpg"]) == {
             "s3://bucket/1.jpg": KnownSource(kept, -1, "-1")
         }
 

@@ -100,7 +100,7 @@ def test_distances_and_counts_within_a_radius_are_those_of_brute_force(
 
     (cluster,) = report.clusters
     with store.reader() as catalog:
-        stored = catalog.scoped_vectors(EVERYTHING, space)
+        stored = catalog.cluster_scopes.vectors(EVERYTHING, space)
     medoid = stored.vectors[stored.ids.tolist().index(cluster.medoid.image_id)]
     distances = 1 - (stored.vectors @ medoid).astype(np.float64)
     assert report.members.distances == pytest.approx(np.clip(distances, 0, 2), abs=2e-6)
@@ -114,8 +114,8 @@ def test_a_report_names_banks_and_the_nearest_entries_with_their_tier(
     store: Store, space: Space
 ) -> None:
     with store.writer() as writer:
-        block = writer.create_bank("unsafe", BankKind.BLOCK)
-        writer.create_bank("fine", BankKind.ALLOW)
+        block = writer.banks.create("unsafe", BankKind.BLOCK)
+        writer.banks.create("fine", BankKind.ALLOW)
     known = add_vectors(store, space, {50: near_axis(0, 50), 51: near_axis(4, 51)}, block.id)
     add_family(store, space, 0, range(6))
     add_family(store, space, 1, range(10, 15))
@@ -153,7 +153,7 @@ def test_a_cluster_that_is_gone_is_told_by_its_name_and_growth_by_an_alert(
     add_family(store, space, 1, range(10, 16))
     clustered(store)
     with store.writer() as writer:
-        writer.remove_images(lost)
+        writer.images.remove(lost)
     add_family(store, space, 1, range(20, 32))
     clustered(store)
 
@@ -201,7 +201,7 @@ def test_an_uploader_is_told(store: Store, space: Space) -> None:
         for seed in range(6)
     ]
     with store.writer() as writer:
-        writer.add_images(items, space.id)
+        writer.images.add(items, space.id)
     clustered(store)
 
     report = report_of(store)
@@ -217,7 +217,7 @@ def test_images_that_left_the_index_since_are_counted_and_left_out(
     clustered(store)
     gone = report_of(store).clusters[0].medoid.image_id
     with store.writer() as writer:
-        writer.remove_images([gone])
+        writer.images.remove([gone])
 
     report = report_of(store)
 
@@ -244,8 +244,8 @@ def test_without_a_finished_run_there_is_no_report(store: Store, space: Space) -
     with pytest.raises(NotFoundError, match="cluster run"):
         report_of(store)
     with store.writer() as writer:
-        run = writer.begin_cluster_run(ClusterAlgorithm.HDBSCAN, {}, EVERYTHING, space.id)
-        writer.end_cluster_run(run.id, RunState.CANCELLED)
+        run = writer.cluster_runs.begin(ClusterAlgorithm.HDBSCAN, {}, EVERYTHING, space.id)
+        writer.cluster_runs.end(run.id, RunState.CANCELLED)
     with pytest.raises(InputError, match="cancelled"):
         report_of(store, run.id)
 
@@ -401,7 +401,7 @@ def gallery(store: Store, space: Space, tmp_path: Path) -> list[Path]:
         for seed, file in enumerate(files)
     ]
     with store.writer() as writer:
-        writer.add_images(items, space.id)
+        writer.images.add(items, space.id)
     clustered(store, min_cluster_size=3, min_samples=1)
     return files
 
@@ -441,7 +441,7 @@ def test_a_stored_thumbnail_is_shown_without_the_source(store: Store, space: Spa
         replace(new_image(seed), embedding=near_axis(0, seed), thumbnail=jpeg) for seed in range(3)
     ]
     with store.writer() as writer:
-        writer.add_images([(image, arrival("x.jpg")) for image in images], space.id)
+        writer.images.add([(image, arrival("x.jpg")) for image in images], space.id)
     clustered(store, min_cluster_size=3, min_samples=1)
 
     assert None not in thumbnails(report_of(store, pictures=50))

@@ -185,13 +185,13 @@ def test_what_another_process_commits_holds_within_a_second(
                 image_id = shelf.add(pictures.encode(made_up(number), "PNG"), bank="known")
                 committed = monotonic()
                 with store.reader() as catalog:
-                    entry_id = catalog.image(image_id, shelf.space.id).entries[0].id
+                    entry_id = catalog.images.get(image_id, shelf.space.id).entries[0].id
                 until(lambda n=number, e=entry_id: matches(n, e), 10)
                 lags.append(monotonic() - committed)
                 if number % 10:
                     continue
                 with store.writer() as writer:
-                    change = writer.disable_entries if number % 20 else writer.remove_entries
+                    change = writer.entries.disable if number % 20 else writer.entries.remove
                     change([entry_id])
                 assert not matches(number, entry_id)  # the catalog is asked at query time
 

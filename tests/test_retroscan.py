@@ -55,21 +55,21 @@ class Place:
 
     def bank(self, name: str, kind: BankKind = BankKind.BLOCK) -> int:
         with self.store.writer() as writer:
-            return writer.create_bank(name, kind).id
+            return writer.banks.create(name, kind).id
 
     def add(self, *seeds: int, bank_id: int | None = None, frames: int = 0) -> list[int]:
         return add(self.store, self.space, *seeds, bank_id=bank_id, frames=frames)
 
     def block(self, kind: FingerprintKind, value: bytes, bank_id: int | None = None) -> int:
         with self.store.writer() as writer:
-            return writer.add_fingerprint(bank_id or self.bank_id, Fingerprint(kind, value))
+            return writer.entries.add_fingerprint(bank_id or self.bank_id, Fingerprint(kind, value))
 
     def run(self, bank: str | None = None, since: int | None = None) -> RetroScan:
         return self.scanner.run(self.scanner.begin(bank, since))
 
     def found(self, scan: RetroScan) -> list[RetroMatch]:
         with self.store.reader() as catalog:
-            return catalog.retro_matches(scan.id, limit=10_000)
+            return catalog.retro_scans.matches(scan.id, limit=10_000)
 
     def pairs(self, scan: RetroScan) -> list[tuple[int, int]]:
         return [(match.entry_id, match.image_id) for match in self.found(scan)]
@@ -116,7 +116,7 @@ def near(pdq: bytes) -> bytes:
 def ids_of(place: Place, *seeds: int) -> list[int]:
     digests = [new_image(seed).sha256 for seed in seeds]
     with place.store.reader() as catalog:
-        ids = catalog.ids_by_sha256(digests)
+        ids = catalog.images.ids_by_sha256(digests)
     return [ids[digest] for digest in digests]
 
 
@@ -177,8 +177,8 @@ def test_a_picture_that_only_both_signals_together_betray_is_found(
     blocked, stored = new_image(1), new_image(2)
     middling = replace(stored, pdq=Pdq(bytes(b ^ 0x11 for b in blocked.pdq.bits), 100))  # 64 bits
     with place.store.writer() as writer:
-        writer.add_images([(middling, arrival("2.jpg"))], place.space.id)
-        writer.add_images([(blocked, arrival("1.jpg", bank_id=place.bank_id))], place.space.id)
+        writer.images.add([(middling, arrival("2.jpg"))], place.space.id)
+        writer.images.add([(blocked, arrival("1.jpg", bank_id=place.bank_id))], place.space.id)
     cosine = float(blocked.embedding @ stored.embedding)
     bounds = {
         "near_duplicate_similarity": 1.0,
@@ -200,13 +200,13 @@ def test_a_stranger_within_the_reach_of_pdq_is_not_even_judged(place: Place) -> 
     pdq = Pdq(bytes(b ^ 0x11 for b in blocked.pdq.bits), 100)  # 64 bits
     middling = replace(new_image(2), pdq=pdq, embedding=-blocked.embedding)
     with place.store.writer() as writer:
-        writer.add_images([(middling, arrival("2.jpg"))], place.space.id)
-        writer.add_images([(blocked, arrival("1.jpg", bank_id=place.bank_id))], place.space.id)
+        writer.images.add([(middling, arrival("2.jpg"))], place.space.id)
+        writer.images.add([(blocked, arrival("1.jpg", bank_id=place.bank_id))], place.space.id)
     place.matcher.catch_up()
 
     with place.store.reader() as catalog:
-        entries = list(catalog.entries_by_ids([1], datetime.now(UTC)).values())
-        own = catalog.images([2], with_embedding=True)
+        entries = list(catalog.entries.in_force([1], datetime.now(UTC)).values())
+        own = catalog.images.get_many([2], with_embedding=True)
         nominees = nominate(
             catalog, place.matcher.views, choose_thresholds(place.settings), entries, own, 50
         )
@@ -232,10 +232,12 @@ def test_what_is_excused_is_not_found(place: Place) -> None:
     allowed, rejected, guilty = place.add(1, 2, 3)
     allow_id = place.bank("benign", BankKind.ALLOW)
     with place.store.writer() as writer:
-        writer.add_entries(allow_id, [allowed])
+        writer.entries.add(allow_id, [allowed])
     entries = [place.block(FingerprintKind.SHA256, new_image(seed).sha256) for seed in (1, 2, 3)]
     with place.store.writer() as writer:
-        writer.decide(NewDecision(new_image(2).sha256, Outcome.REJECTED, entry_id=entries[1]))
+        writer.decisions.add(
+            NewDecision(new_image(2).sha256, Outcome.REJECTED, entry_id=entries[1])
+        )
 
     assert place.pairs(place.run()) == [(entries[2], guilty)]
     assert {allowed, rejected} == {*ids_of(place, 1, 2)}
@@ -247,8 +249,8 @@ def test_disabled_and_removed_entries_are_passed_over(place: Place) -> None:
         place.block(FingerprintKind.SHA256, new_image(seed).sha256) for seed in (1, 2, 3)
     )
     with place.store.writer() as writer:
-        writer.disable_entries([first])
-        writer.remove_entries([second])
+        writer.entries.disable([first])
+        writer.entries.remove([second])
 
     done = place.run()
 
@@ -260,7 +262,7 @@ def test_removed_images_are_not_found(place: Place) -> None:
     kept, removed = place.add(1, 2)
     entries = [place.block(FingerprintKind.SHA256, new_image(seed).sha256) for seed in (1, 2)]
     with place.store.writer() as writer:
-        writer.remove_images([removed])
+        writer.images.remove([removed])
 
     assert place.pairs(place.run()) == [(entries[0], kept)]
 
@@ -289,7 +291,7 @@ def test_with_nothing_new_the_last_scan_is_the_answer(place: Place) -> None:
     assert place.run() == done
     assert place.run(BLOCK) == done  # a scan of all banks has covered this one
     with place.store.reader() as catalog:
-        assert catalog.retro_scans() == [done]
+        assert catalog.retro_scans.page() == [done]
 
 
 def test_a_scan_of_one_bank_leaves_the_others_to_theirs(place: Place) -> None:
@@ -307,10 +309,10 @@ def test_an_entry_that_is_enabled_again_is_scanned(place: Place) -> None:
     place.add(1)
     entry = place.block(FingerprintKind.SHA256, new_image(1).sha256)
     with place.store.writer() as writer:
-        writer.disable_entries([entry])
+        writer.entries.disable([entry])
     assert place.run().found == 0
     with place.store.writer() as writer:
-        writer.enable_entries([entry])
+        writer.entries.enable([entry])
 
     assert place.run().found == 1
 
@@ -331,8 +333,8 @@ def test_an_entry_that_the_log_names_often_is_listed_once(place: Place) -> None:
     entry = place.block(FingerprintKind.SHA256, new_image(1).sha256)
     for _ in range(6):
         with place.store.writer() as writer:
-            writer.disable_entries([entry])
-            writer.enable_entries([entry])
+            writer.entries.disable([entry])
+            writer.entries.enable([entry])
 
     done = place.run()
 
@@ -363,7 +365,7 @@ def test_a_scan_that_makes_no_sense_is_refused(
         place.scanner.begin(bank, since)
 
     with place.store.reader() as catalog:
-        assert catalog.retro_scans() == []
+        assert catalog.retro_scans.page() == []
 
 
 # --- cutting off ---------------------------------------------------------------------------------
@@ -412,8 +414,8 @@ def test_what_was_found_is_listed_in_pages(filled: Place) -> None:
     done = filled.run()
 
     with filled.store.reader() as catalog:
-        first = catalog.retro_matches(done.id, limit=2)
-        rest = catalog.retro_matches(done.id, after_id=first[-1].id, limit=10_000)
+        first = catalog.retro_scans.matches(done.id, limit=2)
+        rest = catalog.retro_scans.matches(done.id, after_id=first[-1].id, limit=10_000)
         with pytest.raises(NotFoundError, match="retro-scan list"):
-            catalog.retro_matches(done.id + 1)
+            catalog.retro_scans.matches(done.id + 1)
     assert [*first, *rest] == filled.found(done)

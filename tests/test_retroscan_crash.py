@@ -31,19 +31,19 @@ def index(tmp_path: Path, database_url: str, tiny_model: Path) -> Index:
     index.run_here("index", "add", *(PHOTOS / name for name in GALLERY))
     index.run_here("bank", "create", "unsafe")
     with open_store(index.settings.resolved_database_url) as store, store.writer() as writer:
-        bank, images = writer.bank("unsafe"), writer.list_images()
+        bank, images = writer.banks.get("unsafe"), writer.images.page()
         digests = [number.to_bytes(32) for number in range(1, (STEPS - 1) * PAGE + PAGE // 2)]
         for place, image in enumerate(images):
             digests.insert(place * len(digests) // len(images), image.sha256)
         for digest in digests:
-            writer.add_fingerprint(bank.id, Fingerprint(FingerprintKind.SHA256, digest))
+            writer.entries.add_fingerprint(bank.id, Fingerprint(FingerprintKind.SHA256, digest))
     return index
 
 
 def scans_and_matches(store: Store) -> tuple[list[RetroScan], list[RetroMatch]]:
     with store.reader() as catalog:
-        scans = catalog.retro_scans()
-        return scans, [match for scan in scans for match in catalog.retro_matches(scan.id)]
+        scans = catalog.retro_scans.page()
+        return scans, [match for scan in scans for match in catalog.retro_scans.matches(scan.id)]
 
 
 @pytest.mark.parametrize("moment", [Moment.WRITTEN, Moment.COMMIT, Moment.COMMITTED])
@@ -59,7 +59,7 @@ def test_a_scan_that_is_killed_at_any_step_loses_and_doubles_nothing(
     with open_store(index.settings.resolved_database_url) as store:
         [scan], matches = scans_and_matches(store)
         with store.reader() as catalog:
-            images = {image.id for image in catalog.list_images()}
+            images = {image.id for image in catalog.images.page()}
     assert scan.state is ScanState.DONE
     assert scan.scanned == (STEPS - 1) * PAGE + PAGE // 2 - 1 + len(GALLERY)
     assert {match.image_id for match in matches} == images

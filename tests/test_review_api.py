@@ -220,7 +220,7 @@ class _Waiting:
 
 def test_a_server_runs_one_retro_scan_at_a_time(store: Store) -> None:
     with store.writer() as writer:
-        scan = writer.begin_retro_scan(None, writer.active_space().id, 1, 1)  # type: ignore[union-attr]
+        scan = writer.retro_scans.begin(None, writer.spaces.active().id, 1, 1)  # type: ignore[union-attr]
     assert scan.state is ScanState.RUNNING
     waiting = _Waiting(scan)
     runner = RetroScanJob(cast("RetroScanner", waiting))
@@ -273,9 +273,9 @@ def test_what_was_counted_is_written_when_the_server_stops(index: Index, store: 
         search(client, photo(KNOWN))
 
     with store.reader() as catalog:
-        first = catalog.first_hit_hour()
+        first = catalog.hits.first_hour()
         assert first is not None
-        hits = catalog.entry_hits(
+        hits = catalog.hits.of_entries(
             [entry], since=first, before=first.max.replace(tzinfo=first.tzinfo)
         )
     assert sum(hits[entry].values()) == 2

@@ -21,10 +21,10 @@ from indexer.errors import (
 )
 from indexer.sources import SkippedSource
 from indexer.store import AddOutcome, Catalog, Store, open_store
-from indexer.store.address import parse_address
-from indexer.store.engine import make_engine, writing
+from indexer.store.database.address import parse_address
+from indexer.store.database.engine import make_engine, writing
 from indexer.store.models import ChangeRow
-from indexer.store.parameters import MAX_ID
+from indexer.store.sql_parameters import MAX_ID
 from indexer.types import Bank, BankKind, Counts, KnownSource, NewImage, Space
 from support.catalog import (
     DIMENSION,
@@ -49,7 +49,7 @@ def space(store: Store) -> Space:
 @pytest.fixture
 def bank(store: Store) -> Bank:
     with store.writer() as writer:
-        return writer.create_bank("unsafe", BankKind.BLOCK)
+        return writer.banks.create("unsafe", BankKind.BLOCK)
 
 
 def log(catalog: Catalog) -> list[tuple[int, str, str, int]]:
@@ -69,18 +69,18 @@ def log_of(store: Store) -> list[tuple[int, str, str, int]]:
 
 def test_an_index_is_bound_to_the_first_space_registered(store: Store) -> None:
     with store.reader() as catalog:
-        assert catalog.active_space() is None
+        assert catalog.spaces.active() is None
     space = bind(store)
     with store.reader() as catalog:
-        assert catalog.active_space() == catalog.space(FINGERPRINT) == space
-        assert catalog.space("cd" * 32) is None
+        assert catalog.spaces.active() == catalog.spaces.find(FINGERPRINT) == space
+        assert catalog.spaces.find("cd" * 32) is None
     assert (space.dimension, space.labels) == (DIMENSION, LABELS)
 
 
 def test_registering_the_same_space_again_changes_only_where_the_model_is(store: Store) -> None:
     space = bind(store)
     with store.writer() as writer:
-        moved = writer.register_space(
+        moved = writer.spaces.register(
             fingerprint=FINGERPRINT,
             model="elsewhere",
             architecture="vit_tiny",
@@ -92,7 +92,7 @@ def test_registering_the_same_space_again_changes_only_where_the_model_is(store:
 
 def test_another_space_is_refused(store: Store, space: Space) -> None:
     with store.writer() as writer, pytest.raises(ModelMismatch, match=space.fingerprint[:12]):
-        writer.register_space(
+        writer.spaces.register(
             fingerprint="cd" * 32, model="m", architecture="a", dimension=4, labels=("x",)
         )
 
@@ -105,7 +105,7 @@ def test_an_added_image_reads_back_as_it_was(store: Store, space: Space, bank: B
     before = datetime.now(UTC)
     [image_id] = add(store, space, 1, bank_id=bank.id)
     with store.reader() as catalog:
-        record = catalog.images([image_id], space.id, with_embedding=True)[image_id]
+        record = catalog.images.get_many([image_id], space.id, with_embedding=True)[image_id]
     assert record.embedding is not None
     assert record.embedding.dtype == np.float32
     np.testing.assert_array_equal(record.embedding, image.embedding)
@@ -122,8 +122,8 @@ def test_an_added_image_reads_back_as_it_was(store: Store, space: Space, bank: B
 def test_embeddings_are_read_only_when_asked_for(store: Store, space: Space) -> None:
     [image_id] = add(store, space, 1)
     with store.reader() as catalog:
-        assert catalog.image(image_id, space.id).embedding is None
-        assert catalog.images([image_id])[image_id].probabilities  # of the active space
+        assert catalog.images.get(image_id, space.id).embedding is None
+        assert catalog.images.get_many([image_id])[image_id].probabilities  # of the active space
 
 
 def test_the_same_bytes_twice_in_a_batch_are_one_image_with_two_sources(
@@ -131,12 +131,12 @@ def test_the_same_bytes_twice_in_a_batch_are_one_image_with_two_sources(
 ) -> None:
     image = new_image(1)
     with store.writer() as writer:
-        outcome = writer.add_images(
+        outcome = writer.images.add(
             [(image, arrival(name, bank_id=bank.id)) for name in ("a.jpg", "b.jpg")], space.id
         )
     assert outcome == AddOutcome(added=1, duplicates=1, sources=2, entries=1)
     with store.reader() as catalog:
-        [record] = catalog.list_images()
+        [record] = catalog.images.page()
     assert record.sources == ("/pictures/a.jpg", "/pictures/b.jpg")
 
 
@@ -144,14 +144,14 @@ def test_adding_again_changes_nothing(store: Store, space: Space, bank: Bank) ->
     add(store, space, 1, 2, bank_id=bank.id)
     before = log_of(store)
     with store.writer() as writer:
-        outcome = writer.add_images([item(n, bank_id=bank.id) for n in (1, 2)], space.id)
+        outcome = writer.images.add([item(n, bank_id=bank.id) for n in (1, 2)], space.id)
     assert outcome == AddOutcome(duplicates=2)
     assert log_of(store) == before
 
 
 def test_an_empty_batch_changes_nothing(store: Store, space: Space) -> None:
     with store.writer() as writer:
-        assert writer.add_images([], space.id) == writer.add_sources([]) == AddOutcome()
+        assert writer.images.add([], space.id) == writer.images.add_sources([]) == AddOutcome()
 
 
 def test_a_further_source_and_entry_join_a_known_image(
@@ -159,16 +159,16 @@ def test_a_further_source_and_entry_join_a_known_image(
 ) -> None:
     [image_id] = add(store, space, 1)
     with store.writer() as writer:
-        outcome = writer.add_sources([(image_id, arrival("copy.jpg", bank_id=bank.id))])
+        outcome = writer.images.add_sources([(image_id, arrival("copy.jpg", bank_id=bank.id))])
     assert outcome == AddOutcome(duplicates=1, sources=1, entries=1)
     with store.reader() as catalog:
-        assert catalog.image(image_id).sources == ("/pictures/1.jpg", "/pictures/copy.jpg")
-        assert catalog.entry_image_ids(None, datetime.now(UTC)).tolist() == [image_id]
+        assert catalog.images.get(image_id).sources == ("/pictures/1.jpg", "/pictures/copy.jpg")
+        assert catalog.entries.image_ids(None, datetime.now(UTC)).tolist() == [image_id]
 
 
 def test_a_source_of_no_image_is_refused(store: Store) -> None:
     with store.writer() as writer, pytest.raises(NotFoundError, match="image 7"):
-        writer.add_sources([(7, arrival("a.jpg"))])
+        writer.images.add_sources([(7, arrival("a.jpg"))])
 
 
 def test_a_changed_file_closes_its_old_source_and_opens_a_new_one(
@@ -176,25 +176,25 @@ def test_a_changed_file_closes_its_old_source_and_opens_a_new_one(
 ) -> None:
     [old] = add(store, space, 1)
     with store.writer() as writer:
-        outcome = writer.add_images([(new_image(2), arrival("1.jpg", version="2"))], space.id)
+        outcome = writer.images.add([(new_image(2), arrival("1.jpg", version="2"))], space.id)
     assert outcome == AddOutcome(added=1, sources=1)
     with store.reader() as catalog:
-        [new] = catalog.ids_by_sha256([new_image(2).sha256]).values()
-        assert catalog.known_sources(["/pictures/1.jpg"]) == {
+        [new] = catalog.images.ids_by_sha256([new_image(2).sha256]).values()
+        assert catalog.sources.known(["/pictures/1.jpg"]) == {
             "/pictures/1.jpg": KnownSource(new, 100, "2")
         }
-        assert catalog.image(old).sources == ()
-        assert catalog.image(new).sources == ("/pictures/1.jpg",)
+        assert catalog.images.get(old).sources == ()
+        assert catalog.images.get(new).sources == ("/pictures/1.jpg",)
 
 
 def test_a_touched_file_with_the_same_bytes_gets_its_new_stamp(store: Store, space: Space) -> None:
     [image_id] = add(store, space, 1)
     with store.writer() as writer:
-        outcome = writer.add_sources([(image_id, arrival("1.jpg", version="2"))])
+        outcome = writer.images.add_sources([(image_id, arrival("1.jpg", version="2"))])
     assert outcome == AddOutcome(duplicates=1)
     with store.reader() as catalog:
-        assert catalog.known_sources(["/pictures/1.jpg"])["/pictures/1.jpg"].version == "2"
-        assert catalog.counts().sources == 1
+        assert catalog.sources.known(["/pictures/1.jpg"])["/pictures/1.jpg"].version == "2"
+        assert catalog.gauges.counts().sources == 1
 
 
 def test_an_embedding_of_another_length_is_refused(store: Store, space: Space) -> None:
@@ -212,24 +212,24 @@ def test_an_embedding_that_is_not_finite_is_refused(store: Store, space: Space) 
 
 def _add_images(store: Store, space: Space, *images: NewImage) -> None:
     with store.writer() as writer:
-        writer.add_images([(image, arrival("a.jpg")) for image in images], space.id)
+        writer.images.add([(image, arrival("a.jpg")) for image in images], space.id)
 
 
 def test_a_space_or_bank_that_does_not_exist_is_named(store: Store, space: Space) -> None:
     with store.writer() as writer, pytest.raises(NotFoundError, match="space with id 99"):
-        writer.add_images([item(1)], 99)
+        writer.images.add([item(1)], 99)
     with store.writer() as writer, pytest.raises(NotFoundError, match="bank with id 99"):
-        writer.add_images([item(1, bank_id=99)], space.id)
+        writer.images.add([item(1, bank_id=99)], space.id)
 
 
 def test_text_that_no_database_holds_is_escaped(store: Store, space: Space) -> None:
     names = ["latin\udce9.jpg", "a" * 5000]  # not UTF-8; longer than an index entry may be
     with store.writer() as writer:
         for seed, name in enumerate(names):
-            writer.add_images([(new_image(seed), arrival(name))], space.id)
+            writer.images.add([(new_image(seed), arrival(name))], space.id)
     with store.reader() as catalog:
-        known = catalog.known_sources([f"/pictures/{name}" for name in names])
-        first = catalog.list_images()[0]
+        known = catalog.sources.known([f"/pictures/{name}" for name in names])
+        first = catalog.images.page()[0]
     assert len(known) == 2
     assert first.sources == ("/pictures/latin\\udce9.jpg",)
 
@@ -242,16 +242,16 @@ def test_a_removed_image_is_gone_with_its_sources_and_entries(
 ) -> None:
     kept, removed = add(store, space, 1, 2, bank_id=bank.id)
     with store.writer() as writer:
-        assert writer.remove_images([removed, removed, 999]) == 1
-        assert writer.remove_images([removed]) == 0
+        assert writer.images.remove([removed, removed, 999]) == 1
+        assert writer.images.remove([removed]) == 0
     with store.reader() as catalog:
-        assert [record.id for record in catalog.list_images()] == [kept]
-        assert catalog.ids_by_sha256([new_image(2).sha256]) == {}
-        assert catalog.known_sources(["/pictures/2.jpg"]) == {}
-        assert catalog.entry_image_ids(None, datetime.now(UTC)).tolist() == [kept]
-        assert catalog.bank("unsafe").entry_count == 1
+        assert [record.id for record in catalog.images.page()] == [kept]
+        assert catalog.images.ids_by_sha256([new_image(2).sha256]) == {}
+        assert catalog.sources.known(["/pictures/2.jpg"]) == {}
+        assert catalog.entries.image_ids(None, datetime.now(UTC)).tolist() == [kept]
+        assert catalog.banks.get("unsafe").entry_count == 1
         with pytest.raises(NotFoundError, match=f"No image {removed} "):
-            catalog.image(removed)
+            catalog.images.get(removed)
 
 
 def test_adding_a_removed_image_makes_it_active_again_under_its_id(
@@ -259,12 +259,12 @@ def test_adding_a_removed_image_makes_it_active_again_under_its_id(
 ) -> None:
     [image_id] = add(store, space, 1, bank_id=bank.id)
     with store.writer() as writer:
-        writer.remove_images([image_id])
+        writer.images.remove([image_id])
     with store.writer() as writer:
-        outcome = writer.add_images([item(1)], space.id)
+        outcome = writer.images.add([item(1)], space.id)
     assert outcome == AddOutcome(added=1, reactivated=1, sources=1)
     with store.reader() as catalog:
-        record = catalog.image(image_id)
+        record = catalog.images.get(image_id)
     assert record.sources == ("/pictures/1.jpg",)
     assert record.entries == ()  # a bank takes it back only when asked to
 
@@ -272,10 +272,10 @@ def test_adding_a_removed_image_makes_it_active_again_under_its_id(
 def test_a_source_of_an_image_removed_meanwhile_brings_it_back(store: Store, space: Space) -> None:
     [image_id] = add(store, space, 1)
     with store.writer() as writer:
-        writer.remove_images([image_id])
-        assert writer.add_sources([(image_id, arrival("1.jpg"))]).reactivated == 1
+        writer.images.remove([image_id])
+        assert writer.images.add_sources([(image_id, arrival("1.jpg"))]).reactivated == 1
     with store.reader() as catalog:
-        assert catalog.image(image_id).sources == ("/pictures/1.jpg",)
+        assert catalog.images.get(image_id).sources == ("/pictures/1.jpg",)
 
 
 # Banks
@@ -283,36 +283,36 @@ def test_a_source_of_an_image_removed_meanwhile_brings_it_back(store: Store, spa
 
 def test_creating_a_bank_twice_gives_the_same_bank(store: Store, bank: Bank) -> None:
     with store.writer() as writer:
-        assert writer.create_bank("unsafe", BankKind.BLOCK) == bank
-        assert writer.banks() == [bank]
+        assert writer.banks.create("unsafe", BankKind.BLOCK) == bank
+        assert writer.banks.all() == [bank]
     assert log_of(store) == [(1, "bank", "added", bank.id)]
 
 
 def test_a_bank_keeps_its_kind(store: Store, bank: Bank) -> None:
     with store.writer() as writer, pytest.raises(BankMismatch, match="kind block, not allow"):
-        writer.create_bank(bank.name, BankKind.ALLOW)
+        writer.banks.create(bank.name, BankKind.ALLOW)
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "-x", "a b", "a/b", "ü", "a\n", "x" * 65])
 def test_names_that_are_no_good_are_refused(store: Store, name: str) -> None:
     with store.writer() as writer, pytest.raises(InvalidName, match="cannot be a bank's name"):
-        writer.create_bank(name, BankKind.BLOCK)
+        writer.banks.create(name, BankKind.BLOCK)
 
 
 def test_a_mistyped_bank_is_answered_with_the_nearest_name(store: Store, bank: Bank) -> None:
     with store.reader() as catalog:
         for name in ("unsave", "un\0safe"):
             with pytest.raises(NotFoundError, match=f"Did you mean {bank.name}"):
-                catalog.bank(name)
+                catalog.banks.get(name)
         with pytest.raises(NotFoundError, match="lookalike bank list"):
-            catalog.entry_image_ids(["unsafe", "other"], datetime.now(UTC))
+            catalog.entries.image_ids(["unsafe", "other"], datetime.now(UTC))
 
 
 def test_entries_are_made_once(store: Store, space: Space, bank: Bank) -> None:
     ids = add(store, space, 1, 2)
     with store.writer() as writer:
-        assert writer.add_entries(bank.id, ids) == 2
-        assert writer.add_entries(bank.id, ids) == 0
+        assert writer.entries.add(bank.id, ids) == 2
+        assert writer.entries.add(bank.id, ids) == 0
     assert [change[:3] for change in log_of(store)][-2:] == [
         (4, "entry", "added"),
         (5, "entry", "added"),
@@ -322,19 +322,19 @@ def test_entries_are_made_once(store: Store, space: Space, bank: Bank) -> None:
 def test_only_active_images_become_entries(store: Store, space: Space, bank: Bank) -> None:
     [image_id] = add(store, space, 1)
     with store.writer() as writer:
-        writer.remove_images([image_id])
+        writer.images.remove([image_id])
         with pytest.raises(NotFoundError, match=f"No image {image_id}, 77 "):
-            writer.add_entries(bank.id, [image_id, 77])
+            writer.entries.add(bank.id, [image_id, 77])
         with pytest.raises(NotFoundError, match="bank with id 99"):
-            writer.add_entries(99, [])
+            writer.entries.add(99, [])
 
 
 def test_entries_can_be_read_by_bank(store: Store, space: Space, bank: Bank) -> None:
     first, second, third = add(store, space, 1, 2, 3)
     with store.writer() as writer:
-        fine = writer.create_bank("fine", BankKind.ALLOW)
-        writer.add_entries(bank.id, [second, first])
-        writer.add_entries(fine.id, [second])
+        fine = writer.banks.create("fine", BankKind.ALLOW)
+        writer.entries.add(bank.id, [second, first])
+        writer.entries.add(fine.id, [second])
     with store.reader() as catalog:
         for names, expected in [
             (None, [first, second]),
@@ -343,12 +343,12 @@ def test_entries_can_be_read_by_bank(store: Store, space: Space, bank: Bank) -> 
             (["fine", "unsafe"], [first, second]),
             ([], []),
         ]:
-            found = catalog.entry_image_ids(names, datetime.now(UTC))
+            found = catalog.entries.image_ids(names, datetime.now(UTC))
             assert found.tolist() == expected
             assert found.dtype == np.int64
-        assert [record.id for record in catalog.list_images(bank="fine")] == [second]
-        assert catalog.image(third).entries == ()
-        assert [entry.bank for entry in catalog.image(second).entries] == ["unsafe", "fine"]
+        assert [record.id for record in catalog.images.page(bank="fine")] == [second]
+        assert catalog.images.get(third).entries == ()
+        assert [entry.bank for entry in catalog.images.get(second).entries] == ["unsafe", "fine"]
 
 
 def test_the_last_bank_change_moves_only_with_banks_and_entries(
@@ -356,18 +356,18 @@ def test_the_last_bank_change_moves_only_with_banks_and_entries(
 ) -> None:
     def last() -> int:
         with store.reader() as catalog:
-            return catalog.last_bank_change()
+            return catalog.log.last_of_banks()
 
     created = last()
     assert created == 1
     [image_id] = add(store, space, 1)
     assert last() == created
     with store.writer() as writer:
-        writer.add_entries(bank.id, [image_id])
+        writer.entries.add(bank.id, [image_id])
     entered = last()
     assert entered > created
     with store.writer() as writer:
-        writer.remove_images([image_id])
+        writer.images.remove([image_id])
     assert last() > entered
 
 
@@ -377,34 +377,34 @@ def test_the_last_bank_change_moves_only_with_banks_and_entries(
 def test_images_are_listed_in_pages(store: Store, space: Space) -> None:
     ids = add(store, space, *range(5))
     with store.reader() as catalog:
-        first = catalog.list_images(limit=3)
-        rest = catalog.list_images(after_id=first[-1].id, limit=3)
+        first = catalog.images.page(limit=3)
+        rest = catalog.images.page(after_id=first[-1].id, limit=3)
         assert [record.id for record in first + rest] == ids
-        assert catalog.list_images(after_id=10**30) == []
+        assert catalog.images.page(after_id=10**30) == []
 
 
 def test_ids_that_cannot_be_are_not_found(store: Store) -> None:
     with store.reader() as catalog:
-        assert catalog.images([-1, 0, MAX_ID, MAX_ID + 1, 10**30]) == {}
+        assert catalog.images.get_many([-1, 0, MAX_ID, MAX_ID + 1, 10**30]) == {}
         with pytest.raises(NotFoundError):
-            catalog.image(10**30)
+            catalog.images.get(10**30)
 
 
 def test_more_ids_than_a_statement_takes_can_be_asked_for(store: Store, space: Space) -> None:
     ids = add(store, space, 1, 2)
     with store.reader() as catalog:
-        assert list(catalog.images(range(33_000))) == ids
-        assert len(catalog.known_sources(f"/pictures/{n}.jpg" for n in range(33_000))) == 2
+        assert list(catalog.images.get_many(range(33_000))) == ids
+        assert len(catalog.sources.known(f"/pictures/{n}.jpg" for n in range(33_000))) == 2
 
 
 def test_everything_is_counted(store: Store, space: Space, bank: Bank) -> None:
     ids = add(store, space, 1, 2, 3, 4, bank_id=bank.id, frames=2)
     with store.writer() as writer:
-        writer.remove_images(ids[:1])
-        writer.purge_images(ids[1:2])
-        writer.quarantine([SkippedSource("/bad.jpg", "unreadable_image", "truncated")])
+        writer.images.remove(ids[:1])
+        writer.images.purge(ids[1:2])
+        writer.quarantine.add([SkippedSource("/bad.jpg", "unreadable_image", "truncated")])
     with store.reader() as catalog:
-        assert catalog.counts() == Counts(
+        assert catalog.gauges.counts() == Counts(
             images=2,
             parts=4,
             sources=2,
@@ -425,45 +425,47 @@ def test_bad_files_stay_in_quarantine_until_released(store: Store) -> None:
         SkippedSource("/a.jpg", "empty_image", "no bytes: \0"),
     ]
     with store.writer() as writer:
-        writer.quarantine(first)
+        writer.quarantine.add(first)
     with store.writer() as writer:
-        writer.quarantine([SkippedSource("/b.jpg", "image_too_large", "too many pixels")])
+        writer.quarantine.add([SkippedSource("/b.jpg", "image_too_large", "too many pixels")])
     with store.reader() as catalog:
-        a, b = catalog.quarantined()
+        a, b = catalog.quarantine.page()
         assert (a.uri, a.code, a.reason) == ("/a.jpg", "empty_image", "no bytes: \\x00")
         assert (b.uri, b.code, b.reason) == ("/b.jpg", "image_too_large", "too many pixels")
         assert b.first_seen_at == a.first_seen_at
         assert b.last_seen_at > b.first_seen_at
-        assert catalog.quarantined(limit=1) == [a]
-        assert catalog.quarantined(after_uri="/a.jpg") == [b]
+        assert catalog.quarantine.page(limit=1) == [a]
+        assert catalog.quarantine.page(after_uri="/a.jpg") == [b]
     with store.writer() as writer:
-        assert writer.release(["/a.jpg", "/never/seen.jpg"]) == 1
+        assert writer.quarantine.release(["/a.jpg", "/never/seen.jpg"]) == 1
     with store.reader() as catalog:
-        assert catalog.quarantined() == [b]
+        assert catalog.quarantine.page() == [b]
 
 
 def test_the_quarantine_can_be_read_and_cleared_by_code(store: Store) -> None:
     codes = ["unreadable_image", "empty_image", "unreadable_image", "image_too_large"]
     with store.writer() as writer:
-        writer.quarantine(SkippedSource(f"/{n}.jpg", code, "bad") for n, code in enumerate(codes))
+        writer.quarantine.add(
+            SkippedSource(f"/{n}.jpg", code, "bad") for n, code in enumerate(codes)
+        )
 
     def uris(**options: Any) -> list[str]:
         with store.reader() as catalog:
-            return [file.uri for file in catalog.quarantined(**options)]
+            return [file.uri for file in catalog.quarantine.page(**options)]
 
     assert uris(code="unreadable_image") == ["/0.jpg", "/2.jpg"]
     assert uris(code="unreadable_image", after_uri="/0.jpg") == ["/2.jpg"]
     assert uris(code="no_such_code") == []
     with store.writer() as writer:
-        assert writer.counts().quarantined_by_code == {
+        assert writer.gauges.counts().quarantined_by_code == {
             "empty_image": 1,
             "image_too_large": 1,
             "unreadable_image": 2,
         }
-        assert writer.clear_quarantine(code="unreadable_image") == 2
+        assert writer.quarantine.clear(code="unreadable_image") == 2
     assert uris() == ["/1.jpg", "/3.jpg"]
     with store.writer() as writer:
-        assert writer.clear_quarantine() == 2
+        assert writer.quarantine.clear() == 2
     assert uris() == []
 
 
@@ -473,9 +475,9 @@ def test_the_quarantine_can_be_read_and_cleared_by_code(store: Store) -> None:
 def test_every_visible_change_is_logged(store: Store, space: Space, bank: Bank) -> None:
     [image_id] = add(store, space, 1, bank_id=bank.id)
     with store.reader() as catalog:
-        [entry] = catalog.image(image_id).entries
+        [entry] = catalog.images.get(image_id).entries
     with store.writer() as writer:
-        writer.remove_images([image_id])
+        writer.images.remove([image_id])
     add(store, space, 1)
     assert log_of(store) == [
         (1, "bank", "added", bank.id),
@@ -492,7 +494,7 @@ def test_a_failed_writer_leaves_nothing_and_no_gap(store: Store, space: Space) -
 
     def fail() -> None:
         with store.writer() as writer:
-            writer.add_images([item(2)], space.id)
+            writer.images.add([item(2)], space.id)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -500,8 +502,8 @@ def test_a_failed_writer_leaves_nothing_and_no_gap(store: Store, space: Space) -
     add(store, space, 3)
     with store.reader() as catalog:
         assert [change[0] for change in log(catalog)] == [1, 2]
-        assert catalog.head() == 2
-        assert catalog.ids_by_sha256([new_image(2).sha256]) == {}
+        assert catalog.log.head() == 2
+        assert catalog.images.ids_by_sha256([new_image(2).sha256]) == {}
 
 
 def test_a_reader_sees_one_state_whatever_is_committed_meanwhile(
@@ -509,12 +511,12 @@ def test_a_reader_sees_one_state_whatever_is_committed_meanwhile(
 ) -> None:
     add(store, space, 1)
     with store.reader() as catalog:
-        before = catalog.counts()
+        before = catalog.gauges.counts()
         add(store, space, 2)
-        assert catalog.counts() == before
-        assert len(catalog.list_images()) == 1
+        assert catalog.gauges.counts() == before
+        assert len(catalog.images.page()) == 1
     with store.reader() as catalog:
-        assert len(catalog.list_images()) == 2
+        assert len(catalog.images.page()) == 2
 
 
 def test_a_writer_waits_for_the_one_before_it(database_url: str, store: Store) -> None:
@@ -530,18 +532,18 @@ def test_a_writer_waits_for_the_one_before_it(database_url: str, store: Store) -
     with store.writer() as writer:
         thread.start()
         time.sleep(0.3)
-        writer.add_images([item(1)], space.id)
+        writer.images.add([item(1)], space.id)
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
     with store.reader() as catalog:
-        assert len(catalog.list_images()) == 2
+        assert len(catalog.images.page()) == 2
 
 
 def test_a_log_that_stays_locked_is_unavailable(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.store.engine.LOCK_WAIT", 1)
+    monkeypatch.setattr("indexer.store.database.engine.LOCK_WAIT", 1)
     with open_store(database_url) as store, store.writer():
         engine = make_engine(parse_address(database_url))
         try:
@@ -559,12 +561,12 @@ def test_a_lost_connection_is_unavailable_and_the_next_one_works(
         with store.reader() as catalog, psycopg.connect(database_url, autocommit=True) as other:
             backend = catalog.connection.scalar(text("SELECT pg_backend_pid()"))
             other.execute("SELECT pg_terminate_backend(%s)", [backend])
-            catalog.head()
+            catalog.log.head()
 
     with pytest.raises(DatabaseUnavailable, match="cannot be used now"):
         lose()
     with store.reader() as catalog:
-        assert catalog.head() == 0
+        assert catalog.log.head() == 0
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -592,7 +594,7 @@ def test_two_processes_add_overlapping_images_each_once_and_without_gaps(
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     with open_store(database_url) as store, store.reader() as catalog:
-        counts = catalog.counts()
+        counts = catalog.gauges.counts()
         changes = log(catalog)
     assert (counts.images, counts.sources, counts.entries, counts.banks) == (60, 60, 60, 1)
     assert [change[0] for change in changes] == list(range(1, 122))

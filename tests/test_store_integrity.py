@@ -1,4 +1,4 @@
-"""`Catalog.integrity` finds each way in which the tables can contradict each other."""
+"""`Repair.problems` finds each way in which the tables can contradict each other."""
 
 import re
 
@@ -16,11 +16,11 @@ pytestmark = pytest.mark.postgres
 def space(store: Store) -> Space:
     space = bind(store)
     with store.writer() as writer:
-        bank = writer.create_bank("unsafe", BankKind.BLOCK)
+        bank = writer.banks.create("unsafe", BankKind.BLOCK)
     ids = add(store, space, 1, 2, 3, bank_id=bank.id, frames=1)
     with store.writer() as writer:
-        writer.remove_images(ids[1:2])
-        writer.purge_images(ids[2:])
+        writer.images.remove(ids[1:2])
+        writer.images.purge(ids[2:])
     return space
 
 
@@ -29,7 +29,7 @@ def problems(store: Store, *damage: str, **options: int) -> list[str]:
     with store.writer() as writer:
         for statement in damage:
             writer.connection.execute(text(statement))
-        found = writer.integrity(**options)
+        found = writer.repair.problems(**options)
         writer.connection.rollback()
         return found
 
@@ -97,5 +97,5 @@ def test_references_to_nothing_are_found_where_the_database_does_not_forbid_them
     with store.writer() as writer:
         writer.connection.execute(text("PRAGMA defer_foreign_keys = ON"))
         writer.connection.execute(text("UPDATE entries SET bank_id = 9"))
-        assert "3 rows of the table entries belong to something" in writer.integrity()[0]
+        assert "3 rows of the table entries belong to something" in writer.repair.problems()[0]
         writer.connection.rollback()

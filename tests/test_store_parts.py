@@ -22,8 +22,8 @@ def test_parts_read_back_as_they_were_added(store: Store, space: Space) -> None:
     image = new_image(1, frames=2, tiles=2)
     [image_id] = add(store, space, 1, frames=2, tiles=2)
     with store.reader() as catalog:
-        assert catalog.image(image_id).parts == ()  # read with the embedding only
-        record = catalog.images([image_id], with_embedding=True)[image_id]
+        assert catalog.images.get(image_id).parts == ()  # read with the embedding only
+        record = catalog.images.get_many([image_id], with_embedding=True)[image_id]
     for stored, new in zip(record.parts, image.parts, strict=True):
         assert (stored.part, stored.pdq) == (new.part, new.pdq)
         np.testing.assert_array_equal(stored.embedding, new.embedding)
@@ -36,7 +36,7 @@ def test_the_kinds_of_parts_are_known_of_images_that_have_any(store: Store, spac
     [framed] = add(store, space, 2, frames=1)
     [both] = add(store, space, 3, frames=1, tiles=1)
     with store.reader() as catalog:
-        assert catalog.part_kinds([plain, framed, both, 99]) == {
+        assert catalog.images.part_kinds([plain, framed, both, 99]) == {
             framed: {PartKind.FRAME},
             both: {PartKind.FRAME, PartKind.TILE},
         }
@@ -66,7 +66,7 @@ def test_a_flat_first_frame_does_not_hide_the_parts_that_can_be_hashed(
 def test_parts_of_removed_images_leave_the_feeds(store: Store, space: Space) -> None:
     ids = add(store, space, 1, 2, frames=2)
     with store.writer() as writer:
-        writer.remove_images(ids[:1])
+        writer.images.remove(ids[:1])
     for feed in (EmbeddingFeed(store, space.id), PdqFeed(store, 0)):
         changes = feed.read(0, 100)
         assert changes.removed.tolist() == ids[:1]
@@ -97,14 +97,14 @@ def test_an_image_gains_the_parts_that_it_lacks(store: Store, space: Space) -> N
     ]:
         before = feed.head()
         with store.writer() as writer:
-            outcome = writer.add_images([item(1, **kinds)], space.id)
+            outcome = writer.images.add([item(1, **kinds)], space.id)
         assert outcome == AddOutcome(duplicates=1, completed=completed)
         changes = feed.read(before, 100)
         assert changes.watermark == before + completed
         assert changes.keys.tolist() == [image_id] * vectors * completed
     with store.reader() as catalog:
-        record = catalog.images([image_id], with_embedding=True)[image_id]
-        assert catalog.integrity() == []
+        record = catalog.images.get_many([image_id], with_embedding=True)[image_id]
+        assert catalog.repair.problems() == []
     numbers = [(stored.part.kind.value, stored.part.number) for stored in record.parts]
     assert numbers == [("frame", 1), ("frame", 2), ("tile", 0)]
 
@@ -115,9 +115,9 @@ def test_another_grid_of_tiles_joins_the_one_before(store: Store, space: Space) 
     finer = dataclasses.replace(tile, part=dataclasses.replace(tile.part, box=(0, 0, 10, 10)))
     with store.writer() as writer:
         again = dataclasses.replace(new_image(1), parts=(finer, finer))
-        assert writer.add_images([(again, arrival("1.jpg"))], space.id).completed == 1
+        assert writer.images.add([(again, arrival("1.jpg"))], space.id).completed == 1
     with store.reader() as catalog:
-        record = catalog.images([image_id], with_embedding=True)[image_id]
+        record = catalog.images.get_many([image_id], with_embedding=True)[image_id]
     assert [stored.part for stored in record.parts] == [tile.part, finer.part]
 
 
@@ -135,6 +135,6 @@ def test_a_part_that_no_view_could_hold_is_refused(store: Store, space: Space) -
     ]:
         items = [item(1, frames=1), (with_embedding(vector), arrival("2.jpg"))]
         with store.writer() as writer, pytest.raises(error, match=r"length 3|row\(s\) 1 "):
-            writer.add_images(items, space.id)
+            writer.images.add(items, space.id)
     with store.reader() as catalog:
-        assert catalog.head() == 0
+        assert catalog.log.head() == 0

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from indexer.store import AddOutcome, Arrival, CloseOutcome, OpenSource, Store
-from indexer.store.columns import plain_json
 from indexer.store.models import SourceRow
+from indexer.store.models.columns import plain_json
 from indexer.types import BankKind, KnownSource, SourceDetails, SourceStamp, Space
 from support.catalog import add, arrival, bind, item, new_image
 
@@ -48,16 +48,16 @@ def test_what_a_manifest_says_is_kept_until_another_says_otherwise(
         (SourceDetails(label="sfw"), SourceDetails(label="sfw")),
     ]:
         with store.writer() as writer:
-            outcome = writer.add_sources([(image_id, arrival("1.jpg", details=said))])
+            outcome = writer.images.add_sources([(image_id, arrival("1.jpg", details=said))])
         assert outcome == AddOutcome(duplicates=1)
         assert details_of(store, "/pictures/1.jpg") == kept
 
 
 def test_a_source_may_have_neither_size_nor_version(store: Store, space: Space) -> None:
     with store.writer() as writer:
-        writer.add_images([(new_image(1), Arrival(SourceStamp("https://host/1", None, "")))], 1)
+        writer.images.add([(new_image(1), Arrival(SourceStamp("https://host/1", None, "")))], 1)
     with store.reader() as catalog:
-        assert catalog.known_sources(["https://host/1"]) == {
+        assert catalog.sources.known(["https://host/1"]) == {
             "https://host/1": KnownSource(1, None, "")
         }
     assert space.id == 1
@@ -83,7 +83,7 @@ def test_any_metadata_can_be_stored_and_is_not_written_again(
     [image_id] = add(store, space, 1)
     found = arrival("1.jpg", details=SourceDetails(label="x", metadata=metadata))
     with store.writer() as writer:
-        writer.add_sources([(image_id, found)])
+        writer.images.add_sources([(image_id, found)])
     stored = details_of(store, "/pictures/1.jpg").metadata
     assert stored == plain_json(metadata)
     assert plain_json(stored) == stored
@@ -91,23 +91,23 @@ def test_any_metadata_can_be_stored_and_is_not_written_again(
 
 def test_items_of_one_batch_join_banks_of_their_own(store: Store, space: Space) -> None:
     with store.writer() as writer:
-        unsafe = writer.create_bank("unsafe", BankKind.BLOCK)
-        fine = writer.create_bank("fine", BankKind.ALLOW)
-        outcome = writer.add_images(
+        unsafe = writer.banks.create("unsafe", BankKind.BLOCK)
+        fine = writer.banks.create("fine", BankKind.ALLOW)
+        outcome = writer.images.add(
             [item(1, bank_id=unsafe.id), item(2, bank_id=fine.id), item(3)], space.id
         )
-        further = writer.add_sources([(1, arrival("copy.jpg", bank_id=fine.id))])
+        further = writer.images.add_sources([(1, arrival("copy.jpg", bank_id=fine.id))])
     assert (outcome.entries, further.entries) == (2, 1)
     with store.reader() as catalog:
-        assert catalog.entry_image_ids(["unsafe"], datetime.now(UTC)).tolist() == [1]
-        assert catalog.entry_image_ids(["fine"], datetime.now(UTC)).tolist() == [1, 2]
+        assert catalog.entries.image_ids(["unsafe"], datetime.now(UTC)).tolist() == [1]
+        assert catalog.entries.image_ids(["fine"], datetime.now(UTC)).tolist() == [1, 2]
 
 
 def add_files(store: Store, space: Space, *uris: str) -> None:
     """Add an image for each file."""
     with store.writer() as writer:
-        seeds = len(writer.open_sources(""))
-        writer.add_images(
+        seeds = len(writer.sources.page(""))
+        writer.images.add(
             [
                 (new_image(seed), Arrival(SourceStamp(uri, 1, "1")))
                 for seed, uri in enumerate(uris, seeds)
@@ -118,7 +118,7 @@ def add_files(store: Store, space: Space, *uris: str) -> None:
 
 def open_uris(store: Store, prefix: str, **options: Any) -> list[str]:
     with store.reader() as catalog:
-        return [source.uri for source in catalog.open_sources(prefix, **options)]
+        return [source.uri for source in catalog.sources.page(prefix, **options)]
 
 
 def test_open_sources_are_found_by_the_beginning_of_their_uri(store: Store, space: Space) -> None:
@@ -136,8 +136,8 @@ def test_open_sources_are_found_by_the_beginning_of_their_uri(store: Store, spac
 def test_open_sources_come_in_pages(store: Store, space: Space) -> None:
     add_files(store, space, *(f"/a/{n}.jpg" for n in range(5)))
     with store.reader() as catalog:
-        first = catalog.open_sources("/a/", limit=3)
-        rest = catalog.open_sources("/a/", after_id=first[-1].id, limit=3)
+        first = catalog.sources.page("/a/", limit=3)
+        rest = catalog.sources.page("/a/", after_id=first[-1].id, limit=3)
     assert first[0] == OpenSource(1, "/a/0.jpg", 1)
     assert [source.uri for source in first + rest] == [f"/a/{n}.jpg" for n in range(5)]
 
@@ -145,9 +145,9 @@ def test_open_sources_come_in_pages(store: Store, space: Space) -> None:
 def test_a_walk_tells_which_sources_are_gone(store: Store, space: Space) -> None:
     add_files(store, space, "/a/kept.jpg", "/a/gone.jpg", "/b/elsewhere.jpg")
     with store.reader() as catalog:
-        walk = catalog.begin_walk()
+        walk = catalog.sources.begin_walk()
     with store.writer() as writer:
-        writer.mark_walked(walk, ["/a/kept.jpg", "/a/never-indexed.jpg"])
+        writer.sources.mark_walked(walk, ["/a/kept.jpg", "/a/never-indexed.jpg"])
     add_files(store, space, "/a/added-meanwhile.jpg")
     assert open_uris(store, "/a/", not_met_by=walk) == ["/a/gone.jpg"]
 
@@ -155,9 +155,9 @@ def test_a_walk_tells_which_sources_are_gone(store: Store, space: Space) -> None
 def test_walks_do_not_count_for_each_other(store: Store, space: Space) -> None:
     add_files(store, space, "/a/1.jpg", "/a/2.jpg")
     with store.reader() as catalog:
-        walks = [catalog.begin_walk(), catalog.begin_walk()]
+        walks = [catalog.sources.begin_walk(), catalog.sources.begin_walk()]
     with store.writer() as writer:
-        writer.mark_walked(walks[0], ["/a/1.jpg", "/a/2.jpg"])
+        writer.sources.mark_walked(walks[0], ["/a/1.jpg", "/a/2.jpg"])
     assert open_uris(store, "/a/", not_met_by=walks[0]) == []
     assert open_uris(store, "/a/", not_met_by=walks[1]) == ["/a/1.jpg", "/a/2.jpg"]
 
@@ -168,10 +168,10 @@ def test_of_two_walks_at_once_neither_takes_for_gone_what_both_met(
 ) -> None:
     add_files(store, space, "/a/1.jpg", "/a/2.jpg", "/a/gone.jpg")
     with store.reader() as catalog:
-        walks = [catalog.begin_walk(), catalog.begin_walk()]
+        walks = [catalog.sources.begin_walk(), catalog.sources.begin_walk()]
     for number in order:
         with store.writer() as writer:
-            writer.mark_walked(walks[number], ["/a/1.jpg", "/a/2.jpg"])
+            writer.sources.mark_walked(walks[number], ["/a/1.jpg", "/a/2.jpg"])
 
     for walk in walks:
         assert open_uris(store, "/a/", not_met_by=walk) == ["/a/gone.jpg"]
@@ -179,7 +179,7 @@ def test_of_two_walks_at_once_neither_takes_for_gone_what_both_met(
 
 def test_a_walk_of_an_empty_catalog_finds_nothing_gone(store: Store) -> None:
     with store.reader() as catalog:
-        walk = catalog.begin_walk()
+        walk = catalog.sources.begin_walk()
     assert open_uris(store, "", not_met_by=walk) == []
 
 
@@ -189,14 +189,14 @@ def test_closing_sources_leaves_their_images_unless_asked_to_remove_them(
 ) -> None:
     orphan, shared = add(store, space, 1, 2)
     with store.writer() as writer:
-        writer.add_sources([(shared, arrival("copy.jpg"))])
-        ids = [source.id for source in writer.open_sources("") if "copy" not in source.uri]
-        outcome = writer.close_sources([*ids, 999], remove_orphans=remove_orphans)
-        assert writer.close_sources(ids) == CloseOutcome()
+        writer.images.add_sources([(shared, arrival("copy.jpg"))])
+        ids = [source.id for source in writer.sources.page("") if "copy" not in source.uri]
+        outcome = writer.sources.close([*ids, 999], remove_orphans=remove_orphans)
+        assert writer.sources.close(ids) == CloseOutcome()
     assert outcome == CloseOutcome(closed=2, orphaned=1, removed=int(remove_orphans))
     with store.reader() as catalog:
-        held = {record.id: record.sources for record in catalog.list_images()}
-        assert catalog.integrity() == []
+        held = {record.id: record.sources for record in catalog.images.page()}
+        assert catalog.repair.problems() == []
     expected: dict[int, tuple[str, ...]] = {shared: ("/pictures/copy.jpg",)}
     assert held == (expected if remove_orphans else {orphan: (), **expected})
 
@@ -204,11 +204,11 @@ def test_closing_sources_leaves_their_images_unless_asked_to_remove_them(
 def test_a_file_that_comes_back_opens_its_source_again(store: Store, space: Space) -> None:
     [image_id] = add(store, space, 1)
     with store.writer() as writer:
-        writer.close_sources([1])
-        assert writer.known_sources(["/pictures/1.jpg"]) == {}
-        assert writer.add_sources([(image_id, arrival("1.jpg"))]).sources == 1
+        writer.sources.close([1])
+        assert writer.sources.known(["/pictures/1.jpg"]) == {}
+        assert writer.images.add_sources([(image_id, arrival("1.jpg"))]).sources == 1
     with store.reader() as catalog:
-        assert catalog.image(image_id).sources == ("/pictures/1.jpg",)
+        assert catalog.images.get(image_id).sources == ("/pictures/1.jpg",)
 
 
 @pytest.mark.slow
@@ -218,11 +218,11 @@ def test_pages_of_what_is_gone_stay_quick_among_many_sources(store: Store, space
         for start in range(0, 40_000, 10_000):
             names = range(start, start + 10_000)
             found = [Arrival(SourceStamp(f"/many/{n}.jpg", 1, "1")) for n in names]
-            writer.add_sources([(image_id, each) for each in found])
+            writer.images.add_sources([(image_id, each) for each in found])
     with store.reader() as catalog:
-        walk = catalog.begin_walk()
+        walk = catalog.sources.begin_walk()
     with store.writer() as writer:
-        writer.mark_walked(walk, (f"/many/{n}.jpg" for n in range(40_000) if n % 1000))
+        writer.sources.mark_walked(walk, (f"/many/{n}.jpg" for n in range(40_000) if n % 1000))
     assert len(open_uris(store, "/many/", not_met_by=walk)) == 40
     with store.reader() as catalog:
         assert catalog.connection.scalar(text("SELECT count(*) FROM sources")) == 40_001

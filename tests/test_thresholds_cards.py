@@ -1,8 +1,10 @@
 """Cards in the store: written, read back, retired, chosen."""
 
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import insert
 
 from indexer.errors import NotFoundError
 from indexer.settings import Settings
@@ -31,7 +33,7 @@ def a_card(space_id: int | None, **changes: object) -> NewCard:
 
 def add_card(store: Store, card: NewCard) -> int:
     with store.writer() as writer:
-        return writer.add_card(card).id
+        return writer.cards.add(card).id
 
 
 @pytest.fixture
@@ -41,13 +43,13 @@ def space_id(store: Store) -> int:
 
 def test_a_card_reads_back_as_it_was_written(store: Store, space_id: int) -> None:
     with store.writer() as writer:
-        writer.create_bank("unsafe", BankKind.BLOCK)
+        writer.banks.create("unsafe", BankKind.BLOCK)
     new = a_card(space_id, bank="unsafe", value=0.1 + 0.2, comparisons=10**12)
 
     card_id = add_card(store, new)
 
     with store.reader() as catalog:
-        card = catalog.card(card_id)
+        card = catalog.cards.get(card_id)
     assert {name: getattr(card, name) for name in asdict(new)} == {
         name: getattr(new, name) for name in asdict(new)
     }
@@ -59,7 +61,7 @@ def test_a_card_reads_back_as_it_was_written(store: Store, space_id: int) -> Non
 
 def test_a_new_card_retires_the_one_whose_place_it_takes(store: Store, space_id: int) -> None:
     with store.writer() as writer:
-        writer.create_bank("unsafe", BankKind.BLOCK)
+        writer.banks.create("unsafe", BankKind.BLOCK)
     first = add_card(store, a_card(space_id))
     others = [
         add_card(store, a_card(space_id, bank="unsafe")),
@@ -71,10 +73,14 @@ def test_a_new_card_retires_the_one_whose_place_it_takes(store: Store, space_id:
     second = add_card(store, a_card(space_id, value=0.5))
 
     with store.reader() as catalog:
-        assert {card.id for card in catalog.cards()} == {second, *others}
-        assert [card.id for card in catalog.cards(retired=True)] == [second, *others[::-1], first]
-        assert catalog.card(first).retired_at == catalog.card(second).created_at
-        assert {bound.card_id for bound in catalog.card_bounds(space_id)} == {second, *others}
+        assert {card.id for card in catalog.cards.page()} == {second, *others}
+        assert [card.id for card in catalog.cards.page(retired=True)] == [
+            second,
+            *others[::-1],
+            first,
+        ]
+        assert catalog.cards.get(first).retired_at == catalog.cards.get(second).created_at
+        assert {bound.card_id for bound in catalog.cards.bounds(space_id)} == {second, *others}
 
 
 def test_a_card_of_pdq_retires_the_one_before_it_in_any_space(store: Store, space_id: int) -> None:
@@ -84,8 +90,8 @@ def test_a_card_of_pdq_retires_the_one_before_it_in_any_space(store: Store, spac
     first, second = add_card(store, pdq), add_card(store, replace(pdq, value=20))
 
     with store.reader() as catalog:
-        assert [bound.card_id for bound in catalog.card_bounds(None)] == [second]
-        assert catalog.card(first).retired_at is not None
+        assert [bound.card_id for bound in catalog.cards.bounds(None)] == [second]
+        assert catalog.cards.get(first).retired_at is not None
 
 
 def test_a_card_of_another_space_is_never_chosen(store: Store, space_id: int) -> None:
@@ -93,7 +99,7 @@ def test_a_card_of_another_space_is_never_chosen(store: Store, space_id: int) ->
     add_card(store, a_card(other, value=0.2))
 
     with store.reader() as catalog:
-        cards = catalog.card_bounds(space_id)
+        cards = catalog.cards.bounds(space_id)
         with pytest.raises(NotFoundError, match="settings hold"):
             find_card(catalog, Signal.EMBEDDING, None, None)
 
@@ -104,17 +110,17 @@ def test_a_card_of_another_space_is_never_chosen(store: Store, space_id: int) ->
 
 def test_the_card_of_a_removed_bank_is_in_force_no_more(store: Store, space_id: int) -> None:
     with store.writer() as writer:
-        writer.create_bank("unsafe", BankKind.BLOCK)
+        writer.banks.create("unsafe", BankKind.BLOCK)
     card_id = add_card(store, a_card(space_id, bank="unsafe"))
 
     with store.writer() as writer:
-        writer.remove_bank("unsafe")
-        writer.create_bank("unsafe", BankKind.BLOCK)
+        writer.banks.remove("unsafe")
+        writer.banks.create("unsafe", BankKind.BLOCK)
 
     with store.reader() as catalog:
-        assert catalog.card_bounds(space_id) == []
-        assert catalog.cards() == []
-        assert [card.id for card in catalog.cards(retired=True)] == [card_id]
+        assert catalog.cards.bounds(space_id) == []
+        assert catalog.cards.page() == []
+        assert [card.id for card in catalog.cards.page(retired=True)] == [card_id]
 
 
 def test_a_card_is_found_by_what_it_decides(store: Store, space_id: int) -> None:
@@ -131,7 +137,7 @@ def test_a_card_is_found_by_what_it_decides(store: Store, space_id: int) -> None
 @pytest.mark.parametrize("card_id", [1, 0, -1, 2**70])
 def test_a_card_that_does_not_exist_is_not_found(store: Store, card_id: int) -> None:
     with store.reader() as catalog, pytest.raises(NotFoundError, match="threshold list"):
-        catalog.card(card_id)
+        catalog.cards.get(card_id)
 
 
 def test_a_card_for_a_bank_or_space_that_does_not_exist_is_refused(
@@ -139,7 +145,7 @@ def test_a_card_for_a_bank_or_space_that_does_not_exist_is_refused(
 ) -> None:
     for card in (a_card(space_id, bank="nobody"), a_card(space_id + 1)):
         with pytest.raises(NotFoundError), store.writer() as writer:
-            writer.add_card(card)
+            writer.cards.add(card)
 
 
 @pytest.mark.parametrize("unit", RateUnit)
@@ -156,15 +162,15 @@ def test_innocent_is_what_no_block_bank_holds(store: Store) -> None:
     space = bind(store)
     one, two, three, four = add(store, space, 1, 2, 3, 4)
     with store.writer() as writer:
-        block = writer.create_bank("unsafe", BankKind.BLOCK)
-        allow = writer.create_bank("fine", BankKind.ALLOW)
-        writer.add_entries(block.id, [two])
-        writer.add_entries(allow.id, [three])
-        writer.remove_images([four])
+        block = writer.banks.create("unsafe", BankKind.BLOCK)
+        allow = writer.banks.create("fine", BankKind.ALLOW)
+        writer.entries.add(block.id, [two])
+        writer.entries.add(allow.id, [three])
+        writer.images.remove([four])
 
     with store.reader() as catalog:
-        assert catalog.innocent_ids().tolist() == [one, three]
-        assert catalog.gallery_ids().tolist() == [one, two, three]
+        assert catalog.samples.innocent_ids().tolist() == [one, three]
+        assert catalog.images.ids().tolist() == [one, two, three]
 
 
 def test_the_vectors_of_pictures_are_those_of_their_whole_first_frames(store: Store) -> None:
@@ -172,8 +178,8 @@ def test_the_vectors_of_pictures_are_those_of_their_whole_first_frames(store: St
     ids = add(store, space, 1, 2, frames=2)
 
     with store.reader() as catalog:
-        vectors = catalog.picture_vectors([*reversed(ids), 999], space)
-        nothing = catalog.picture_vectors([], space)
+        vectors = catalog.samples.picture_vectors([*reversed(ids), 999], space)
+        nothing = catalog.samples.picture_vectors([], space)
 
     assert vectors.ids.tolist() == sorted(ids)
     for row, seed in enumerate((1, 2)):
@@ -188,12 +194,12 @@ def test_confirmed_pairs_are_those_of_which_the_index_holds_both(store: Store) -
     space = bind(store)
     entry_image, copy, gallery = add(store, space, 1, 2, 3)
     with store.writer() as writer:
-        bank = writer.create_bank("unsafe", BankKind.BLOCK)
-        writer.add_entries(bank.id, [entry_image])
-        entry = writer.entries("unsafe")[0].id
+        bank = writer.banks.create("unsafe", BankKind.BLOCK)
+        writer.entries.add(bank.id, [entry_image])
+        entry = writer.entries.page("unsafe")[0].id
 
         def decide(seed: int, outcome: Outcome, **target: int) -> None:
-            writer.decide(
+            writer.decisions.add(
                 NewDecision(query_sha256=new_image(seed).sha256, outcome=outcome, **target)
             )
 
@@ -204,7 +210,7 @@ def test_confirmed_pairs_are_those_of_which_the_index_holds_both(store: Store) -
         decide(77, Outcome.CONFIRMED, entry_id=entry)  # a query that was not indexed
 
     with store.reader() as catalog:
-        assert catalog.confirmed_pairs() == [(copy, entry_image), (gallery, copy)]
+        assert catalog.samples.confirmed_pairs() == [(copy, entry_image), (gallery, copy)]
 
 
 def _other_space(store: Store) -> int:
@@ -218,9 +224,9 @@ def _other_space(store: Store) -> int:
             "architecture": "vit_tiny",
             "dimension": 8,
             "labels": list(LABELS),
-            "created_at": writer._now,  # noqa: SLF001
+            "created_at": datetime.now(UTC),
         }
-        writer._insert(SpaceRow, [row])  # noqa: SLF001
-        found = writer.space("cd" * 32)
+        writer.connection.execute(insert(SpaceRow), [row])
+        found = writer.spaces.find("cd" * 32)
     assert found is not None
     return found.id

@@ -88,7 +88,7 @@ def test_two_processes_index_a_folder_at_once(
         # entries once each, all of the one bank that both wanted to create
         assert content.entries == set(content.images)
         with store.reader() as catalog:
-            assert [(bank.name, bank.entry_count) for bank in catalog.banks()] == [
+            assert [(bank.name, bank.entry_count) for bank in catalog.banks.all()] == [
                 ("known", len(mixed.images))
             ]
         assert content.changes == 1 + 2 * len(mixed.images)  # the bank, images, entries
@@ -137,7 +137,7 @@ def test_a_process_removes_images_while_another_adds_others(
             active = {bytes(digest) for (digest,) in rows(ACTIVE)}
             sources = {uri: bytes(digest) for uri, digest in rows(SOURCES)}
             log = rows("SELECT number, operation FROM changes ORDER BY number")
-            banks = {bank.name: bank.entry_count for bank in catalog.banks()}
+            banks = {bank.name: bank.entry_count for bank in catalog.banks.all()}
         # an image of both halves is there or not, as the last of its two writers had it
         shared = {mixed.good[uri] for uri in old} & {mixed.good[uri] for uri in new}
         assert active - shared == {mixed.good[uri] for uri in new} - shared

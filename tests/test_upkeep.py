@@ -38,14 +38,14 @@ def space(store: Store) -> Space:
 def ids(store: Store, space: Space, settings: Settings) -> list[int]:
     """Fill an index, take some images out again, and write two snapshots of each view."""
     with store.writer() as writer:
-        bank = writer.create_bank("unsafe", BankKind.BLOCK)
+        bank = writer.banks.create("unsafe", BankKind.BLOCK)
         for seed in range(HASHES):
-            writer.add_fingerprint(bank.id, bare_pdq(seed))
+            writer.entries.add_fingerprint(bank.id, bare_pdq(seed))
     ids = add(store, space, *range(IMAGES), bank_id=bank.id, frames=1)
     write_snapshots(store, space, settings)
     with store.writer() as writer:
-        writer.remove_images(ids[:2])
-        writer.remove_entries([1])  # a hash
+        writer.images.remove(ids[:2])
+        writer.entries.remove([1])  # a hash
     write_snapshots(store, space, settings)
     return ids
 
@@ -240,7 +240,7 @@ def test_views_are_rebuilt_while_others_use_them(
     assert {path.parent.name for path in written} == {view.name for view in running}
     assert not any(path.suffix == ".faiss" for path in old & view_files(settings))
     with store.writer() as writer:
-        writer.remove_images(ids[5:6])
+        writer.images.remove(ids[5:6])
     for view in running:
         view.catch_up()
         view.snapshot()
@@ -259,11 +259,11 @@ def test_a_lost_embedding_is_named_and_its_file_queued(
     assert any(f"the first is of image {ids[7]}" in problem for problem in found)
     planned = mend(store, settings, dry_run=True)
     with store.reader() as catalog:
-        assert catalog.quarantined() == []
+        assert catalog.quarantine.page() == []
     report = mend(store, settings)
     assert report.mended == planned.mended
     with store.reader() as catalog:
-        [queued] = catalog.quarantined()
+        [queued] = catalog.quarantine.page()
     assert (queued.uri, queued.code) == ("/pictures/7.jpg", NO_EMBEDDING)
     # what only encoding can give back is left, with the command for it
     assert all(f"of image {ids[7]}" in problem for problem in report.left)
@@ -282,7 +282,7 @@ def test_an_image_without_a_file_is_named_with_what_to_do(
     report = mend(store, settings)
     assert any(f"No file is known of 1 images, the first is {ids[7]}" in a for a in report.advice)
     with store.writer() as writer:
-        writer.remove_images(ids[7:8])
+        writer.images.remove(ids[7:8])
     assert problems(store, settings) == ()
 
 
@@ -422,7 +422,7 @@ def test_no_file_holds_anything_of_what_was_purged(
         assert not any(secret in everything(file.parent, file.name) for secret in in_database)
     assert problems(store, settings) == ()
     with store.reader() as catalog:
-        assert [tombstone.image_id for tombstone in catalog.tombstones()] == [ids[11]]
+        assert [tombstone.image_id for tombstone in catalog.images.tombstones()] == [ids[11]]
 
 
 def everything(folder: Path, prefix: str = "") -> bytes:
@@ -440,7 +440,7 @@ def test_a_purge_that_was_cut_off_is_named_and_finished_by_repair(
     store: Store, settings: Settings, ids: list[int]
 ) -> None:
     with store.writer() as writer:
-        writer.purge_images([ids[11]])  # and killed before the views forget
+        writer.images.purge([ids[11]])  # and killed before the views forget
     found = problems(store, settings)
     assert found
     assert all("still holds vectors of 1 purged images" in problem for problem in found)

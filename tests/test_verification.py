@@ -163,13 +163,13 @@ def add_with_thumbnail(store: Store, seed: int, jpeg: bytes) -> int:
     space = bind(store)
     image = replace(new_image(seed), thumbnail=jpeg)
     with store.writer() as writer:
-        writer.add_images([(image, arrival(f"{seed}.jpg"))], space.id)
-        return writer.ids_by_sha256([image.sha256])[image.sha256]
+        writer.images.add([(image, arrival(f"{seed}.jpg"))], space.id)
+        return writer.images.ids_by_sha256([image.sha256])[image.sha256]
 
 
 def thumbnails(store: Store, *ids: int) -> dict[int, bytes]:
     with store.reader() as catalog:
-        return catalog.thumbnails(ids)
+        return catalog.thumbnails.get_many(ids)
 
 
 def test_a_thumbnail_is_kept_with_its_image(store: Store) -> None:
@@ -195,9 +195,9 @@ def test_a_thumbnail_goes_with_its_image_and_comes_back_with_it(
     image_id = add_with_thumbnail(store, 1, b"first")
     with store.writer() as writer:
         if purged:
-            writer.purge_images([image_id])
+            writer.images.purge([image_id])
         else:
-            writer.remove_images([image_id])
+            writer.images.remove([image_id])
     assert thumbnails(store, image_id) == {}
 
     add_with_thumbnail(store, 1, b"again")

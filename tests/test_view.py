@@ -77,7 +77,7 @@ class MemoryFeed:
     def look_up(self, keys: Keys) -> VectorChanges:
         return self._changes(self.head(), keys.tolist())
 
-    def census(self) -> VectorCensus:
+    def all_keys(self) -> VectorCensus:
         changes = self._changes(self.head(), list(self.state))
         return VectorCensus(self.head(), changes.keys, np.array(sorted(self.purged), np.int64))
 
@@ -764,7 +764,7 @@ def test_an_index_that_the_log_overtakes_while_it_is_checked_is_sound(
     tmp_path: Path, feed: MemoryFeed
 ) -> None:
     view = open_view(tmp_path, feed)
-    census, look_up = feed.census, feed.look_up
+    census, look_up = feed.all_keys, feed.look_up
 
     def census_then_change() -> VectorCensus:
         taken = census()
@@ -779,5 +779,5 @@ def test_an_index_that_the_log_overtakes_while_it_is_checked_is_sound(
             feed.put(key)
         return look_up(keys)
 
-    feed.census, feed.look_up = census_then_change, change_then_look_up  # type: ignore[method-assign]
+    feed.all_keys, feed.look_up = census_then_change, change_then_look_up  # type: ignore[method-assign]
     assert view.check_index() == []

@@ -58,10 +58,10 @@ def web() -> Iterator[Web]:
 def entry_id(store: Store) -> int:
     """Make a block bank of one image."""
     with store.writer() as writer:
-        bank = writer.create_bank("unsafe", BankKind.BLOCK)
+        bank = writer.banks.create("unsafe", BankKind.BLOCK)
     add(store, bind(store), 1, bank_id=bank.id)
     with store.reader() as catalog:
-        return catalog.entries("unsafe")[0].id
+        return catalog.entries.page("unsafe")[0].id
 
 
 def hook(
@@ -72,25 +72,25 @@ def hook(
 
 def flag(store: Store, entry_id: int, *, hits: int = 500) -> None:
     with store.writer() as writer:
-        writer.flag_flood(entry_id, HOUR, hits, 2.5)
+        writer.floods.flag(entry_id, HOUR, hits, 2.5)
 
 
 def scan(store: Store, entry_id: int, *image_ids: int) -> int:
     """Write a step of a retro-scan that finds these images; return the scan's id."""
     with store.writer() as writer:
-        space = writer.active_space()
+        space = writer.spaces.active()
         assert space is not None
-        begun = writer.begin_retro_scan(None, space.id, 1, writer.head())
+        begun = writer.retro_scans.begin(None, space.id, 1, writer.log.head())
         found = [
             NewRetroMatch(entry_id, image_id, Tier.NEAR_DUPLICATE, Signal.PDQ, 0.97, 8, 31.0)
             for image_id in image_ids
         ]
-        return writer.advance_retro_scan(begun, begun.last_change, 1, found).id
+        return writer.retro_scans.advance(begun, begun.last_change, 1, found).id
 
 
 def outbox(store: Store, made: WebhookSecret) -> list[WebhookDelivery]:
     with store.reader() as catalog:
-        return catalog.webhook_deliveries(made.webhook.id)
+        return catalog.deliveries.page(made.webhook.id)
 
 
 def only(store: Store, made: WebhookSecret) -> WebhookDelivery:
@@ -184,7 +184,7 @@ def test_a_flag_is_told_to_those_who_want_it(
 def test_a_step_of_a_scan_is_one_event_with_its_matches(
     store: Store, serve: ServeSettings, web: Web, entry_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexer.store.scanning._TOLD", 2)
+    monkeypatch.setattr("indexer.store.verdicts.retro_scan_edits._LISTED", 2)
     images = add(store, bind(store), 2, 3, 4)
     made = hook(store, serve, web)
 
@@ -196,7 +196,7 @@ def test_a_step_of_a_scan_is_one_event_with_its_matches(
     assert (data["scan_id"], data["count"]) == (scan_id, 3)
     assert [match["image_id"] for match in data["matches"]] == images[:2]
     with store.reader() as catalog:  # what is left out is found where the event says
-        rest = catalog.retro_matches(scan_id, after_id=data["after"])
+        rest = catalog.retro_scans.matches(scan_id, after_id=data["after"])
         assert [match.image_id for match in rest] == images
     assert [name for name in data["matches"][0] if name in ("source", "path")] == []
     assert len(web.bodies) == 1
@@ -206,7 +206,7 @@ def test_nothing_is_written_where_nobody_wants_it(store: Store, entry_id: int) -
     flag(store, entry_id)
 
     with store.reader() as catalog:
-        assert not catalog.has_due_deliveries(datetime.now(UTC) + timedelta(days=9))
+        assert not catalog.deliveries.has_due(datetime.now(UTC) + timedelta(days=9))
 
 
 def test_an_event_is_rolled_back_with_what_happened(
@@ -216,7 +216,7 @@ def test_an_event_is_rolled_back_with_what_happened(
 
     def flag_in_vain() -> None:
         with store.writer() as writer:
-            writer.flag_flood(entry_id, HOUR, 500, 2.5)
+            writer.floods.flag(entry_id, HOUR, 500, 2.5)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -230,12 +230,12 @@ def test_a_disabled_webhook_is_sent_nothing_until_it_is_enabled(
     made = hook(store, serve, web)
     flag(store, entry_id)
     with store.writer() as writer:
-        writer.edit_webhook(made.webhook.id, enabled=False)
+        writer.webhooks.edit(made.webhook.id, enabled=False)
     flag(store, entry_id, hits=501)  # never told
 
     assert Deliverer(store, serve).deliver_all() == Round()
     with store.writer() as writer:
-        writer.edit_webhook(made.webhook.id, enabled=True)
+        writer.webhooks.edit(made.webhook.id, enabled=True)
     assert Deliverer(store, serve).deliver_all() == Round(delivered=1)
     assert verified(web, made)["data"]["hits"] == 500
 
@@ -282,15 +282,15 @@ def test_an_event_that_nobody_takes_is_given_up_listed_and_can_be_retried(
         make_due(store)
 
     with store.reader() as catalog:
-        [dead] = catalog.webhook_deliveries(made.webhook.id, state=DeliveryState.DEAD)
+        [dead] = catalog.deliveries.page(made.webhook.id, state=DeliveryState.DEAD)
     assert (dead.attempts, dead.last_error) == (3, "The receiver answered 500.")
     web.pages["/hook"] = page()
     with store.writer() as writer:
-        writer.retry_delivery(dead.id)
+        writer.deliveries.retry(dead.id)
     assert deliverer.deliver_all() == Round(delivered=1)
     assert only(store, made).state is DeliveryState.DELIVERED
     with pytest.raises(InputError, match="delivered"), store.writer() as writer:
-        writer.retry_delivery(dead.id)
+        writer.deliveries.retry(dead.id)
 
 
 def test_waits_grow_up_to_hours_and_take_about_three_days() -> None:
@@ -329,7 +329,7 @@ def test_a_receiver_that_is_gone_is_disabled(
 
     assert only(store, made).state is DeliveryState.DEAD
     with store.reader() as catalog:
-        assert not catalog.webhook(made.webhook.id).enabled
+        assert not catalog.webhooks.get(made.webhook.id).enabled
 
 
 def test_a_receiver_that_is_gone_and_removed_meanwhile_does_not_undo_the_round(
@@ -339,7 +339,7 @@ def test_a_receiver_that_is_gone_and_removed_meanwhile_does_not_undo_the_round(
 
     def remove(_request: object) -> Any:
         with store.writer() as writer:
-            writer.remove_webhook(gone.webhook.id)
+            writer.webhooks.remove(gone.webhook.id)
         return page(status=410)(_request)
 
     web.pages["/gone"] = remove
@@ -355,7 +355,7 @@ def test_an_attempt_that_fails_unforeseen_counts_and_does_not_undo_the_round(
 ) -> None:
     broken, kept = hook(store, serve, web), hook(store, serve, web)
     with store.writer() as writer:
-        writer.set_webhook_secret(broken.webhook.id, "whsec_damaged")
+        writer.webhooks.set_secret(broken.webhook.id, "whsec_damaged")
     flag(store, entry_id)
 
     assert Deliverer(store, serve).deliver_due() == Round(delivered=1, failed=1)
@@ -411,14 +411,14 @@ def test_what_another_has_claimed_is_ours_once_its_lease_ends(
     made = hook(store, serve, web)
     flag(store, entry_id)
     with store.writer() as writer:
-        [claimed] = writer.claim_deliveries(10, timedelta(seconds=60), of_each=10)
+        [claimed] = writer.deliveries.claim(10, timedelta(seconds=60), of_each=10)
     deliverer = Deliverer(store, serve)
 
     assert deliverer.deliver_all() == Round()  # it is being delivered
     make_due(store)
     assert deliverer.deliver_all() == Round(delivered=1)
     with store.writer() as writer:  # the one who had claimed it comes back late
-        writer.settle_delivery(claimed, status=None, error="timed out")
+        writer.deliveries.settle(claimed, status=None, error="timed out")
     assert only(store, made).state is DeliveryState.DELIVERED
 
 
@@ -452,7 +452,7 @@ def test_a_url_that_events_may_not_be_sent_to_makes_no_webhook(
     with pytest.raises(FetchRefused):
         create_webhook(store, Receivers(serve), url, BOTH)
     with store.reader() as catalog:
-        assert catalog.webhooks() == []
+        assert catalog.webhooks.page() == []
 
 
 # --- webhooks themselves -------------------------------------------------------------------------
@@ -477,7 +477,7 @@ def test_a_removed_webhook_is_told_nothing_and_its_secret_is_gone(
     made = hook(store, serve, web)
     flag(store, entry_id)
     with store.writer() as writer:
-        writer.remove_webhook(made.webhook.id)
+        writer.webhooks.remove(made.webhook.id)
     flag(store, entry_id, hits=501)
 
     assert Deliverer(store, serve).deliver_all() == Round()
@@ -500,8 +500,8 @@ def test_what_was_delivered_long_ago_is_forgotten_and_nothing_else(
     later = datetime.now(UTC) + timedelta(days=1)
 
     with store.writer() as writer:
-        assert writer.forget_deliveries(later - timedelta(days=30)) == 0
-        assert writer.forget_deliveries(later) == 1
+        assert writer.deliveries.forget(later - timedelta(days=30)) == 0
+        assert writer.deliveries.forget(later) == 1
     assert only(store, made).state is DeliveryState.PENDING
 
 
@@ -512,14 +512,14 @@ def test_changes_of_webhooks_are_audited_without_secret_or_url(
         store, Receivers(serve), "https://hooks.example.org/token-in-the-path", BOTH
     )
     with store.writer() as writer:
-        writer.edit_webhook(made.webhook.id, url="https://other.example.org/token", enabled=False)
-        writer.ping_webhook(made.webhook.id)
+        writer.webhooks.edit(made.webhook.id, url="https://other.example.org/token", enabled=False)
+        writer.webhooks.ping(made.webhook.id)
     again = rotate_secret(store, made.webhook.id)
     with store.writer() as writer:
-        writer.remove_webhook(made.webhook.id)
+        writer.webhooks.remove(made.webhook.id)
 
     with store.reader() as catalog:
-        rows = [row for row in catalog.audit_rows() if row.subject == "webhook"]
+        rows = [row for row in catalog.audit.all() if row.subject == "webhook"]
     assert [row.action for row in rows] == [
         "webhook.create",
         "webhook.edit",
@@ -538,5 +538,5 @@ def test_a_secret_is_never_listed(store: Store, serve: ServeSettings, web: Web) 
     made = hook(store, serve, web)
 
     with store.reader() as catalog:
-        assert made.secret not in repr(catalog.webhooks())
+        assert made.secret not in repr(catalog.webhooks.page())
     assert hmac.compare_digest(made.secret[:6], "whsec_")

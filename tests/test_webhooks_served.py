@@ -219,7 +219,7 @@ def test_what_a_killed_server_had_claimed_is_delivered_after_its_restart(
         assert server.stdout is not None
         assert server.stdout.readline().startswith(b"Listening")
         with store.writer() as writer:
-            ping = writer.ping_webhook(made["webhook"]["id"])
+            ping = writer.webhooks.ping(made["webhook"]["id"])
         assert asked.wait(30)
         server.send_signal(signal.SIGKILL)
         server.wait(30)
@@ -228,7 +228,7 @@ def test_what_a_killed_server_had_claimed_is_delivered_after_its_restart(
     web.pages["/hook"] = page()
 
     with store.reader() as catalog:
-        assert catalog.webhook_delivery(ping.id).state == "pending"
+        assert catalog.deliveries.get(ping.id).state == "pending"
     with index.serve():
         until(lambda: state_of(store, ping.id) == "delivered")
     ids = {headers["webhook-id"] for _, headers in web.requests}
@@ -238,4 +238,4 @@ def test_what_a_killed_server_had_claimed_is_delivered_after_its_restart(
 
 def state_of(store: Store, delivery_id: int) -> str:
     with store.reader() as catalog:
-        return catalog.webhook_delivery(delivery_id).state
+        return catalog.deliveries.get(delivery_id).state

@@ -55,7 +55,7 @@ def list_audit(  # noqa: PLR0913 -- one for each option
         cursor=after,
     )
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        entries = [record.shown() for record in catalog.audit(query, limit=limit)]
+        entries = [record.shown() for record in catalog.audit.page(query, limit=limit)]
     if as_json:
         print_json(entries)
         return

@@ -56,7 +56,7 @@ def create(  # noqa: PLR0913 -- one for each option
     details = BankDetails(category, severity, notes, owner)
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.writer() as writer:
-        bank = writer.create_bank(name, kind, details)
+        bank = writer.banks.create(name, kind, details)
     _print_bank(bank, as_json=as_json)
 
 
@@ -87,7 +87,7 @@ def edit(  # noqa: PLR0913 -- one for each option
     details = BankDetails(**given, severity=severity)
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.writer() as writer:
-        bank = writer.edit_bank(name, details=details)
+        bank = writer.banks.edit(name, details=details)
     _print_bank(bank, as_json=as_json)
 
 
@@ -101,7 +101,7 @@ def list_banks(*, as_json: AsJson = False) -> None:
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        banks = catalog.banks()
+        banks = catalog.banks.all()
     if as_json:
         print_json(banks)
         return

@@ -30,8 +30,8 @@ def show(
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        bank = catalog.bank(name)
-        page = catalog.entries(name, after_id=after, limit=limit)
+        bank = catalog.banks.get(name)
+        page = catalog.entries.page(name, after_id=after, limit=limit)
     if as_json:
         next_after = page[-1].id if len(page) == limit else None
         print_json({"bank": bank, "entries": page, "next_after": next_after})
@@ -82,11 +82,11 @@ def add(
     paths = [item for item in what or () if not item.isdecimal()]
     with open_store(settings.resolved_database_url) as store:
         with store.writer() as writer:
-            bank = writer.bank(name)
-            writer.add_entries(bank.id, ids)
+            bank = writer.banks.get(name)
+            writer.entries.add(bank.id, ids)
             for item in fingerprints:
-                writer.add_fingerprint(bank.id, item)
-            added = writer.bank(name).entry_count - bank.entry_count
+                writer.entries.add_fingerprint(bank.id, item)
+            added = writer.banks.get(name).entry_count - bank.entry_count
         if paths:
             add_sources(store, settings, paths, bank, follow_links=follow_links, as_json=as_json)
     if not paths:

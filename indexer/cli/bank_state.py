@@ -48,9 +48,9 @@ def disable(
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.writer() as writer:
         if entry:
-            writer.disable_entries(_ids_of(writer.entries_of(name, entry)), moment)
+            writer.entries.disable(_ids_of(writer.entries.of_bank(name, entry)), moment)
         else:
-            writer.edit_bank(name, enabled=False)
+            writer.banks.edit(name, enabled=False)
     _print_change(name, entry, "disabled", as_json=as_json)
 
 
@@ -66,9 +66,9 @@ def enable(name: BankName, entry: _Entries = None, *, as_json: AsJson = False) -
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.writer() as writer:
         if entry:
-            writer.enable_entries(_ids_of(writer.entries_of(name, entry)))
+            writer.entries.enable(_ids_of(writer.entries.of_bank(name, entry)))
         else:
-            writer.edit_bank(name, enabled=True)
+            writer.banks.edit(name, enabled=True)
     _print_change(name, entry, "enabled", as_json=as_json)
 
 
@@ -94,13 +94,13 @@ def remove(
     settings = load()
     with open_store(settings.resolved_database_url) as store:
         with store.reader() as catalog:
-            bank = catalog.bank(name)
-            ids = _ids_of(catalog.entries_of(name, entry or ()))
+            bank = catalog.banks.get(name)
+            ids = _ids_of(catalog.entries.of_bank(name, entry or ()))
         if not entry and not yes and not dry_run:
             _confirm(f"Remove bank {name} with {bank.entry_count} entries?")
         if not dry_run:
             with store.writer() as writer:
-                count = writer.remove_entries(ids) if entry else writer.remove_bank(name)
+                count = writer.entries.remove(ids) if entry else writer.banks.remove(name)
         else:
             count = len(ids) if entry else bank.entry_count
     if as_json:

@@ -28,7 +28,7 @@ def list_runs(
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        runs = catalog.cluster_runs(after_id=after, limit=limit)
+        runs = catalog.cluster_runs.page(after_id=after, limit=limit)
     if as_json:
         print_json(runs)
         return
@@ -77,17 +77,19 @@ def show(
         if cluster is None:
             chosen = newest_or(store, run)
             with store.reader() as catalog:
-                clusters = catalog.largest_clusters(chosen.id, limit)
+                clusters = catalog.clusters.largest(chosen.id, limit)
             if as_json:
                 print_json({"run": chosen, "clusters": clusters})
             else:
                 _print_clusters(chosen, clusters)
             return
         with store.reader() as catalog:
-            found = catalog.cluster(cluster, run)
-            members = catalog.cluster_members(found.run_id, cluster, after_id=after, limit=limit)
-            lineage = catalog.lineage_of(cluster)
-            actions = catalog.cluster_actions(cluster, limit=_LINES)
+            found = catalog.clusters.get(cluster, run)
+            members = catalog.cluster_members.page(
+                found.run_id, cluster, after_id=after, limit=limit
+            )
+            lineage = catalog.clusters.lineage_of(cluster)
+            actions = catalog.cluster_actions.page(cluster, limit=_LINES)
     if as_json:
         print_json({"cluster": found, "members": members, "lineage": lineage, "actions": actions})
     else:
@@ -112,7 +114,7 @@ def lineage(
     with open_store(settings.resolved_database_url) as store:
         chosen = newest_or(store, run)
         with store.reader() as catalog:
-            steps = catalog.lineage(chosen.id, after_id=after, limit=limit)
+            steps = catalog.clusters.lineage(chosen.id, after_id=after, limit=limit)
     if as_json:
         print_json(steps)
         return

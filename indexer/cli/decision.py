@@ -105,7 +105,7 @@ def list_decisions(  # noqa: PLR0913 -- one for each option
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        decisions = catalog.decisions(
+        decisions = catalog.decisions.page(
             after_id=after,
             limit=limit,
             query_sha256=digest_of(query, settings) if query is not None else None,

@@ -32,7 +32,7 @@ def list_floods(
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        floods = catalog.floods(state=None if every else state, after_id=after, limit=limit)
+        floods = catalog.floods.page(state=None if every else state, after_id=after, limit=limit)
     if as_json:
         print_json(floods)
         return

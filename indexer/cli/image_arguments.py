@@ -27,7 +27,7 @@ def find_images(catalog: Catalog, targets: Sequence[str], *, removed: bool = Fal
     """
     found: set[int] = set()
     for target in targets:
-        ids = catalog.find_images(_query(target, removed=removed))
+        ids = catalog.images.find(_query(target, removed=removed))
         if not ids:
             raise NotFoundError(
                 f"The index holds no image {target!r}. `lookalike index list` shows what it holds."

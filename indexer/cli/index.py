@@ -175,7 +175,7 @@ def list_images(
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        records = catalog.list_images(after_id=after, limit=limit, bank=bank)
+        records = catalog.images.page(after_id=after, limit=limit, bank=bank)
     if as_json:
         print_json([ImageSummary.of(record) for record in records])
         return

@@ -69,7 +69,7 @@ def list_keys(
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        keys = catalog.keys(after_id=after, limit=limit)
+        keys = catalog.keys.page(after_id=after, limit=limit)
     if as_json:
         print_json(keys)
         return

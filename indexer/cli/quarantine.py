@@ -36,7 +36,7 @@ def list_items(
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        items = catalog.quarantined(code=code, after_uri=after, limit=limit)
+        items = catalog.quarantine.page(code=code, after_uri=after, limit=limit)
     if as_json:
         print_json(items)
     else:
@@ -106,9 +106,9 @@ def clear(
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.writer() as writer:
         if files:
-            forgotten = writer.release(_names_of(files))
+            forgotten = writer.quarantine.release(_names_of(files))
         else:
-            forgotten = writer.clear_quarantine(code=code)
+            forgotten = writer.quarantine.clear(code=code)
     if as_json:
         print_json({"cleared": forgotten})
     else:

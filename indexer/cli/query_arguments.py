@@ -39,7 +39,7 @@ def identify(store: Store, settings: Settings, query: str) -> Asked:
         picture = decode(read(file, settings.max_image_bytes), settings.image_limits)
         return Asked(digest, fingerprints.pdq(picture.rgb), file)
     with store.reader() as catalog:
-        records = catalog.images(catalog.ids_by_sha256([digest]).values())
+        records = catalog.images.get_many(catalog.images.ids_by_sha256([digest]).values())
     return Asked(digest, next((record.pdq for record in records.values()), None), None)
 
 
@@ -67,7 +67,7 @@ def index_file(store: Store, settings: Settings, file: Path, bank: str) -> None:
         There is no such bank.
     """
     with store.reader() as catalog:
-        catalog.bank(bank)  # first: a wrong name is told before the model loads
+        catalog.banks.get(bank)  # first: a wrong name is told before the model loads
     report = open_ingest(store, settings).run(open_sources([str(file)], settings))
     for item in report.skipped:
         raise InputError(f"{item.uri} cannot join bank {bank}: {item.message} ({item.code})")

@@ -70,7 +70,7 @@ def list_scans(
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        scans = catalog.retro_scans(after_id=after, limit=limit)
+        scans = catalog.retro_scans.page(after_id=after, limit=limit)
     if as_json:
         print_json(scans)
         return
@@ -108,8 +108,8 @@ def show(
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        found = catalog.retro_scan(scan)
-        matches = catalog.retro_matches(scan, after_id=after, limit=limit)
+        found = catalog.retro_scans.get(scan)
+        matches = catalog.retro_scans.matches(scan, after_id=after, limit=limit)
     if as_json:
         print_json({"scan": found, "matches": matches})
     else:

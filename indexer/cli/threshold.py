@@ -115,7 +115,7 @@ def list_cards(
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        cards = catalog.cards(retired=every)
+        cards = catalog.cards.page(retired=every)
     if as_json:
         print_json(cards)
         return
@@ -153,7 +153,7 @@ def show(
         fusion = open_fusion(store, settings)
         with store.reader() as catalog:
             shown = (
-                catalog.card(card)
+                catalog.cards.get(card)
                 if card is not None
                 else find_card(
                     catalog, Signal(signal.value), Tier(tier.value) if tier else None, bank

@@ -33,8 +33,8 @@ def print_verdicts(
     """
     with store.reader() as catalog:
         for name in banks:
-            catalog.bank(name)  # first: nothing is said of a search that cannot be made
-        searched = describe_searched(catalog.sizes().images, catalog.banks(), banks)
+            catalog.banks.get(name)  # first: nothing is said of a search that cannot be made
+        searched = describe_searched(catalog.gauges.sizes().images, catalog.banks.all(), banks)
     if several:
         echo(f"Searching {searched}.")
         echo()

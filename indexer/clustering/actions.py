@@ -27,7 +27,7 @@ def label(store: Store, cluster_id: int, name: str) -> ClusterAction:
             f"{name!r} cannot be a cluster's name. Use 1 to {_LONGEST_NAME} printable characters."
         )
     with store.writer() as writer:
-        return writer.label_cluster(cluster_id, name)
+        return writer.cluster_actions.label(cluster_id, name)
 
 
 def note(store: Store, cluster_id: int, text: str) -> ClusterAction:
@@ -46,7 +46,7 @@ def note(store: Store, cluster_id: int, text: str) -> ClusterAction:
             "where the rest is."
         )
     with store.writer() as writer:
-        return writer.note_cluster(cluster_id, text.strip() or None)
+        return writer.cluster_actions.note(cluster_id, text.strip() or None)
 
 
 def add_to_bank(
@@ -78,7 +78,7 @@ def add_to_bank(
     """
     with store.writer() as writer:
         part = _part(writer, cluster_id, run_id, min_probability)
-        return writer.bank_cluster(part, writer.bank(bank))
+        return writer.cluster_actions.bank(part, writer.banks.get(bank))
 
 
 def decide(  # noqa: PLR0913 -- one for each thing that is said
@@ -122,7 +122,7 @@ def decide(  # noqa: PLR0913 -- one for each thing that is said
     with store.writer() as writer:
         part = _part(writer, cluster_id, run_id, min_probability)
         joined = bank_for(writer, bank, outcome) if bank is not None else None
-        action = writer.decide_cluster(part, outcome, joined, analyst=analyst, note=note)
+        action = writer.cluster_actions.decide(part, outcome, joined, analyst=analyst, note=note)
         said = action.detail
         if joined is None and not said["decisions"] and not said["unchanged"]:
             raise InputError(
@@ -144,7 +144,7 @@ def undo(store: Store, action_id: int) -> ClusterAction:
         It is undone already, or what it did has changed; nothing is undone then.
     """
     with store.writer() as writer:
-        return writer.undo_cluster_action(action_id)
+        return writer.cluster_actions.undo(action_id)
 
 
 def _part(
@@ -152,5 +152,5 @@ def _part(
 ) -> ClusterPart:
     if not 0 <= min_probability <= 1:
         raise InputError(f"A probability lies from 0 to 1, got {min_probability}.")
-    cluster = writer.cluster(cluster_id, run_id)
+    cluster = writer.clusters.get(cluster_id, run_id)
     return ClusterPart(cluster.id, cluster.run_id, min_probability)

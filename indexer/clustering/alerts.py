@@ -101,7 +101,7 @@ def why_not_compared(catalog: Catalog, run: ClusterRun) -> str | None:
     """
     if run.previous_run is None:
         return f"Run {run.id} is the first of its kind: there is none to compare it with."
-    before, after = catalog.cluster_run(run.previous_run).parameters, run.parameters
+    before, after = catalog.cluster_runs.get(run.previous_run).parameters, run.parameters
     changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
     if not changed:
         return None
@@ -115,19 +115,21 @@ def why_not_compared(catalog: Catalog, run: ClusterRun) -> str | None:
 def _comparable(catalog: Catalog, run: ClusterRun) -> ClusterRun | None:
     if run.previous_run is None or why_not_compared(catalog, run):
         return None
-    return catalog.cluster_run(run.previous_run)
+    return catalog.cluster_runs.get(run.previous_run)
 
 
 def _read(catalog: Catalog, run: ClusterRun, previous: ClusterRun) -> _Pair:
-    found, joined = catalog.cluster_sizes(run.id), catalog.joined_members(run.id)
+    found, joined = catalog.clusters.sizes(run.id), catalog.cluster_members.joined(run.id)
     is_itself = previous.id == run.id
-    lineage = [] if is_itself else catalog.lineage(run.id, limit=len(found) + run.images + 1)
+    lineage = (
+        [] if is_itself else catalog.clusters.lineage(run.id, limit=len(found) + run.images + 1)
+    )
     return _Pair(
         run=run,
         previous=previous,
-        names=catalog.cluster_names(run.id),
+        names=catalog.clusters.names(run.id),
         sizes={cluster_id: size + joined.get(cluster_id, 0) for cluster_id, size in found.items()},
-        sizes_before=found if is_itself else catalog.cluster_sizes(previous.id),
+        sizes_before=found if is_itself else catalog.clusters.sizes(previous.id),
         origins={
             step.cluster_id: step.other_id
             for step in lineage
@@ -139,8 +141,8 @@ def _read(catalog: Catalog, run: ClusterRun, previous: ClusterRun) -> _Pair:
 
 def _bank_hits(catalog: Catalog, pair: _Pair, now: datetime) -> Iterator[Alert]:
     then = pair.previous.finished_at or pair.previous.created_at
-    hits_before = catalog.cluster_bank_hits(pair.previous.id, then)
-    for cluster_id, banks in catalog.cluster_bank_hits(pair.run.id, now).items():
+    hits_before = catalog.cluster_members.bank_hits(pair.previous.id, then)
+    for cluster_id, banks in catalog.cluster_members.bank_hits(pair.run.id, now).items():
         known = hits_before.get(pair.origins.get(cluster_id, cluster_id), {})
         for bank, count in banks.items():
             if bank not in known:
@@ -158,8 +160,8 @@ def _growth(pair: _Pair, rules: AlertRules) -> Iterator[Alert]:
 
 
 def _drift(catalog: Catalog, pair: _Pair, rules: AlertRules, space_id: int) -> Iterator[Alert]:
-    classes = catalog.cluster_classes(pair.run.id, space_id)
-    classes_before = catalog.cluster_classes(pair.previous.id, space_id)
+    classes = catalog.cluster_members.classes(pair.run.id, space_id)
+    classes_before = catalog.cluster_members.classes(pair.previous.id, space_id)
     for cluster_id in classes.keys() & classes_before.keys():
         if min(pair.sizes[cluster_id], pair.sizes_before[cluster_id]) < rules.min_size:
             continue

@@ -82,8 +82,8 @@ class ClusterRefresher:
         heeded = parameters.of(algorithm)
         space = bound_space(self._store)
         with self._store.reader() as catalog:
-            last = catalog.newest_cluster_run(space.id, algorithm, scope)
-            unseen = last is not None and catalog.head() > last.watermark
+            last = catalog.cluster_runs.newest(space.id, algorithm, scope)
+            unseen = last is not None and catalog.log.head() > last.watermark
         if last is not None and last.parameters == heeded:
             if not unseen:
                 return Refresh(last, Refreshed.UNCHANGED, 0)
@@ -122,9 +122,9 @@ class ClusterRefresher:
 
     def _since(self, run: ClusterRun, space: Space) -> _Since:
         with self._store.reader() as catalog:
-            now = catalog.scoped_ids(run.scope, space)
-            known = catalog.membership(run.id).image_ids
-            found = catalog.membership(run.id, assigned=False).image_ids
+            now = catalog.cluster_scopes.ids(run.scope, space)
+            known = catalog.cluster_members.membership(run.id).image_ids
+            found = catalog.cluster_members.membership(run.id, assigned=False).image_ids
         return _Since(
             new=np.setdiff1d(now, known, assume_unique=True),
             assigned=len(known) - len(found),
@@ -134,8 +134,8 @@ class ClusterRefresher:
     def _assign(self, run: ClusterRun, space: Space, image_ids: Keys) -> int:
         ids, clusters, similarities = [], [], []
         with self._store.reader() as catalog:
-            reach = catalog.cluster_reach(run.id)
-            for scoped in catalog.vectors_of(image_ids, space):
+            reach = catalog.clusters.reach(run.id)
+            for scoped in catalog.cluster_scopes.vectors_of(image_ids, space):
                 require_unit(scoped)
                 found = assign(scoped.vectors, reach)
                 joined = found.cluster_ids >= 0
@@ -149,4 +149,4 @@ class ClusterRefresher:
             np.concatenate(ids), np.concatenate(clusters), closeness, 1 - closeness
         )
         with self._store.writer() as writer:
-            return writer.assign_members(run.id, members)
+            return writer.cluster_runs.assign(run.id, members)

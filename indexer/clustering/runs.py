@@ -91,7 +91,7 @@ class ClusterRunner:
                     "is done: `lookalike cluster list` shows it."
                 )
             with self._store.writer() as writer:
-                run = writer.begin_cluster_run(algorithm, heeded, scope, space.id)
+                run = writer.cluster_runs.begin(algorithm, heeded, scope, space.id)
             try:
                 on_begin(run)
                 steps = _steps(on_progress, self._watch(run, stop or Event()))
@@ -117,23 +117,25 @@ class ClusterRunner:
                 return False
             looked = monotonic()
             with self._store.reader() as catalog:
-                return catalog.cluster_run(run.id).state is RunState.CANCELLED
+                return catalog.cluster_runs.get(run.id).state is RunState.CANCELLED
 
         return is_over
 
     def _end(self, run: ClusterRun, state: RunState) -> ClusterRun:
         with self._store.writer() as writer:
-            return writer.end_cluster_run(run.id, state)
+            return writer.cluster_runs.end(run.id, state)
 
     def _finish(
         self, run: ClusterRun, space: Space, parameters: ClusterParameters, steps: _Steps
     ) -> ClusterRun:
         previous, before = None, None
         with self._store.reader() as catalog:
-            scoped = catalog.scoped_vectors(run.scope, space, on_progress=steps("reading", 0))
+            scoped = catalog.cluster_scopes.vectors(
+                run.scope, space, on_progress=steps("reading", 0)
+            )
             if run.previous_run is not None:
-                previous = catalog.cluster_run(run.previous_run)
-                before = catalog.membership(previous.id, assigned=False)
+                previous = catalog.cluster_runs.get(run.previous_run)
+                before = catalog.cluster_members.membership(previous.id, assigned=False)
         require_unit(scoped)
         n = len(scoped.ids)
         found = partition(
@@ -148,7 +150,7 @@ class ClusterRunner:
         members = FoundMembers(scoped.ids, found.labels, found.probabilities, found.outlier_scores)
         steps("writing", n)(0)
         with self._store.writer() as writer:
-            return writer.finish_cluster_run(run.id, clusters, members, lineage)
+            return writer.cluster_runs.finish(run.id, clusters, members, lineage)
 
 
 def newest_or(store: Store, run_id: int | None) -> ClusterRun:
@@ -162,8 +164,8 @@ def newest_or(store: Store, run_id: int | None) -> ClusterRun:
     space = bound_space(store)
     with store.reader() as catalog:
         if run_id is not None:
-            return catalog.cluster_run(run_id)
-        run = catalog.newest_cluster_run(space.id)
+            return catalog.cluster_runs.get(run_id)
+        run = catalog.cluster_runs.newest(space.id)
     if run is None:
         raise NotFoundError("No cluster run is done yet. `lookalike cluster run` makes one.")
     return run

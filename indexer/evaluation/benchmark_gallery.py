@@ -66,7 +66,7 @@ def name_references(store: Store, benchmark: Benchmark, settings: Settings) -> N
         for name in benchmark.references
     }
     with store.reader() as catalog:
-        ids = catalog.ids_by_sha256(digests.values())
+        ids = catalog.images.ids_by_sha256(digests.values())
     names: dict[bytes, str] = {}
     for name, digest in digests.items():
         names.setdefault(digest, name)

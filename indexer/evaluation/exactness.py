@@ -60,7 +60,7 @@ def measure_exactness(view: VectorView, *, k: int, sample: int, seed: int = 0) -
         None for a view that holds nothing.
     """
     feed = view.feed
-    keys = np.unique(feed.census().keys)
+    keys = np.unique(feed.all_keys().keys)
     if not len(keys):
         return None
     random = np.random.default_rng(seed)

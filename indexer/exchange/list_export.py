@@ -82,7 +82,7 @@ def export_bank(
     wanted = set(kinds) or _KINDS.get(list_format, set(FingerprintKind))
     report = ExportReport(bank_name, target, list_format)
     with store.reader() as catalog:
-        catalog.bank(bank_name)  # raises before the file is opened
+        catalog.banks.get(bank_name)  # raises before the file is opened
         listed = _listed(catalog, bank_name, wanted, min_quality, report)
         with open_target(target) as file:
             file.writelines(WRITERS[list_format](listed))
@@ -99,9 +99,9 @@ def _listed(
 ) -> Iterator[ListedEntry]:
     """Yield the fingerprints of a bank's entries, and count them."""
     now, after = datetime.now(UTC), 0
-    while page := catalog.entries(bank_name, after_id=after, limit=_PAGE):
+    while page := catalog.entries.page(bank_name, after_id=after, limit=_PAGE):
         after = page[-1].id
-        images = catalog.image_fingerprints(entry.image_id for entry in page if entry.image_id)
+        images = catalog.images.fingerprints(entry.image_id for entry in page if entry.image_id)
         for entry in page:
             if entry.disabled_until is not None and entry.disabled_until > now:
                 report.disabled += 1

@@ -113,8 +113,8 @@ class _Import:
         self._sources: set[str] = set()
         self._met: list[Keys] = []  # ids of entries that were there before and that lists name
         with store.reader() as catalog:
-            self._bank_id = catalog.bank(bank_name).id
-            self._last_entry = catalog.last_entry_id()
+            self._bank_id = catalog.banks.get(bank_name).id
+            self._last_entry = catalog.entries.last_id()
 
     def run(self, names: Sequence[str]) -> ImportReport:
         """Read the lists one after the other."""
@@ -165,11 +165,11 @@ class _Import:
 
     def _compare(self, batch: Sequence[ListItem]) -> list[ListPlan]:
         with self._store.reader() as catalog:
-            return catalog.plan_list(self._bank_id, batch, self._source)
+            return catalog.lists.plan(self._bank_id, batch, self._source)
 
     def _write(self, batch: Sequence[ListItem]) -> list[ListPlan]:
         with self._store.writer() as writer:
-            return writer.upsert_list(self._bank_id, batch, self._source)
+            return writer.lists.upsert(self._bank_id, batch, self._source)
 
     def _withdraw_unlisted(self) -> None:
         """Withdraw what the sources had listed before, a transaction a page.
@@ -186,13 +186,13 @@ class _Import:
             unlisted = page[~is_met].tolist()
             if not self._options.dry_run:
                 with self._store.writer() as writer:
-                    self._report.removed += writer.remove_entries(unlisted, RemovedBy.SOURCE)
+                    self._report.removed += writer.entries.remove(unlisted, RemovedBy.SOURCE)
             else:
                 self._report.removed += len(unlisted)
 
     def _page(self, after: int) -> Keys:
         with self._store.reader() as catalog:
-            return catalog.entry_ids_of_sources(
+            return catalog.lists.entry_ids(
                 self._bank_id, self._sources, after_id=after, up_to_id=self._last_entry
             )
 

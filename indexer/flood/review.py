@@ -16,13 +16,13 @@ def quarantine(store: Store, flood_id: int) -> Flood:
         There is no such flag.
     """
     with store.writer() as writer:
-        return isolate(writer, writer.flood(flood_id))
+        return isolate(writer, writer.floods.get(flood_id))
 
 
 def isolate(writer: Writer, flood: Flood) -> Flood:
     """Disable the entry of a flag, within a transaction."""
-    writer.disable_entries([flood.entry_id], reason=DisabledReason.FLOOD)
-    return writer.resolve_flood(flood.id, FloodState.QUARANTINED)
+    writer.entries.disable([flood.entry_id], reason=DisabledReason.FLOOD)
+    return writer.floods.resolve(flood.id, FloodState.QUARANTINED)
 
 
 def dismiss(store: Store, flood_id: int) -> Flood:
@@ -34,8 +34,8 @@ def dismiss(store: Store, flood_id: int) -> Flood:
         There is no such flag.
     """
     with store.writer() as writer:
-        flood = writer.flood(flood_id)
+        flood = writer.floods.get(flood_id)
         with suppress(NotFoundError):  # the entry was removed meanwhile
-            if writer.entry(flood.entry_id).disabled_reason is DisabledReason.FLOOD:
-                writer.enable_entries([flood.entry_id])
-        return writer.resolve_flood(flood_id, FloodState.DISMISSED)
+            if writer.entries.get(flood.entry_id).disabled_reason is DisabledReason.FLOOD:
+                writer.entries.enable([flood.entry_id])
+        return writer.floods.resolve(flood_id, FloodState.DISMISSED)

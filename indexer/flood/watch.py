@@ -77,7 +77,7 @@ class FloodWatch:
             return []
         try:
             with self._store.writer() as writer:
-                writer.add_hits(counted)
+                writer.hits.add(counted)
                 floods = list(self._flag(writer, counted))
                 self._forget(writer)
         except UnavailableError:
@@ -105,16 +105,16 @@ class FloodWatch:
 
     def _flag_hour(self, writer: Writer, hour: datetime, entry_ids: set[int]) -> Iterator[Flood]:
         least = self._settings.flood_min_hits
-        now = writer.entry_hits(entry_ids, since=hour, before=hour + _HOUR)
+        now = writer.hits.of_entries(entry_ids, since=hour, before=hour + _HOUR)
         many = {entry_id for entry_id, hits in now.items() if hits[hour] >= least}
-        many -= writer.flagged_since(many, hour)
+        many -= writer.floods.flagged_since(many, hour)
         if not many:
             return
         since = hour - self._settings.flood_history_hours * _HOUR
-        histories = writer.entry_hits(many, since=since, before=hour)
-        births = writer.entry_births(many)
+        histories = writer.hits.of_entries(many, since=since, before=hour)
+        births = writer.entries.created_at(many)
         # Hours before the first hit of any entry were watched by nobody: they are not quiet ones.
-        watched = writer.first_hit_hour() or hour
+        watched = writer.hits.first_hour() or hour
         for entry_id in sorted(many):
             born, hits = _hour(births[entry_id]), now[entry_id][hour]
             if watched - born > _HOUR and hour - watched < _LEARNING:
@@ -122,14 +122,14 @@ class FloodWatch:
             history = list(histories.get(entry_id, {}).values())
             expectation = Expectation.of(history, (hour - max(since, watched, born)) // _HOUR)
             if expectation.tail(hits) < self._settings.flood_p_value:
-                flood = writer.flag_flood(entry_id, hour, hits, expectation.mean)
+                flood = writer.floods.flag(entry_id, hour, hits, expectation.mean)
                 yield isolate(writer, flood) if self._settings.flood_quarantine else flood
 
     def _forget(self, writer: Writer) -> None:
         """Delete, once an hour, the counts that are older than any history."""
         hour = _hour(datetime.now(UTC))
         if hour != self._forgotten_at:
-            writer.forget_hits(hour - (self._settings.flood_history_hours + 1) * _HOUR)
+            writer.hits.forget(hour - (self._settings.flood_history_hours + 1) * _HOUR)
             self._forgotten_at = hour
 
 

@@ -47,7 +47,7 @@ def find_or_create_bank(store: Store, name: str) -> tuple[Bank, bool]:
         It cannot be a bank's name.
     """
     with store.writer() as writer:
-        for bank in writer.banks():
+        for bank in writer.banks.all():
             if bank.name == name:
                 return bank, False
-        return writer.create_bank(name, BankKind.BLOCK), True
+        return writer.banks.create(name, BankKind.BLOCK), True

@@ -63,18 +63,18 @@ class Batch:
             sources = [item.wanted for item in self.encoded] + [item.wanted for item in self.known]
             met = [source.uri for source in sources]
             with store.writer() as writer:
-                added = writer.add_images(
+                added = writer.images.add(
                     [(item.image, item.wanted.arrival) for item in self.encoded], space.id
                 )
-                joined = writer.add_sources(
+                joined = writer.images.add_sources(
                     [(item.image_id, item.wanted.arrival) for item in self.known]
                 )
-                writer.quarantine(self.skipped)
-                writer.close_sources_at(self.spoiled)
-                writer.release(met)
+                writer.quarantine.add(self.skipped)
+                writer.sources.close_at(self.spoiled)
+                writer.quarantine.release(met)
                 if walk:
                     met += [item.uri for item in self.skipped]
-                    writer.mark_walked(walk, met + self.unchanged)
+                    writer.sources.mark_walked(walk, met + self.unchanged)
             _count(report, added, len(self.encoded))
             _count(report, joined, len(self.known))
         self._count_rest(report)

@@ -106,7 +106,7 @@ class Estimator:
     def _row_bytes(self, dimension: int) -> float:
         """Return what a vector takes in the database."""
         with self._store.reader() as catalog:
-            counts = catalog.counts()
+            counts = catalog.gauges.counts()
         if counts.images < _TELLING:
             return 4 * dimension + _ROW_BYTES
         return self._store.size() / (counts.images + counts.parts)

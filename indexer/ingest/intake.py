@@ -108,7 +108,7 @@ class Intake:
     ) -> None:
         """Tell what must be read from what is as it was."""
         with self._store.reader() as catalog:
-            known = catalog.known_sources([item.stamp.uri for item in items])
+            known = catalog.sources.known([item.stamp.uri for item in items])
             lacking = self._lacking(catalog, {source.image_id for source in known.values()})
         unchanged = []
         for item in items:
@@ -138,7 +138,7 @@ class Intake:
 
     def _identify(self, items: list[Loaded], new: Channel[Loaded], outcomes: Channel[Any]) -> None:
         with self._store.reader() as catalog:
-            ids = catalog.ids_by_sha256({item.sha256 for item in items})
+            ids = catalog.images.ids_by_sha256({item.sha256 for item in items})
             lacking = self._lacking(catalog, ids.values())
         for item in items:
             image_id = ids.get(item.sha256)
@@ -153,17 +153,17 @@ class Intake:
         Those of which the database lost what the model said; and those that are to have tiles, or
         a thumbnail, and have none, because they were added without.
         """
-        incomplete = set(catalog.incomplete_images(among=image_ids))
+        incomplete = set(catalog.repair.incomplete_images(among=image_ids))
         if self._thumbnails:
-            incomplete |= set(image_ids) - catalog.ids_with_thumbnail(image_ids)
+            incomplete |= set(image_ids) - catalog.thumbnails.ids(image_ids)
         if not self._tiled:
             return incomplete
-        kinds = catalog.part_kinds(image_ids)
+        kinds = catalog.images.part_kinds(image_ids)
         untiled = [i for i in image_ids if PartKind.TILE not in kinds.get(i, ())]
         rules = self._settings.tile_rules
         return incomplete | {
             record.id
-            for record in catalog.images(untiled).values()
+            for record in catalog.images.get_many(untiled).values()
             if is_cut(record.width, record.height, rules)
         }
 

@@ -179,7 +179,7 @@ class Planner:
         last = 0
         while True:
             with self._store.reader() as catalog:
-                page = catalog.open_sources("", after_id=last, limit=_PAGE)
+                page = catalog.sources.page("", after_id=last, limit=_PAGE)
             if not page:
                 return
             last = page[-1].id

@@ -43,14 +43,14 @@ def prune(
     last = 0
     while True:
         with store.reader() as catalog:
-            page = catalog.open_sources("", not_met_by=walk, after_id=last, limit=_PAGE)
+            page = catalog.sources.page("", not_met_by=walk, after_id=last, limit=_PAGE)
         if not page:
             return
         last = page[-1].id
         gone = [source.id for source in page if territory.covers(source.uri)]
         if gone:
             with store.writer() as writer:
-                outcome = writer.close_sources(gone, remove_orphans=remove_orphans)
+                outcome = writer.sources.close(gone, remove_orphans=remove_orphans)
             report.pruned += outcome.closed
             report.orphaned += outcome.orphaned
             report.removed += outcome.removed

@@ -133,7 +133,7 @@ class Ingest:
 
     def _begin_walk(self) -> Walk:
         with self._store.reader() as catalog:
-            return catalog.begin_walk()
+            return catalog.sources.begin_walk()
 
     def _batches(self, flow: Flow, outcomes: Channel[Outcome], stop: Event) -> Iterator[Batch]:
         """Gather outcomes into batches: full ones, or what there is after a while."""

@@ -48,10 +48,10 @@ def write_entry(
         There is no such bank.
     """
     stamp = SourceStamp(uri or f"upload:{image.sha256.hex()}", image.byte_size, "")
-    arrival = Arrival(stamp, bank_id=writer.bank_id(bank))
-    writer.add_images([(image, arrival)], space.id)
-    image_id = writer.ids_by_sha256([image.sha256])[image.sha256]
-    return writer.entry_of_image(bank, image_id)
+    arrival = Arrival(stamp, bank_id=writer.banks.id_of(bank))
+    writer.images.add([(image, arrival)], space.id)
+    image_id = writer.images.ids_by_sha256([image.sha256])[image.sha256]
+    return writer.entries.of_image(bank, image_id)
 
 
 def add_entry(store: Store, image: NewImage, space: Space, bank: str) -> EntryRecord:

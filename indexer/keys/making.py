@@ -62,7 +62,7 @@ def create_key(
         expires_at=expires_at,
     )
     with store.writer() as writer:
-        key = writer.add_key(new)
+        key = writer.keys.add(new)
     return CreatedKey(key, token.text)
 
 
@@ -75,4 +75,4 @@ def revoke_key(store: Store, key_id: int) -> ApiKey:
         There is no such key.
     """
     with store.writer() as writer:
-        return writer.revoke_key(key_id)
+        return writer.keys.revoke(key_id)

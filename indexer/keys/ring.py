@@ -101,7 +101,7 @@ class KeyRing:
         if parsed is None:
             return None
         with self._store.reader() as catalog:
-            found = catalog.key_with_secret(parsed.public_id)
+            found = catalog.keys.with_secret(parsed.public_id)
         with self._lock:
             right, wrong = name in self._known, name in self._wrong
         if found is None or wrong:
@@ -133,7 +133,7 @@ class KeyRing:
         if not ids:
             return
         with self._store.reader() as catalog:
-            found = catalog.keys_by_id(ids)
+            found = catalog.keys.get_many(ids)
         with self._lock:
             for name, known in list(self._known.items()):
                 key = found.get(known.key.id)
@@ -156,7 +156,7 @@ class KeyRing:
             return
         try:
             with self._store.writer() as writer:
-                writer.note_key_use(used)
+                writer.keys.note_use(used)
         except BaseException:
             with self._lock:
                 self._used = used | self._used

@@ -62,7 +62,7 @@ class Sessions:
         token = secrets.token_hex(32)
         with self._store.writer() as writer:
             expires_at = datetime.now(UTC) + self._lifetime
-            session = writer.open_session(key, _digest(token), expires_at)
+            session = writer.sessions.open(key, _digest(token), expires_at)
         return token, SignedIn(session, csrf_of(token))
 
     def recall(self, token: str) -> SignedIn | None:
@@ -84,7 +84,7 @@ class Sessions:
         digest = _digest(token)
         begun = self._clock()
         with self._store.reader() as catalog:
-            session = catalog.session(digest)
+            session = catalog.sessions.get(digest)
         if session is None or not self._runs(session):
             with self._lock:
                 self._read.pop(digest, None)
@@ -92,7 +92,7 @@ class Sessions:
         now = datetime.now(UTC)
         if now - session.last_seen_at > min(_NOTED_EVERY, self._idle / 4):
             with self._store.writer() as writer:
-                writer.note_session_use(session.id, now)
+                writer.sessions.note_use(session.id, now)
         signed_in = SignedIn(session, csrf_of(token))
         with self._lock:
             self._read[digest] = (signed_in, begun)
@@ -104,9 +104,9 @@ class Sessions:
         """Sign out; a session that does not run stays so."""
         digest = _digest(token)
         with self._store.writer() as writer:
-            session = writer.session(digest)
+            session = writer.sessions.get(digest)
             if session is not None:
-                writer.end_session(session.id)
+                writer.sessions.end(session.id)
         with self._lock:
             self._read.pop(digest, None)
 

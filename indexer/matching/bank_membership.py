@@ -67,13 +67,13 @@ class BankMembership:
 
 
 def _read_images(catalog: Catalog, banks: _Banks, at: datetime) -> KeySet:
-    return KeySet(catalog.entry_image_ids(banks, at))
+    return KeySet(catalog.entries.image_ids(banks, at))
 
 
 def _read_fingerprints(catalog: Catalog, banks: _Banks, at: datetime) -> KeySet | None:
-    if banks is None and catalog.fingerprints_all_count(at):
+    if banks is None and catalog.entries.all_fingerprints_in_force(at):
         return None
-    return KeySet(catalog.entry_fingerprint_ids(banks, at))
+    return KeySet(catalog.entries.fingerprint_ids(banks, at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +101,12 @@ class _Remembered(Generic[_SetT]):
     def get(self, catalog: Catalog, banks: Sequence[str], at: datetime) -> _SetT:
         """Return the set that holds at a moment; all banks are meant when none is named."""
         names = tuple(sorted(set(banks)))
-        change = catalog.last_bank_change()
+        change = catalog.log.last_of_banks()
         known = self._known.get(names)
         if known and known.holds(change, at):
             return known.members
         members = self._read(catalog, names or None, at)
-        fresh = _Known(change, at, catalog.next_entry_moment(at), members)
+        fresh = _Known(change, at, catalog.entries.next_moment(at), members)
         with self._lock:
             known = self._known.get(names)
             if known and known.holds(change, at):  # another thread was quicker: keep to its set

@@ -42,10 +42,10 @@ def nominated(catalog: Catalog, space_id: int, nominees: Nominees, scope: Scope)
     itself. With a moment only what was added after it counts: of an image that was indexed before,
     the entries that were made since.
     """
-    records = catalog.images(
+    records = catalog.images.get_many(
         sorted(nominees.images), space_id, with_embedding=True, at=scope.at
     ).values()
-    bare = catalog.entries_by_ids(sorted(nominees.entries), scope.at).values()
+    bare = catalog.entries.in_force(sorted(nominees.entries), scope.at).values()
     named = [entry for record in records for entry in record.entries] + list(bare)
     counting = _counting(catalog, named, scope)
     candidates = []
@@ -61,7 +61,7 @@ def nominated(catalog: Catalog, space_id: int, nominees: Nominees, scope: Scope)
 def _counting(catalog: Catalog, entries: Sequence[Entry], scope: Scope) -> set[int]:
     """Return the ids of those entries that are of the banks and the time that are searched."""
     ids = {entry.id for entry in entries if not scope.banks or entry.bank in scope.banks}
-    return ids if scope.created_after is None else catalog.entries_after(ids, scope.created_after)
+    return ids if scope.created_after is None else catalog.recency.entries(ids, scope.created_after)
 
 
 def _is_recent(record: ImageRecord, scope: Scope) -> bool:
@@ -72,9 +72,9 @@ def chosen(
     catalog: Catalog, space_id: int, entry_ids: Collection[int], at: datetime
 ) -> list[Candidate]:
     """Read some entries, whatever any view says; those that do not count now are left out."""
-    entries = catalog.entries_by_ids(entry_ids, at).values()
+    entries = catalog.entries.in_force(entry_ids, at).values()
     of_images = sorted({entry.image_id for entry in entries if entry.image_id is not None})
-    records = catalog.images(of_images, space_id, with_embedding=True, at=at).values()
+    records = catalog.images.get_many(of_images, space_id, with_embedding=True, at=at).values()
     images = [
         Candidate(record, tuple(entry for entry in record.entries if entry.id in entry_ids))
         for record in records

@@ -72,7 +72,7 @@ class Hearing:
         return Case(
             candidates=nominated(catalog, self._space.id, nominees, scope),
             thresholds=thresholds,
-            rejections=Rejections.of(catalog.decisions_for(query.sha256)),
+            rejections=Rejections.of(catalog.decisions.for_query(query.sha256)),
         )
 
     def of_entries(
@@ -83,14 +83,14 @@ class Hearing:
         return Case(
             candidates=[*candidates, *own_excuse(record)],
             thresholds=self.thresholds(catalog),
-            rejections=Rejections.of(catalog.decisions_for(query.sha256)),
+            rejections=Rejections.of(catalog.decisions.for_query(query.sha256)),
         )
 
     def thresholds(self, catalog: Catalog, threshold: float | None = None) -> ThresholdBook:
         """Return the bounds that hold now; `threshold` is a cosine that the request wants."""
         return choose_thresholds(
             self._settings,
-            catalog.card_bounds(self._space.id),
+            catalog.cards.bounds(self._space.id),
             space_id=self._space.id,
             requested=threshold,
             suggested=self._bounds,

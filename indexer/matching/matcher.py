@@ -230,7 +230,7 @@ class Matcher:
             No active image has this id.
         """
         with self._store.reader() as catalog:
-            return catalog.image(image_id, self._space.id)
+            return catalog.images.get(image_id, self._space.id)
 
     def similar(self, image_id: int, *, k: int = 10, banks: Sequence[str] = ()) -> list[Match]:
         """Return the stored images nearest to a stored image, itself left out, of every tier.
@@ -340,7 +340,9 @@ class Matcher:
 
     def _stored_query(self, catalog: Catalog, image_id: int) -> tuple[ImageRecord, Query]:
         """Return a stored image, and the query that it makes."""
-        record = catalog.images([image_id], self._space.id, with_embedding=True).get(image_id)
+        record = catalog.images.get_many([image_id], self._space.id, with_embedding=True).get(
+            image_id
+        )
         pieces = stored_pieces(record, self._settings.pdq_min_quality) if record else None
         if record is None or pieces is None:
             raise NotFoundError(

@@ -59,9 +59,9 @@ def nominate(
     NotFoundError
         There is no bank of one of the names.
     """
-    images = set(catalog.ids_by_sha256([query.sha256]).values())
+    images = set(catalog.images.ids_by_sha256([query.sha256]).values())
     if query.md5 and not query.sha256:  # an MD5 alone: where there is more, SHA-256 tells better
-        images |= catalog.image_ids_of_md5([query.md5])
+        images |= catalog.images.ids_with_md5([query.md5])
     for within in _image_scopes(catalog, views, membership, scope):
         if len(query.pieces.embeddings):
             nearest = views.embeddings.index.search(query.pieces.embeddings, scope.k, within)
@@ -86,9 +86,9 @@ def _image_scopes(
         )
         return scopes if enough else [*scopes, None]
     recent = scope.created_after
-    sets = [KeySet(catalog.entry_image_ids_after(scope.banks or None, scope.at, recent))]
+    sets = [KeySet(catalog.recency.entry_image_ids(scope.banks or None, scope.at, recent))]
     if not scope.banks:
-        sets.append(KeySet(catalog.image_ids_after(recent)))
+        sets.append(KeySet(catalog.recency.image_ids(recent)))
     return [members for members in sets if len(members)]
 
 
@@ -97,7 +97,7 @@ def _bare_scope(catalog: Catalog, membership: BankMembership, scope: Scope) -> K
     if scope.created_after is None:
         return membership.fingerprints(catalog, scope.banks, scope.at)
     return KeySet(
-        catalog.entry_fingerprint_ids_after(scope.banks or None, scope.at, scope.created_after)
+        catalog.recency.entry_fingerprint_ids(scope.banks or None, scope.at, scope.created_after)
     )
 
 
@@ -107,7 +107,7 @@ def _of_the_bytes(catalog: Catalog, query: Query, scope: Scope) -> set[int]:
         Fingerprint(FingerprintKind.SHA256, query.sha256),
         Fingerprint(FingerprintKind.MD5, query.md5),
     ]
-    return {entry.id for entry in catalog.entries_by_fingerprint(digests, scope.at)}
+    return {entry.id for entry in catalog.entries.in_force_by_fingerprint(digests, scope.at)}
 
 
 def _closest(view: VectorView, query: Query, scope: Scope, within: KeySet | None) -> set[int]:

@@ -83,7 +83,7 @@ class Verifier:
         )
 
         with self._store.reader() as catalog:
-            thumbnails = catalog.thumbnails(_likeliest(compared, self._most))
+            thumbnails = catalog.thumbnails.get_many(_likeliest(compared, self._most))
         if not thumbnails:
             return list(compared)
         hands = find_in_both_hands(grey)

@@ -120,14 +120,14 @@ def build_report(
 
 def _find_run(catalog: Catalog, run_id: int | None) -> ClusterRun:
     if run_id is None:
-        space = catalog.active_space()
-        newest = catalog.newest_cluster_run(space.id) if space else None
+        space = catalog.spaces.active()
+        newest = catalog.cluster_runs.newest(space.id) if space else None
         if newest is None:
             raise NotFoundError(
                 "There is no finished cluster run yet. `lookalike cluster run` makes one."
             )
         return newest
-    run = catalog.cluster_run(run_id)
+    run = catalog.cluster_runs.get(run_id)
     if run.state is not RunState.DONE:
         raise InputError(
             f"Cluster run {run_id} is {run.state}; only one that is done can be reported. "
@@ -218,7 +218,7 @@ def _vectors(catalog: Catalog, material: Material) -> Embeddings:
     space = material.space
     vectors = np.empty((len(material.columns.image_ids), space.dimension), np.float32)
     done = 0
-    for part in catalog.member_parts(material.run.id, space):
+    for part in catalog.cluster_reports.members(material.run.id, space):
         vectors[done : done + len(part.vectors)] = part.vectors
         done += len(part.vectors)
     return vectors

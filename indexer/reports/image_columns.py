@@ -71,14 +71,14 @@ def read_columns(
 
     def sampled() -> Iterator[Embeddings]:
         seen = 0
-        for part in catalog.member_parts(reach.run_id, space):
+        for part in catalog.cluster_reports.members(reach.run_id, space):
             yield part.vectors[-seen % step :: step]
             seen += len(part.vectors)
             on_progress(len(part.vectors))
 
     axes = find_axes(sampled(), space.dimension)
     parts = []
-    for part in catalog.member_parts(reach.run_id, space):
+    for part in catalog.cluster_reports.members(reach.run_id, space):
         parts.append(
             Columns(
                 image_ids=part.image_ids,

@@ -53,7 +53,7 @@ def gather(
     on_progress : callable
         Called with the name of a stage, and how much of how much is done.
     """
-    space = catalog.space(run.model)
+    space = catalog.spaces.find(run.model)
     if space is None:  # the foreign key of the run forbids it
         raise LookupError(run.model)
     done = 0
@@ -63,18 +63,18 @@ def gather(
         done += count
         on_progress("reading", done, 2 * run.images)
 
-    reach = catalog.cluster_reach(run.id)
+    reach = catalog.clusters.reach(run.id)
     columns = read_columns(catalog, reach, space, run.images, advance)
     on_progress("comparing with banks", 0, 1)
     thresholds = choose_thresholds(
         settings,
-        catalog.card_bounds(space.id),
+        catalog.cards.bounds(space.id),
         space_id=space.id,
         suggested=_bounds(settings.model or space.model),
     )
-    entries = catalog.block_entry_vectors(space, datetime.now(UTC))
+    entries = catalog.cluster_reports.block_entries(space, datetime.now(UTC))
     hits: defaultdict[int, list[BankHit]] = defaultdict(list)
-    for share in catalog.banks_of_clusters(run.id):
+    for share in catalog.cluster_reports.bank_shares(run.id):
         hit = BankHit(share.bank, share.kind, share.severity, share.members)
         hits[share.cluster_id].append(hit)
     return Material(
@@ -82,9 +82,9 @@ def gather(
         space=space,
         clusters=tuple(sorted(_clusters(catalog, run.id), key=lambda c: (-c.size, c.id))),
         lineage=tuple(_lineage(catalog, run.id)),
-        names=catalog.lineage_names(run.id),
+        names=catalog.clusters.lineage_names(run.id),
         columns=columns,
-        sources=catalog.member_sources(run.id),
+        sources=catalog.cluster_reports.sources(run.id),
         banks={cluster_id: tuple(found) for cluster_id, found in hits.items()},
         nearest=nearest_entries(reach, entries, thresholds),
     )
@@ -100,13 +100,13 @@ def _bounds(reference: str) -> Bounds:
 
 def _clusters(catalog: Catalog, run_id: int) -> Iterator[Cluster]:
     last = 0
-    while page := catalog.clusters(run_id, after_id=last, limit=_PAGE):
+    while page := catalog.clusters.page(run_id, after_id=last, limit=_PAGE):
         yield from page
         last = page[-1].id
 
 
 def _lineage(catalog: Catalog, run_id: int) -> Iterator[Lineage]:
     last = 0
-    while page := catalog.lineage(run_id, after_id=last, limit=_PAGE):
+    while page := catalog.clusters.lineage(run_id, after_id=last, limit=_PAGE):
         yield from page
         last = page[-1].id

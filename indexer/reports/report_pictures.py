@@ -47,10 +47,10 @@ class Obscurer:
         sources : mapping of int to str
             The images that are wanted, and where each was found.
         """
-        stored = self._catalog.thumbnails(sources)
+        stored = self._catalog.thumbnails.get_many(sources)
         missing = {i: uri for i, uri in sources.items() if uri and i not in stored}
         found = {i: obscure(Image.fromarray(read_thumbnail(jpeg))) for i, jpeg in stored.items()}
-        for image_id, digest in self._catalog.sha256_of(missing).items():
+        for image_id, digest in self._catalog.images.sha256_of(missing).items():
             read = self._read(missing[image_id], digest)
             if read is not None:
                 found[image_id] = read

@@ -89,7 +89,7 @@ def _of_same_bytes(catalog: Catalog, entries: Sequence[Entry]) -> Iterator[Pair]
             of_kind.setdefault(entry.fingerprint.value, []).append(entry.id)
     by_sha256 = digests[FingerprintKind.SHA256]
     by_md5 = digests[FingerprintKind.MD5]
-    for digest, image_id in catalog.ids_by_sha256(by_sha256).items():
+    for digest, image_id in catalog.images.ids_by_sha256(by_sha256).items():
         yield from ((image_id, entry_id) for entry_id in by_sha256[digest])
-    for digest, image_id in catalog.image_ids_by_md5(by_md5):
+    for digest, image_id in catalog.images.ids_by_md5(by_md5):
         yield from ((image_id, entry_id) for entry_id in by_md5[digest])

@@ -58,21 +58,21 @@ class RetroScanner:
         with self._store.writer() as writer:
             bank_id = None
             if bank is not None:
-                chosen = writer.bank(bank)
+                chosen = writer.banks.get(bank)
                 if chosen.kind is not BankKind.BLOCK:
                     raise InputError(f"Bank {bank} is an allow bank: what it matches is benign.")
                 bank_id = chosen.id
-            head = writer.head()
+            head = writer.log.head()
             if since is None:
-                if unfinished := writer.unfinished_retro_scan(bank_id, self._space.id):
+                if unfinished := writer.retro_scans.unfinished(bank_id, self._space.id):
                     return unfinished
-                last = writer.last_retro_scan(bank_id, self._space.id)
+                last = writer.retro_scans.last_finished(bank_id, self._space.id)
                 if last and last.last_change == head:
                     return last
                 since = last.last_change if last else 0
             elif not 0 <= since <= head:
                 raise InputError(f"There is no change {since}: the log's last one is {head}.")
-            return writer.begin_retro_scan(bank_id, self._space.id, since + 1, head)
+            return writer.retro_scans.begin(bank_id, self._space.id, since + 1, head)
 
     def run(
         self,
@@ -109,8 +109,8 @@ class RetroScanner:
 
     def _step(self, scan: RetroScan) -> RetroScan:
         with self._store.reader() as catalog:
-            changes = catalog.next_accusing_entries(scan, PAGE)
-            entries = catalog.entries_by_ids(
+            changes = catalog.retro_scans.next_entries(scan, PAGE)
+            entries = catalog.entries.in_force(
                 {entry_id for _, entry_id in changes}, datetime.now(UTC)
             )
             nominees = self._nominate(catalog, list(entries.values()))
@@ -125,14 +125,14 @@ class RetroScanner:
         # a page that is not full is the last one
         cursor = changes[-1][0] if len(changes) == PAGE else scan.last_change
         with self._store.writer() as writer:
-            return writer.advance_retro_scan(scan, cursor, len(entries), found)
+            return writer.retro_scans.advance(scan, cursor, len(entries), found)
 
     def _nominate(self, catalog: Catalog, entries: Sequence[Entry]) -> dict[int, set[int]]:
         """Return which stored images are to be judged against which entries.
 
         Images of the very bank of an entry are known as what it says, and left out.
         """
-        records = catalog.images(
+        records = catalog.images.get_many(
             [entry.image_id for entry in entries if entry.image_id is not None],
             self._space.id,
             with_embedding=True,
@@ -146,7 +146,7 @@ class RetroScanner:
             self._settings.pdq_min_quality,
         )
         bank_of = {entry.id: entry.bank for entry in entries}
-        banks_of = catalog.banks_of_images(nominees)
+        banks_of = catalog.entries.banks_of_images(nominees)
         fresh = {
             image_id: {each for each in entry_ids if bank_of[each] not in banks_of[image_id]}
             for image_id, entry_ids in nominees.items()

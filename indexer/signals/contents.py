@@ -45,7 +45,7 @@ class Contents:
             It is no picture that we can use.
         """
         with self._store.reader() as catalog:
-            catalog.require_block_bank(bank)
+            catalog.banks.require_block(bank)
         return make_image(data, self._matcher.encoder, self._settings)
 
     def bare_signals(
@@ -61,7 +61,7 @@ class Contents:
             It is no picture that we can use, or has no signal of these types.
         """
         with self._store.reader() as catalog:
-            catalog.require_block_bank(bank)
+            catalog.banks.require_block(bank)
         wanted = list(types)
         signals = self._signals.hash(self._signals.picture(data), wanted)
         if not signals:
@@ -99,10 +99,10 @@ class Contents:
             There is no such block bank.
         """
         with self._store.writer() as writer:
-            writer.require_block_bank(bank)
+            writer.banks.require_block(bank)
             entry_id = write_entry(writer, picture, self._matcher.space, bank, uri).id
-            writer.describe_content(entry_id, metadata, note)
-            return writer.content(bank, entry_id)
+            writer.contents.describe(entry_id, metadata, note)
+            return writer.contents.get(bank, entry_id)
 
     def add_signals(
         self,
@@ -134,11 +134,11 @@ class Contents:
         if not signals:
             raise InputError("No signals given.")
         with self._store.writer() as writer:
-            bank_id = writer.require_block_bank(bank)
+            bank_id = writer.banks.require_block(bank)
             values = [self._fingerprint(writer, *each) for each in signals.items()]
-            content_id = writer.add_fingerprints(bank_id, values)
-            writer.describe_content(content_id, metadata, note)
-            return writer.content(bank, content_id)
+            content_id = writer.contents.add(bank_id, values)
+            writer.contents.describe(content_id, metadata, note)
+            return writer.contents.get(bank, content_id)
 
     def signals_of(
         self, catalog: Catalog, content: Content, names: Collection[str] = ()
@@ -159,7 +159,7 @@ class Contents:
         """
         types = self._signals.wanted(catalog, names)
         ids = [entry.image_id for entry in content.entries if entry.image_id is not None]
-        records = catalog.images(ids, self._matcher.space.id, with_embedding=True).values()
+        records = catalog.images.get_many(ids, self._matcher.space.id, with_embedding=True).values()
         values: dict[str, str] = {}
         for each in types:
             for record in records:

@@ -48,7 +48,7 @@ class DigestType(SignalType[bytes]):
 
     def near(self, value: bytes, place: Place) -> Near:
         """Find what has this digest: the catalog knows, no view is asked."""
-        found = place.catalog.content_entries_by_digest(Fingerprint(self._kind, value))
+        found = place.catalog.contents.entries_by_digest(Fingerprint(self._kind, value))
         return Near(entries={entry.entry_id: _SAME for entry in found})
 
     def distance(self, left: bytes, right: bytes) -> float:

@@ -34,12 +34,12 @@ def freshness(
     catalog: Catalog, views: Views, types: Iterable[SignalType[Any]]
 ) -> dict[str, Freshness]:
     """Return how far each type is, by name."""
-    head = catalog.head()
-    stored = catalog.block_entries_by_kind()
+    head = catalog.log.head()
+    stored = catalog.entries.block_counts()
     answers = {}
     for each in types:
         watermark = min(head, each.watermark(views, head))
-        unseen = catalog.block_entries_by_kind(after=watermark) if watermark < head else {}
+        unseen = catalog.entries.block_counts(after=watermark) if watermark < head else {}
         kinds = (None, each.kind) if each.kind else (None,)  # None counts the images
         total = sum(stored.get(kind, 0) for kind in kinds)
         lacking = sum(unseen.get(kind, 0) for kind in kinds)
@@ -53,5 +53,5 @@ def freshness(
 
 
 def _unix(catalog: Catalog, number: int) -> int:
-    moment = catalog.moment_of(number)
+    moment = catalog.log.made_at(number)
     return int(moment.timestamp()) if moment else _NEVER

@@ -67,7 +67,7 @@ class Signals:
         """Return the share of each type, 1 unless it was set; 0 is switched off."""
         return dict.fromkeys(self._types, 1.0) | {
             name: ratio
-            for name, ratio in catalog.signal_type_ratios().items()
+            for name, ratio in catalog.ratios.of_signal_types().items()
             if name in self._types
         }
 
@@ -150,7 +150,7 @@ class Signals:
             for each in self._near(catalog, name, value)
             if _counts(each.entry, at)
         ]
-        rejections = Rejections.of(catalog.decisions_for(sha256) if sha256 else ())
+        rejections = Rejections.of(catalog.decisions.for_query(sha256) if sha256 else ())
         ruled = suppress([each.judged() for _, each in found], rejections)
         standing: dict[str, list[_JudgedEntry]] = {name: [] for name in values}
         for (name, each), (_, suppression) in zip(found, ruled, strict=True):
@@ -182,7 +182,7 @@ class Signals:
         kind, bounds = self._types[name], self._matcher.thresholds(catalog)
         found: Near = kind.near(value, Place(catalog, self._matcher.views, bounds))
         near = []
-        for entry in catalog.content_entries(found.images.keys(), found.entries.keys()):
+        for entry in catalog.contents.entries(found.images.keys(), found.entries.keys()):
             distance = min(
                 distances[key]
                 for distances, key in (

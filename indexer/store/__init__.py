@@ -1,15 +1,24 @@
 """The metadata database, the only place with SQLAlchemy: catalog, change log and migrations."""
 
-from indexer.store.answering import ANSWERS_KEPT
+from indexer.store.access.idempotency import ANSWERS_KEPT
+from indexer.store.banks.entry_edits import FOR_GOOD
+from indexer.store.banks.lists import ListItem, ListPlan
 from indexer.store.catalog import Catalog
-from indexer.store.changes import EmbeddingFeed, PdqFeed
-from indexer.store.cluster_edits import ClusterPart
-from indexer.store.entry_edits import FOR_GOOD
-from indexer.store.entry_feed import EntryPdqFeed
-from indexer.store.list_queries import ListItem, ListPlan
-from indexer.store.migrate import check, current, upgrade
-from indexer.store.report_values import BankShare, EntryVectors, MemberPart
-from indexer.store.scanning import NewRetroMatch
+from indexer.store.cluster_values import (
+    BankShare,
+    ClusterPart,
+    ClusterReach,
+    EntryVectors,
+    FoundCluster,
+    FoundLineage,
+    FoundMembers,
+    MemberPart,
+    Membership,
+    ScopedVectors,
+)
+from indexer.store.database.migrate import check, current, upgrade
+from indexer.store.feeds.entry_feed import EntryPdqFeed
+from indexer.store.feeds.image_feeds import EmbeddingFeed, PdqFeed
 from indexer.store.store import Store, open_store
 from indexer.store.values import (
     AddOutcome,
@@ -18,20 +27,15 @@ from indexer.store.values import (
     AuditQuery,
     BankDetails,
     CloseOutcome,
-    ClusterReach,
     DatabaseFacts,
-    FoundCluster,
-    FoundLineage,
-    FoundMembers,
     ImageFingerprints,
-    Membership,
+    NewRetroMatch,
     OpenSource,
     PictureVectors,
     QuarantinedFile,
     RemovalQuery,
     RemovedBy,
     RequestKey,
-    ScopedVectors,
     Tombstone,
     Walk,
 )

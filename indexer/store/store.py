@@ -9,14 +9,14 @@ from typing import Self
 from sqlalchemy import Engine, select
 
 from indexer.settings import audit_key_set
-from indexer.store.address import location, parse_address, sqlite_file
 from indexer.store.catalog import Catalog
-from indexer.store.claims import clustering
-from indexer.store.engine import make_engine, reading, writing
-from indexer.store.identity import Identity
+from indexer.store.database.address import location, parse_address, sqlite_file
+from indexer.store.database.engine import make_engine, reading, writing
+from indexer.store.database.identity import Identity
+from indexer.store.database.locks import clustering
+from indexer.store.database.maintenance import database_bytes, read_facts, scrub, try_writing
+from indexer.store.database.schema import require_current
 from indexer.store.models import CatalogInfo
-from indexer.store.schema import require_current
-from indexer.store.upkeep import database_bytes, read_facts, scrub, try_writing
 from indexer.store.values import DatabaseFacts
 from indexer.store.writer import Writer
 

@@ -1,6 +1,5 @@
-"""What the store is asked with and what it answers; no other layer makes these."""
+"""Queries and results of the store."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -12,12 +11,13 @@ from numpy.typing import NDArray
 from indexer.types import (
     Embeddings,
     Keys,
-    LineageEvent,
     Pdq,
     PdqBits,
     Severity,
+    Signal,
     SourceDetails,
     SourceStamp,
+    Tier,
 )
 
 
@@ -92,7 +92,7 @@ class RemovalQuery:
     label: str | None = None
     """Only images with a source that a manifest gave this label."""
     source_prefix: str | None = None
-    """Only images with a source whose URI begins so; `Catalog.open_sources` says what to heed."""
+    """Only images with a source whose URI begins so; `Sources.page` says what to heed."""
     removed: bool = False
     """Whether images that were removed but not purged are found, too, by what they had then."""
 
@@ -102,7 +102,7 @@ class Walk:
     """A pass over sources that will tell which of the known ones are gone."""
 
     mark: int
-    """What `Writer.mark_walked` writes to the sources that were met: greater for later walks."""
+    """Written to the sources that were met; greater for later walks."""
     last_source: int
     """Id of the newest source when the walk began: what opened since then cannot be gone."""
 
@@ -244,90 +244,13 @@ class PictureVectors:
 
 
 @dataclass(frozen=True, slots=True)
-class ScopedVectors:
-    """The images in a scope, by ascending id."""
+class NewRetroMatch:
+    """A stored image that an entry matches, ready to be written."""
 
-    ids: Keys
-    """(n,)"""
-    vectors: Embeddings
-    """(n, d), of the whole first frames."""
-    added_at: NDArray[np.float64]
-    """(n,), when each was added, in seconds since 1970 UTC."""
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """Which image of a cluster run is in which cluster, by ascending image."""
-
-    image_ids: Keys
-    """(n,)"""
-    cluster_ids: Keys
-    """(n,); -1 for noise."""
-    probabilities: NDArray[np.float64]
-    """(n,), how strongly each belongs, 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterReach:
-    """Where the clusters of a run are, and how far each reaches."""
-
-    run_id: int
-    cluster_ids: Keys
-    """(m,), ascending."""
-    names: tuple[str, ...]
-    medoids: Embeddings
-    """(m, d)"""
-    radii: NDArray[np.float64]
-    """(m,), cosine distance from the medoid."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundCluster:
-    """A cluster that a run found, ready to be written."""
-
-    cluster_id: int | None
-    """The identity that it continues; None for one that is new."""
-    size: int
-    medoid_id: int
-    medoid: NDArray[np.float32]
-    """(d,), the vector of that image."""
-    exemplars: tuple[int, ...]
-    """Images."""
-    radius: float
-    max_pair_distance: float
-    first_seen: datetime
-    last_seen: datetime
-    growth_per_day: float
-
-
-@dataclass(frozen=True, slots=True)
-class FoundMembers:
-    """Which image is in which of the clusters found, ready to be written."""
-
-    image_ids: Keys
-    """(n,)"""
-    labels: Keys
-    """(n,), places in the list of clusters; -1 for noise."""
-    probabilities: NDArray[np.float64]
-    """(n,)"""
-    outlier_scores: NDArray[np.float64]
-    """(n,)"""
-
-    def rows(self) -> Iterator[tuple[int, int, float, float]]:
-        """Yield each image with its label, probability and outlier score."""
-        columns = (self.image_ids, self.labels, self.probabilities, self.outlier_scores)
-        yield from zip(*(column.tolist() for column in columns), strict=True)
-
-
-@dataclass(frozen=True, slots=True)
-class FoundLineage:
-    """What became of a cluster, ready to be written; a new one is named by its label."""
-
-    event: LineageEvent
-    label: int | None
-    cluster_id: int | None
-    other_label: int | None
-    other_id: int | None
-    shared: int
-    size_before: int
-    size_after: int
+    entry_id: int
+    image_id: int
+    tier: Tier
+    decided_by: Signal
+    similarity: float | None
+    pdq_distance: int | None
+    threshold: float | None

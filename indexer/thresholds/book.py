@@ -88,7 +88,7 @@ def choose_thresholds(
     ----------
     settings : Settings
     cards : iterable of CardBound
-        Those in force, as `Catalog.card_bounds` gives them.
+        Those in force, as `Cards.bounds` gives them.
     space_id : int, optional
         The space that the similarities are measured in; needed when there are cards of one.
     requested : float, optional

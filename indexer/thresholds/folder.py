@@ -70,7 +70,7 @@ def read_folder(
         paths = [paths[row] for row in sorted(chosen.tolist())]
     measured = measure_files(paths, encoder, settings, on_progress)
     with store.reader() as catalog:
-        known = catalog.ids_by_sha256(file.sha256 for file in measured)
+        known = catalog.images.ids_by_sha256(file.sha256 for file in measured)
     ids = [known.get(file.sha256, NO_ID) for file in measured]
     return as_pictures(measured, ids, encoder.card.dimension, settings)
 

@@ -12,7 +12,7 @@ from indexer.types import Signal, ThresholdCard, Tier
 def put_in_force(store: Store, calibrations: Sequence[Calibration]) -> list[ThresholdCard]:
     """Store the cards in one transaction; those whose place they take retire."""
     with store.writer() as writer:
-        return [writer.add_card(calibration.card) for calibration in calibrations]
+        return [writer.cards.add(calibration.card) for calibration in calibrations]
 
 
 def find_card(
@@ -34,11 +34,11 @@ def find_card(
     NotFoundError
         There is none: the settings hold.
     """
-    space = catalog.active_space()
+    space = catalog.spaces.active()
     wanted = (signal, tier or tiers_of(signal)[0], bank)
-    for bound in catalog.card_bounds(space.id if space else None):
+    for bound in catalog.cards.bounds(space.id if space else None):
         if (bound.signal, bound.tier, bound.bank) == wanted:
-            return catalog.card(bound.card_id)
+            return catalog.cards.get(bound.card_id)
     raise NotFoundError(
         f"No card for {signal}, {wanted[1]}{f', bank {bank}' if bank else ''} is in force, so the "
         "settings hold. `lookalike threshold calibrate` makes one."

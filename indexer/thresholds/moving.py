@@ -62,8 +62,8 @@ def copy_scores(catalog: Catalog, card: NewCard, settings: Settings, fusion: Fus
 
     Only pairs of which the index holds both pictures, with an embedding in the card's space.
     """
-    space = catalog.space_by_id(card.space_id) if card.space_id else catalog.active_space()
-    pairs = catalog.confirmed_pairs()
+    space = catalog.spaces.get(card.space_id) if card.space_id else catalog.spaces.active()
+    pairs = catalog.samples.confirmed_pairs()
     if space is None or not pairs:
         return []
     pictures = stored_pictures(catalog, np.unique(np.array(pairs, np.int64)), space, settings)

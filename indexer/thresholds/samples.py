@@ -78,11 +78,11 @@ class Sampler:
     def _entries(self, bank: str, signal: Signal) -> Pictures:
         """Return the entries of a bank that count now, bare fingerprints for PDQ alone."""
         at = datetime.now(UTC)
-        images = self._pictures(self._catalog.entry_image_ids([bank], at))
+        images = self._pictures(self._catalog.entries.image_ids([bank], at))
         if signal is not Signal.PDQ:
             return images
-        chosen = self._choose(self._catalog.entry_fingerprint_ids([bank], at)).tolist()
-        bare = self._catalog.entries_by_ids(chosen, at).values()
+        chosen = self._choose(self._catalog.entries.fingerprint_ids([bank], at)).tolist()
+        bare = self._catalog.entries.in_force(chosen, at).values()
         bits = b"".join(entry.fingerprint.value for entry in bare if entry.fingerprint)
         unknown = np.zeros((len(bare), self._space.dimension), np.float32)
         return Pictures(
@@ -95,11 +95,11 @@ class Sampler:
 
     @cached_property
     def _innocent(self) -> Pictures:
-        return self._pictures(self._catalog.innocent_ids())
+        return self._pictures(self._catalog.samples.innocent_ids())
 
     @cached_property
     def _gallery(self) -> Pictures:
-        return self._pictures(self._catalog.gallery_ids())
+        return self._pictures(self._catalog.images.ids())
 
     def _pictures(self, ids: Keys) -> Pictures:
         """Read some of the images of these ids."""
@@ -115,7 +115,7 @@ class Sampler:
 
 def stored_pictures(catalog: Catalog, ids: Keys, space: Space, settings: Settings) -> Pictures:
     """Read images as they are compared; those without an embedding in the space are left out."""
-    vectors = catalog.picture_vectors(ids.tolist(), space)
+    vectors = catalog.samples.picture_vectors(ids.tolist(), space)
     return Pictures(
         ids=vectors.ids,
         names=[f"image {image_id}" for image_id in vectors.ids],

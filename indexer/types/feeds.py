@@ -55,7 +55,7 @@ class ChangeFeed(Protocol):
         The watermark equals `after` when there are none.
         """
 
-    def census(self) -> VectorCensus:
+    def all_keys(self) -> VectorCensus:
         """Return which keys have vectors now, without the vectors."""
 
     def look_up(self, keys: Keys) -> VectorChanges:

@@ -15,8 +15,8 @@ def examine_audit(store: Store) -> Iterator[Finding]:
     """Look at the triggers and at the key; `audit verify` looks at the rows."""
     try:
         with store.reader() as catalog:
-            flaws = catalog.audit_guard_flaws()
-            last = catalog.last_audit_record()
+            flaws = catalog.audit.guard_flaws()
+            last = catalog.audit.last()
     except LookalikeError as error:
         yield problem_of("audit log", error)
         return

@@ -19,7 +19,7 @@ def select(store: Store, query: RemovalQuery) -> list[int]:
     """
     ids: list[int] = []
     with store.reader() as catalog:
-        while page := catalog.find_images(query, after_id=ids[-1] if ids else 0, limit=_PAGE):
+        while page := catalog.images.find(query, after_id=ids[-1] if ids else 0, limit=_PAGE):
             ids += page
     return ids
 
@@ -27,7 +27,7 @@ def select(store: Store, query: RemovalQuery) -> list[int]:
 def remove(store: Store, ids: Sequence[int]) -> int:
     """Remove images from sight; return how many were active. Adding them again brings them back."""
     with store.writer() as writer:
-        return writer.remove_images(ids)
+        return writer.images.remove(ids)
 
 
 def purge(store: Store, settings: Settings, ids: Sequence[int]) -> int:
@@ -46,7 +46,7 @@ def purge(store: Store, settings: Settings, ids: Sequence[int]) -> int:
         finishes it.
     """
     with store.writer() as writer:
-        erased = writer.purge_images(ids)
+        erased = writer.images.purge(ids)
     wipe(store, settings)
     return erased
 
@@ -54,6 +54,6 @@ def purge(store: Store, settings: Settings, ids: Sequence[int]) -> int:
 def wipe(store: Store, settings: Settings) -> None:
     """Clear all files of what purges have erased from the catalog; errors are `purge`'s."""
     with store.reader() as catalog:
-        space = catalog.active_space()
+        space = catalog.spaces.active()
     forget_purged(store, space, settings)
     store.scrub()

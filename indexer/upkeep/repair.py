@@ -64,8 +64,8 @@ def repair(
         The disk is full, or the folder of the views cannot be written.
     """
     with store.reader() as catalog:
-        space = catalog.active_space()
-        purged = catalog.counts().purged
+        space = catalog.spaces.active()
+        purged = catalog.gauges.counts().purged
     mended = []
     for mending in _find(store, space, settings, sample):
         if not dry_run:
@@ -95,12 +95,12 @@ def _find(
 
 def _announcements(store: Store) -> Iterator[_Mending]:
     with store.reader() as catalog:
-        images, entries = catalog.unannounced_images(), catalog.unannounced_entries()
+        images, entries = catalog.repair.unlogged_images(), catalog.repair.unlogged_entries()
 
     def announce() -> None:
         with store.writer() as writer:
-            writer.announce(images)
-            writer.announce_entries(entries)
+            writer.log.relog_images(images)
+            writer.log.relog_entries(entries)
 
     found = [
         f"{len(ids)} {what}" for ids, what in ((images, "images"), (entries, "entries")) if ids
@@ -115,7 +115,7 @@ def _announcements(store: Store) -> Iterator[_Mending]:
 def _requeues(store: Store) -> Iterator[_Mending]:
     """Put the sources of images that must be encoded again into quarantine."""
     with store.reader() as catalog:
-        records = catalog.images(catalog.incomplete_images()).values()
+        records = catalog.images.get_many(catalog.repair.incomplete_images()).values()
     items = [
         SkippedSource(
             uri,
@@ -129,7 +129,7 @@ def _requeues(store: Store) -> Iterator[_Mending]:
 
     def quarantine() -> None:
         with store.writer() as writer:
-            writer.quarantine(items)
+            writer.quarantine.add(items)
 
     if items:
         queued = sum(bool(record.sources) for record in records)
@@ -144,7 +144,7 @@ def _views(
     store: Store, space: Space, settings: Settings, sample: int | None
 ) -> Iterator[_Mending]:
     with store.reader() as catalog:
-        head = catalog.head()
+        head = catalog.log.head()
     for view in open_views(store, space, settings):
         on_disk = {files.name: files for files in read_inventory(settings.views_folder)}
         bad = view.check_snapshots()
@@ -179,8 +179,10 @@ def _advise(store: Store, *, is_sound: bool) -> Iterator[str]:
     if is_sound:
         return
     with store.reader() as catalog:
-        incomplete = catalog.images(catalog.incomplete_images())
-        tiled = any(PartKind.TILE in kinds for kinds in catalog.part_kinds(incomplete).values())
+        incomplete = catalog.images.get_many(catalog.repair.incomplete_images())
+        tiled = any(
+            PartKind.TILE in kinds for kinds in catalog.images.part_kinds(incomplete).values()
+        )
     if any(record.sources for record in incomplete.values()):
         yield (
             f"Run `{_RETRY}{' --tiles' if tiled else ''}` to encode images again from their files."

@@ -25,7 +25,7 @@ def quarantined_files(
     after = ""
     while True:
         with store.reader() as catalog:
-            page = catalog.quarantined(code=code, after_uri=after, limit=_PAGE)
+            page = catalog.quarantine.page(code=code, after_uri=after, limit=_PAGE)
         if not page:
             break
         files += [file for file in page if not among or file.uri in among]

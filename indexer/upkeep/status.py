@@ -16,9 +16,9 @@ def read_status(store: Store, settings: Settings) -> Status:
         The database cannot be reached.
     """
     with store.reader() as catalog:
-        space = catalog.active_space()
-        counts = catalog.counts()
-        banks = catalog.banks()
+        space = catalog.spaces.active()
+        counts = catalog.gauges.counts()
+        banks = catalog.banks.all()
     found = {files.name: files for files in read_inventory(settings.views_folder)}
     names = view_names(space, settings) if space else ()
     return Status(

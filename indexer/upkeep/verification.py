@@ -56,9 +56,9 @@ def verify(store: Store, settings: Settings, *, sample: int | None = SAMPLE) -> 
         The database cannot be reached.
     """
     with store.reader() as catalog:
-        space = catalog.active_space()
-        counts = catalog.counts()
-        problems = catalog.integrity(maxsize if sample is None else sample)
+        space = catalog.spaces.active()
+        counts = catalog.gauges.counts()
+        problems = catalog.repair.problems(maxsize if sample is None else sample)
     views = open_views(store, space, settings) if space else ()
     for view in views:
         problems += [*view.check_snapshots(), *_check_index(view, sample)]

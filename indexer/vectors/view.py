@@ -161,7 +161,7 @@ class VectorView:
         list of str
             A sentence for each problem; empty when all is well.
         """
-        purged = self._feed.census().purged
+        purged = self._feed.all_keys().purged
         problems = []
         with self._snapshotting:
             for path in self._snapshots.newest_first():
@@ -245,7 +245,7 @@ class VectorView:
         return f"{path} still holds vectors of {len(kept)} purged images." if len(kept) else None
 
     def _key_problems(self) -> list[str]:
-        census = self._feed.census()
+        census = self._feed.all_keys()
         expected = count_by_key(census.keys)  # vectors by key, as the log has them
         after = census.watermark
         while True:

@@ -66,7 +66,7 @@ def describe(store: Store, serve: ServeSettings) -> str | None:
     if opens_here(serve):
         return None
     with store.reader() as catalog:
-        working = catalog.count_working_keys(datetime.now(UTC))
+        working = catalog.keys.count_working(datetime.now(UTC))
     if working:
         return None
     return (

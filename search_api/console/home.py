@@ -23,9 +23,9 @@ class Home:
 def read_home(catalog: Catalog) -> Home:
     """Read it."""
     return Home(
-        counts=catalog.counts(),
-        space=catalog.active_space(),
-        banks=catalog.banks(),
-        floods=catalog.floods(state=FloodState.OPEN, after_id=0, limit=_MOST_FLOODS),
-        last_scan=catalog.newest_retro_scan(),
+        counts=catalog.gauges.counts(),
+        space=catalog.spaces.active(),
+        banks=catalog.banks.all(),
+        floods=catalog.floods.page(state=FloodState.OPEN, after_id=0, limit=_MOST_FLOODS),
+        last_scan=catalog.retro_scans.newest(),
     )

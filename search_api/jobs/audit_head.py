@@ -19,7 +19,7 @@ def log_audit_head(store: Store, *, interval: float = _HOUR) -> PeriodicTask:
 
     def tell() -> None:
         with store.reader() as catalog:
-            head = catalog.audit_head()
+            head = catalog.audit.head()
         log.info("audit head", head=f"{head.number}:{head.hash}", log_id=head.log_id)
 
     return PeriodicTask(

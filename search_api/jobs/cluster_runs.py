@@ -79,7 +79,7 @@ class ClusterRunJob:
         wanted = _Wanted(algorithm, scope, parameters, since_last)
         with self._store.reader() as catalog:
             for bank in scope.banks:
-                catalog.bank(bank)
+                catalog.banks.get(bank)
         with self._starting:
             if self._thread:
                 self._thread.join(_MOMENT)

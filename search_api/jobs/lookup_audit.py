@@ -119,7 +119,7 @@ class LookupAudit:
             with self._changed:  # nothing but this thread takes anything out
                 batch = list(islice(self._waiting, _BATCH))
             with self._store.writer() as writer:
-                writer.append_audit(batch)
+                writer.audit.append(batch)
             with self._changed:
                 for _ in batch:
                     self._waiting.popleft()

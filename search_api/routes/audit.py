@@ -59,7 +59,7 @@ async def list_audit(  # noqa: PLR0913 -- one for each parameter
         newest_first=newest_first,
         cursor=id_after(cursor),
     )
-    records = await service.read(lambda catalog: catalog.audit(query, limit=limit + 1))
+    records = await service.read(lambda catalog: catalog.audit.page(query, limit=limit + 1))
     return page_of([record.shown() for record in records], limit, lambda entry: entry.number)
 
 
@@ -75,4 +75,4 @@ async def list_audit(  # noqa: PLR0913 -- one for each parameter
 )
 async def head(service: ServiceDependency) -> AuditHead:
     """Return the last row's number and hash: kept elsewhere, they prove that none is gone."""
-    return await service.read(lambda catalog: catalog.audit_head())
+    return await service.read(lambda catalog: catalog.audit.head())

@@ -43,7 +43,7 @@ async def list_banks(
 ) -> Page[Bank]:
     """Return a page of the banks."""
     after = id_after(cursor)
-    rows = await service.read(lambda catalog: catalog.list_banks(after_id=after, limit=limit + 1))
+    rows = await service.read(lambda catalog: catalog.banks.page(after_id=after, limit=limit + 1))
     return page_of(rows, limit, lambda bank: bank.id)
 
 
@@ -68,7 +68,7 @@ async def create_bank(request: NewBank, service: ServiceDependency) -> Bank:
 
     def create(store: Store) -> Bank:
         with store.writer() as writer:
-            return writer.create_bank(request.name, request.kind, details)
+            return writer.banks.create(request.name, request.kind, details)
 
     return await service.commit(create)
 
@@ -82,7 +82,7 @@ async def create_bank(request: NewBank, service: ServiceDependency) -> Bank:
 )
 async def get_bank(name: BankName, service: ServiceDependency) -> Bank:
     """Return one bank, with the number of its entries."""
-    return await service.read(lambda catalog: catalog.bank(name))
+    return await service.read(lambda catalog: catalog.banks.get(name))
 
 
 @router.patch(
@@ -103,7 +103,7 @@ async def edit_bank(name: BankName, request: BankEdit, service: ServiceDependenc
 
     def edit(store: Store) -> Bank:
         with store.writer() as writer:
-            return writer.edit_bank(name, enabled=request.enabled, details=details)
+            return writer.banks.edit(name, enabled=request.enabled, details=details)
 
     return await service.commit(edit)
 
@@ -120,6 +120,6 @@ async def remove_bank(name: BankName, service: ServiceDependency) -> RemovedBank
 
     def remove(store: Store) -> RemovedBank:
         with store.writer() as writer:
-            return RemovedBank(bank=name, entries=writer.remove_bank(name))
+            return RemovedBank(bank=name, entries=writer.banks.remove(name))
 
     return await service.commit(remove)

@@ -44,7 +44,7 @@ async def list_actions(
     """Return a page of the names, notes, banks and decisions that analysts gave to clusters."""
     after = id_after(cursor)
     rows = await service.read(
-        lambda catalog: catalog.cluster_actions(cluster, after_id=after, limit=limit + 1)
+        lambda catalog: catalog.cluster_actions.page(cluster, after_id=after, limit=limit + 1)
     )
     return page_of(rows, limit, lambda action: action.id)
 
@@ -70,7 +70,7 @@ async def undo_action(
 
     def undo(store: Store) -> ClusterAction:
         with store.writer() as writer:
-            action = writer.cluster_action(action_id)
+            action = writer.cluster_actions.get(action_id)
         wanted = Scope.BANK_WRITE if action.detail.get("bank") else Scope.ANALYST
         require(principal, f"Undoing action {action.id} ({action.kind})", wanted)
         return actions.undo(store, action_id)

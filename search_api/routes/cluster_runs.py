@@ -93,7 +93,9 @@ async def list_runs(
 ) -> Page[ClusterRun]:
     """Return a page of the cluster runs, whichever program runs them."""
     after = id_after(cursor)
-    rows = await service.read(lambda catalog: catalog.cluster_runs(after_id=after, limit=limit + 1))
+    rows = await service.read(
+        lambda catalog: catalog.cluster_runs.page(after_id=after, limit=limit + 1)
+    )
     return page_of(rows, limit, lambda run: run.id)
 
 
@@ -105,7 +107,7 @@ async def list_runs(
 )
 async def get_run(run_id: RunId, service: ServiceDependency) -> ClusterRun:
     """Return one run, whichever program runs it; its numbers are 0 until it is done."""
-    return await service.read(lambda catalog: catalog.cluster_run(run_id))
+    return await service.read(lambda catalog: catalog.cluster_runs.get(run_id))
 
 
 @router.post(
@@ -119,7 +121,7 @@ async def cancel_run(run_id: RunId, service: ServiceDependency) -> ClusterRun:
 
     def cancel(store: Store) -> ClusterRun:
         with store.writer() as writer:
-            return writer.end_cluster_run(run_id, RunState.CANCELLED)
+            return writer.cluster_runs.end(run_id, RunState.CANCELLED)
 
     return await service.commit(cancel)
 
@@ -137,8 +139,8 @@ async def list_clusters(
     after = _place(cursor)
 
     def read(catalog: Catalog) -> list[Cluster]:
-        catalog.cluster_run(run_id)  # raises when there is none
-        return catalog.largest_clusters(run_id, limit + 1, after)
+        catalog.cluster_runs.get(run_id)  # raises when there is none
+        return catalog.clusters.largest(run_id, limit + 1, after)
 
     rows = await service.read(read)
     return page_of(rows, limit, lambda cluster: f"{cluster.size}-{cluster.id}")
@@ -161,9 +163,9 @@ async def list_members(
     after = id_after(cursor)
 
     def read(catalog: Catalog) -> list[ClusterMember]:
-        catalog.cluster_run(run_id)  # raises when there is none
-        wanted = None if cluster == "noise" else catalog.cluster(cluster, run_id).id
-        return catalog.cluster_members(run_id, wanted, after_id=after, limit=limit + 1)
+        catalog.cluster_runs.get(run_id)  # raises when there is none
+        wanted = None if cluster == "noise" else catalog.clusters.get(cluster, run_id).id
+        return catalog.cluster_members.page(run_id, wanted, after_id=after, limit=limit + 1)
 
     return page_of(await service.read(read), limit, lambda member: member.image_id)
 
@@ -181,8 +183,8 @@ async def list_lineage(
     after = id_after(cursor)
 
     def read(catalog: Catalog) -> list[Lineage]:
-        catalog.cluster_run(run_id)  # raises when there is none
-        return catalog.lineage(run_id, after_id=after, limit=limit + 1)
+        catalog.cluster_runs.get(run_id)  # raises when there is none
+        return catalog.clusters.lineage(run_id, after_id=after, limit=limit + 1)
 
     return page_of(await service.read(read), limit, lambda step: step.id)
 

@@ -44,7 +44,7 @@ async def get_cluster(
     cluster_id: ClusterId, service: ServiceDependency, run: OfRun = None
 ) -> Cluster:
     """Return a cluster as a run found it, with the name and note that it has now."""
-    return await service.read(lambda catalog: catalog.cluster(cluster_id, run))
+    return await service.read(lambda catalog: catalog.clusters.get(cluster_id, run))
 
 
 @router.get(
@@ -64,8 +64,8 @@ async def list_lineage(
     after = id_after(cursor)
 
     def read(catalog: Catalog) -> list[Lineage]:
-        catalog.cluster_name(cluster_id)  # raises when there is none
-        return catalog.lineage_of(cluster_id, after_id=after, limit=limit + 1)
+        catalog.clusters.name(cluster_id)  # raises when there is none
+        return catalog.clusters.lineage_of(cluster_id, after_id=after, limit=limit + 1)
 
     return page_of(await service.read(read), limit, lambda step: step.id)
 
@@ -93,7 +93,7 @@ async def edit_cluster(
         if not done:
             raise InputError("Nothing is said of the cluster. Give a `name`, a `note` or both.")
         with store.writer() as writer:
-            return EditedCluster(cluster=writer.cluster(cluster_id), actions=done)
+            return EditedCluster(cluster=writer.clusters.get(cluster_id), actions=done)
 
     return await service.commit(edit)
 

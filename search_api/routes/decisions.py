@@ -110,7 +110,7 @@ async def list_decisions(  # noqa: PLR0913 -- one for each parameter
     digest = parse_fingerprint(FingerprintKind.SHA256, sha256).value if sha256 else None
     after = id_after(cursor)
     rows = await service.read(
-        lambda catalog: catalog.decisions(
+        lambda catalog: catalog.decisions.page(
             after_id=after,
             limit=limit + 1,
             query_sha256=digest,

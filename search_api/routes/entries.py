@@ -38,7 +38,7 @@ async def list_entries(
     """Return a page of the entries of a bank, disabled ones too."""
     after = id_after(cursor)
     rows = await service.read(
-        lambda catalog: catalog.entries(name, after_id=after, limit=limit + 1)
+        lambda catalog: catalog.entries.page(name, after_id=after, limit=limit + 1)
     )
     return page_of(rows, limit, lambda entry: entry.id)
 
@@ -69,14 +69,14 @@ async def post_entry(name: BankName, request: NewEntry, service: ServiceDependen
 
     def add(store: Store) -> EntryRecord:
         with store.writer() as writer:
-            bank_id = writer.bank_id(name)
+            bank_id = writer.banks.id_of(name)
             if fingerprint is not None:
-                entry_id = writer.add_fingerprint(
+                entry_id = writer.entries.add_fingerprint(
                     bank_id, fingerprint, notes=request.notes, labels=request.labels
                 )
-                return writer.entry(entry_id)
-            writer.add_entries(bank_id, [request.image_id or 0])
-            return writer.entry_of_image(name, request.image_id or 0)
+                return writer.entries.get(entry_id)
+            writer.entries.add(bank_id, [request.image_id or 0])
+            return writer.entries.of_image(name, request.image_id or 0)
 
     return await service.commit(add)
 
@@ -97,7 +97,7 @@ async def upload_entry(
     name: BankName, upload: UploadDependency, service: ServiceDependency
 ) -> EntryRecord:
     """Index a picture, unless the index holds it, and make it an entry; twice changes nothing."""
-    await service.read(lambda catalog: catalog.bank_id(name))
+    await service.read(lambda catalog: catalog.banks.id_of(name))
     matcher = service.matcher
     image = await service.run(make_image, upload.data, matcher.encoder, service.settings)
     return await service.commit(lambda store: add_entry(store, image, matcher.space, name))
@@ -112,7 +112,7 @@ async def upload_entry(
 )
 async def get_entry(entry_id: EntryId, service: ServiceDependency) -> EntryRecord:
     """Return one entry, even if it is disabled."""
-    return await service.read(lambda catalog: catalog.entry(entry_id))
+    return await service.read(lambda catalog: catalog.entries.get(entry_id))
 
 
 @router.post(
@@ -137,9 +137,9 @@ async def disable_entry(
 
     def disable(store: Store) -> EntryRecord:
         with store.writer() as writer:
-            writer.entry(entry_id)
-            writer.disable_entries([entry_id], until)
-            return writer.entry(entry_id)
+            writer.entries.get(entry_id)
+            writer.entries.disable([entry_id], until)
+            return writer.entries.get(entry_id)
 
     return await service.commit(disable)
 
@@ -156,8 +156,8 @@ async def enable_entry(entry_id: EntryId, service: ServiceDependency) -> EntryRe
 
     def enable(store: Store) -> EntryRecord:
         with store.writer() as writer:
-            writer.enable_entries([entry_id])
-            return writer.entry(entry_id)
+            writer.entries.enable([entry_id])
+            return writer.entries.get(entry_id)
 
     return await service.commit(enable)
 
@@ -174,8 +174,8 @@ async def remove_entry(entry_id: EntryId, service: ServiceDependency) -> Removed
 
     def remove(store: Store) -> RemovedEntry:
         with store.writer() as writer:
-            bank = writer.entry(entry_id).bank
-            writer.remove_entries([entry_id])
+            bank = writer.entries.get(entry_id).bank
+            writer.entries.remove([entry_id])
         return RemovedEntry(entry_id=entry_id, bank=bank)
 
     return await service.commit(remove)

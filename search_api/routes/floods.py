@@ -41,7 +41,7 @@ async def list_floods(
     """Return a page of the flags."""
     after = id_after(cursor)
     rows = await service.read(
-        lambda catalog: catalog.floods(state=state, after_id=after, limit=limit + 1)
+        lambda catalog: catalog.floods.page(state=state, after_id=after, limit=limit + 1)
     )
     return page_of(rows, limit, lambda flag: flag.id)
 

@@ -49,7 +49,7 @@ async def list_images(
     """Return a page of the images of the index; never their pixels."""
     after = id_after(cursor)
     rows = await service.read(
-        lambda catalog: catalog.list_images(
+        lambda catalog: catalog.images.page(
             after_id=after, limit=limit + 1, bank=bank, created_after=created_after
         )
     )
@@ -89,7 +89,7 @@ async def remove_image(
 
     def remove(store: Store) -> RemovedImage:
         with store.writer() as writer:
-            change = writer.purge_images if purge else writer.remove_images
+            change = writer.images.purge if purge else writer.images.remove
             if not change([image_id]):
                 raise NotFoundError(
                     f"No image {image_id} is in the index. `lookalike index list` shows the ids."

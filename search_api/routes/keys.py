@@ -74,7 +74,7 @@ async def list_keys(
 ) -> Page[ApiKey]:
     """Return a page of the keys, those that work no longer included; never their secrets."""
     after = id_after(cursor)
-    rows = await service.read(lambda catalog: catalog.keys(after_id=after, limit=limit + 1))
+    rows = await service.read(lambda catalog: catalog.keys.page(after_id=after, limit=limit + 1))
     return page_of(rows, limit, lambda key: key.id)
 
 

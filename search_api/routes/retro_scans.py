@@ -53,7 +53,9 @@ async def list_scans(
 ) -> Page[RetroScan]:
     """Return a page of the retro-scans, whichever program runs them."""
     after = id_after(cursor)
-    rows = await service.read(lambda catalog: catalog.retro_scans(after_id=after, limit=limit + 1))
+    rows = await service.read(
+        lambda catalog: catalog.retro_scans.page(after_id=after, limit=limit + 1)
+    )
     return page_of(rows, limit, lambda scan: scan.id)
 
 
@@ -66,7 +68,7 @@ async def list_scans(
 )
 async def get_scan(scan_id: ScanId, service: ServiceDependency) -> RetroScan:
     """Return one retro-scan, whichever program runs it."""
-    return await service.read(lambda catalog: catalog.retro_scan(scan_id))
+    return await service.read(lambda catalog: catalog.retro_scans.get(scan_id))
 
 
 @router.get(
@@ -85,6 +87,6 @@ async def list_matches(
     """Return a page of the past images that match; also while the scan is running."""
     after = id_after(cursor)
     rows = await service.read(
-        lambda catalog: catalog.retro_matches(scan_id, after_id=after, limit=limit + 1)
+        lambda catalog: catalog.retro_scans.matches(scan_id, after_id=after, limit=limit + 1)
     )
     return page_of(rows, limit, lambda match: match.id)

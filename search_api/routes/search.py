@@ -118,7 +118,7 @@ async def search_batch(
     tiles: Tiles = False,  # noqa: FBT002 -- as above
 ) -> SearchedItems:
     """Judge several pictures, each by itself: one that cannot be used does not fail the others."""
-    await service.read(lambda catalog: [catalog.bank_id(name) for name in options.banks])
+    await service.read(lambda catalog: [catalog.banks.id_of(name) for name in options.banks])
     answered = await answer_each(uploads, partial(_judge, service, options, tiles))
     return SearchedItems(
         items=[

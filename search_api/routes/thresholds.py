@@ -37,7 +37,7 @@ async def list_thresholds(
     """Return a page of the cards; where there is none, the settings hold."""
     before = id_after(cursor) or None
     rows = await service.read(
-        lambda catalog: catalog.cards(retired=retired, before_id=before, limit=limit + 1)
+        lambda catalog: catalog.cards.page(retired=retired, before_id=before, limit=limit + 1)
     )
     return page_of(rows, limit, lambda card: card.id)
 
@@ -55,4 +55,4 @@ async def list_thresholds(
 )
 async def get_threshold(card_id: CardId, service: ServiceDependency) -> ThresholdCard:
     """Return one card, in force or not."""
-    return await service.read(lambda catalog: catalog.card(card_id))
+    return await service.read(lambda catalog: catalog.cards.get(card_id))

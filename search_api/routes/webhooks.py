@@ -88,7 +88,9 @@ async def list_webhooks(
 ) -> Page[Webhook]:
     """Return a page of the webhooks, without their secrets."""
     after = id_after(cursor)
-    rows = await service.read(lambda catalog: catalog.webhooks(after_id=after, limit=limit + 1))
+    rows = await service.read(
+        lambda catalog: catalog.webhooks.page(after_id=after, limit=limit + 1)
+    )
     return page_of(rows, limit, lambda webhook: webhook.id)
 
 
@@ -100,7 +102,7 @@ async def list_webhooks(
 )
 async def get_webhook(webhook_id: WebhookId, service: ServiceDependency) -> Webhook:
     """Return one webhook, without its secret."""
-    return await service.read(lambda catalog: catalog.webhook(webhook_id))
+    return await service.read(lambda catalog: catalog.webhooks.get(webhook_id))
 
 
 @router.patch(
@@ -133,7 +135,7 @@ async def edit_webhook(
 )
 async def remove_webhook(webhook_id: WebhookId, service: ServiceDependency) -> Webhook:
     """Remove a webhook with its secret; what is not delivered yet is given up."""
-    return await service.write(_write, service, lambda writer: writer.remove_webhook(webhook_id))
+    return await service.write(_write, service, lambda writer: writer.webhooks.remove(webhook_id))
 
 
 @router.post(
@@ -155,7 +157,7 @@ async def rotate_secret(webhook_id: WebhookId, service: ServiceDependency) -> We
 )
 async def test_webhook(webhook_id: WebhookId, service: ServiceDependency) -> WebhookDelivery:
     """Send an event `ping`, like any other; the list of deliveries says how it went."""
-    return await service.write(_write, service, lambda writer: writer.ping_webhook(webhook_id))
+    return await service.write(_write, service, lambda writer: writer.webhooks.ping(webhook_id))
 
 
 @router.get(
@@ -174,7 +176,7 @@ async def list_deliveries(
     """Return a page of the deliveries; those delivered are forgotten after 30 days."""
     after = id_after(cursor)
     rows = await service.read(
-        lambda catalog: catalog.webhook_deliveries(
+        lambda catalog: catalog.deliveries.page(
             webhook_id, state=state, after_id=after, limit=limit + 1
         )
     )
@@ -192,7 +194,7 @@ async def retry_delivery(
 ) -> WebhookDelivery:
     """Try a dead delivery again at once, and as often as a new one."""
     return await service.write(
-        _write, service, lambda writer: writer.retry_delivery(delivery_id, of=webhook_id)
+        _write, service, lambda writer: writer.deliveries.retry(delivery_id, of=webhook_id)
     )
 
 

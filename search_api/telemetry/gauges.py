@@ -79,9 +79,9 @@ class GaugeSampler:
             gauge.set(read())
         watermark = self._matcher.watermark
         with self._store.reader() as catalog:
-            behind, since = catalog.changes_after(watermark)
+            behind, since = catalog.log.lag(watermark)
             due = monotonic() - self._counted_at >= self._count_interval
-            sizes = catalog.sizes() if due else None
+            sizes = catalog.gauges.sizes() if due else None
         metrics.reachable.set(1)
         metrics.watermark.set(watermark)
         metrics.lag.set(behind)

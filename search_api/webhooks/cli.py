@@ -57,7 +57,7 @@ def list_webhooks(
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        webhooks = catalog.webhooks(after_id=after, limit=limit)
+        webhooks = catalog.webhooks.page(after_id=after, limit=limit)
     if as_json:
         print_json(webhooks)
         return
@@ -78,7 +78,7 @@ def show(webhook: WebhookId, *, as_json: AsJson = False) -> None:
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        _print(catalog.webhook(webhook), as_json=as_json)
+        _print(catalog.webhooks.get(webhook), as_json=as_json)
 
 
 @app.command()
@@ -149,7 +149,7 @@ def remove(webhook: WebhookId, *, as_json: AsJson = False) -> None:
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.writer() as writer:
-        removed = writer.remove_webhook(webhook)
+        removed = writer.webhooks.remove(webhook)
     if as_json:
         print_json(removed)
     else:
@@ -168,10 +168,10 @@ def ping(webhook: WebhookId, *, as_json: AsJson = False) -> None:
     settings, serve = load(), _serve()
     with open_store(settings.resolved_database_url) as store:
         with store.writer() as writer:
-            sent = writer.ping_webhook(webhook)
+            sent = writer.webhooks.ping(webhook)
         Deliverer(store, serve).deliver_all()
         with store.reader() as catalog:
-            sent = catalog.webhook_delivery(sent.id)
+            sent = catalog.deliveries.get(sent.id)
     if as_json:
         print_json(sent)
     else:
@@ -195,7 +195,7 @@ def deliveries(
 
     settings, state = load(), DeliveryState.DEAD if dead else None
     with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
-        found = catalog.webhook_deliveries(webhook, state=state, after_id=after, limit=limit)
+        found = catalog.deliveries.page(webhook, state=state, after_id=after, limit=limit)
     if as_json:
         print_json(found)
     else:
@@ -216,7 +216,7 @@ def retry(
 
     settings = load()
     with open_store(settings.resolved_database_url) as store, store.writer() as writer:
-        again = writer.retry_delivery(delivery)
+        again = writer.deliveries.retry(delivery)
     if as_json:
         print_json(again)
     else:

@@ -86,15 +86,15 @@ class Deliverer:
             The database cannot be used.
         """
         with self._store.reader() as catalog:
-            if not catalog.has_due_deliveries(datetime.now(UTC)):
+            if not catalog.deliveries.has_due(datetime.now(UTC)):
                 return Round()
         with self._store.writer() as writer:
-            claimed = writer.claim_deliveries(_AT_ONCE, self._lease, of_each=_OF_EACH)
+            claimed = writer.deliveries.claim(_AT_ONCE, self._lease, of_each=_OF_EACH)
         attempts = asyncio.run(self._attempt_all(claimed))
         with self._store.writer() as writer:
             for attempt in attempts:
                 delivery = attempt.delivery
-                writer.settle_delivery(
+                writer.deliveries.settle(
                     delivery,
                     status=attempt.status,
                     error=attempt.error,
@@ -102,7 +102,7 @@ class Deliverer:
                 )
                 if attempt.status == _GONE:
                     with suppress(NotFoundError):  # removed meanwhile
-                        writer.edit_webhook(delivery.webhook_id, enabled=False)
+                        writer.webhooks.edit(delivery.webhook_id, enabled=False)
         failed = sum(attempt.error is not None for attempt in attempts)
         return Round(len(attempts) - failed, failed)
 
@@ -128,7 +128,7 @@ class Deliverer:
         now = datetime.now(UTC)
         if self._forgotten_at is None or now - self._forgotten_at > timedelta(days=1):
             with self._store.writer() as writer:
-                writer.forget_deliveries(now - _KEPT)
+                writer.deliveries.forget(now - _KEPT)
             self._forgotten_at = now
 
     async def _attempt_all(self, claimed: Sequence[ClaimedDelivery]) -> list[Attempt]:

@@ -61,7 +61,7 @@ def create_webhook(
     receivers.check(url)
     secret = new_secret()
     with store.writer() as writer:
-        return WebhookSecret(writer.create_webhook(url, events, secret, description), secret)
+        return WebhookSecret(writer.webhooks.create(url, events, secret, description), secret)
 
 
 def edit_webhook(  # noqa: PLR0913 -- one for each column
@@ -88,7 +88,7 @@ def edit_webhook(  # noqa: PLR0913 -- one for each column
     if url is not None:
         receivers.check(url)
     with store.writer() as writer:
-        return writer.edit_webhook(
+        return writer.webhooks.edit(
             webhook_id, url=url, events=events, description=description, enabled=enabled
         )
 
@@ -103,4 +103,4 @@ def rotate_secret(store: Store, webhook_id: int) -> WebhookSecret:
     """
     secret = new_secret()
     with store.writer() as writer:
-        return WebhookSecret(writer.set_webhook_secret(webhook_id, secret), secret)
+        return WebhookSecret(writer.webhooks.set_secret(webhook_id, secret), secret)

@@ -26,7 +26,7 @@ LABELS = ("drawing", "photo")
 
 def bind(store: Store) -> Space:
     with store.writer() as writer:
-        return writer.register_space(
+        return writer.spaces.register(
             fingerprint=FINGERPRINT,
             model="folder/of/a/model",
             architecture="vit_tiny",
@@ -93,8 +93,8 @@ def add(
 ) -> list[int]:
     """Add images in one transaction; return their ids in the order of the seeds."""
     with store.writer() as writer:
-        writer.add_images([item(seed, bank_id=bank_id, **kinds) for seed in seeds], space.id)
-        ids = writer.ids_by_sha256([new_image(seed).sha256 for seed in seeds])
+        writer.images.add([item(seed, bank_id=bank_id, **kinds) for seed in seeds], space.id)
+        ids = writer.images.ids_by_sha256([new_image(seed).sha256 for seed in seeds])
         return [ids[new_image(seed).sha256] for seed in seeds]
 
 
@@ -103,6 +103,6 @@ def add_one_by_one(url: str, seeds: list[int]) -> None:
     with open_store(url) as store:
         space = bind(store)
         with store.writer() as writer:
-            bank = writer.create_bank("unsafe", BankKind.BLOCK)
+            bank = writer.banks.create("unsafe", BankKind.BLOCK)
         for seed in seeds:
             add(store, space, seed, bank_id=bank.id)

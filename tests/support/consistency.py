@@ -76,7 +76,7 @@ def examine(store: Store) -> Content:
         hashable = "SELECT id FROM images WHERE pdq_quality >= 50 UNION "
         hashable += "SELECT image_id FROM parts WHERE pdq_quality >= 50"
         flat = set(ids) - set(column(hashable))
-        assert catalog.integrity(maxsize) == []
+        assert catalog.repair.problems(maxsize) == []
     return Content(
         images={key: bytes(value) for key, value in images.items()},
         sources=dict(sources),

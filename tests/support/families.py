@@ -49,8 +49,8 @@ def add_vectors(
     images = {seed: _fitted(new_image(seed), vectors[seed], space) for seed in vectors}
     items = [(image, arrival(f"{seed}.jpg", bank_id=bank_id)) for seed, image in images.items()]
     with store.writer() as writer:
-        writer.add_images(items, space.id)
-        ids = writer.ids_by_sha256([image.sha256 for image in images.values()])
+        writer.images.add(items, space.id)
+        ids = writer.images.ids_by_sha256([image.sha256 for image in images.values()])
     return [ids[image.sha256] for image in images.values()]
 
 
@@ -84,7 +84,7 @@ def clustered(
 def members_of(store: Store, run: ClusterRun) -> dict[int, set[int]]:
     """Return the images of each cluster of a run; noise is cluster -1."""
     with store.reader() as catalog:
-        found = catalog.membership(run.id)
+        found = catalog.cluster_members.membership(run.id)
     clusters: dict[int, set[int]] = {}
     for image, cluster in zip(found.image_ids.tolist(), found.cluster_ids.tolist(), strict=True):
         clusters.setdefault(cluster, set()).add(image)

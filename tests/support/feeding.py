@@ -45,7 +45,7 @@ def wait_for_images(
     while time.monotonic() < give_up:
         still_running = running()
         with store.reader() as catalog:
-            committed = catalog.counts().images
+            committed = catalog.gauges.counts().images
         if committed >= wanted:
             return
         assert still_running, f"it ended with {committed} of {wanted} images"

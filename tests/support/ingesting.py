@@ -49,11 +49,11 @@ class Place:
 
     def sources_of(self, image_id: int) -> tuple[str, ...]:
         with self.store.reader() as catalog:
-            return catalog.image(image_id).sources
+            return catalog.images.get(image_id).sources
 
     def image_at(self, path: Path) -> int:
         with self.store.reader() as catalog:
-            return catalog.known_sources([str(path)])[str(path)].image_id
+            return catalog.sources.known([str(path)])[str(path)].image_id
 
 
 def make_place(store: Store, model: Path, base: Path, **changes: Any) -> Place:

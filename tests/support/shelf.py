@@ -17,7 +17,7 @@ class Shelf:
         self.store, self.encoder, self.settings = store, encoder, settings
         card = encoder.card
         with store.writer() as writer:
-            self.space = writer.register_space(
+            self.space = writer.spaces.register(
                 fingerprint=card.fingerprint,
                 model=card.reference,
                 architecture=card.architecture,
@@ -25,8 +25,8 @@ class Shelf:
                 labels=card.labels,
             )
             self.banks = {
-                "known": writer.create_bank("known", BankKind.BLOCK).id,
-                "press": writer.create_bank("press", BankKind.ALLOW).id,
+                "known": writer.banks.create("known", BankKind.BLOCK).id,
+                "press": writer.banks.create("press", BankKind.ALLOW).id,
             }
         self.matcher = Matcher(store, encoder, self.space, settings)
 
@@ -36,8 +36,8 @@ class Shelf:
         stamp = SourceStamp(f"/made/{image.sha256.hex()}", len(data), "1")
         with self.store.writer() as writer:
             arrival = Arrival(stamp, bank_id=self.banks[bank] if bank else None)
-            writer.add_images([(image, arrival)], self.space.id)
-            image_id = writer.ids_by_sha256([image.sha256])[image.sha256]
+            writer.images.add([(image, arrival)], self.space.id)
+            image_id = writer.images.ids_by_sha256([image.sha256])[image.sha256]
         self.matcher.catch_up()
         return image_id
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, text
 from sqlalchemy.orm import DeclarativeBase
 
-from indexer.store.columns import AnyText, UtcDateTime
+from indexer.store.models.columns import AnyText, UtcDateTime
 
 Id = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts by itself in SQLite
 Digest = LargeBinary(32)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Float, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from indexer.store.columns import Embedding32
 from indexer.store.models.base import Base, Id
+from indexer.store.models.columns import Embedding32
 
 
 class ClusterRunRow(Base):

@@ -18,8 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from indexer.store.columns import AnyJson, Embedding32
 from indexer.store.models.base import Base, Digest, Id, index_while
+from indexer.store.models.columns import AnyJson, Embedding32
 
 
 class SpaceRow(Base):

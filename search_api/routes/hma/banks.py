@@ -65,7 +65,7 @@ class NewBank(BankChange):
 )
 async def list_banks(service: ServiceDependency) -> list[Bank]:
     """List the block banks, whatever they are called; allow banks hold nothing to be matched."""
-    ratios = await service.read(lambda catalog: catalog.bank_ratios())
+    ratios = await service.read(lambda catalog: catalog.ratios.of_banks())
     return [Bank(name=name, matching_enabled_ratio=ratio) for name, ratio in ratios.items()]
 
 
@@ -89,7 +89,7 @@ async def create_bank(new: NewBank, service: ServiceDependency) -> Bank:
 
     def create() -> Bank:
         with service.store.writer() as writer:
-            writer.create_block_bank(name, ratio)
+            writer.ratios.create_bank(name, ratio)
         return Bank(name=name, matching_enabled_ratio=ratio)
 
     return await service.write(create)
@@ -125,10 +125,10 @@ async def change_bank(name: BankName, change: BankChange, service: ServiceDepend
 
     def apply() -> Bank:
         with service.store.writer() as writer:
-            writer.require_block_bank(name)
-            writer.rename_bank(name, new_name)
+            writer.banks.require_block(name)
+            writer.banks.rename(name, new_name)
             if change.ratio is not None:
-                writer.set_bank_ratio(new_name, change.ratio)
+                writer.ratios.set_bank(new_name, change.ratio)
             return _bank(writer, new_name)
 
     return await service.write(apply)
@@ -150,17 +150,17 @@ async def delete_bank(name: BankName, service: ServiceDependency) -> Message:
 
     def remove() -> None:
         with service.store.writer() as writer:
-            if writer.has_bank(name):
-                writer.require_block_bank(name)
-                writer.remove_bank(name)
+            if writer.banks.has(name):
+                writer.banks.require_block(name)
+                writer.banks.remove(name)
 
     await service.write(remove)
     return Message(message="Done")
 
 
 def _bank(catalog: Catalog, name: str) -> Bank:
-    catalog.require_block_bank(name)
-    return Bank(name=name, matching_enabled_ratio=catalog.bank_ratios()[name])
+    catalog.banks.require_block(name)
+    return Bank(name=name, matching_enabled_ratio=catalog.ratios.of_banks()[name])
 
 
 def _checked(name: str) -> str:

@@ -190,7 +190,7 @@ async def get_content(
     names = type_names(types)
 
     def read(catalog: Catalog) -> ContentState:
-        content = catalog.content(name, content_id)
+        content = catalog.contents.get(name, content_id)
         state = state_of(content)
         if include_signals:
             state.signals = service.contents.signals_of(catalog, content, names)
@@ -226,11 +226,11 @@ async def change_content(
 
     def apply() -> ContentState:
         with service.store.writer() as writer:
-            writer.content(name, content_id)
+            writer.contents.get(name, content_id)
             if ts is not None:
-                writer.disable_content(content_id, until)
-            writer.describe_content(content_id, None, note)
-            return state_of(writer.content(name, content_id))
+                writer.contents.disable(content_id, until)
+            writer.contents.describe(content_id, None, note)
+            return state_of(writer.contents.get(name, content_id))
 
     return await service.write(apply)
 
@@ -248,7 +248,7 @@ async def delete_content(
 
     def remove() -> int:
         with service.store.writer() as writer:
-            return writer.remove_content(name, content_id)
+            return writer.contents.remove(name, content_id)
 
     return Deleted(deleted=await service.write(remove))
 

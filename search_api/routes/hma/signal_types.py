@@ -121,7 +121,7 @@ async def change_signal_type(
 
     def apply() -> None:
         with service.store.writer() as writer:
-            writer.set_signal_type_ratio(name, change.enabled_ratio)
+            writer.ratios.set_signal_type(name, change.enabled_ratio)
 
     await service.write(apply)
 

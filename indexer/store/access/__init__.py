@@ -1,0 +1,1 @@
+"""Keys and sessions of the server, and the answers that it remembers."""

@@ -1,0 +1,1 @@
+"""Banks, their entries, and what is counted of entries."""

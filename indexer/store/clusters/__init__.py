@@ -1,0 +1,1 @@
+"""Cluster runs, what they found, and what analysts do about it."""

@@ -1,0 +1,213 @@
+"""Clusters: what each run found, and what became of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, select
+
+from indexer.errors import NotFoundError
+from indexer.store.cluster_values import ClusterReach
+from indexer.store.models import (
+    ClusterRow,
+    LineageRow,
+    RunClusterRow,
+)
+from indexer.store.queries import Queries
+from indexer.store.sql_parameters import MAX_ID, chunks, possible_ids
+from indexer.types import (
+    Cluster,
+    Lineage,
+    LineageEvent,
+)
+
+
+class Clusters(Queries):
+    """The clusters within one transaction."""
+
+    def name(self, cluster_id: int) -> str:
+        """Return the name that a cluster has now.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such cluster.
+        """
+        statement = select(ClusterRow.name).where(ClusterRow.id == min(cluster_id, MAX_ID))
+        name: str | None = self._connection.scalar(statement)
+        if name is None:
+            raise NotFoundError(
+                f"There is no cluster {cluster_id}. `lookalike cluster show` lists them."
+            )
+        return name
+
+    def names(self, run_id: int) -> dict[int, str]:
+        """Return the names that the clusters of a run have now, by id."""
+        statement = (
+            select(ClusterRow.id, ClusterRow.name)
+            .join(RunClusterRow, RunClusterRow.cluster_id == ClusterRow.id)
+            .where(RunClusterRow.run_id == run_id)
+        )
+        return {row[0]: row[1] for row in self._connection.execute(statement)}
+
+    def note(self, cluster_id: int) -> str | None:
+        """Return what an analyst wrote down about a cluster."""
+        statement = select(ClusterRow.note).where(ClusterRow.id == min(cluster_id, MAX_ID))
+        note: str | None = self._connection.scalar(statement)
+        return note
+
+    def largest(
+        self, run_id: int, limit: int, after: tuple[int, int] | None = None
+    ) -> list[Cluster]:
+        """Return the largest clusters of a run, largest first, ties by id.
+
+        Parameters
+        ----------
+        run_id : int
+        limit : int
+        after : tuple of int, optional
+            Size and id of the last cluster of the page before.
+        """
+        conditions = [RunClusterRow.run_id == run_id]
+        if after is not None:
+            size, cluster_id = (min(number, MAX_ID) for number in after)
+            conditions.append(
+                (RunClusterRow.size < size)
+                | ((RunClusterRow.size == size) & (RunClusterRow.cluster_id > cluster_id))
+            )
+        order = (RunClusterRow.size.desc(), RunClusterRow.cluster_id)
+        return self._clusters_where(*conditions, order=order, limit=limit)
+
+    def page(self, run_id: int, *, after_id: int = 0, limit: int = 100) -> list[Cluster]:
+        """Return a page of the clusters of a run, by id."""
+        return self._clusters_where(
+            RunClusterRow.run_id == run_id,
+            RunClusterRow.cluster_id > min(after_id, MAX_ID),
+            limit=limit,
+        )
+
+    def get(self, cluster_id: int, run_id: int | None = None) -> Cluster:
+        """Return a cluster as a run found it; as the newest run that has it by default.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such cluster, or the run does not have it.
+        """
+        conditions = [RunClusterRow.cluster_id == min(cluster_id, MAX_ID)]
+        if run_id is not None:
+            conditions.append(RunClusterRow.run_id == run_id)
+        newest = (RunClusterRow.run_id.desc(),)
+        found = self._clusters_where(*conditions, order=newest, limit=1)
+        if not found:
+            of_run = "" if run_id is None else f" in run {run_id}"
+            raise NotFoundError(
+                f"There is no cluster {cluster_id}{of_run}. `lookalike cluster show` lists them."
+            )
+        return found[0]
+
+    def lineage(self, run_id: int, *, after_id: int = 0, limit: int = 100) -> list[Lineage]:
+        """Return a page of what became of the clusters with a run."""
+        return self._lineage_where(
+            LineageRow.run_id == run_id, LineageRow.id > min(after_id, MAX_ID), limit=limit
+        )
+
+    def lineage_of(
+        self, cluster_id: int, *, after_id: int = 0, limit: int | None = None
+    ) -> list[Lineage]:
+        """Return what became of a cluster, and of those that merged into it or split off it."""
+        about = (LineageRow.cluster_id == cluster_id) | (LineageRow.other_id == cluster_id)
+        return self._lineage_where(about, LineageRow.id > min(after_id, MAX_ID), limit=limit)
+
+    def reach(self, run_id: int) -> ClusterReach:
+        """Return where the clusters of a run are and how far each reaches."""
+        table = RunClusterRow
+        statement = (
+            select(table.cluster_id, ClusterRow.name, table.medoid, table.radius)
+            .join(ClusterRow, ClusterRow.id == table.cluster_id)
+            .where(table.run_id == run_id)
+            .order_by(table.cluster_id)
+        )
+        rows = self._connection.execute(statement).all()
+        return ClusterReach(
+            run_id=run_id,
+            cluster_ids=np.array([row.cluster_id for row in rows], np.int64),
+            names=tuple(row.name for row in rows),
+            medoids=np.array([row.medoid for row in rows], np.float32).reshape(
+                len(rows), -1 if rows else 0
+            ),
+            radii=np.array([row.radius for row in rows], np.float64),
+        )
+
+    def sizes(self, run_id: int) -> dict[int, int]:
+        """Return how many members each cluster of a run had when it was found."""
+        table = RunClusterRow
+        statement = select(table.cluster_id, table.size).where(table.run_id == run_id)
+        return {row[0]: row[1] for row in self._connection.execute(statement)}
+
+    def lineage_names(self, run_id: int) -> dict[int, str]:
+        """Return the names of all clusters that the lineage of a run tells of."""
+        told = select(LineageRow.cluster_id, LineageRow.other_id).where(LineageRow.run_id == run_id)
+        ids = {number for row in self._connection.execute(told) for number in row if number}
+        names: dict[int, str] = {}
+        for chunk in chunks(possible_ids(ids)):
+            statement = select(ClusterRow.id, ClusterRow.name).where(ClusterRow.id.in_(chunk))
+            names.update(self._connection.execute(statement).all())
+        return names
+
+    def _clusters_where(
+        self,
+        *conditions: ColumnElement[bool],
+        order: Sequence[Any] = (),
+        limit: int,
+    ) -> list[Cluster]:
+        table = RunClusterRow
+        statement = (
+            select(
+                table.cluster_id.label("id"),
+                table.run_id,
+                ClusterRow.name,
+                ClusterRow.note,
+                table.size,
+                table.medoid_id.label("medoid"),
+                table.exemplars,
+                table.radius,
+                table.max_pair_distance,
+                table.first_seen,
+                table.last_seen,
+                table.growth_per_day,
+            )
+            .join(ClusterRow, ClusterRow.id == table.cluster_id)
+            .where(*conditions)
+            .order_by(*order, table.cluster_id)
+            .limit(limit)
+        )
+        found = []
+        for row in self._connection.execute(statement):
+            values = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's public name
+            found.append(Cluster(**values | {"exemplars": tuple(row.exemplars)}))
+        return found
+
+    def _lineage_where(
+        self, *conditions: ColumnElement[bool], limit: int | None = None
+    ) -> list[Lineage]:
+        table = LineageRow
+        statement = (
+            select(
+                table.id,
+                table.run_id,
+                table.event,
+                table.cluster_id,
+                table.other_id,
+                table.shared,
+                table.size_before,
+                table.size_after,
+            )
+            .where(*conditions)
+            .order_by(table.id)
+            .limit(limit)
+        )
+        return [
+            Lineage(**dict(row._mapping) | {"event": LineageEvent(row.event)})  # noqa: SLF001 -- as above
+            for row in self._connection.execute(statement)
+        ]

@@ -1,0 +1,156 @@
+"""Members of clusters: who they are, and what changes of them from run to run."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import ColumnElement, func, or_, select
+
+from indexer.store.cluster_values import Membership
+from indexer.store.images.rows import WHOLE
+from indexer.store.models import (
+    BankRow,
+    ClassificationRow,
+    ClusterMemberRow,
+    EntryRow,
+    RetroMatchRow,
+)
+from indexer.store.queries import Queries
+from indexer.store.sql_parameters import MAX_ID
+from indexer.types import BankKind, ClusterMember
+
+
+class ClusterMembers(Queries):
+    """The members of clusters within one transaction."""
+
+    def membership(self, run_id: int, *, assigned: bool = True) -> Membership:
+        """Return which image of a run is in which cluster, by ascending image.
+
+        Parameters
+        ----------
+        run_id : int
+        assigned : bool
+            Whether images that were assigned after the run are among them.
+        """
+        table = ClusterMemberRow
+        statement = (
+            select(table.image_id, func.coalesce(table.cluster_id, -1), table.probability)
+            .where(table.run_id == run_id)
+            .order_by(table.image_id)
+        )
+        if not assigned:
+            statement = statement.where(~table.assigned)
+        rows = self._connection.execute(statement).all()
+        return Membership(
+            image_ids=np.array([row[0] for row in rows], np.int64),
+            cluster_ids=np.array([row[1] for row in rows], np.int64),
+            probabilities=np.array([row[2] for row in rows], np.float64),
+        )
+
+    def page(
+        self, run_id: int, cluster_id: int | None, *, after_id: int = 0, limit: int = 100
+    ) -> list[ClusterMember]:
+        """Return a page of the images of a cluster (the noise when None), by image."""
+        table = ClusterMemberRow
+        statement = (
+            select(
+                table.image_id,
+                table.cluster_id,
+                table.probability,
+                table.outlier_score,
+                table.assigned,
+            )
+            .where(
+                table.run_id == run_id,
+                table.cluster_id.is_not_distinct_from(cluster_id),
+                table.image_id > min(after_id, MAX_ID),
+            )
+            .order_by(table.image_id)
+            .limit(limit)
+        )
+        return [ClusterMember(*row) for row in self._connection.execute(statement)]
+
+    def joined(self, run_id: int) -> dict[int, int]:
+        """Return how many images joined each cluster of a run after it was found."""
+        table = ClusterMemberRow
+        statement = (
+            select(table.cluster_id, func.count())
+            .where(table.run_id == run_id, table.assigned)
+            .group_by(table.cluster_id)
+        )
+        rows = self._connection.execute(statement)
+        return {cluster_id: count for cluster_id, count in rows if cluster_id is not None}
+
+    def bank_hits(self, run_id: int, at: datetime) -> dict[int, dict[str, int]]:
+        """Return which block banks the members of each cluster of a run hit at a moment.
+
+        A member hits a bank as an image that is an entry of it, or by a match with an entry of it
+        that a retro-scan has listed.
+
+        Parameters
+        ----------
+        run_id : int
+        at : datetime
+            Entries, and matches, that were there then.
+
+        Returns
+        -------
+        dict of int to dict of str to int
+            Members that hit it, by cluster and bank.
+        """
+        hits: dict[int, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+        for cluster_id, bank, image_id in self._hits(run_id, at):
+            hits[cluster_id][bank].add(image_id)
+        return {
+            cluster_id: {bank: len(images) for bank, images in banks.items()}
+            for cluster_id, banks in hits.items()
+        }
+
+    def classes(self, run_id: int, space_id: int) -> dict[int, dict[str, int]]:
+        """Return how many members of each cluster of a run are most probably of each class."""
+        member, classified = ClusterMemberRow, ClassificationRow
+        statement = (
+            select(member.cluster_id, classified.top_label, func.count())
+            .join(classified, classified.image_id == member.image_id)
+            .where(
+                member.run_id == run_id,
+                ~member.assigned,
+                classified.space_id == space_id,
+                classified.part == WHOLE,
+            )
+            .group_by(member.cluster_id, classified.top_label)
+        )
+        classes: dict[int, dict[str, int]] = defaultdict(dict)
+        for cluster_id, label, count in self._connection.execute(statement):
+            if cluster_id is not None:
+                classes[cluster_id][label] = count
+        return dict(classes)
+
+    def _hits(self, run_id: int, at: datetime) -> Iterator[tuple[int, str, int]]:
+        """Yield cluster, bank and member of each hit; one may come twice."""
+        member = ClusterMemberRow
+        of_run: tuple[ColumnElement[bool], ...] = (
+            member.run_id == run_id,
+            BankRow.kind == BankKind.BLOCK.value,
+            EntryRow.created_at <= at,
+            or_(EntryRow.removed_at.is_(None), EntryRow.removed_at > at),
+        )
+        columns = (member.cluster_id, BankRow.name, member.image_id)
+        entered = (
+            select(*columns)
+            .join(EntryRow, EntryRow.image_id == member.image_id)
+            .join(BankRow, BankRow.id == EntryRow.bank_id)
+            .where(*of_run)
+        )
+        listed = (
+            select(*columns)
+            .join(RetroMatchRow, RetroMatchRow.image_id == member.image_id)
+            .join(EntryRow, EntryRow.id == RetroMatchRow.entry_id)
+            .join(BankRow, BankRow.id == EntryRow.bank_id)
+            .where(*of_run, RetroMatchRow.created_at <= at)
+        )
+        for statement in (entered, listed):
+            for row in self._connection.execute(statement):
+                if row[0] is not None:
+                    yield row[0], row[1], row[2]

@@ -1,0 +1,124 @@
+"""Cluster runs."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Text, cast, select
+
+from indexer.errors import NotFoundError
+from indexer.store.models import (
+    ClusterRunRow,
+    SpaceRow,
+)
+from indexer.store.queries import Queries
+from indexer.store.sql_parameters import MAX_ID
+from indexer.types import (
+    ClusterAlgorithm,
+    ClusterRun,
+    ClusterScope,
+    RunState,
+)
+
+
+class ClusterRuns(Queries):
+    """The cluster runs within one transaction."""
+
+    def get(self, run_id: int) -> ClusterRun:
+        """Return a run.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run.
+        """
+        found = self._runs_where(ClusterRunRow.id == min(run_id, MAX_ID))
+        if not found:
+            raise NotFoundError(
+                f"There is no cluster run {run_id}. `lookalike cluster list` shows them."
+            )
+        return found[0]
+
+    def page(self, *, after_id: int = 0, limit: int = 100) -> list[ClusterRun]:
+        """Return a page of the runs, oldest first."""
+        return self._runs_where(ClusterRunRow.id > min(after_id, MAX_ID), limit=limit)
+
+    def newest(
+        self,
+        space_id: int,
+        algorithm: ClusterAlgorithm | None = None,
+        scope: ClusterScope | None = None,
+        before: int | None = None,
+    ) -> ClusterRun | None:
+        """Return the newest finished run of a space, of a series where that is named.
+
+        Parameters
+        ----------
+        space_id : int
+        algorithm : ClusterAlgorithm, optional
+        scope : ClusterScope, optional
+        before : int, optional
+            Only runs before this one.
+        """
+        conditions = [
+            ClusterRunRow.space_id == space_id,
+            ClusterRunRow.state == RunState.DONE.value,
+        ]
+        if algorithm is not None:
+            conditions.append(ClusterRunRow.algorithm == algorithm.value)
+        if before is not None:
+            conditions.append(ClusterRunRow.id < before)
+        if scope is not None:
+            said = json.dumps(scope_columns(scope))  # as it was written, field by field
+            conditions.append(cast(ClusterRunRow.scope, Text) == said)
+        return next(iter(self._runs_where(*conditions, newest_first=True, limit=1)), None)
+
+    def _runs_where(
+        self, *conditions: ColumnElement[bool], newest_first: bool = False, limit: int | None = None
+    ) -> list[ClusterRun]:
+        order = ClusterRunRow.id.desc() if newest_first else ClusterRunRow.id
+        statement = (
+            select(ClusterRunRow.__table__, SpaceRow.fingerprint.label("model"))
+            .join(SpaceRow, SpaceRow.id == ClusterRunRow.space_id)
+            .where(*conditions)
+            .order_by(order)
+            .limit(limit)
+        )
+        return [_run(row) for row in self._connection.execute(statement)]
+
+
+def scope_columns(scope: ClusterScope) -> dict[str, Any]:
+    """Return a scope as the database keeps it: what narrows it, moments as text."""
+    said = {name: value for name, value in asdict(scope).items() if value not in (None, ())}
+    return {
+        name: value.isoformat() if name in {"since", "until"} else value
+        for name, value in said.items()
+    }
+
+
+def _run(row: Row[Any]) -> ClusterRun:
+    return ClusterRun(
+        id=row.id,
+        algorithm=ClusterAlgorithm(row.algorithm),
+        parameters=row.parameters,
+        scope=_scope(row.scope),
+        model=row.model,
+        watermark=row.watermark,
+        previous_run=row.previous_run_id,
+        state=RunState(row.state),
+        images=row.images,
+        clusters=row.clusters,
+        noise=row.noise,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _scope(columns: dict[str, Any]) -> ClusterScope:
+    said = dict(columns)
+    for name in {"since", "until"} & said.keys():
+        said[name] = datetime.fromisoformat(said[name])
+    if "banks" in said:
+        said["banks"] = tuple(said["banks"])
+    return ClusterScope(**said)

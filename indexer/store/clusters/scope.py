@@ -1,0 +1,170 @@
+"""The images that a cluster run is about."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from sqlalchemy import ColumnElement, and_, func, select
+
+from indexer.errors import NotFoundError
+from indexer.store.banks.conditions import ACTIVE
+from indexer.store.cluster_values import ScopedVectors
+from indexer.store.images.rows import WHOLE
+from indexer.store.models import (
+    BankRow,
+    ClassificationRow,
+    EmbeddingRow,
+    EntryRow,
+    ImageRow,
+    SourceRow,
+)
+from indexer.store.queries import Queries
+from indexer.store.sql_parameters import chunks
+from indexer.types import (
+    ClusterScope,
+    Keys,
+    Space,
+)
+
+_READ_AT_ONCE = 10_000  # rows
+
+
+class ClusterScopes(Queries):
+    """The images in a scope, and their embeddings, within one transaction."""
+
+    def vectors(
+        self,
+        scope: ClusterScope,
+        space: Space,
+        *,
+        on_progress: Callable[[int], None] = lambda _count: None,
+    ) -> ScopedVectors:
+        """Read the embeddings of the whole first frames of the active images in a scope, by id.
+
+        They go into one array, made for all of them: a run takes little more memory than that.
+
+        Parameters
+        ----------
+        scope : ClusterScope
+        space : Space
+        on_progress : callable
+            Called with the number of images read since the last call; what it raises ends it.
+
+        Raises
+        ------
+        NotFoundError
+            There is no bank of one of the scope's names.
+        """
+        return self._read_vectors([*self._in_scope(scope, space)], space, on_progress)
+
+    def ids(self, scope: ClusterScope, space: Space) -> Keys:
+        """Return the ids of the images that `vectors` reads, ascending.
+
+        Raises
+        ------
+        NotFoundError
+            There is no bank of one of the scope's names.
+        """
+        statement = (
+            select(ImageRow.id)
+            .join(EmbeddingRow, _of_space(space))
+            .where(*self._in_scope(scope, space))
+            .order_by(ImageRow.id)
+        )
+        return np.fromiter(self._connection.scalars(statement), np.int64)
+
+    def vectors_of(self, image_ids: Keys, space: Space) -> Iterator[ScopedVectors]:
+        """Yield the embeddings of the active images among these, some thousands at a time."""
+        for chunk in chunks(image_ids.tolist()):
+            conditions = [ImageRow.removed_at.is_(None), ImageRow.id.in_(chunk)]
+            yield self._read_vectors(conditions, space)
+
+    def _read_vectors(
+        self,
+        conditions: Sequence[ColumnElement[bool]],
+        space: Space,
+        on_progress: Callable[[int], None] = lambda _count: None,
+    ) -> ScopedVectors:
+        of_space = _of_space(space)
+        counting = select(func.count()).select_from(ImageRow).join(EmbeddingRow, of_space)
+        count = self._connection.scalar(counting.where(*conditions)) or 0
+        ids = np.empty(count, np.int64)
+        vectors = np.empty((count, space.dimension), np.float32)
+        added_at = np.empty(count, np.float64)
+        statement = (
+            select(ImageRow.id, EmbeddingRow.vector, ImageRow.created_at)
+            .join(EmbeddingRow, of_space)
+            .where(*conditions)
+            .order_by(ImageRow.id)
+            .execution_options(yield_per=_READ_AT_ONCE)
+        )
+        row = 0
+        with self._connection.execute(statement) as found:  # closed when progress ends it, too
+            for part in found.partitions():
+                for image_id, vector, created_at in part:
+                    ids[row], vectors[row], added_at[row] = image_id, vector, created_at.timestamp()
+                    row += 1
+                on_progress(len(part))
+        return ScopedVectors(ids, vectors, added_at)
+
+    def _in_scope(self, scope: ClusterScope, space: Space) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions that every image in a scope satisfies."""
+        yield ImageRow.removed_at.is_(None)
+        if scope.banks:
+            yield self._in_banks(scope.banks)
+        if scope.since is not None:
+            yield ImageRow.created_at >= scope.since
+        if scope.until is not None:
+            yield ImageRow.created_at < scope.until
+        if scope.uploader is not None:
+            of_uploader = select(SourceRow.id).where(
+                SourceRow.image_id == ImageRow.id,
+                SourceRow.uploader == scope.uploader,
+                SourceRow.closed_at.is_(None),
+            )
+            yield of_uploader.exists()
+        if scope.label is not None or scope.min_probability is not None:
+            yield self._classified(scope, space)
+
+    def _in_banks(self, names: tuple[str, ...]) -> ColumnElement[bool]:
+        known = dict(
+            self._connection.execute(
+                select(BankRow.name, BankRow.id).where(
+                    BankRow.name.in_(names), BankRow.removed_at.is_(None)
+                )
+            ).all()
+        )
+        if missing := sorted(set(names) - known.keys()):
+            raise NotFoundError(
+                f"There is no bank {missing[0]}. `lookalike bank list` shows the banks."
+            )
+        return (
+            select(EntryRow.id)
+            .where(EntryRow.image_id == ImageRow.id, EntryRow.bank_id.in_(known.values()), ACTIVE)
+            .exists()
+        )
+
+    def _classified(self, scope: ClusterScope, space: Space) -> ColumnElement[bool]:
+        table = ClassificationRow
+        statement = select(table.image_id).where(
+            table.image_id == ImageRow.id, table.space_id == space.id, table.part == WHOLE
+        )
+        if scope.label is not None:
+            statement = statement.where(table.top_label == scope.label)
+        if scope.min_probability is not None:
+            labels = [scope.label] if scope.label is not None else list(space.labels)
+            most = [table.probabilities[label].as_float() for label in labels]
+            enough = [value >= scope.min_probability for value in most]
+            condition = enough[0]
+            for each in enough[1:]:
+                condition = condition | each
+            statement = statement.where(condition)
+        return statement.exists()
+
+
+def _of_space(space: Space) -> ColumnElement[bool]:
+    """Say which embedding is that of an image's whole first frame in a space."""
+    return and_(
+        EmbeddingRow.image_id == ImageRow.id,
+        EmbeddingRow.space_id == space.id,
+        EmbeddingRow.part == WHOLE,
+    )

@@ -1,0 +1,1 @@
+"""The metadata database as a database: its address, connections, schema and upkeep."""

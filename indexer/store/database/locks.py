@@ -1,0 +1,66 @@
+"""Work that only one program at a time does on a database, for longer than a transaction."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine, text
+
+from indexer.errors import DatabaseUnavailable
+from indexer.runtime.private_files import make_private_file
+from indexer.store.database.address import location, sqlite_file
+from indexer.store.database.engine import outside_transactions
+
+_CLUSTERING: Final = 7_204_321  # arbitrary, next to the key of the log's lock
+_SUFFIX: Final = "-clustering"  # of the file beside a SQLite database that is locked
+
+
+@contextmanager
+def clustering(engine: Engine) -> Iterator[bool]:
+    """Claim the clustering of an index; give whether it was free.
+
+    The claim is a lock that ends with the process or its connection, however they end: on a file
+    beside a SQLite database, an advisory one of the session in Postgres.
+
+    Raises
+    ------
+    DatabaseUnavailable
+        The database cannot be reached, or the file cannot be made.
+    """
+    file = sqlite_file(engine.url)
+    claimed = _of_session(engine) if file is None else _of_file(engine, file)
+    with claimed as free:
+        yield free
+
+
+@contextmanager
+def _of_session(engine: Engine) -> Iterator[bool]:
+    key = {"key": _CLUSTERING}
+    with outside_transactions(engine) as connection:
+        free = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key))
+        try:
+            yield free
+        finally:
+            if free and not connection.invalidated:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+
+@contextmanager
+def _of_file(engine: Engine, database: Path) -> Iterator[bool]:
+    try:
+        make_private_file(path := database.with_name(database.name + _SUFFIX))
+        file = path.open("ab")
+    except OSError as error:
+        raise DatabaseUnavailable(
+            f"No file can be made beside the database {location(engine.url)} ({error.strerror}). "
+            "Check the permissions and the free space of its folder."
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

@@ -1,0 +1,1 @@
+"""Images, and all that is kept of each."""

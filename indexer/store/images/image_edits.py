@@ -1,0 +1,292 @@
+"""Adding images, their parts and their sources."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from indexer.store.images.records import stored_part
+from indexer.store.images.removal import ImageRemoval
+from indexer.store.images.rows import (
+    WHOLE,
+    NumberedPart,
+    check_embeddings,
+    classification_rows,
+    embedding_rows,
+    image_row,
+    part_rows,
+    source_columns,
+)
+from indexer.store.images.spaces import Spaces
+from indexer.store.models import (
+    ClassificationRow,
+    EmbeddingRow,
+    ImageRow,
+    PartRow,
+    SourceRow,
+    ThumbnailRow,
+)
+from indexer.store.sql_parameters import chunks, uri_digest
+from indexer.store.values import AddOutcome, Arrival
+from indexer.types import NewImage, Part, Space
+
+
+class ImageEdits(ImageRemoval):
+    """The images within a writing transaction."""
+
+    def add(self, items: Sequence[tuple[NewImage, Arrival]], space_id: int) -> AddOutcome:
+        """Add images with their parts and sources.
+
+        What the index holds already gains a source, and the parts and vectors that it lacks; it
+        keeps the ones that it has. An image that was removed becomes active again; one that was
+        purged does so as if it were new. The log gets a change for each image that becomes visible
+        in the space or gains vectors there, and for each new entry.
+
+        Parameters
+        ----------
+        items : sequence of (NewImage, Arrival)
+            The same bytes may come twice.
+        space_id : int
+            Space of the embeddings.
+
+        Raises
+        ------
+        DimensionMismatch
+            An embedding is not as long as the space's are.
+        UnusableOutput
+            An embedding is not finite.
+        NotFoundError
+            There is no such space or bank.
+        """
+        if not items:
+            return AddOutcome()
+        space = Spaces(self._connection).get(space_id)
+        check_embeddings([image for image, _ in items], space)
+        images = {image.sha256: image for image, _ in items}
+        held = self._ids(images)
+        new = [image for digest, image in images.items() if digest not in held]
+        self._insert(ImageRow, [image_row(image, self._now) for image in new])
+        ids = held | self._ids(image.sha256 for image in new)
+        restored = self._restore({ids[digest]: images[digest] for digest in held})
+        by_id = {ids[digest]: image for digest, image in images.items()}
+        gained = self._add_parts(by_id, held.values(), space)
+        gained_thumbnail = self._add_thumbnails(by_id, held.values())
+        reactivated = self._reactivate(held.values())
+        self._log.append("image", "added", sorted({*gained, *reactivated}))
+        added = len(new) + len(reactivated)
+        joined = [(ids[image.sha256], arrival) for image, arrival in items]
+        return AddOutcome(
+            added=added,
+            reactivated=len(reactivated),
+            restored=restored,
+            completed=len(
+                {*gained, *gained_thumbnail}.intersection(held.values()).difference(reactivated)
+            ),
+            duplicates=len(items) - added,
+            sources=self._add_sources(joined),
+            entries=self._join_banks(joined),
+        )
+
+    def add_sources(self, items: Sequence[tuple[int, Arrival]]) -> AddOutcome:
+        """Add sources of images whose bytes the index holds already.
+
+        An image that was removed since the caller looked becomes active again. One that was purged
+        since then is passed over: nothing is left to make active, and the next run adds it anew.
+
+        Parameters
+        ----------
+        items : sequence of (int, Arrival)
+            Image id, and where its bytes were found.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such image or bank.
+        """
+        ids = {image_id for image_id, _ in items}
+        self._require_images(ids)
+        purged = {*self._purged(ids)}
+        kept = [item for item in items if item[0] not in purged]
+        reactivated = self._reactivate(ids - purged)
+        self._log.append("image", "added", reactivated)
+        return AddOutcome(
+            added=len(reactivated),
+            reactivated=len(reactivated),
+            duplicates=len(kept) - len(reactivated),
+            sources=self._add_sources(kept),
+            entries=self._join_banks(kept),
+        )
+
+    def _ids(self, digests: Iterable[bytes]) -> dict[bytes, int]:
+        """Return the ids of images by their SHA-256, of removed ones too."""
+        ids: dict[bytes, int] = {}
+        for chunk in chunks(digests):
+            statement = select(ImageRow.sha256, ImageRow.id).where(ImageRow.sha256.in_(chunk))
+            ids.update(self._connection.execute(statement).all())
+        return ids
+
+    def _purged(self, image_ids: Iterable[int]) -> list[int]:
+        return [
+            image_id
+            for chunk in chunks(image_ids)
+            for image_id in self._ids_where(
+                ImageRow, ImageRow.id.in_(chunk), ImageRow.purged_at.is_not(None)
+            )
+        ]
+
+    def _restore(self, held: Mapping[int, NewImage]) -> int:
+        """Fill the rows of purged images again; return how many there were."""
+        purged = self._purged(held)
+        for image_id in purged:
+            row = image_row(held[image_id], self._now)
+            self._set(ImageRow, [image_id], **row, purged_at=None)
+        return len(purged)
+
+    def _reactivate(self, image_ids: Iterable[int]) -> list[int]:
+        """Make removed images active again; return those that were removed."""
+        removed = [
+            image_id
+            for chunk in chunks(image_ids)
+            for image_id in self._ids_where(
+                ImageRow, ImageRow.id.in_(chunk), ImageRow.removed_at.is_not(None)
+            )
+        ]
+        self._set(ImageRow, removed, removed_at=None)
+        return removed
+
+    def _add_parts(
+        self, images: Mapping[int, NewImage], held: Collection[int], space: Space
+    ) -> set[int]:
+        """Write the parts and vectors that are missing; return the images that gained any.
+
+        Parameters
+        ----------
+        images : mapping of int to NewImage
+            By id.
+        held : collection of int
+            Those of them that may have parts and vectors already.
+        """
+        known = self._known_parts(held)
+        parts = [part for item in images.items() for part in _number(*item, known)]
+        unembedded = self._without(EmbeddingRow, parts, held, space)
+        unclassified = self._without(ClassificationRow, parts, held, space)
+        self._insert(
+            PartRow, part_rows(p for p in parts if p.number not in known[p.image_id].values())
+        )
+        self._insert(EmbeddingRow, embedding_rows(unembedded, space))
+        self._insert(ClassificationRow, classification_rows(unclassified, space))
+        return {part.image_id for part in (*unembedded, *unclassified)}
+
+    def _add_thumbnails(self, images: Mapping[int, NewImage], held: Iterable[int]) -> list[int]:
+        """Keep the thumbnails that came with images; only `held` may have any already.
+
+        Returns
+        -------
+        list of int
+            The images that gained one.
+        """
+        kept: set[int] = set()
+        for chunk in chunks(held):
+            statement = select(ThumbnailRow.image_id).where(ThumbnailRow.image_id.in_(chunk))
+            kept.update(self._connection.scalars(statement))
+        gained = {
+            image_id: image.thumbnail
+            for image_id, image in images.items()
+            if image.thumbnail is not None and image_id not in kept
+        }
+        rows = [{"image_id": image_id, "jpeg": jpeg} for image_id, jpeg in gained.items()]
+        self._insert(ThumbnailRow, rows)
+        return list(gained)
+
+    def _known_parts(self, image_ids: Iterable[int]) -> defaultdict[int, dict[Part, int]]:
+        """Return the numbers of the stored parts, by image."""
+        known: defaultdict[int, dict[Part, int]] = defaultdict(dict)
+        columns = (PartRow.image_id, PartRow.part, PartRow.kind, PartRow.number, PartRow.box)
+        for chunk in chunks(image_ids):
+            statement = select(*columns).where(PartRow.image_id.in_(chunk))
+            for image_id, part, kind, number, box in self._connection.execute(statement):
+                known[image_id][stored_part(kind, number, box)] = part
+        return known
+
+    def _without(
+        self,
+        table: type[EmbeddingRow] | type[ClassificationRow],
+        parts: Iterable[NumberedPart],
+        held: Iterable[int],
+        space: Space,
+    ) -> list[NumberedPart]:
+        """Return the parts that have no row of the space in a table; only `held` may have any."""
+        present: set[tuple[int, int]] = set()
+        for chunk in chunks(held):
+            statement = select(table.image_id, table.part).where(
+                table.image_id.in_(chunk), table.space_id == space.id
+            )
+            present.update((row[0], row[1]) for row in self._connection.execute(statement))
+        return [part for part in parts if (part.image_id, part.number) not in present]
+
+    def _add_sources(self, items: Iterable[tuple[int, Arrival]]) -> int:
+        """Open sources; close those whose file now holds another image; return how many opened.
+
+        A file that was touched but holds the same bytes only gets its new stamp and details.
+        """
+        found = {uri_digest(arrival.stamp.uri): (image_id, arrival) for image_id, arrival in items}
+        closed = []
+        for row in self._open_source_rows(found):
+            image_id, arrival = found[row.uri_sha256]
+            if row.image_id != image_id:
+                closed.append(row.id)
+                continue
+            columns = source_columns(arrival)
+            if any(getattr(row, name) != value for name, value in columns.items()):
+                self._set(SourceRow, [row.id], **columns)
+            del found[row.uri_sha256]
+        self._set(SourceRow, closed, closed_at=self._now)
+        nothing = dict.fromkeys(("label", "uploader", "created_at", "free_metadata"))
+        self._insert(
+            SourceRow,
+            [
+                {
+                    "image_id": image_id,
+                    "uri": arrival.stamp.uri,
+                    "uri_sha256": digest,
+                    "first_seen_at": self._now,
+                }
+                | nothing
+                | source_columns(arrival)
+                for digest, (image_id, arrival) in found.items()
+            ],
+        )
+        return len(found)
+
+    def _open_source_rows(self, digests: Iterable[bytes]) -> list[Row[Any]]:
+        """Return the open sources among these URI digests."""
+        return [
+            row
+            for chunk in chunks(digests)
+            for row in self._connection.execute(
+                select(SourceRow.__table__).where(
+                    SourceRow.uri_sha256.in_(chunk), SourceRow.closed_at.is_(None)
+                )
+            )
+        ]
+
+    def _join_banks(self, items: Iterable[tuple[int, Arrival]]) -> int:
+        """Make images entries of the banks that they arrived for; return how many were not."""
+        joining: defaultdict[int, set[int]] = defaultdict(set)
+        for image_id, arrival in items:
+            if arrival.bank_id is not None:
+                joining[arrival.bank_id].add(image_id)
+        return sum(self._entries.join(bank_id, joining[bank_id]) for bank_id in sorted(joining))
+
+
+def _number(
+    image_id: int, image: NewImage, known: defaultdict[int, dict[Part, int]]
+) -> Iterator[NumberedPart]:
+    """Give the parts of an image their numbers: those that they have, or the next free ones."""
+    yield NumberedPart(image_id, WHOLE, image)
+    numbers = known[image_id]
+    free = max(numbers.values(), default=WHOLE) + 1
+    for part, content in {new.part: new for new in image.parts}.items():
+        yield NumberedPart(image_id, numbers.get(part, free), content)
+        free += part not in numbers

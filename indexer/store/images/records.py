@@ -1,0 +1,185 @@
+"""Putting image records together from their tables, in a handful of statements per thousands."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, null, select
+
+from indexer.store.banks.conditions import IN_FORCE
+from indexer.store.models import (
+    BankRow,
+    ClassificationRow,
+    EmbeddingRow,
+    EntryRow,
+    ImageRow,
+    PartRow,
+    SourceRow,
+)
+from indexer.store.sql_parameters import chunks
+from indexer.types import BankKind, Entry, ImageRecord, Part, PartKind, Pdq, StoredPart
+
+# Statements are made once: SQLAlchemy takes longer to make one than SQLite to answer it.
+_IDS: Final[BindParameter[list[int]]] = bindparam("ids")
+_SPACE: Final[BindParameter[int | None]] = bindparam("space_id")
+
+
+def _select_images(*, with_embedding: bool) -> Select[Any]:
+    vector = EmbeddingRow.vector if with_embedding else null()
+    statement = (
+        select(ImageRow.__table__, ClassificationRow.probabilities, vector.label("vector"))
+        .select_from(ImageRow)
+        .outerjoin(
+            ClassificationRow,
+            and_(
+                ClassificationRow.image_id == ImageRow.id,
+                ClassificationRow.space_id == _SPACE,
+                ClassificationRow.part == 0,
+            ),
+        )
+        .where(ImageRow.id.in_(_IDS), ImageRow.removed_at.is_(None))
+    )
+    if not with_embedding:
+        return statement
+    return statement.outerjoin(
+        EmbeddingRow,
+        and_(
+            EmbeddingRow.image_id == ImageRow.id,
+            EmbeddingRow.space_id == _SPACE,
+            EmbeddingRow.part == 0,
+        ),
+    )
+
+
+_IMAGES: Final = {wanted: _select_images(with_embedding=wanted) for wanted in (False, True)}
+_PARTS: Final = (
+    select(PartRow.__table__, EmbeddingRow.vector, ClassificationRow.probabilities)
+    .select_from(PartRow)
+    .outerjoin(
+        EmbeddingRow,
+        and_(
+            EmbeddingRow.image_id == PartRow.image_id,
+            EmbeddingRow.space_id == _SPACE,
+            EmbeddingRow.part == PartRow.part,
+        ),
+    )
+    .outerjoin(
+        ClassificationRow,
+        and_(
+            ClassificationRow.image_id == PartRow.image_id,
+            ClassificationRow.space_id == _SPACE,
+            ClassificationRow.part == PartRow.part,
+        ),
+    )
+    .where(PartRow.image_id.in_(_IDS))
+    .order_by(PartRow.image_id, PartRow.part)
+)
+_SOURCES: Final = (
+    select(SourceRow.image_id, SourceRow.uri)
+    .where(SourceRow.image_id.in_(_IDS), SourceRow.closed_at.is_(None))
+    .order_by(SourceRow.id)
+)
+_ENTRIES: Final = (
+    select(EntryRow.id, EntryRow.image_id, BankRow.name, BankRow.kind)
+    .join(BankRow, BankRow.id == EntryRow.bank_id)
+    .where(EntryRow.image_id.in_(_IDS), IN_FORCE)
+    .order_by(EntryRow.id)
+)
+
+
+def read_records(
+    connection: Connection,
+    ids: Sequence[int],
+    space_id: int | None,
+    *,
+    with_embedding: bool,
+    at: datetime,
+) -> dict[int, ImageRecord]:
+    """Return the active images among `ids` with their open sources and the entries that count.
+
+    Parameters
+    ----------
+    ids : sequence of int
+    space_id : int or None
+        Space of the probabilities and the embedding; None gives neither.
+    with_embedding : bool
+        Whether to read the vectors, by far the largest share of a record, and the parts.
+    at : datetime
+        The moment at which the entries must count.
+
+    Returns
+    -------
+    dict of int to ImageRecord
+        By id, in the order of the ids asked for.
+    """
+    records: dict[int, ImageRecord] = {}
+    for chunk in chunks(ids):
+        wanted = {"ids": chunk, "space_id": space_id}
+        found = {row.id: row for row in connection.execute(_IMAGES[with_embedding], wanted)}
+        sources = _sources(connection, chunk)
+        entries = _entries(connection, chunk, at)
+        parts = _parts(connection, chunk, space_id) if with_embedding else {}
+        for image_id in chunk:
+            if row := found.get(image_id):
+                records[image_id] = ImageRecord(
+                    id=row.id,
+                    sha256=row.sha256,
+                    md5=row.md5,
+                    pdq=Pdq(row.pdq, row.pdq_quality),
+                    width=row.width,
+                    height=row.height,
+                    format=row.format,
+                    frame_count=row.frame_count,
+                    byte_size=row.byte_size,
+                    created_at=row.created_at,
+                    sources=tuple(sources[image_id]),
+                    entries=tuple(entries[image_id]),
+                    embedding=row.vector,
+                    probabilities=row.probabilities or {},
+                    parts=tuple(parts.get(image_id, ())),
+                )
+    return records
+
+
+def _parts(
+    connection: Connection, ids: Sequence[int], space_id: int | None
+) -> defaultdict[int, list[StoredPart]]:
+    """Return the parts by image, in the order in which they were added."""
+    found: defaultdict[int, list[StoredPart]] = defaultdict(list)
+    for row in connection.execute(_PARTS, {"ids": ids, "space_id": space_id}):
+        found[row.image_id].append(
+            StoredPart(
+                part=stored_part(row.kind, row.number, row.box),
+                pdq=Pdq(row.pdq, row.pdq_quality),
+                embedding=row.vector,
+                probabilities=row.probabilities or {},
+            )
+        )
+    return found
+
+
+def stored_part(kind: str, number: int, box: Sequence[int] | None) -> Part:
+    """Return what a row of `parts` names."""
+    if box is None:
+        return Part(PartKind(kind), number, None)
+    left, top, width, height = box
+    return Part(PartKind(kind), number, (left, top, width, height))
+
+
+def _sources(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[str]]:
+    """Return the open sources by image, oldest first."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for image_id, uri in connection.execute(_SOURCES, {"ids": ids}):
+        found[image_id].append(uri)
+    return found
+
+
+def _entries(
+    connection: Connection, ids: Sequence[int], at: datetime
+) -> defaultdict[int, list[Entry]]:
+    """Return the entries that count at a moment by image, oldest first."""
+    found: defaultdict[int, list[Entry]] = defaultdict(list)
+    for row in connection.execute(_ENTRIES, {"ids": ids, "at": at}):
+        found[row.image_id].append(Entry(row.id, row.name, BankKind(row.kind), row.image_id))
+    return found

@@ -1,0 +1,1 @@
+"""What matches are judged by, and what analysts decide about them."""
