@@ -6,6 +6,7 @@ one of them. Each run prints a line: what was chosen, how many tests passed and 
 
     python tests/dispatch_matrix.py             # all of them
     python tests/dispatch_matrix.py faiss-avx2  # some of them
+    python tests/dispatch_matrix.py --whole "an old processor"  # every test of `make test`
     python tests/dispatch_matrix.py --list
 """
 
@@ -25,6 +26,7 @@ TWO = dict.fromkeys(ONE, "2")
 UNFUSED = {"TEST_ONNX_OPTIMISATION": "none"}
 CHOSEN = re.compile(r"OMP_|MKL_|OPENBLAS_|NPY_|FAISS_|ATEN_|DNNL_|ONEDNN_|OPENCV_|GLIBC_TUN|JSIMD_")
 """What the environment may say already, on some machines; each run begins without."""
+_NUMERIC = ["-m", "numeric and not slow", "-k", "not postgres"]
 SUMMARY = re.compile(r"(\d+) (passed|failed|error)")
 
 
@@ -74,12 +76,11 @@ def clean_environment() -> dict[str, str]:
 
 
 def run(name: str, chosen: Mapping[str, str], exports: str, options: list[str]) -> Iterator[str]:
-    """Run the numeric tests and yield the line of the table, then what failed."""
+    """Run the tests and yield the line of the table, then what failed."""
     environment = {**clean_environment(), **ONE, "TEST_EXPORTS": exports, **chosen}
     path = [str(ROOT / "tests"), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))
-    chosen_tests = ["-m", "numeric and not slow", "-k", "not postgres"]
-    command = [sys.executable, "-m", "pytest", *chosen_tests, "-q"]
+    command = [sys.executable, "-m", "pytest", "-q"]
     begun = time.monotonic()
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider", "-p", "support.unfused", *options],
@@ -105,6 +106,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", help="runs to make; all by default")
     parser.add_argument("--list", action="store_true", help="name the runs and what they set")
+    parser.add_argument("--whole", action="store_true", help="run every test of `make test`")
     parser.add_argument("--pytest", default="-n 2 --dist loadfile", help="options for pytest")
     asked = parser.parse_args()
     runs = dispatches()
@@ -115,11 +117,12 @@ def main() -> int:
             print(f"{name:<42}{' '.join(f'{k}={v!r}' for k, v in chosen.items())}")
         return 0
     print(f"{'code of':<42}{'passed':>7}{'failed':>8}{'seconds':>9}", flush=True)
+    options = [*([] if asked.whole else _NUMERIC), *asked.pytest.split()]
     clean = True
     with tempfile.TemporaryDirectory() as exports:
         kept = os.environ.get("TEST_EXPORTS", exports)  # of models, by all runs
         for name in asked.names or runs:
-            line, *rest = run(name, runs[name], kept, asked.pytest.split())
+            line, *rest = run(name, runs[name], kept, options)
             clean = clean and not rest
             print("\n".join([line, *rest]), flush=True)
     return 0 if clean else 1

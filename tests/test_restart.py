@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -25,6 +26,16 @@ from support.shelf import Shelf
 
 KNOWN = PHOTOS / "hedgehog.jpg"
 OK = HTTPStatus.OK
+IMPATIENT = [
+    sys.executable,
+    "-c",
+    """
+from search_api.cli import app
+from search_api.process import supervisor
+supervisor._SILENCE = 5
+app()
+""",
+]
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +122,19 @@ def test_a_worker_that_dies_is_replaced(index: Index) -> None:
         until(lambda: server.log.count("a worker is ready") == 3)
         assert other in server.workers()
         assert len(server.workers()) == 2
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_replaced(index: Index) -> None:
+    with running(index, "--workers", 2, program=IMPATIENT) as server:
+        until(lambda: server.log.count("a worker is ready") == 2)
+        victim, other = server.workers()
+        os.kill(victim, signal.SIGSTOP)
+
+        until(lambda: server.log.count("a worker is ready") == 3)
+        assert server.log.count("a worker is hung and is killed") == 1
+        assert other in server.workers()
+        assert victim not in server.workers()
 
 
 def test_workers_end_when_their_supervisor_is_killed(index: Index) -> None:

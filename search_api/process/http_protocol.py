@@ -10,7 +10,6 @@ from search_api.process.waiting_connections import WaitingConnections
 
 MOST_BESIDES = 64 * 2**10
 """Bytes of a request besides its body: the head, what parts chunks, what follows them."""
-_CONTINUE = b"HTTP/1.1 100 "  # is written before the head of the answer
 _HEAD_SECONDS = 15.0  # from a head's first byte to its last
 _READING_SECONDS: Final = 30.0  # for a client to take 48 KiB of its answer
 _LINGER_SECONDS = 30.0  # that the rest of a body is thrown away for, once it was refused
@@ -105,8 +104,7 @@ class HttpProtocol(HttpToolsProtocol):
     # what is answered
 
     def on_response_complete(self) -> None:
-        """Send a head that no body followed, as to HEAD; begin to wait for the next request."""
-        self._answer.flush()
+        """Begin to wait for the next request."""
         pipelined = bool(self.pipeline)
         super().on_response_complete()
         if pipelined or self.transport.is_closing():
@@ -133,7 +131,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        self._answer = cycle.transport = _Answer(self.transport, self._end_after_answer)
+        cycle.transport = _AnswerTransport(self.transport, self._end_after_answer)
 
         async def answer(scope: Any, receive: Any, send: Any) -> None:
             async def announcing_the_end(message: Any) -> None:
@@ -196,33 +194,10 @@ class HttpProtocol(HttpToolsProtocol):
             self._write_deadline = self.loop.call_later(_FLUSH_SECONDS, self.abort)
 
 
-class _Answer:
-    """Where an answer is written to: its head goes out together with what follows.
-
-    uvicorn writes one after the other, and each time wakes whoever reads.
-    """
+class _AnswerTransport:
+    """Where uvicorn writes an answer to; closing it is left to the connection."""
 
     def __init__(self, transport: Transport, close: Callable[[], None]) -> None:
-        self._transport = transport
-        self._close = close
-        self._head: bytes | None = None  # none has come yet; empty when it is out
-
-    def write(self, data: bytes) -> None:
-        if self._head is None and not data.startswith(_CONTINUE):
-            self._head = data
-            return
-        self._transport.write((self._head or b"") + data)
-        if self._head:
-            self._head = b""
-
-    def flush(self) -> None:
-        if self._head:
-            self._transport.write(self._head)
-            self._head = b""
-
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
-
-    def close(self) -> None:
-        self.flush()
-        self._close()
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.close = close

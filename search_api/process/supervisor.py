@@ -25,6 +25,7 @@ _BACKOFF = (0.5, 30.0)  # seconds until a worker is started anew, from the secon
 _YOUNG = 30.0  # seconds; a worker that dies younger counts as another death in a row
 _KILL_AFTER = 10.0  # seconds beyond its grace
 _LOOK = 0.5  # seconds between two looks at what is due
+_SILENCE = 60.0  # seconds without a heartbeat after which a worker is taken for hung
 
 
 @dataclass(eq=False, slots=True)
@@ -35,12 +36,16 @@ class _Worker:
     pipe: Connection
     share: Share
     born: float
-    ready: bool = False
+    heard: float | None = None  # when its event loop was last known to turn; None until it is ready
     kill_at: float | None = None  # set once it was asked to leave
 
     @property
     def leaving(self) -> bool:
         return self.kill_at is not None
+
+    @property
+    def ready(self) -> bool:
+        return self.heard is not None
 
 
 class Supervisor:
@@ -93,17 +98,21 @@ class Supervisor:
             self._start()
             while self._workers or self._stopped_by is None:
                 readers: list[Any] = [wake, *(worker.process.sentinel for worker in self._workers)]
-                readers += [worker.pipe for worker in self._workers if not worker.ready]
+                readers += [worker.pipe for worker in self._workers]
+                asked = monotonic()
                 wait(readers, timeout=_LOOK)
+                if monotonic() - asked > 2 * _LOOK:
+                    self._forgive_silence()  # this process was stopped, and perhaps all of them
                 _drain(wake)
                 while received:
                     self._handle_signal(received.pop(0))
-                self._notice_ready()
+                self._hear()
                 self._notice_ended()
                 if self._stopped_by is None:
                     self._replace_next()
                     self._fill()
                 self._kill_late()
+                self._kill_silent()
         if self._stopped_by == signal.SIGINT:
             raise KeyboardInterrupt
         return self._exit_code
@@ -146,15 +155,16 @@ class Supervisor:
     def _active(self) -> list[_Worker]:
         return [w for w in self._workers if not w.leaving and w is not self._successor]
 
-    def _notice_ready(self) -> None:
+    def _hear(self) -> None:
+        """Take heartbeats; the first says that a worker is ready."""
         for worker in self._workers:
-            if worker.ready or not worker.pipe.poll():
+            was_ready = worker.ready
+            with suppress(EOFError, OSError):  # it has ended
+                while worker.pipe.poll():
+                    worker.pipe.recv_bytes()
+                    worker.heard = monotonic()
+            if was_ready or not worker.ready:
                 continue
-            try:
-                worker.pipe.recv_bytes()
-            except (EOFError, OSError):
-                continue  # it has ended
-            worker.ready = True
             log.info("a worker is ready", pid=worker.process.pid)
             if not self._was_ready:
                 self._was_ready = True
@@ -207,6 +217,17 @@ class Supervisor:
             if worker.kill_at is not None and monotonic() > worker.kill_at:
                 log.error("a worker did not leave and is killed", pid=worker.process.pid)
                 worker.process.kill()
+
+    def _kill_silent(self) -> None:
+        for worker in self._workers:
+            if worker.heard is not None and monotonic() - worker.heard > _SILENCE:
+                log.error("a worker is hung and is killed", pid=worker.process.pid)
+                worker.process.kill()
+                worker.heard = monotonic()
+
+    def _forgive_silence(self) -> None:
+        for worker in self._workers:
+            worker.heard = worker.heard and monotonic()
 
 
 def _drain(wake: socket.socket) -> None:

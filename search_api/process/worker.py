@@ -1,5 +1,6 @@
 """One of several processes that answer on one socket."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -14,6 +15,8 @@ from indexer.runtime.terminal import echo
 from indexer.settings import Settings
 from search_api.process.connection_balancing import Share
 from search_api.settings import ServeSettings
+
+_BEAT = 2.0  # seconds
 
 
 def work(
@@ -40,13 +43,20 @@ def work(
             listener,
             settings,
             serve,
-            on_ready=lambda: supervisor.send_bytes(b"ready"),
+            on_ready=lambda: _beat(supervisor),
             greet=greet,
             share=share,
         )
     except LookalikeError as error:
         echo(f"Error ({error.code}): {error}", err=True)
         sys.exit(error.exit_code)
+
+
+def _beat(supervisor: Connection) -> None:
+    """Tell the supervisor that the event loop turns, now and every few seconds."""
+    with suppress(OSError):
+        supervisor.send_bytes(b"alive")
+    asyncio.get_running_loop().call_later(_BEAT, _beat, supervisor)
 
 
 def _leave_with(supervisor: Connection) -> None:

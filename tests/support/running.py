@@ -2,7 +2,7 @@
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -57,7 +57,11 @@ class Running:
 
 @contextmanager
 def running(
-    index: Index, *arguments: object, code: int = 0, open_files: int | None = None
+    index: Index,
+    *arguments: object,
+    code: int = 0,
+    open_files: int | None = None,
+    program: Sequence[str] = (COMMAND,),
 ) -> Iterator[Running]:
     """Start a server on a free port of loopback, and stop it at the end if it runs still.
 
@@ -66,7 +70,7 @@ def running(
     limit = open_files and partial(setrlimit, RLIMIT_NOFILE, (open_files // 2, open_files))
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
-            [COMMAND, "serve", "--port", "0", *map(str, arguments)],
+            [*program, "serve", "--port", "0", *map(str, arguments)],
             env=index.environment,
             stdout=subprocess.PIPE,
             stderr=log,
