@@ -19,20 +19,19 @@ def serve(
         str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one; default 8000.")
+        int | None, typer.Option(min=0, max=65535, help="Port, 0 for any free one; default 8000.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that answer; default 1.")
-    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; default 1.")] = None,
     model: ModelReference = None,
 ) -> None:
-    """Answer over HTTP; what other processes add is found within a second.
+    """Serve the HTTP API.
 
-    The address is printed once the server is ready. SIGTERM ends it when what it has accepted is
-    answered; SIGHUP replaces its workers one by one, where it has several.
+    The address is printed once the server is ready. What other processes add is found within a
+    second. SIGTERM exits after all accepted requests are answered; SIGHUP replaces the workers one
+    by one, if there are several.
 
-    On loopback this machine needs no key; on any other address everybody does: `lookalike key
-    create` makes one.
+    On loopback no key is needed; on any other address every client needs one: `lookalike key
+    create`.
 
     Example: lookalike serve --port 8000
     """

@@ -1,5 +1,6 @@
 """What holds for every command: empty arguments, help, versions, commands that are not there."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -121,6 +122,16 @@ def test_no_help_is_wider_than_80_columns_or_cut_or_names_a_type_of_python(tmp_p
         cut += [(path, line) for line in lines[1:] if line.endswith("...") and "ARGS" not in line]
 
     assert (wide, cut, jargon) == ([], [], [])
+
+
+def test_the_first_line_of_every_help_fits_the_list_of_commands() -> None:
+    lines = {path: command_at(path).help.partition("\n")[0] for path in leaf_commands()}
+    lines |= {path: command_at(path).help.partition("\n")[0] for path in groups()}
+
+    assert [line for line in lines.values() if not re.fullmatch(r"[A-Z].{9,44}[^.]\.", line)] == []
+    assert [
+        path for path in lines if f"{command_at(path).get_short_help_str()}." != lines[path]
+    ] == []
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,21 @@ def rows(text: str) -> dict[str, list[str]]:
     return {name.strip("`"): rest for name, *rest in cells}
 
 
+# --- prose ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "page",
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_no_line_of_prose_is_wider_than_120_columns(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    lines = [re.sub(r"\]\([^)]*\)", "]", line) for line in prose.splitlines()]
+
+    assert [line for line in lines if len(line) > 120 and not line.startswith("|")] == []
+
+
 # --- settings ------------------------------------------------------------------------------------
 
 

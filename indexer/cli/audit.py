@@ -10,32 +10,35 @@ from indexer.cli.options import AsJson, RowLimit, load
 from indexer.cli.output import print_json, print_table
 from indexer.runtime.terminal import echo
 
-app = Commands(help="Read, prove and export the audit log.")
+app = Commands(help="Read, verify and export the audit log.")
 
 
 @app.command("list")
 def list_audit(  # noqa: PLR0913 -- one for each option
     action: Annotated[
-        str | None, typer.Option(metavar="PREFIX", help="Only actions that begin so: bank.")
+        str | None,
+        typer.Option(metavar="PREFIX", help="Only actions with this prefix, such as bank."),
     ] = None,
     actor: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only what this key or user did.")
+        str | None, typer.Option(metavar="NAME", help="Only actions of this key or user.")
     ] = None,
     subject: Annotated[
         str | None,
-        typer.Option(metavar="KIND[:ID]", help="Only what was done to this: bank, or bank:7."),
+        typer.Option(metavar="KIND[:ID]", help="Only actions on this: bank, or bank:7."),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="Only from then on: 2h, 7d, yesterday, 2026-11-01."),
+        typer.Option(metavar="WHEN", help="Only rows since: 2h, 7d, yesterday, 2026-11-01."),
     ] = None,
     limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="Start behind this row.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Start after this row.")] = 0,
     *,
     newest: Annotated[bool, typer.Option("--newest", help="Newest first.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List rows of the audit log, oldest first; go on with --after and the last number shown.
+    """List rows of the audit log, oldest first.
+
+    Continue with --after and the last number shown.
 
     Example: lookalike audit list --action bank. --since 7d --newest
     """
@@ -76,23 +79,24 @@ def list_audit(  # noqa: PLR0913 -- one for each option
     )
 
 
-@app.command(short_help="Prove that no row of the audit log was changed")
+@app.command()
 def verify(
     expect: Annotated[
         str | None,
-        typer.Option(metavar="NUMBER:HASH", help="A row that the log is known to have had."),
+        typer.Option(metavar="NUMBER:HASH", help="A row that the log must contain."),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Verify an export; no database is needed.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Verify an export instead; needs no database."),
     ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Prove that no row of the audit log was changed, inserted, moved or removed.
+    """Verify the audit log's hash chain.
 
-    Prints the last row as NUMBER:HASH: keep it elsewhere, and give it to --expect the next time, so
-    that rows cut off at the end, or a log written anew, are noticed. Exits with 3, naming the row,
-    when the chain is broken.
+    Detects rows that were changed, inserted, moved or removed. Prints the last row as NUMBER:HASH:
+    keep it elsewhere and give it to --expect next time, to detect a log that was truncated or
+    rewritten. Exits with 3 and names the row if the chain is broken.
 
     Example: lookalike audit verify --json
     """
@@ -123,11 +127,13 @@ def verify(
     echo(f"Keep this elsewhere, for --expect: {proof.head.number}:{proof.head.hash}")
 
 
-@app.command(short_help="Write the whole audit log as JSON lines")
+@app.command()
 def export(
     target: Annotated[str, typer.Argument(metavar="FILE|-", help="File to write; - for stdout.")],
 ) -> None:
-    """Write the whole audit log as JSON lines, which can be verified without the database.
+    """Export the audit log as JSON Lines.
+
+    The export can be verified without the database.
 
     Example: lookalike audit export audit.jsonl
     """

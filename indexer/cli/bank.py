@@ -14,16 +14,16 @@ from indexer.errors import InputError
 from indexer.runtime.terminal import echo
 from indexer.types import Bank, BankKind, Severity
 
-app = Commands(help="Make banks of reference images and fingerprints.")
+app = Commands(help="Manage banks of images and fingerprints.")
 
 Category = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="What it is about, such as csam or spam.")
+    str | None, typer.Option(metavar="TEXT", help="Category, such as csam or spam.")
 ]
 Gravity = Annotated[
-    Severity | None, typer.Option("--severity", help="How grave it is to match the bank.")
+    Severity | None, typer.Option("--severity", help="Severity of a match with the bank.")
 ]
-Notes = Annotated[str | None, typer.Option(metavar="TEXT", help="Anything worth knowing.")]
-Owner = Annotated[str | None, typer.Option(metavar="TEXT", help="Who answers for it.")]
+Notes = Annotated[str | None, typer.Option(metavar="TEXT", help="Free text.")]
+Owner = Annotated[str | None, typer.Option(metavar="TEXT", help="Person or team responsible.")]
 
 
 class Detail(StrEnum):
@@ -38,7 +38,7 @@ class Detail(StrEnum):
 def create(  # noqa: PLR0913 -- one for each option
     name: BankName,
     kind: Annotated[
-        BankKind, typer.Option(help="block: known unsafe; allow: known benign, excuses a match.")
+        BankKind, typer.Option(help="block: known unsafe; allow: known benign, suppresses matches.")
     ] = BankKind.BLOCK,
     category: Category = None,
     severity: Gravity = None,
@@ -47,7 +47,9 @@ def create(  # noqa: PLR0913 -- one for each option
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Create a bank; one that exists with the same kind is left as it is.
+    """Create a bank.
+
+    A bank that already exists with the same kind is left unchanged.
 
     Example: lookalike bank create known-unsafe --category spam --severity high
     """
@@ -69,11 +71,13 @@ def edit(  # noqa: PLR0913 -- one for each option
     owner: Owner = None,
     *,
     clear: Annotated[
-        list[Detail] | None, typer.Option(help="Take this back; may be repeated.")
+        list[Detail] | None, typer.Option(help="Detail to remove; may be repeated.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change what is said of a bank, or take it back.
+    """Edit a bank's details.
+
+    Only the named details change; --clear removes them.
 
     Example: lookalike bank edit known-unsafe --owner Ana --clear notes
     """
@@ -123,13 +127,11 @@ def list_banks(*, as_json: AsJson = False) -> None:
 
 app.command("show")(bank_entries.show)
 app.command("add")(bank_entries.add)
-app.command("disable", short_help="Let a bank, or some of its entries, match nothing")(
-    bank_state.disable
-)
+app.command("disable")(bank_state.disable)
 app.command("enable")(bank_state.enable)
 app.command("remove")(bank_state.remove)
 app.command("import")(bank_exchange.import_lists)
-app.command("export", short_help="Write a bank as a list of fingerprints")(bank_exchange.export)
+app.command("export")(bank_exchange.export)
 
 
 def _print_bank(bank: Bank, *, as_json: bool) -> None:

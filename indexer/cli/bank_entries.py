@@ -18,11 +18,13 @@ _NEVER = 9999  # the year until which an entry is disabled for good
 def show(
     name: BankName,
     limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="Start behind this entry id.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Start after this entry id.")] = 0,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show a bank and its entries, oldest first; go on with --after and the last id shown.
+    """Show a bank and its entries, oldest first.
+
+    Continue with --after and the last id shown.
 
     Example: lookalike bank show known-unsafe --limit 20
     """
@@ -56,7 +58,7 @@ def add(
         list[str] | None,
         typer.Option(
             metavar="'KIND HEX'",
-            help="A bare fingerprint: pdq, md5 or sha256, and its hexadecimal; may be repeated.",
+            help="Bare fingerprint: pdq, md5 or sha256, and hexadecimal digits; may be repeated.",
         ),
     ] = None,
     model: ModelReference = None,
@@ -64,10 +66,11 @@ def add(
     follow_links: FollowLinks = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make images entries of a bank; files that the index does not hold yet are added to it.
+    """Add images or fingerprints to a bank.
 
-    Adding an entry twice changes nothing. A bare fingerprint stands for a picture that is not at
-    hand: it matches copies of it, as far as its kind goes.
+    Files that are not in the index yet are added to it. Adding an entry twice changes nothing. A
+    bare fingerprint stands for an image that is not at hand: it matches copies as far as its kind
+    allows.
 
     Example: lookalike bank add known-unsafe evidence/ 42
     """

@@ -22,34 +22,34 @@ def import_lists(  # noqa: PLR0913 -- one for each option
     ],
     source: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Where the lists come from, such as ncmec."),
+        typer.Option(metavar="NAME", help="Name of the lists' source, such as ncmec."),
     ] = None,
     list_format: Annotated[
         ListFormat | None,
-        typer.Option("--format", help="How they are written; by default as their names tell."),
+        typer.Option("--format", help="Format of the lists; by default from their names."),
     ] = None,
     kind: Annotated[
         FingerprintKind | None,
-        typer.Option("--type", help="What a fingerprint is where a list does not say so."),
+        typer.Option("--type", help="Kind of fingerprints where the list does not say."),
     ] = None,
     rejects: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the rows that cannot be used to this file."),
+        typer.Option(metavar="FILE", help="File to write invalid rows to."),
     ] = None,
     *,
     full: Annotated[
         bool,
-        typer.Option("--full", help="The lists are complete: withdraw what they hold no more."),
+        typer.Option("--full", help="The lists are complete: withdraw entries no longer in them."),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be changed.")
+        bool, typer.Option("--dry-run", help="Only list what would change.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take lists of fingerprints into a bank; importing a list again changes nothing.
+    """Import fingerprint lists into a bank.
 
-    Rows that cannot be used are told with their line, the others are taken in, and the exit code is
-    2. What a person removed from the bank stays removed.
+    Importing a list again changes nothing. Invalid rows are reported with their line number, the
+    rest are imported, and the exit code is 2. Entries that a person removed stay removed.
 
     Example: lookalike bank import known-unsafe hashes.csv --source partner
     """
@@ -68,11 +68,11 @@ def import_lists(  # noqa: PLR0913 -- one for each option
 def export(
     name: BankName,
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="Where to write; `-` for stdout.")
+        str, typer.Argument(metavar="FILE", help="File to write; `-` for stdout.")
     ] = _STDIO,
     list_format: Annotated[
         ListFormat | None,
-        typer.Option("--format", help="How to write; by default as FILE's name tells, or text."),
+        typer.Option("--format", help="Format; by default from FILE's name, or text."),
     ] = None,
     kinds: Annotated[
         list[FingerprintKind] | None,
@@ -81,9 +81,10 @@ def export(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Write a bank as a list of fingerprints, those of its images among them.
+    """Export a bank as a fingerprint list.
 
-    Importing the list gives the same fingerprints back. Disabled entries are left out.
+    It includes the fingerprints of the bank's images, and leaves out disabled entries. Importing
+    the list gives the same fingerprints.
 
     Example: lookalike bank export known-unsafe hashes.jsonl.gz --type pdq
     """

@@ -16,7 +16,7 @@ from indexer.types import EntryRecord
 
 _Entries = Annotated[
     list[int] | None,
-    typer.Argument(metavar="ENTRY", help="Ids of entries; the whole bank without any."),
+    typer.Argument(metavar="ENTRY", help="Ids of entries; by default the whole bank."),
 ]
 
 
@@ -27,15 +27,16 @@ def disable(
         str | None,
         typer.Option(
             metavar="WHEN",
-            help="Enable the entries again then: in 36h, 7d or 2w, or on 2027-01-31.",
+            help="Enable again then: in 36h, 7d or 2w, or on 2027-01-31.",
         ),
     ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Let a bank, or some of its entries, match nothing from the next query on.
+    """Disable a bank or some of its entries.
 
-    They stay in the bank. Without --until they stay disabled until they are enabled again.
+    Disabled entries stay in the bank, but match nothing from the next query on. Without --until
+    they stay disabled until they are enabled again.
 
     Example: lookalike bank disable known-unsafe 7 8 --until 2w
     """
@@ -55,9 +56,9 @@ def disable(
 
 
 def enable(name: BankName, entry: _Entries = None, *, as_json: AsJson = False) -> None:
-    """Let a disabled bank, or some disabled entries of it, match again.
+    """Enable a bank or some of its entries.
 
-    Entries that are disabled by themselves stay so when their bank is enabled.
+    Entries that were disabled individually stay disabled when their bank is enabled.
 
     Example: lookalike bank enable known-unsafe
     """
@@ -78,14 +79,14 @@ def remove(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Remove a whole bank without asking.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be removed.")
+        bool, typer.Option("--dry-run", help="Only list what would be removed.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove entries from a bank, or the whole bank; the images stay in the index.
+    """Remove a bank or some of its entries.
 
-    What a list gave the bank is remembered as removed: importing the list again does not bring it
-    back. With the bank that is forgotten, too.
+    The images stay in the index. Entries that came from a list are remembered as removed: importing
+    the list again does not restore them. Removing the whole bank forgets this.
 
     Example: lookalike bank remove known-unsafe 7 8 --dry-run
     """

@@ -3,12 +3,12 @@
 from indexer.cli import cluster_actions, cluster_list, cluster_report, cluster_run
 from indexer.cli.commands import Commands
 
-app = Commands(help="Group images that look alike, from run to run.")
+app = Commands(help="Cluster similar images from run to run.")
 app.command("run")(cluster_run.run)
 app.command("list")(cluster_list.list_runs)
 app.command("show")(cluster_list.show)
 app.command("lineage")(cluster_list.lineage)
-app.command("assign", short_help="Assign newer images to the clusters of a run")(cluster_run.assign)
+app.command("assign")(cluster_run.assign)
 app.command("alerts")(cluster_list.alerts)
 app.command("label")(cluster_actions.label)
 app.command("note")(cluster_actions.note)

@@ -13,14 +13,12 @@ from indexer.types import ClusterAction, Outcome
 ClusterNumber = Annotated[int, typer.Argument(metavar="CLUSTER", min=1, help="The cluster.")]
 MinProbability = Annotated[
     float,
-    typer.Option(
-        "--min-probability", min=0, max=1, help="Only members that belong to it so strongly."
-    ),
+    typer.Option("--min-probability", min=0, max=1, help="Minimum membership probability."),
 ]
 OfRun = Annotated[
     int | None,
     typer.Option(
-        "--run", min=1, metavar="RUN", help="The members as this run found them; else the newest."
+        "--run", min=1, metavar="RUN", help="Members as of this run; by default the newest."
     ),
 ]
 
@@ -31,7 +29,9 @@ def label(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Give a cluster a name, which it keeps in later runs.
+    """Name a cluster.
+
+    The cluster keeps its name in later runs.
 
     Example: lookalike cluster label 31 statues
     """
@@ -48,10 +48,12 @@ def note(
     cluster: ClusterNumber,
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="The note.")] = None,
     *,
-    clear: Annotated[bool, typer.Option("--clear", help="Remove the note instead.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove the note.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write something down about a cluster, in place of what was there.
+    """Write or clear a cluster's note.
+
+    The new note replaces the old one.
 
     Example: lookalike cluster note 31 "seen in two campaigns"
     """
@@ -69,13 +71,15 @@ def note(
 
 def bank(
     cluster: ClusterNumber,
-    bank: Annotated[str, typer.Argument(metavar="BANK", help="The bank, which must be there.")],
+    bank: Annotated[str, typer.Argument(metavar="BANK", help="An existing bank.")],
     min_probability: MinProbability = 0.0,
     run: OfRun = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Make the members of a cluster entries of a bank; those that are already stay.
+    """Add a cluster's members to a bank.
+
+    Members that are already entries stay unchanged.
 
     Example: lookalike cluster bank 31 known-unsafe --min-probability 0.5
     """
@@ -94,24 +98,28 @@ def decide(  # noqa: PLR0913 -- one for each option
     cluster: ClusterNumber,
     outcome: Annotated[
         Outcome,
-        typer.Option(help="confirmed: it is; rejected: it is not; escalated: others decide."),
+        typer.Option(
+            help="confirmed: a true match; rejected: a false match; escalated: others decide."
+        ),
     ],
     bank: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Let the members join this bank: a block bank if confirmed, an allow bank if "
-            "rejected.",
+            help="Bank to add members to: a block bank if confirmed, an allow bank if rejected.",
         ),
     ] = None,
     min_probability: MinProbability = 0.0,
     run: OfRun = None,
     *,
     analyst: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided.")] = None,
-    note: Annotated[str | None, typer.Option(help="Why.")] = None,
+    note: Annotated[str | None, typer.Option(help="Reason for the decision.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Decide about every match that retro-scans listed for the members; let them join a bank.
+    """Decide on all retro-scan matches of a cluster.
+
+    Records the outcome for every match that retro-scans listed for its members. With --bank the
+    members also join a bank.
 
     Example: lookalike cluster decide 31 --outcome rejected --bank known-benign
     """
@@ -134,13 +142,13 @@ def decide(  # noqa: PLR0913 -- one for each option
 
 
 def undo(
-    action: Annotated[
-        int, typer.Argument(metavar="ACTION", min=1, help="The action, as it was told.")
-    ],
+    action: Annotated[int, typer.Argument(metavar="ACTION", min=1, help="The action, as listed.")],
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Take back all that an action did; it is refused where something of it changed since.
+    """Undo a cluster action.
+
+    Refused if anything it changed has been changed since.
 
     Example: lookalike cluster undo 12
     """

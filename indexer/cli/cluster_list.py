@@ -16,11 +16,13 @@ _LINES = 100  # of lineage and of actions, in what is shown of a cluster
 
 def list_runs(
     limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="Start behind this run.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Start after this run.")] = 0,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List cluster runs, oldest first; go on with --after and the last id shown.
+    """List cluster runs, oldest first.
+
+    Continue with --after and the last id shown.
 
     Example: lookalike cluster list --json
     """
@@ -54,18 +56,21 @@ def list_runs(
 def show(
     cluster: Annotated[
         int | None,
-        typer.Argument(metavar="CLUSTER", min=1, help="A cluster; those of a run by default."),
+        typer.Argument(metavar="CLUSTER", min=1, help="A cluster; by default all of a run."),
     ] = None,
     run: Annotated[
         int | None,
-        typer.Option(min=1, metavar="RUN", help="As this run found it; the newest by default."),
+        typer.Option(min=1, metavar="RUN", help="The run; by default the newest."),
     ] = None,
     limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="Of a cluster: start behind this image.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="With a cluster: start after this image.")] = 0,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show the clusters of a run, largest first; or one, with members, lineage and actions.
+    """Show the clusters of a run, or one cluster.
+
+    A run's clusters are listed largest first. One cluster is shown with its members, lineage and
+    actions.
 
     Example: lookalike cluster show 31 --limit 20
     """
@@ -99,11 +104,14 @@ def show(
 def lineage(
     run: RunNumber = None,
     limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="Start behind this line.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Start after this line.")] = 0,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show what became of the clusters of the run before; go on with --after and the last id.
+    """Show how a run's clusters changed.
+
+    Each cluster of the previous run, and what became of it. Continue with --after and the
+    last id shown.
 
     Example: lookalike cluster lineage --json
     """
@@ -127,22 +135,21 @@ def lineage(
 def alerts(
     run: RunNumber = None,
     *,
-    growth: Annotated[
-        float, typer.Option(help="Size over size before from which growth is fast.")
-    ] = 2.0,
+    growth: Annotated[float, typer.Option(help="Minimum growth factor.")] = 2.0,
     min_size: Annotated[
-        int, typer.Option(min=1, help="Smaller clusters only alert by a bank.")
+        int, typer.Option(min=1, help="Minimum size, except for bank matches.")
     ] = 10,
     drift: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Share of images of other classes that may be normal."),
+        typer.Option(min=0, max=1, help="Maximum share of images whose class changed."),
     ] = 0.2,
     as_json: AsJson = False,
 ) -> None:
-    """Say which clusters to look at: newly hitting a block bank, growing fast, of other classes.
+    """List clusters that need review.
 
-    A run is compared with the one before of the same images, if that has the same parameters. What
-    joined its clusters since counts as growth, too.
+    Clusters that newly match a block bank, grow fast, or contain other classes than before. A run
+    is compared with the previous run of the same images, if that had the same parameters. Images
+    assigned since the run count as growth.
 
     Example: lookalike cluster alerts --growth 3 --json
     """

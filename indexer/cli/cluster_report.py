@@ -13,21 +13,21 @@ from indexer.types import ReportFormat
 
 def report(
     run: Annotated[
-        int | None, typer.Argument(metavar="RUN", help="Number of a run; the newest by default.")
+        int | None, typer.Argument(metavar="RUN", help="The run; by default the newest.")
     ] = None,
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FILE|-", help="File to write; - for stdout."),
     ] = None,
     report_format: Annotated[
-        ReportFormat, typer.Option("--format", help="How the report is written.")
+        ReportFormat, typer.Option("--format", help="Format of the report.")
     ] = ReportFormat.HTML,
 ) -> None:
-    """Write a report about a cluster run: what it found, and what changed since the one before.
+    """Write a report on a cluster run.
 
-    html is one file for people, with a map and blurred grey pictures; it needs no network. json
-    holds everything, csv and parquet a row for each image. By default the file is called
-    cluster-run-RUN and ends as its format.
+    What the run found, and what changed since the previous run. html is one file for people, with a
+    map and blurred grey images, and needs no network. json holds everything; csv and parquet hold
+    one row per image. The default file name is cluster-run-RUN with the format's extension.
 
     Example: lookalike cluster report --output report.html
     """

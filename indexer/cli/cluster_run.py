@@ -18,14 +18,14 @@ if TYPE_CHECKING:  # they load FAISS
 
 RunNumber = Annotated[
     int | None,
-    typer.Argument(metavar="RUN", min=1, help="Number of a run; the newest one by default."),
+    typer.Argument(metavar="RUN", min=1, help="The run; by default the newest."),
 ]
 
 
 def run(  # noqa: PLR0913 -- one for each option
     algorithm: Annotated[
         ClusterAlgorithm,
-        typer.Option(help="Families by density, k even parts, or groups of near duplicates."),
+        typer.Option(help="Density-based families, k parts, or groups of near duplicates."),
     ] = ClusterAlgorithm.HDBSCAN,
     bank: Annotated[
         list[str] | None,
@@ -33,59 +33,60 @@ def run(  # noqa: PLR0913 -- one for each option
     ] = None,
     of_class: Annotated[
         str | None,
-        typer.Option(
-            "--class", metavar="NAME", help="Only images whose most probable class this is."
-        ),
+        typer.Option("--class", metavar="NAME", help="Only images with this most probable class."),
     ] = None,
     min_probability: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Only images whose class is at least so probable."),
+        typer.Option(min=0, max=1, help="Only images whose class probability is at least this."),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="Only images added from then on: 36h, 7d, yesterday."),
+        typer.Option(metavar="WHEN", help="Only images added since: 36h, 7d, yesterday."),
     ] = None,
     until: Annotated[
         str | None, typer.Option(metavar="WHEN", help="Only images added before: 1d, 2026-11-01.")
     ] = None,
     *,
     uploader: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only images that this one sent.")
+        str | None, typer.Option(metavar="NAME", help="Only images from this uploader.")
     ] = None,
     min_cluster_size: Annotated[
-        int, typer.Option(min=2, help="hdbscan: images that a family has at least.")
+        int, typer.Option(min=2, help="hdbscan: minimum images in a family.")
     ] = 5,
     min_samples: Annotated[
-        int, typer.Option(min=1, help="hdbscan: images close by that make a place dense.")
+        int, typer.Option(min=1, help="hdbscan: neighbours that make a region dense.")
     ] = 5,
     max_link: Annotated[
         float,
-        typer.Option(min=0, max=2, help="hdbscan: cosine distance from which nothing is linked."),
+        typer.Option(min=0, max=2, help="hdbscan: maximum cosine distance of a link."),
     ] = 0.3,
     k: Annotated[
-        int | None, typer.Option("-k", min=1, help="kmeans: parts; chosen by default.")
+        int | None, typer.Option("-k", min=1, help="kmeans: number of clusters; by default chosen.")
     ] = None,
     max_distance: Annotated[
         float,
-        typer.Option(min=0, max=2, help="near_duplicates: largest cosine distance in a group."),
+        typer.Option(min=0, max=2, help="near_duplicates: maximum cosine distance in a group."),
     ] = 0.08,
-    seed: Annotated[int, typer.Option(min=0, help="The same one gives the same clusters.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same clusters.")] = 0,
     since_last: Annotated[
-        bool, typer.Option("--since-last", help="Do only what is needed since the last run.")
+        bool, typer.Option("--since-last", help="Do only what changed since the last run.")
     ] = False,
     few: Annotated[
         float,
         typer.Option(
-            min=0, max=1, help="With --since-last: share of changed images that are assigned."
+            min=0,
+            max=1,
+            help="With --since-last: maximum share of changed images for assignment.",
         ),
     ] = 0.05,
     as_json: AsJson = False,
 ) -> None:
-    """Cluster the images of the index, or those of a scope; clusters keep their ids and names.
+    """Cluster the images of the index.
 
-    Nothing is seen of a run before it is whole: one
-    that Ctrl-C stops, or that is killed, changed nothing. With --since-last nothing is done if
-    nothing changed, and few new images are only assigned: cheap enough for a timer.
+    All images, or those of a scope. Clusters keep their ids and names from run to run. A run
+    becomes visible only when complete; one that is interrupted changes nothing. With --since-last
+    it does nothing if nothing changed, and only assigns images if few are new: cheap enough for a
+    timer.
 
     Example: lookalike cluster run --since-last --json
     """
@@ -116,9 +117,10 @@ def run(  # noqa: PLR0913 -- one for each option
 
 
 def assign(run: RunNumber = None, *, as_json: AsJson = False) -> None:
-    """Assign images that were added since a run to its clusters, where they lie within its reach.
+    """Assign new images to a run's clusters.
 
-    The others are left out, and looked at again the next time. Clusters never widen by it.
+    Images added since the run join its clusters if they are within reach. The rest are left out and
+    tried again next time. Clusters never widen.
 
     Example: lookalike cluster assign --json
     """

@@ -1,4 +1,4 @@
-"""Command classes: what holds for every command, whatever it does."""
+"""Command classes: argument parsing, help texts and hints for every command."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
 class Command(TyperCommand):
-    """Refuses empty arguments: almost always a shell variable that is not set."""
+    """A command that refuses empty arguments, mostly unset shell variables."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments.
@@ -30,18 +30,9 @@ class Command(TyperCommand):
             self._refuse_empty(ctx, args)
         return list(super().parse_args(ctx, args))
 
-    def get_short_help_str(self, limit: int = 45) -> str:
-        """Return the help's first sentence, or as many of its clauses as fit, never part of one."""
-        if self.short_help:
-            return self.short_help
-        sentence = " ".join((self.help or "").partition("\n\n")[0].split()).removesuffix(".")
-        clauses = re.split(r"(?=[;:] )", sentence)
-        fitting = [
-            text
-            for count in range(len(clauses), 0, -1)
-            if len(text := "".join(clauses[:count])) <= limit
-        ]
-        return fitting[0] if fitting else str(super().get_short_help_str(limit))
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 -- click's signature
+        """Return the help's first line, without its full stop."""
+        return _first_line(self)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return what follows the command's name: `SOURCE...` where it must be, else `[FILE]`."""
@@ -88,9 +79,9 @@ class Group(TyperGroup):
             args = [*args[1:], "--help"]
         return list(super().parse_args(ctx, args))
 
-    def get_short_help_str(self, limit: int = 45) -> str:
-        """Return the help's first sentence, without a full stop, as commands do."""
-        return str(super().get_short_help_str(limit)).removesuffix(".")
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 -- click's signature
+        """Return the help's first line, without its full stop."""
+        return _first_line(self)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that the arguments begin with."""
@@ -108,6 +99,10 @@ class Commands(typer.Typer):
     def command(self, name: str | None = None, **options: Any) -> Callable[[FunctionT], FunctionT]:
         """Make a function a command of this group."""
         return super().command(name, cls=Command, **options)
+
+
+def _first_line(command: Any) -> str:
+    return str(command.help or "").partition("\n")[0].removesuffix(".")
 
 
 def _name_of(parameter: Any) -> str:

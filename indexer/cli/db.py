@@ -4,12 +4,14 @@ from indexer.cli.commands import Commands
 from indexer.cli.options import load
 from indexer.runtime.terminal import echo
 
-app = Commands(help="Look after the metadata database's schema.")
+app = Commands(help="Manage the database schema.")
 
 
 @app.command()
 def upgrade() -> None:
-    """Bring the schema to this version of the program; safe to run from several hosts at once.
+    """Upgrade the database schema.
+
+    Safe to run from several hosts at once.
 
     Example: LOOKALIKE_DATABASE_URL=postgresql://db/lookalike lookalike db upgrade
     """
@@ -22,7 +24,9 @@ def upgrade() -> None:
 
 @app.command()
 def check() -> None:
-    """Compare the database's schema with the program's models; differences are an error.
+    """Check the database schema.
+
+    Fails if it differs from the program's models.
 
     Example: lookalike db check
     """
@@ -34,7 +38,7 @@ def check() -> None:
 
 @app.command()
 def current() -> None:
-    """Print the revision of the database's schema.
+    """Print the revision of the database schema.
 
     Example: lookalike db current
     """

@@ -10,44 +10,46 @@ from indexer.cli.output import counted, print_json, print_table
 from indexer.runtime.terminal import echo
 from indexer.types import Outcome
 
-app = Commands(help="Remember what analysts decide about matches.")
+app = Commands(help="Record analysts' decisions on matches.")
 
 
 @app.command()
 def add(  # noqa: PLR0913 -- one for each option
     query: Annotated[
-        str, typer.Argument(metavar="QUERY", help="The picture's file, or SHA-256 in hexadecimal.")
+        str, typer.Argument(metavar="QUERY", help="The image's file, or hexadecimal SHA-256.")
     ],
     outcome: Annotated[
         Outcome,
-        typer.Option(help="confirmed: it is; rejected: it is not; escalated: others decide."),
+        typer.Option(
+            help="confirmed: a true match; rejected: a false match; escalated: others decide."
+        ),
     ],
     entry: Annotated[
-        int | None, typer.Option(min=1, metavar="ID", help="The bank entry that was matched.")
+        int | None, typer.Option(min=1, metavar="ID", help="The bank entry that matched.")
     ] = None,
     image: Annotated[
         int | None,
-        typer.Option(min=1, metavar="ID", help="The stored image, where no entry was matched."),
+        typer.Option(min=1, metavar="ID", help="The stored image, if no entry matched."),
     ] = None,
     *,
-    note: Annotated[str | None, typer.Option(help="Why.")] = None,
+    note: Annotated[str | None, typer.Option(help="Reason for the decision.")] = None,
     analyst: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided.")] = None,
     bank: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Let the query join this bank: a block bank if confirmed, an allow bank if "
-            "rejected.",
+            help="Bank to add the query to: a block bank if confirmed, an allow bank if rejected.",
         ),
     ] = None,
     model: ModelReference = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remember what was decided about a query and what it matched; the newest decision holds.
+    """Record a decision on a match.
 
-    A rejected match is suppressed from then on, for a query of these very bytes. A file that joins
-    a bank is indexed first; decision and entry are then written together. Cut off between, it is in
-    the index and undecided: run it again. Saying the same twice changes nothing.
+    The newest decision holds. A rejected match is suppressed from then on, for queries of exactly
+    these bytes. With --bank, the file is indexed first; decision and entry are then written
+    together. If interrupted in between, run it again. Recording the same decision twice changes
+    nothing.
 
     Example: lookalike decision add suspect.jpg --entry 17 --outcome rejected
     """
@@ -82,21 +84,23 @@ def add(  # noqa: PLR0913 -- one for each option
 def list_decisions(  # noqa: PLR0913 -- one for each option
     query: Annotated[
         str | None,
-        typer.Option(metavar="FILE|SHA256", help="Only decisions on this very picture."),
+        typer.Option(metavar="FILE|SHA256", help="Only decisions on exactly this image."),
     ] = None,
     entry: Annotated[
         int | None, typer.Option(min=1, metavar="ID", help="Only decisions on this entry.")
     ] = None,
-    outcome: Annotated[Outcome | None, typer.Option(help="Only decisions of this outcome.")] = None,
+    outcome: Annotated[
+        Outcome | None, typer.Option(help="Only decisions with this outcome.")
+    ] = None,
     limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="Start behind this decision.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Start after this decision.")] = 0,
     *,
-    every: Annotated[
-        bool, typer.Option("--all", help="Show those that were superseded, too.")
-    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Include superseded decisions.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List decisions, oldest first; go on with --after and the last id shown.
+    """List decisions, oldest first.
+
+    Continue with --after and the last id shown.
 
     Example: lookalike decision list --outcome confirmed --json
     """

@@ -15,31 +15,31 @@ def evaluate(  # noqa: PLR0913 -- one for each option
     ],
     against: Annotated[
         Path | None,
-        typer.Option(metavar="HOME", help="Home folder of an index that holds the references."),
+        typer.Option(metavar="HOME", help="LOOKALIKE_HOME of an index with the references."),
     ] = None,
     transform: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only copies made by this; may be repeated."),
+        typer.Option(metavar="NAME", help="Only copies made by this transform; may be repeated."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Most queries asked.")] = None,
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Pairs of a query counted.")] = 10,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of queries.")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Pairs counted per query.")] = 10,
     *,
     image: Annotated[
-        Path | None, typer.Option(help="Write recall by transform as a .png, .svg or .pdf.")
+        Path | None, typer.Option(help="Plot recall by transform to a .png, .svg or .pdf.")
     ] = None,
-    pairs: Annotated[Path | None, typer.Option(help="Write the pairs that count as CSV.")] = None,
+    pairs: Annotated[Path | None, typer.Option(help="Write the counted pairs as CSV.")] = None,
     model: ModelReference = None,
     ann: Annotated[
-        bool, typer.Option("--ann", help="Compare the views with exact search as well.")
+        bool, typer.Option("--ann", help="Also compare the views with exact search.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure what the index finds of a copy-detection benchmark: muAP, and recall by transform.
+    """Evaluate on a copy-detection benchmark.
 
-    The references are indexed into a temporary index, unless --against names one that holds them.
-    Every query goes through the matcher. Its pairs are ranked by all signals together, by the
-    embedding alone and by PDQ alone. Queries that cannot be read are reported and count as missed,
-    and the exit code is 2.
+    Prints muAP, and recall by transform. The references are indexed into a temporary index, unless
+    --against names one that holds them. Every query goes through the matcher; pairs are ranked by
+    all signals together, by the embedding alone and by PDQ alone. Unreadable queries are reported
+    and count as missed, and the exit code is 2.
 
     Example: lookalike evaluate bench/dev --limit 200 --image robustness.png
     """

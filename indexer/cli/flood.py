@@ -10,7 +10,7 @@ from indexer.cli.output import print_json, print_table
 from indexer.runtime.terminal import echo
 from indexer.types import Flood, FloodState
 
-app = Commands(help="Review entries that suddenly match far more than before.")
+app = Commands(help="Review entries with a surge of matches.")
 
 FlagId = Annotated[int, typer.Argument(metavar="ID", help="The flag, as listed.")]
 
@@ -19,12 +19,14 @@ FlagId = Annotated[int, typer.Argument(metavar="ID", help="The flag, as listed."
 def list_floods(
     state: Annotated[FloodState, typer.Option(help="Only flags in this state.")] = FloodState.OPEN,
     limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="Start behind this flag.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Start after this flag.")] = 0,
     *,
-    every: Annotated[bool, typer.Option("--all", help="Flags of every state.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Flags in every state.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List entries that were flagged, oldest first; go on with --after and the last id shown.
+    """List flood flags, oldest first.
+
+    Continue with --after and the last id shown.
 
     Example: lookalike flood list --json
     """
@@ -54,11 +56,12 @@ def list_floods(
     )
 
 
-@app.command(short_help="Disable the entry of a flag")
+@app.command()
 def quarantine(flag: FlagId, *, as_json: AsJson = False) -> None:
-    """Disable the entry of a flag, so that it matches nothing until someone says otherwise.
+    """Disable the entry of a flood flag.
 
-    `lookalike flood dismiss` enables it again. Doing it twice changes nothing.
+    It matches nothing until `lookalike flood dismiss` enables it again. Repeating this changes
+    nothing.
 
     Example: lookalike flood quarantine 3
     """
@@ -72,7 +75,9 @@ def quarantine(flag: FlagId, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def dismiss(flag: FlagId, *, as_json: AsJson = False) -> None:
-    """Say that a flag meant nothing; an entry that was quarantined for it is enabled again.
+    """Dismiss a flood flag.
+
+    If its entry was quarantined, the entry is enabled again.
 
     Example: lookalike flood dismiss 3
     """

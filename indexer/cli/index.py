@@ -11,7 +11,7 @@ from indexer.cli.options import AsJson, FollowLinks, ModelReference, RowLimit, R
 from indexer.cli.output import print_json, print_table, shorten_path
 from indexer.cli.time_arguments import parse_earlier
 
-app = Commands(help="Build and look after the index.")
+app = Commands(help="Build and maintain the index.")
 
 app.add_typer(quarantine.app, name="quarantine")
 
@@ -22,46 +22,46 @@ def add(  # noqa: PLR0913 -- one for each option
         list[str],
         typer.Argument(
             metavar="SOURCE",
-            help="Files, folders, globs, tar archives, manifests, URLs; - for a list on stdin.",
+            help="Files, folders, globs, tar archives, manifests, URLs; - reads a list from stdin.",
         ),
     ],
     bank: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help="Make every image whose source names no bank an entry of this one."
-        ),
+        typer.Option(metavar="NAME", help="Bank to add images to whose source names no bank."),
     ] = None,
     frames: Annotated[
         int | None,
-        typer.Option(min=0, help="Most frames of an animation that are matched besides the first."),
+        typer.Option(min=0, help="Maximum number of further frames of an animation to match."),
     ] = None,
     model: ModelReference = None,
     runtime: RuntimeChoice = None,
     *,
     tiles: Annotated[
-        bool, typer.Option("--tiles", help="Match tiles of large and long pictures as well.")
+        bool, typer.Option("--tiles", help="Also match tiles of large and long images.")
     ] = False,
     follow_links: FollowLinks = False,
     thumbnails: Annotated[
-        bool, typer.Option("--thumbnails", help="Make the thumbnails that known images lack.")
+        bool, typer.Option("--thumbnails", help="Make missing thumbnails of indexed images.")
     ] = False,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Only say what would be done, and what it would cost.")
+        bool, typer.Option("--plan", help="Only estimate the work and its cost.")
     ] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Close the known sources that are there no more.")
+        bool, typer.Option("--prune", help="Close known sources that no longer exist.")
     ] = False,
     remove_orphans: Annotated[
         bool,
-        typer.Option("--remove-orphans", help="With --prune: remove images left without a source."),
+        typer.Option(
+            "--remove-orphans", help="With --prune: also remove images left without a source."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add pictures to the index; what is there already and has not changed is skipped.
+    """Add images to the index.
 
-    Safe to interrupt at any moment and to run again. Files that cannot be indexed are listed with
-    the reason, the others are added, and the exit code is 2. A bank that does not exist yet is
-    created as a block bank.
+    Unchanged images are skipped. Safe to interrupt at any moment and to run again. Files that
+    cannot be indexed are listed with the reason, the rest are added, and the exit code is 2. A
+    missing bank is created as a block bank.
 
     Example: lookalike index add uploads/ --bank known-unsafe
     """
@@ -105,35 +105,37 @@ def add(  # noqa: PLR0913 -- one for each option
 def remove(  # noqa: PLR0913 -- one for each option
     targets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="IMAGE", help="Ids, file paths, or SHA-256 in hexadecimal."),
+        typer.Argument(metavar="IMAGE", help="Ids, file paths or hexadecimal SHA-256."),
     ] = None,
     bank: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only entries of this bank.")
     ] = None,
     before: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="Only images indexed before: 30d, or 2026-11-01."),
+        typer.Option(metavar="WHEN", help="Only images indexed before this time: 30d, 2026-11-01."),
     ] = None,
     label: Annotated[
-        str | None, typer.Option(help="Only images that a manifest gave this label.")
+        str | None, typer.Option(help="Only images with this label from a manifest.")
     ] = None,
     source_prefix: Annotated[
-        str | None, typer.Option(metavar="PATH|URL", help="Only images found at what begins so.")
+        str | None,
+        typer.Option(metavar="PATH|URL", help="Only images with a source that starts with this."),
     ] = None,
     *,
     purge: Annotated[
         bool, typer.Option("--purge", help="Erase them for good, as for legal deletion.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be removed.")
+        bool, typer.Option("--dry-run", help="Only list what would be removed.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove images, with their sources and bank entries; they no longer match from then on.
+    """Remove images from the index.
 
-    Options narrow the images named, or the whole gallery when none is named. What was removed comes
-    back when it is added again; with --purge it is erased, images that were removed before
-    included, and only a tombstone stays. The files themselves are left alone.
+    Their sources and bank entries go with them, and they stop matching. Options filter the named
+    images, or the whole gallery if none is named. Adding a removed image again restores it. --purge
+    erases images for good, including those removed earlier; only a tombstone stays. The files
+    themselves are not touched.
 
     Example: lookalike index remove 42 uploads/mistake.jpg --dry-run
     """
@@ -162,11 +164,13 @@ def list_images(
         str | None, typer.Option(metavar="NAME", help="Only entries of this bank.")
     ] = None,
     limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="Start behind this image id.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Start after this image id.")] = 0,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List images, oldest first; go on with --after and the last id shown.
+    """List images, oldest first.
+
+    Continue with --after and the last id shown.
 
     Example: lookalike index list --bank known-unsafe --limit 20
     """
@@ -197,4 +201,4 @@ def list_images(
 
 
 app.command("rebuild")(index_views.rebuild)
-app.command("snapshot", short_help="Write the views to disk now")(index_views.snapshot)
+app.command("snapshot")(index_views.snapshot)

@@ -9,10 +9,11 @@ from indexer.runtime.terminal import echo
 
 
 def rebuild(*, as_json: AsJson = False) -> None:
-    """Make the views anew from the log; the old snapshots stay until the new ones are whole.
+    """Rebuild the views from the change log.
 
-    Programs that run meanwhile go on with what they have in memory. Needed only when `lookalike
-    verify` finds that a view differs from the log.
+    The old snapshots are kept until the new ones are complete. Programs that are running keep their
+    views in memory: restart them. Needed only when `lookalike verify` finds that a view differs
+    from the log.
 
     Example: lookalike index rebuild
     """
@@ -27,10 +28,10 @@ def rebuild(*, as_json: AsJson = False) -> None:
 
 
 def snapshot(*, as_json: AsJson = False) -> None:
-    """Write the views to disk now, so that the next program to open them has less to read.
+    """Write snapshots of the views now.
 
-    They are written by themselves, too, after LOOKALIKE_SNAPSHOT_EVERY changes or
-    LOOKALIKE_SNAPSHOT_SECONDS.
+    The next program to open the views then has less to read. Snapshots are also written
+    automatically, after LOOKALIKE_SNAPSHOT_EVERY changes or LOOKALIKE_SNAPSHOT_SECONDS.
 
     Example: lookalike index snapshot
     """

@@ -10,30 +10,31 @@ from indexer.cli.output import print_json, print_table
 from indexer.runtime.terminal import echo
 from indexer.types import ApiKey, Scope
 
-app = Commands(help="Make and revoke keys of the server.")
+app = Commands(help="Manage API keys.")
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Option(metavar="TEXT", help="What the key is for.")],
+    name: Annotated[str, typer.Option(metavar="TEXT", help="Purpose of the key.")],
     scope: Annotated[
         list[Scope],
-        typer.Option(help="What it may do; may be repeated. admin includes all others."),
+        typer.Option(help="Permission; may be repeated. admin includes all others."),
     ],
     expires: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="When it stops working: in 90d or 2w, or on 2027-01-31."),
+        typer.Option(metavar="WHEN", help="Expiry: in 90d or 2w, or on 2027-01-31."),
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(metavar="N", help="Requests a second that it may make on average."),
+        typer.Option(metavar="N", help="Average requests per second allowed."),
     ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key and show it: this once, for only a hash of it is kept.
+    """Create an API key and print it once.
 
-    It works at once. Without --json the key alone is on stdout, fit for a file or a secret store.
+    Only a hash of the key is stored. It works at once. Without --json, stdout holds only the key,
+    ready for a file or a secret store.
 
     Example: lookalike key create --name uploads --scope check --expires 90d
     """
@@ -57,11 +58,13 @@ def create(
 @app.command("list")
 def list_keys(
     limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="Start behind this key.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Start after this key.")] = 0,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List the keys, oldest first; go on with --after and the last id shown.
+    """List the API keys, oldest first.
+
+    Continue with --after and the last id shown.
 
     Example: lookalike key list --json
     """
@@ -96,9 +99,10 @@ def revoke(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Let a key work no longer, in every running server within seconds; again changes nothing.
+    """Revoke an API key.
 
-    Sessions of the console that were opened with it end, too.
+    Every running server refuses it within seconds. Console sessions opened with it end too.
+    Revoking a key twice changes nothing.
 
     Example: lookalike key revoke 3
     """

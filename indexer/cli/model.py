@@ -5,14 +5,15 @@ from indexer.cli.model_train import train_descriptor
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_facts, print_json
 
-app = Commands(help="Look at the model, or train it.")
+app = Commands(help="Show, export or train a model.")
 
 
 @app.command()
 def show(model: ModelReference = None, *, as_json: AsJson = False) -> None:
-    """Show a model's card: architecture, classes, embedding size, preprocessing, fingerprint.
+    """Show a model's card.
 
-    Without --model it is the model of the index, or the shipped one where there is no index yet.
+    Architecture, classes, embedding size, preprocessing and fingerprint. Without --model: the model
+    of the index, or the shipped one if there is no index.
 
     Example: lookalike model show --model hf-hub:Marqo/nsfw-image-detection-384
     """
@@ -29,12 +30,12 @@ def show(model: ModelReference = None, *, as_json: AsJson = False) -> None:
     print_facts("Model", {"classes": facts.pop("labels"), **facts}.items())
 
 
-@app.command(short_help="Export a model for ONNX Runtime")
+@app.command()
 def export(model: ModelReference = None, *, as_json: AsJson = False) -> None:
-    """Export a model for ONNX Runtime and compare its answers with torch's.
+    """Export a model for ONNX Runtime.
 
-    Other commands do so by themselves when they first need it; what is there already is not made
-    again. The folder may be deleted at any time.
+    Its outputs are compared with torch's. Other commands export a model when they first need it; an
+    existing export is kept. The folder may be deleted at any time.
 
     Example: lookalike model export --json
     """

@@ -10,31 +10,32 @@ from indexer.cli.output import print_facts, print_json
 
 
 def train_descriptor(  # noqa: PLR0913, PLR0917 -- one parameter an option
-    photos: Annotated[Path, typer.Argument(metavar="FOLDER", help="Pictures to learn from.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Model folder to make.")],
+    photos: Annotated[Path, typer.Argument(metavar="FOLDER", help="Training images.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Model folder to create.")],
     model: ModelReference = None,
     taps: Annotated[
         list[str] | None,
         typer.Option(
             "--tap",
             metavar="MODULE",
-            help="Part of the network to take features from; may be repeated.",
+            help="Network module to take features from; may be repeated.",
         ),
     ] = None,
-    dimension: Annotated[int, typer.Option(min=2, help="Length of an embedding.")] = 512,
+    dimension: Annotated[int, typer.Option(min=2, help="Length of the embeddings.")] = 512,
     views: Annotated[
-        int, typer.Option(min=2, help="Views of each picture: itself and edited copies.")
+        int, typer.Option(min=2, help="Views per image: itself and edited copies.")
     ] = 12,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pictures.")] = 40,
-    seed: Annotated[int, typer.Option(help="Another seed makes another descriptor.")] = 0,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the images.")] = 40,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Train a model's descriptor: what its embeddings are made of, so that copies lie together.
+    """Train a model's descriptor.
 
-    The network stays as it is. Each picture is edited at random, as copies are (cropped, framed,
-    written on ...), and a small head learns which belong together. The result is a new model
-    folder, and its embeddings are a new space: name it when making a new index.
+    The descriptor is a small head on the network that makes the embeddings, so that copies lie
+    close together. The network itself is not changed. Each image is edited at random, as copies are
+    (cropped, framed, written on ...), and the head learns which versions belong together. The
+    result is a new model folder with a new embedding space: name it when creating an index.
 
     Example: lookalike model train-descriptor photos/ --out my-model --epochs 10
     """

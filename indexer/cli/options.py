@@ -7,30 +7,30 @@ import typer
 
 from indexer.settings import Runtime, Settings
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ModelReference = Annotated[
     str | None,
     typer.Option(
         "--model",
         metavar="DIR|hf-hub:OWNER/NAME",
-        help="Model to load; by default the one that the index was built with.",
+        help="Model to load; by default the index's model.",
     ),
 ]
 RuntimeChoice = Annotated[
     Runtime | None,
-    typer.Option("--runtime", help="What runs the model; by default onnx on a CPU, else torch."),
+    typer.Option("--runtime", help="Runtime of the model; by default onnx on a CPU, else torch."),
 ]
 Banks = Annotated[
     list[str] | None,
     typer.Option("--bank", metavar="NAME", help="Only entries of this bank; may be repeated."),
 ]
-Images = Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Picture files and folders.")]
+Images = Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files and folders.")]
 
 FollowLinks = Annotated[
     bool,
-    typer.Option("--follow-links", help="Follow links that lead out of a folder, too."),
+    typer.Option("--follow-links", help="Follow symbolic links that lead out of a folder."),
 ]
-RowLimit = Annotated[int, typer.Option("--limit", min=1, help="Most rows shown.")]
+RowLimit = Annotated[int, typer.Option("--limit", min=1, help="Maximum number of rows.")]
 
 
 def load(model: str | None = None, runtime: Runtime | None = None) -> Settings:

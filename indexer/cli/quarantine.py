@@ -12,9 +12,11 @@ from indexer.cli.output import print_json, print_table
 from indexer.errors import InputError
 from indexer.runtime.terminal import echo
 
-app = Commands(help="Look at files that could not be indexed.")
+app = Commands(help="Manage files that could not be indexed.")
 
-Files = Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Paths or URLs as listed.")]
+Files = Annotated[
+    list[str] | None, typer.Argument(metavar="FILE", help="Paths or URLs, as listed.")
+]
 Code = Annotated[
     str | None, typer.Option("--code", metavar="CODE", help="Only files with this code.")
 ]
@@ -24,11 +26,13 @@ Code = Annotated[
 def list_items(
     code: Code = None,
     limit: RowLimit = 100,
-    after: Annotated[str, typer.Option(help="Start behind this file.")] = "",
+    after: Annotated[str, typer.Option(help="Start after this file.")] = "",
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List the files that could not be indexed, with the reason; a file leaves when it is indexed.
+    """List quarantined files with the reason.
+
+    A file leaves the quarantine when it is indexed.
 
     Example: lookalike index quarantine list --json
     """
@@ -50,18 +54,19 @@ def retry(
     code: Code = None,
     bank: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Make every image an entry of this bank as well."),
+        typer.Option(metavar="NAME", help="Bank to add every image to."),
     ] = None,
     model: ModelReference = None,
     *,
     tiles: Annotated[
-        bool, typer.Option("--tiles", help="Match tiles of large and long pictures as well.")
+        bool, typer.Option("--tiles", help="Also match tiles of large and long images.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Try to index files again that could not be: all, those named, or those with a code.
+    """Try to index quarantined files again.
 
-    What is indexed leaves the quarantine; what is not stays, with its reason as it is now.
+    All of them, the named ones, or those with a code. Files that are indexed leave the quarantine;
+    the rest stay, with their current reason.
 
     Example: lookalike index quarantine retry --code no_embedding
     """
@@ -93,9 +98,10 @@ def clear(
     every: Annotated[bool, typer.Option("--all", help="Forget all of them.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Forget files that could not be indexed; those that still cannot are listed again when added.
+    """Forget quarantined files.
 
-    Name files, a code, or --all.
+    Name files, a code, or --all. A file that still cannot be indexed is listed again when it is
+    next added.
 
     Example: lookalike index quarantine clear --code dangling_link
     """

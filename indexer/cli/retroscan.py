@@ -10,10 +10,10 @@ from indexer.cli.output import print_json, print_table, shorten_path
 from indexer.runtime.terminal import echo
 from indexer.types import RetroMatch, RetroScan, ScanState
 
-app = Commands(help="Find past images that newer block entries match.")
+app = Commands(help="Match new block entries to stored images.")
 
 
-@app.command(short_help="Match new block entries against the stored images")
+@app.command()
 def run(
     bank: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only entries of this block bank.")
@@ -23,18 +23,19 @@ def run(
         typer.Option(
             min=0,
             metavar="CHANGE",
-            help="Scan the entries behind this change of the log; 0 scans all.",
+            help="Scan entries added after this change of the log; 0 scans all.",
         ),
     ] = None,
     model: ModelReference = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Match the block entries that are new since the last scan against the images stored by then.
+    """Match new block entries to stored images.
 
-    Images of an entry's own bank are known and left out. Safe to interrupt at any moment: running
-    it again goes on where it was and lists each match once. With nothing new it is quickly done, so
-    it can be run from a timer.
+    Matches the entries added since the last scan against the images stored before them. Images of
+    an entry's own bank are left out. Safe to interrupt at any moment: running it again continues
+    where it stopped and lists each match once. Quick when nothing is new, so it can run from a
+    timer.
 
     Example: lookalike retro-scan run --bank known-unsafe
     """
@@ -58,11 +59,13 @@ def run(
 @app.command("list")
 def list_scans(
     limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="Start behind this scan.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Start after this scan.")] = 0,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List retro-scans, oldest first; go on with --after and the last id shown.
+    """List retro-scans, oldest first.
+
+    Continue with --after and the last id shown.
 
     Example: lookalike retro-scan list --json
     """
@@ -96,11 +99,13 @@ def list_scans(
 def show(
     scan: Annotated[int, typer.Argument(metavar="ID", help="The scan, as listed.")],
     limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="Start behind this match.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Start after this match.")] = 0,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show a retro-scan and what it found; go on with --after and the last id shown.
+    """Show a retro-scan and its matches.
+
+    Continue with --after and the last id shown.
 
     Example: lookalike retro-scan show 7 --json
     """

@@ -51,7 +51,7 @@ class Root(Group):
             echo(f"Error ({error.code}): {error}", err=True)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt:
-            echo("Interrupted. What was committed is kept; run it again to go on.", err=True)
+            echo("Interrupted. Committed work is kept; run it again to continue.", err=True)
             raise typer.Exit(INTERRUPTED) from None
 
 
@@ -88,24 +88,22 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """Find lookalikes of known unsafe images: index, search, explain.
+    """Find lookalikes of known unsafe images.
 
-    All state lives under LOOKALIKE_HOME (default ~/.lookalike); LOOKALIKE_DATABASE_URL moves the
-    metadata to Postgres.
+    All state is stored under LOOKALIKE_HOME (default ~/.lookalike). LOOKALIKE_DATABASE_URL moves
+    the metadata to Postgres.
 
     Example: lookalike init && lookalike index add photos/ --bank known-unsafe
     """
     context.with_resource(acting_as(Actor("user", _name_of_user())))
 
 
-app.command("init", short_help="Create the index and bind it to its model")(setup.init)
-app.command("status", short_help="Show what the index holds")(setup.status)
+app.command("init")(setup.init)
+app.command("status")(setup.status)
 app.command("verify")(upkeep.verify)
 app.command("repair")(upkeep.repair)
-app.command("doctor", short_help="Check machine, database, model and views")(upkeep.doctor)
-app.command("search", short_help="Find copies and lookalikes of pictures in the index")(
-    search.search
-)
+app.command("doctor")(upkeep.doctor)
+app.command("search")(search.search)
 app.command("classify")(search.classify)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(index.app, name="index")

@@ -25,29 +25,29 @@ FOUND = 10
 
 def search(  # noqa: PLR0913 -- one for each option
     images: Images,
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Most matches shown.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Maximum number of matches.")] = 10,
     bank: Banks = None,
     threshold: Annotated[
         float | None,
-        typer.Option(min=-1, max=1, help="Cosine from which a match is a lookalike."),
+        typer.Option(min=-1, max=1, help="Minimum cosine similarity of a lookalike."),
     ] = None,
     model: ModelReference = None,
     *,
     tiles: Annotated[
         bool,
-        typer.Option("--tiles", help="Cut large pictures into tiles; more false matches."),
+        typer.Option("--tiles", help="Also match tiles of large images; more false matches."),
     ] = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 10 if a picture matched, 0 if none did.")
+        bool, typer.Option("--exit-code", help="Exit with 10 if an image matched, 0 if none did.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether pictures are copies or lookalikes of what the index holds, with the evidence.
+    """Find copies and lookalikes of images.
 
-    A folder stands for the pictures beneath it, found as `index add` finds them. With --json one
-    picture gives one verdict, several or a folder give an array. A picture that cannot be read is
-    reported, the others are answered, and the exit code is 2; with --exit-code it is 10 if any
-    picture matched.
+    Prints a verdict with its evidence for each image. A folder stands for the images in it, found
+    as `index add` finds them. With --json, one image gives one verdict; several images or a folder
+    give an array. Unreadable images are reported, the rest are answered, and the exit code is 2;
+    with --exit-code it is 10 if any image matched.
 
     Example: lookalike search suspect.jpg --bank known-unsafe -k 5 --json
     """
@@ -85,7 +85,9 @@ def search(  # noqa: PLR0913 -- one for each option
 
 
 def classify(images: Images, model: ModelReference = None, *, as_json: AsJson = False) -> None:
-    """Print the model's class probabilities of pictures; a folder stands for those beneath it.
+    """Print the class probabilities of images.
+
+    A folder stands for the images in it. No index is needed.
 
     Example: lookalike classify upload.png --json
     """

@@ -11,9 +11,10 @@ if TYPE_CHECKING:  # it loads the views' libraries
 
 
 def init(model: ModelReference = None) -> None:
-    """Create the index, or bring it up to date, and bind it to its model.
+    """Create the index and bind it to its model.
 
-    Running it again changes nothing. An index keeps its model for life.
+    Also upgrades an existing index. Running it again changes nothing. An index keeps its model for
+    life.
 
     Example: LOOKALIKE_HOME=~/nsfw-index lookalike init
     """
@@ -31,7 +32,9 @@ def init(model: ModelReference = None) -> None:
 
 
 def status(*, as_json: AsJson = False) -> None:
-    """Show what the index holds, how far its views are, and what it takes on the disk.
+    """Show what the index holds.
+
+    Counts, banks, how current the views are, and disk usage.
 
     Example: lookalike status --json
     """

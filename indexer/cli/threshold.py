@@ -13,7 +13,7 @@ from indexer.types import RateUnit, Signal, ThresholdCard, Tier
 
 _GALLERY = "gallery"
 
-app = Commands(help="Calibrate thresholds and look at their cards.")
+app = Commands(help="Calibrate and show thresholds.")
 
 
 class SignalName(StrEnum):
@@ -42,44 +42,47 @@ class TierName(StrEnum):
 
 OfBank = Annotated[
     str | None,
-    typer.Option("--bank", metavar="NAME", help="For this bank; else for all and the gallery."),
+    typer.Option(
+        "--bank", metavar="NAME", help="For this bank; by default for all banks and the gallery."
+    ),
 ]
 OfTier = Annotated[
     TierName | None,
-    typer.Option("--tier", help="By default near_duplicate for pdq, lookalike for the others."),
+    typer.Option("--tier", help="By default near_duplicate for pdq, else lookalike."),
 ]
 
 
-@app.command(short_help="Choose thresholds by their rate of false matches")
+@app.command()
 def calibrate(  # noqa: PLR0913 -- one for each option
-    signal: Annotated[Signals, typer.Option(help="What to calibrate.")] = Signals.ALL,
+    signal: Annotated[Signals, typer.Option(help="Signal to calibrate.")] = Signals.ALL,
     tier: OfTier = None,
     bank: OfBank = None,
     *,
     target: Annotated[
-        float, typer.Option(help="Share of innocent pictures that may match: 1e-4 is 1 in 10,000.")
+        float, typer.Option(help="Share of innocent images that may match: 1e-4 is 1 in 10,000.")
     ] = 1e-4,
     per: Annotated[
         RateUnit | None,
-        typer.Option(help="What the share is of; by default upload, if there are enough pictures."),
+        typer.Option(
+            help="Denominator of the share; by default upload, if there are enough images."
+        ),
     ] = None,
     background: Annotated[
         str,
-        typer.Option(metavar="FOLDER|gallery", help="The innocent pictures."),
+        typer.Option(metavar="FOLDER|gallery", help="The innocent images."),
     ] = _GALLERY,
     sample: Annotated[
-        int, typer.Option(min=2, help="Most innocent pictures, and most references, compared.")
+        int, typer.Option(min=2, help="Maximum number of innocent images, and of references.")
     ] = 10_000,
     model: ModelReference = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what the cards would be.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the cards.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Choose thresholds by how often innocent pictures would match, and put them in force.
+    """Calibrate thresholds by false-match rate.
 
-    Each threshold becomes a card that answers cite. It takes the place of the settings' and of the
-    card before it, from the next query on.
+    Measures how often innocent images would match, and puts the thresholds in force. Each threshold
+    becomes a card that verdicts cite. From the next query on it replaces the setting and the
+    previous card.
 
     Example: lookalike threshold calibrate --bank known-unsafe --target 1e-4
     """
@@ -104,10 +107,12 @@ def calibrate(  # noqa: PLR0913 -- one for each option
 @app.command("list")
 def list_cards(
     *,
-    every: Annotated[bool, typer.Option("--all", help="Retired cards as well.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Include retired cards.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the threshold cards in force, newest first; where there is none the settings hold.
+    """List the threshold cards in force.
+
+    Newest first. Where there is no card, the setting holds.
 
     Example: lookalike threshold list --json
     """
@@ -126,20 +131,21 @@ def list_cards(
     )
 
 
-@app.command(short_help="Show what a threshold rests on")
+@app.command()
 def show(
     card: Annotated[int | None, typer.Argument(metavar="CARD", help="The card's number.")] = None,
     signal: Annotated[
-        SignalName, typer.Option(help="Without a number: the card in force of this signal.")
+        SignalName, typer.Option(help="Without a number: signal of the card in force.")
     ] = SignalName.EMBEDDING,
     tier: OfTier = None,
     bank: OfBank = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a threshold rests on, how innocent pictures score, and what moving it would do.
+    """Show a threshold card and its evidence.
 
-    Pairs that analysts confirmed as copies are scored as well, where the index holds both pictures.
+    How innocent images score, and what moving the threshold would do. Pairs that analysts confirmed
+    as copies are scored too, if the index holds both images.
 
     Example: lookalike threshold show --signal embedding --tier lookalike
     """

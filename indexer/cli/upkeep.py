@@ -10,17 +10,17 @@ from indexer.errors import MismatchError
 from indexer.runtime.terminal import echo
 
 Every = Annotated[
-    bool, typer.Option("--all", help="Compare every vector, not only those of 1000 images.")
+    bool, typer.Option("--all", help="Compare all vectors, not a sample of 1000 images.")
 ]
 
 _STATE = 7  # characters of the longest state, `warning` or `problem`
 
 
 def verify(*, every: Every = False, as_json: AsJson = False) -> None:
-    """Prove that database, views and snapshots agree; each problem is told, and the exit code is 3.
+    """Check that database and views agree.
 
-    Tables are compared with each other and with the log, views with the log, snapshots with their
-    checksums. Nothing is changed.
+    Tables are compared with each other and with the change log, views with the log, and snapshots
+    with their checksums. Nothing is changed. Each problem is listed, and the exit code is then 3.
 
     Example: lookalike verify --json
     """
@@ -49,17 +49,17 @@ def verify(*, every: Every = False, as_json: AsJson = False) -> None:
 def repair(
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be mended.")
+        bool, typer.Option("--dry-run", help="Only list what would be repaired.")
     ] = False,
     every: Every = False,
     as_json: AsJson = False,
 ) -> None:
-    """Mend what can be mended from the log; what cannot is named, and the exit code is 3 then.
+    """Repair views and rows from the change log.
 
-    Views and snapshots that are bad or missing are made anew, what dead programs and other models
-    left is removed, and images whose embedding is lost are put into quarantine, from which
-    `lookalike index quarantine retry` encodes them again. Nothing is deleted that the log cannot
-    give back.
+    Rebuilds damaged or missing views and snapshots, removes leftovers of crashed programs and of
+    other models, and quarantines images whose embedding is lost; `lookalike index quarantine retry`
+    encodes those again. Deletes nothing that the log cannot restore. Exits with 3 if a problem
+    remains.
 
     Example: lookalike repair --dry-run
     """
@@ -86,9 +86,10 @@ def repair(
 
 
 def doctor(model: ModelReference = None, *, as_json: AsJson = False) -> None:
-    """Check machine, files, database, audit, model and views, and say what to do about problems.
+    """Check machine, database, model and views.
 
-    The exit code is 0 where nothing is a problem, warnings or not; else that of the first problem.
+    Files and the audit log are checked too, and each problem comes with a remedy. Exits with 0 if
+    there are only warnings, else with the code of the first problem.
 
     Example: lookalike doctor
     """

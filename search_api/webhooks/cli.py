@@ -11,25 +11,27 @@ from indexer.errors import InputError
 from indexer.runtime.terminal import echo
 from indexer.types import DeliveryState, Webhook, WebhookDelivery, WebhookEvent
 
-app = Commands(help="Tell other programs of retro-matches and flood flags.")
+app = Commands(help="Send events to other programs.")
 
 WebhookId = Annotated[int, typer.Argument(metavar="ID", help="The webhook, as listed.")]
 Events = Annotated[
     list[WebhookEvent] | None,
-    typer.Option("--event", help="What it is told of; may be repeated."),
+    typer.Option("--event", help="Event to send; may be repeated."),
 ]
-Description = Annotated[str | None, typer.Option(help="What it is for.")]
+Description = Annotated[str | None, typer.Option(help="Purpose of the webhook.")]
 
 
 @app.command()
 def create(
-    url: Annotated[str, typer.Argument(metavar="URL", help="Where events are sent to.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="URL that receives events.")],
     event: Events = None,
     description: Description = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Tell a URL of events from now on; prints the secret that signs them, this once.
+    """Create a webhook.
+
+    Its URL receives events from now on. Prints the signing secret, once.
 
     Example: lookalike webhook create https://hook.example/ --event flood_flag
     """
@@ -45,11 +47,13 @@ def create(
 @app.command("list")
 def list_webhooks(
     limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="Start behind this webhook.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Start after this webhook.")] = 0,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List the webhooks, oldest first; go on with --after and the last id shown.
+    """List the webhooks, oldest first.
+
+    Continue with --after and the last id shown.
 
     Example: lookalike webhook list --json
     """
@@ -84,7 +88,7 @@ def show(webhook: WebhookId, *, as_json: AsJson = False) -> None:
 @app.command()
 def edit(
     webhook: WebhookId,
-    url: Annotated[str | None, typer.Option(help="Where events are sent to.")] = None,
+    url: Annotated[str | None, typer.Option(help="URL that receives events.")] = None,
     event: Events = None,
     description: Description = None,
     *,
@@ -93,7 +97,9 @@ def edit(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Change what is given of a webhook; its events are replaced by those named.
+    """Edit a webhook.
+
+    The named events replace the previous ones.
 
     Example: lookalike webhook edit 2 --event retro_match --event flood_flag
     """
@@ -106,9 +112,11 @@ def edit(
     _edit(webhook, as_json=as_json, url=url, events=event or None, description=description)
 
 
-@app.command(short_help="Send events to a webhook again")
+@app.command()
 def enable(webhook: WebhookId, *, as_json: AsJson = False) -> None:
-    """Send events to a webhook again, those first that were left when it was disabled.
+    """Enable a webhook.
+
+    Deliveries left when it was disabled are sent first.
 
     Example: lookalike webhook enable 2
     """
@@ -117,7 +125,9 @@ def enable(webhook: WebhookId, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def disable(webhook: WebhookId, *, as_json: AsJson = False) -> None:
-    """Send nothing to a webhook for now; what happens meanwhile it is never told.
+    """Disable a webhook.
+
+    Events that occur meanwhile are never sent to it.
 
     Example: lookalike webhook disable 2
     """
@@ -126,7 +136,9 @@ def disable(webhook: WebhookId, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def rotate_secret(webhook: WebhookId, *, as_json: AsJson = False) -> None:
-    """Sign with another secret from the next delivery on; prints it, this once.
+    """Replace a webhook's signing secret.
+
+    It signs from the next delivery on. Prints the new secret, once.
 
     Example: lookalike webhook rotate-secret 2
     """
@@ -141,7 +153,9 @@ def rotate_secret(webhook: WebhookId, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def remove(webhook: WebhookId, *, as_json: AsJson = False) -> None:
-    """Remove a webhook with its secret; what is not delivered yet is given up.
+    """Remove a webhook and its secret.
+
+    Pending deliveries are dropped.
 
     Example: lookalike webhook remove 2
     """
@@ -156,9 +170,11 @@ def remove(webhook: WebhookId, *, as_json: AsJson = False) -> None:
         echo(f"Webhook {webhook} is removed.")
 
 
-@app.command("test", short_help="Send a webhook the event ping")
+@app.command("test")
 def ping(webhook: WebhookId, *, as_json: AsJson = False) -> None:
-    """Send a webhook the event ping, with whatever else is due, and show how that went.
+    """Send a test event to a webhook.
+
+    Sends the event `ping` and whatever else is due, and shows the result.
 
     Example: lookalike webhook test 2
     """
@@ -182,12 +198,16 @@ def ping(webhook: WebhookId, *, as_json: AsJson = False) -> None:
 def deliveries(
     webhook: WebhookId,
     limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="Start behind this delivery.")] = 0,
+    after: Annotated[int, typer.Option(min=0, help="Start after this delivery.")] = 0,
     *,
-    dead: Annotated[bool, typer.Option("--dead", help="Only those that were given up.")] = False,
+    dead: Annotated[
+        bool, typer.Option("--dead", help="Only deliveries that were given up.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List a webhook's deliveries, oldest first; go on with --after and the last id shown.
+    """List a webhook's deliveries, oldest first.
+
+    Continue with --after and the last id shown.
 
     Example: lookalike webhook deliveries 2 --dead
     """
@@ -202,13 +222,15 @@ def deliveries(
         _print_deliveries(found)
 
 
-@app.command(short_help="Let a delivery that was given up be tried again")
+@app.command()
 def retry(
     delivery: Annotated[int, typer.Argument(metavar="ID", help="The delivery, as listed.")],
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Let a delivery that was given up be tried again, as often as a new one.
+    """Retry a delivery that was given up.
+
+    It gets as many attempts as a new one.
 
     Example: lookalike webhook retry 61
     """
@@ -225,7 +247,9 @@ def retry(
 
 @app.command()
 def deliver(*, as_json: AsJson = False) -> None:
-    """Deliver what is due, without a server; can be run from a timer, beside servers too.
+    """Send due deliveries without a server.
+
+    Can run from a timer, even while servers run.
 
     Example: lookalike webhook deliver
     """
