@@ -31,14 +31,14 @@ from indexer.runtime.cpu import limit_library_threads
 
 limit_library_threads()
 
-from commands import COMMAND  # noqa: E402 -- libraries read the limit when they are loaded
-from dev_set import DEFAULT, load_dev_set  # noqa: E402
-from indexer.embedding_space import decode_size, load_bound_encoder  # noqa: E402
-from indexer.images.decode import decode  # noqa: E402
-from indexer.matching import open_matcher  # noqa: E402
-from indexer.runtime.timing import Timing, listening  # noqa: E402
-from indexer.settings import Settings  # noqa: E402
-from indexer.store import open_store  # noqa: E402
+from commands import COMMAND
+from dev_set import DEFAULT, load_dev_set
+from indexer.embedding_space import decode_size, load_bound_encoder
+from indexer.images.decode import decode
+from indexer.matching import open_matcher
+from indexer.runtime.timing import Timing, listening
+from indexer.settings import Settings
+from indexer.store import open_store
 
 WAYS: dict[str, dict[str, Any]] = {
     "none": {"query_views": "none", "verify_candidates": 0},

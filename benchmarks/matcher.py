@@ -34,24 +34,24 @@ from indexer.runtime.cpu import limit_library_threads
 
 limit_library_threads()
 
-import faiss  # noqa: E402 -- reads the limit when it is loaded
-import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
+import faiss
+import numpy as np
+from PIL import Image
 
-from indexer.images import fingerprints  # noqa: E402
-from indexer.matching import Matcher  # noqa: E402
-from indexer.model import load_encoder  # noqa: E402
-from indexer.settings import SHIPPED_MODEL, Settings  # noqa: E402
-from indexer.store import Store, open_store, upgrade  # noqa: E402
-from indexer.types import (  # noqa: E402
+from indexer.images import fingerprints
+from indexer.matching import Matcher
+from indexer.model import load_encoder
+from indexer.settings import SHIPPED_MODEL, Settings
+from indexer.store import Store, open_store, upgrade
+from indexer.types import (
     BankKind,
     Embeddings,
     Encoding,
     PdqBits,
     Space,
 )
-from indexer.vectors import VectorIndex  # noqa: E402
-from made_up import add_made_up  # noqa: E402
+from indexer.vectors import VectorIndex
+from made_up import add_made_up
 
 BANK = "known"
 QUERIES = 20

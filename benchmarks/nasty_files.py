@@ -26,13 +26,13 @@ from typing import Any, Self
 TESTS = Path(__file__).parent.parent / "tests"
 sys.path.insert(0, str(TESTS))
 
-import httpx  # noqa: E402
-import psutil  # noqa: E402
-from PIL import Image  # noqa: E402
+import httpx
+import psutil
+from PIL import Image
 
-from commands import COMMAND  # noqa: E402
-from served_memory import Peak  # noqa: E402
-from support.nasty import NASTY  # noqa: E402
+from commands import COMMAND
+from served_memory import Peak
+from support.nasty import NASTY
 
 PHOTO = TESTS.parent / "photos" / "bee.jpg"
 MOST_SECONDS, MOST_BYTES, MOST_LINES = 3.0, 10**9, 1
@@ -240,7 +240,7 @@ def main() -> None:
                 requests = weigh_requests(files, url, server, log)
             good = report("POST /v1/search", requests)
             peak = Peak(server.pid, base)
-            order = random.Random(0).sample(files, len(files))  # noqa: S311 -- an order
+            order = random.Random(0).sample(files, len(files))
             with Health(url) as health, ThreadPoolExecutor(CALLERS) as pool:
                 wait = timed(lambda: list(pool.map(lambda file: ask(url, file), order)))
             print(

@@ -24,11 +24,11 @@ from indexer.runtime.cpu import limit_library_threads
 
 limit_library_threads()
 
-from dev_set import DEFAULT  # noqa: E402 -- after the limit
-from hashes import rank_by_hashes  # noqa: E402
-from indexer.evaluation import (  # noqa: E402
+from dev_set import DEFAULT
+from hashes import rank_by_hashes
+from indexer.evaluation import (
     Benchmark,
-    Case,
+    BenchmarkQuery,
     Pair,
     Score,
     ask,
@@ -38,9 +38,9 @@ from indexer.evaluation import (  # noqa: E402
     score,
     temporary_index,
 )
-from indexer.matching import open_matcher  # noqa: E402
-from indexer.settings import load_settings  # noqa: E402
-from indexer.types import Signal  # noqa: E402
+from indexer.matching import open_matcher
+from indexer.settings import load_settings
+from indexer.types import Signal
 
 K = 10
 VERIFIED, FUSED = "ours, fused and verified", "ours, fused"
@@ -79,12 +79,12 @@ and the strong compositions; photometric edits are saturated.
 """
 
 
-def with_right_angles(folder: Path, benchmark: Benchmark) -> list[Case]:
+def with_right_angles(folder: Path, benchmark: Benchmark) -> list[BenchmarkQuery]:
     """Return the cases, rotations by right angles apart from those by other large angles."""
     with (folder / "ground_truth.csv").open(newline="") as file:
         parameters = {row["query_path"]: row["params"] for row in csv.DictReader(file)}
     return [
-        Case(case.query, case.reference, "rotate_90")
+        BenchmarkQuery(case.query, case.reference, "rotate_90")
         if case.transform == "rotate_large" and is_right_angle(parameters[case.query])
         else case
         for case in benchmark.cases
@@ -96,13 +96,15 @@ def is_right_angle(parameters: str) -> bool:
     return float(parameters.removeprefix("deg=")) % 90 == 0
 
 
-def half_of(case: Case) -> str:
+def half_of(case: BenchmarkQuery) -> str:
     """Put a case into one of two halves, all copies of one reference into the same."""
     digest = hashlib.sha256((case.reference or case.query).encode()).digest()
     return "AB"[digest[0] % 2]
 
 
-def overall_table(rankings: dict[str, list[Pair]], cases: Sequence[Case]) -> Iterator[str]:
+def overall_table(
+    rankings: dict[str, list[Pair]], cases: Sequence[BenchmarkQuery]
+) -> Iterator[str]:
     """Yield the figures of each ranking, over all queries and over either half."""
     halves = {name: [c for c in cases if half_of(c) == name] for name in "AB"}
     yield "| ranked by | muAP | recall@1 | recall at precision 0.9 | muAP A / B | recall@1 A / B |"
@@ -117,7 +119,7 @@ def overall_table(rankings: dict[str, list[Pair]], cases: Sequence[Case]) -> Ite
         )
 
 
-def ranked_of(cases: Sequence[Case], ranked: Sequence[Pair]) -> list[Pair]:
+def ranked_of(cases: Sequence[BenchmarkQuery], ranked: Sequence[Pair]) -> list[Pair]:
     """Return the pairs of some queries."""
     queries = {case.query for case in cases}
     return [pair for pair in ranked if pair.query in queries]
@@ -134,7 +136,7 @@ def transform_table(scores: dict[str, Score]) -> Iterator[str]:
         yield f"| {name} | {leading[name].copies} | {leading[name].mu_ap:.3f} | {recalls} |"
 
 
-def target_table(cases: Sequence[Case], rankings: dict[str, list[Pair]]) -> Iterator[str]:
+def target_table(cases: Sequence[BenchmarkQuery], rankings: dict[str, list[Pair]]) -> Iterator[str]:
     """Yield what was aimed at, and what was reached; edits without a copy are left out."""
     yield f"| edit | n | {' | '.join(f'recall@1, {name} | muAP' for name in rankings)} |"
     yield "|---" * (2 + 2 * len(rankings)) + "|"
@@ -148,7 +150,7 @@ def target_table(cases: Sequence[Case], rankings: dict[str, list[Pair]]) -> Iter
             yield f"| {name} | {len(copies)} | {figures} |"
 
 
-def report(folder: Path, cases: Sequence[Case], rankings: dict[str, list[Pair]]) -> str:
+def report(folder: Path, cases: Sequence[BenchmarkQuery], rankings: dict[str, list[Pair]]) -> str:
     """Write all tables, with what is to be known of them."""
     scores = {name: score(cases, ranked) for name, ranked in rankings.items()}
     aimed = {name: rankings[name] for name in (VERIFIED, FUSED)}

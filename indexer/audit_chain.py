@@ -1,4 +1,4 @@
-"""The hash chain of the audit log: how a row is encoded, sealed and checked.
+"""Hash chain of the audit log: encoding, sealing and checking of rows.
 
 docs/audit.md has the encoding in words, for those who check an export without this program.
 """

@@ -1,4 +1,4 @@
-"""Proving the audit log, in the database or in an export that needs none."""
+"""Verification of the audit log, in the database or in an export."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Which cluster of a finished run a vector belongs to: the nearest one, if it reaches so far."""
+"""Assignment of vectors to clusters of a finished run."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""Remembering what analysts decide, and letting what they decided about join a bank."""
+"""Analysts' decisions, and adding what they decided about to a bank."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The one embedding space that an index is bound to, and the model that makes it."""
+"""Embedding space that an index is bound to, and the model that makes it."""
 
 from indexer.errors import IndexNotInitialised, ModelMismatch
 from indexer.images import fingerprints

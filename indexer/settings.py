@@ -1,4 +1,4 @@
-"""Every setting of the indexer, read once from LOOKALIKE_* variables and passed down."""
+"""Settings of the indexer, read from LOOKALIKE_* variables."""
 
 import difflib
 import os
@@ -53,20 +53,20 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         default=None,
-        description="SQLAlchemy URL of the metadata database; SQLite inside the home folder when unset.",  # noqa: E501
+        description="SQLAlchemy URL of the metadata database; SQLite inside the home folder when unset.",
     )
     model: str | None = Field(
         default=None,
-        description="Model directory or hf-hub:owner/name; when unset, the model the index was built with, or the shipped one.",  # noqa: E501
+        description="Model directory or hf-hub:owner/name; when unset, the model the index was built with, or the shipped one.",
     )
     device: str = Field(default="auto", description="Torch device; auto takes a GPU when present.")
     runtime: Runtime = Field(
         default="auto",
-        description="What runs the model: torch, onnx (ONNX Runtime, CPU), or auto: onnx on a CPU where it answers as torch does.",  # noqa: E501
+        description="What runs the model: torch, onnx (ONNX Runtime, CPU), or auto: onnx on a CPU where it answers as torch does.",
     )
     model_cache: Path | None = Field(
         default=None,
-        description="Folder that keeps models exported for ONNX Runtime; when unset, lookalike/models in the user's cache ($XDG_CACHE_HOME or ~/.cache).",  # noqa: E501
+        description="Folder that keeps models exported for ONNX Runtime; when unset, lookalike/models in the user's cache ($XDG_CACHE_HOME or ~/.cache).",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least severe message that is logged."
@@ -111,11 +111,11 @@ class Settings(BaseSettings):
     max_tiles: int = Field(default=16, gt=0, description="Most tiles of a picture.")
     query_views: QueryViews = Field(
         default="insets",
-        description="What else of a query is matched: none; trim: what is left without a border; insets: pictures laid into it, too; crops: its middle and corners, too.",  # noqa: E501
+        description="What else of a query is matched: none; trim: what is left without a border; insets: pictures laid into it, too; crops: its middle and corners, too.",
     )
     allowed_protocols: str | None = Field(
         default=None,
-        description="Kinds of URL that sources may be fetched by, with commas, such as s3,gs,https; none when unset.",  # noqa: E501
+        description="Kinds of URL that sources may be fetched by, with commas, such as s3,gs,https; none when unset.",
     )
     batch_size: int = Field(default=32, gt=0, description="Images committed together by index add.")
     worker_threads: int = Field(
@@ -134,7 +134,7 @@ class Settings(BaseSettings):
     snapshot_seconds: float = Field(
         default=600.0,
         gt=0,
-        description="Seconds until a view that changed is written to disk, however few the changes.",  # noqa: E501
+        description="Seconds until a view that changed is written to disk, however few the changes.",
     )
     pdq_max_distance: int = Field(
         default=31,
@@ -146,29 +146,29 @@ class Settings(BaseSettings):
         default=50,
         ge=0,
         le=100,
-        description="Below this PDQ quality a picture is too flat to hash; its PDQ is not compared.",  # noqa: E501
+        description="Below this PDQ quality a picture is too flat to hash; its PDQ is not compared.",
     )
     near_duplicate_similarity: float | None = Field(
         default=None,
         ge=-1,
         le=1,
-        description="Cosine similarity from which a match is a near duplicate; the model's own bound when unset.",  # noqa: E501
+        description="Cosine similarity from which a match is a near duplicate; the model's own bound when unset.",
     )
     lookalike_similarity: float | None = Field(
         default=None,
         ge=-1,
         le=1,
-        description="Cosine similarity from which a match is a lookalike; the model's own bound when unset.",  # noqa: E501
+        description="Cosine similarity from which a match is a lookalike; the model's own bound when unset.",
     )
     lookalike_fused_score: float | None = Field(
         default=None,
         ge=-1,
         le=2,
-        description="Fused score of embedding and PDQ from which a match is a lookalike, too; the model's own bound when unset.",  # noqa: E501
+        description="Fused score of embedding and PDQ from which a match is a lookalike, too; the model's own bound when unset.",
     )
     keep_thumbnails: bool = Field(
         default=True,
-        description="Whether a thumbnail of each image is kept, about 19 KB, to verify candidates by their details.",  # noqa: E501
+        description="Whether a thumbnail of each image is kept, about 19 KB, to verify candidates by their details.",
     )
     verify_candidates: int = Field(
         default=10,
@@ -189,7 +189,7 @@ class Settings(BaseSettings):
         default=1e-6,
         gt=0,
         lt=1,
-        description="Probability, by its history, below which an entry's matches in an hour flag it.",  # noqa: E501
+        description="Probability, by its history, below which an entry's matches in an hour flag it.",
     )
     flood_history_hours: int = Field(
         default=168, gt=0, description="Hours of an entry's history that are looked at."
@@ -200,7 +200,7 @@ class Settings(BaseSettings):
 
     audit_key: SecretStr | None = Field(
         default=None,
-        description="Secret that seals the audit log, so that nobody without it can forge a row; the same for all programs of an index.",  # noqa: E501
+        description="Secret that seals the audit log, so that nobody without it can forge a row; the same for all programs of an index.",
     )
 
     @property

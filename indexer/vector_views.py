@@ -1,4 +1,4 @@
-"""The views of one index: which there are, and how they are opened, rebuilt and made to forget."""
+"""Vector views of one index: opening, rebuilding, erasing."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which scope of an API key each route asks for, and whether the caller has it."""
+"""Authorisation: the key scopes that a route requires, and its principal."""
 
 from dataclasses import dataclass, field
 from http import HTTPStatus

@@ -35,7 +35,7 @@ def serve(
 
     Example: lookalike serve --port 8000
     """
-    from search_api.process.run import run  # noqa: PLC0415 -- keeps --help quick
-    from search_api.settings import load_serve_settings  # noqa: PLC0415
+    from search_api.process.run import run
+    from search_api.settings import load_serve_settings
 
     run(load(model), load_serve_settings(host=host, port=port, workers=workers))

@@ -1,4 +1,4 @@
-"""What requests and answers about clusters look like beyond the library's own types."""
+"""Request and response schemas of clusters, besides the library's own types."""
 
 from typing import Annotated
 

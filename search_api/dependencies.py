@@ -1,4 +1,4 @@
-"""What the routes share: the matcher, and bounded threads for work that blocks."""
+"""Dependencies of the routes: the running service, and bounded threads for blocking work."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The only place that knows which error is which HTTP status."""
+"""Errors as HTTP: the one table of statuses, and problem documents."""
 
 from collections.abc import Mapping
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Carries a request that changes something out only once, however often it is sent.
+"""Idempotency keys: a repeated request gets the first answer, and changes nothing again.
 
 The answer is written in the same transaction as the change (`Service.commit`), so either both are
 there or neither is, whenever a process is killed. A request that comes again, at another worker or

@@ -1,4 +1,4 @@
-"""Lists a page at a time, in one shape everywhere."""
+"""Pagination by cursor, in one shape for every list."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar

@@ -1,4 +1,4 @@
-"""Query parameters: one that a route does not have, or that is empty, is refused by name."""
+"""Check of query parameters: unknown or empty ones are refused by name."""
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What is known of the request that is being answered, for whoever writes about it."""
+"""Request context: the id of the current request, and what its log line needs."""
 
 import re
 from collections.abc import Iterator

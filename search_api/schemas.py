@@ -1,4 +1,4 @@
-"""What requests and answers look like beyond the library's own types; knows no server."""
+"""Request and response schemas, besides the library's own types; knows no server."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar

@@ -1,4 +1,4 @@
-"""The parameters that every search takes."""
+"""Query parameters that every search takes."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Every setting of the server, read from LOOKALIKE_SERVE_* variables."""
+"""Settings of the server, read from LOOKALIKE_SERVE_* variables."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal
@@ -24,12 +24,12 @@ class ServeSettings(BaseSettings):
     threads: int | None = Field(
         default=None,
         gt=0,
-        description="Threads of a worker that decode, hash and search; when unset, the cores are shared out among the workers.",  # noqa: E501
+        description="Threads of a worker that decode, hash and search; when unset, the cores are shared out among the workers.",
     )
     max_waiting: int = Field(
         default=64,
         ge=0,
-        description="Requests with a picture that may be present in a worker besides those that run; more are answered 503.",  # noqa: E501
+        description="Requests with a picture that may be present in a worker besides those that run; more are answered 503.",
     )
     max_waiting_bytes: int = Field(
         default=256 * 2**20,
@@ -47,12 +47,12 @@ class ServeSettings(BaseSettings):
     max_connections: int = Field(
         default=4096,
         gt=0,
-        description="Connections of a worker; fewer where it may open few files. For another one, one that waits for its client is ended.",  # noqa: E501
+        description="Connections of a worker; fewer where it may open few files. For another one, one that waits for its client is ended.",
     )
     grace: int = Field(
         default=30,
         gt=0,
-        description="Seconds that a stop waits for the requests under way before it breaks them off.",  # noqa: E501
+        description="Seconds that a stop waits for the requests under way before it breaks them off.",
     )
     decode_pixels: int = Field(
         default=64_000_000,
@@ -75,12 +75,12 @@ class ServeSettings(BaseSettings):
     audit_interval: float = Field(
         default=1.0,
         gt=0,
-        description="Seconds between two writings of lookups to the audit log; a killed server loses as much.",  # noqa: E501
+        description="Seconds between two writings of lookups to the audit log; a killed server loses as much.",
     )
     audit_queue: int = Field(
         default=10_000,
         gt=0,
-        description="Lookups kept in memory while the audit log cannot be written; then answers are refused.",  # noqa: E501
+        description="Lookups kept in memory while the audit log cannot be written; then answers are refused.",
     )
     count_interval: float = Field(
         default=60.0,
@@ -92,32 +92,32 @@ class ServeSettings(BaseSettings):
     )
     otlp_endpoint: str | None = Field(
         default=None,
-        description="Base URL of an OpenTelemetry collector that traces are sent to, by OTLP over HTTP.",  # noqa: E501
+        description="Base URL of an OpenTelemetry collector that traces are sent to, by OTLP over HTTP.",
     )
     max_request_bytes: int = Field(
         default=48 * 2**20,
         gt=0,
-        description="Largest request body accepted, in bytes; one that is no form with files may have 4 MiB at most.",  # noqa: E501
+        description="Largest request body accepted, in bytes; one that is no form with files may have 4 MiB at most.",
     )
     fetch_hosts: str | None = Field(
         default=None,
-        description="Hosts that pictures may be fetched from by URL, with commas, such as images.example.org,*.example.org; none when unset.",  # noqa: E501
+        description="Hosts that pictures may be fetched from by URL, with commas, such as images.example.org,*.example.org; none when unset.",
     )
     fetch_private_hosts: str | None = Field(
         default=None,
-        description="Hosts among them that may have private addresses, with commas; none when unset.",  # noqa: E501
+        description="Hosts among them that may have private addresses, with commas; none when unset.",
     )
     fetch_timeout: float = Field(
         default=10.0, gt=0, description="Seconds until a fetch that is not done is given up."
     )
     access: Literal["auto", "keys", "open"] = Field(
         default="auto",
-        description="Who needs a key: keys: everybody; auto: everybody but this machine itself, if the server listens on loopback; open: nobody.",  # noqa: E501
+        description="Who needs a key: keys: everybody; auto: everybody but this machine itself, if the server listens on loopback; open: nobody.",
     )
     requests_per_second: float = Field(
         default=200.0,
         ge=0,
-        description="Requests a second of a key that has no rate of its own, for each worker; 0 for any number.",  # noqa: E501
+        description="Requests a second of a key that has no rate of its own, for each worker; 0 for any number.",
     )
     session_seconds: float = Field(
         default=43_200.0, gt=0, description="Seconds until who signed in must sign in again."
@@ -127,11 +127,11 @@ class ServeSettings(BaseSettings):
     )
     trusted_proxies: str | None = Field(
         default=None,
-        description="Addresses or networks, with commas, whose X-Forwarded-For and X-Forwarded-Proto are believed; none when unset.",  # noqa: E501
+        description="Addresses or networks, with commas, whose X-Forwarded-For and X-Forwarded-Proto are believed; none when unset.",
     )
     webhook_private_hosts: str | None = Field(
         default=None,
-        description="Hosts of webhooks that may have private addresses and do without TLS, with commas; none when unset.",  # noqa: E501
+        description="Hosts of webhooks that may have private addresses and do without TLS, with commas; none when unset.",
     )
     webhook_timeout: float = Field(
         default=10.0, gt=0, description="Seconds that a webhook's receiver has to answer."
@@ -139,7 +139,7 @@ class ServeSettings(BaseSettings):
     webhook_retry: float = Field(
         default=5.0,
         gt=0,
-        description="Seconds until a delivery that failed is tried again; each further wait is four times as long, up to 12 hours.",  # noqa: E501
+        description="Seconds until a delivery that failed is tried again; each further wait is four times as long, up to 12 hours.",
     )
     webhook_interval: float = Field(
         default=1.0, gt=0, description="Seconds between two looks for what is to be delivered."

@@ -134,6 +134,6 @@ def store(database_url: str) -> Iterator[Store]:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the smallest model: for tests that ask what is done, not what the model says."""
-    from support.models import make_tiny  # noqa: PLC0415 -- torch takes seconds
+    from support.models import make_tiny
 
     return make_tiny(tmp_path_factory.mktemp("model"))

@@ -32,7 +32,7 @@ SUMMARY = re.compile(r"(\d+) (passed|failed|error)")
 
 def numpy_features() -> list[str]:
     """Return the sets of instructions beyond its least that NumPy would use on this processor."""
-    from numpy._core import _multiarray_umath as umath  # noqa: PLC0415 -- a script; no other way to ask
+    from numpy._core import _multiarray_umath as umath
 
     known: Mapping[str, bool] = umath.__cpu_features__
     return [name for name in umath.__cpu_dispatch__ if known.get(name)]

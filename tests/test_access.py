@@ -235,7 +235,7 @@ def test_the_document_tells_how_to_send_a_key() -> None:
 # --- closed by default ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org"])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org"])
 def test_a_server_for_others_is_closed_and_says_how_to_make_a_key(sqlite: Store, host: str) -> None:
     app, serve = app_over(sqlite, host=host), ServeSettings(host=host)
 
@@ -247,10 +247,10 @@ def test_a_server_for_others_is_closed_and_says_how_to_make_a_key(sqlite: Store,
 
 
 def test_an_open_server_for_others_says_so_loudly(sqlite: Store) -> None:
-    serve = ServeSettings(host="0.0.0.0", access="open")  # noqa: S104
+    serve = ServeSettings(host="0.0.0.0", access="open")
 
     assert (describe(sqlite, serve) or "").startswith("WARNING: anybody")
-    app = app_over(sqlite, host="0.0.0.0", access="open")  # noqa: S104
+    app = app_over(sqlite, host="0.0.0.0", access="open")
     assert ask(app, "/openapi.json", peer=ELSEWHERE, host="api").status_code == 200
 
 

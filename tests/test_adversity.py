@@ -202,7 +202,7 @@ def test_a_sqlite_with_damaged_pages_is_told_by_every_command(
     finish_adding(index, mixed)
     file = index.home / "lookalike.db"
     sound = file.read_bytes()
-    chance = random.Random(SEED)  # noqa: S311 -- no secret
+    chance = random.Random(SEED)
     wide = 32 * PAGE
     told = set()
     for first in range(PAGE, len(sound) - wide, len(sound) // 12):
@@ -254,7 +254,7 @@ def test_a_flipped_bit_in_any_file_of_any_view_is_named_and_mended_and_misleads_
     files = sorted(mixed.good)
     run("init", "--model", model)
     run("index", "add", *files, "--bank", "known")
-    chance = random.Random(SEED)  # noqa: S311 -- no secret
+    chance = random.Random(SEED)
     for _ in range(2):
         run("bank", "add", "known", "--fingerprint", f"pdq {chance.randbytes(32).hex()}")
     last = run("bank", "show", "known", "--limit", "1000", "--json").json["entries"][-1]["id"]

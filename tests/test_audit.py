@@ -161,7 +161,7 @@ def test_sqlite_refuses_to_replace_a_row_and_to_leave_a_gap(filled: Store) -> No
         pytest.skip("Postgres asks its trigger of UPDATE whatever the way")
     rest = "version, at, actor_kind, actor_name, action, subject, detail, method, previous, hash"
     for number in (1, 99):
-        copy = f"SELECT {number}, {rest} FROM audit WHERE number = 1"  # noqa: S608 -- no input
+        copy = f"SELECT {number}, {rest} FROM audit WHERE number = 1"
         assert_refused(filled.location, f"INSERT OR REPLACE INTO audit (number, {rest}) {copy}")
 
 

@@ -124,7 +124,7 @@ def test_a_changed_row_is_found_whichever_field_it_is(
 def test_rows_moved_removed_or_doubled_are_found(
     order: list[int],
     removed: set[int],
-    doubled: bool,  # noqa: FBT001
+    doubled: bool,
 ) -> None:
     records = chain(6)
     kept = [records[place] for place in order if place not in removed]

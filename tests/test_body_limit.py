@@ -31,7 +31,7 @@ def post(path: str, body: bytes, *, in_chunks: bool = False) -> httpx.Response:
 
 
 @pytest.mark.parametrize("in_chunks", [False, True], ids=["announced", "in chunks"])
-def test_json_of_the_size_of_a_picture_is_refused(in_chunks: bool) -> None:  # noqa: FBT001
+def test_json_of_the_size_of_a_picture_is_refused(in_chunks: bool) -> None:
     body = json.dumps({"vector": [0] * MOST_TEXT, "model": ""}).encode()
 
     response = post("/v1/search/vector", body, in_chunks=in_chunks)

@@ -96,7 +96,7 @@ def pace(tmp_path_factory: pytest.TempPathFactory, model: Path, mixed: Mixed) ->
 def test_an_index_whose_writers_die_one_after_the_other_can_be_finished(
     index: Index, database_url: str, mixed: Mixed, number: int
 ) -> None:
-    chance = random.Random(SEED + number)  # noqa: S311 -- moments, not secrets
+    chance = random.Random(SEED + number)
     latest = LATEST_OF_ADD | LATEST_OF_REBUILD
     with open_store(database_url) as store:
         before = examine(store)
@@ -127,7 +127,7 @@ def test_a_run_that_is_killed_from_outside_again_and_again_can_be_finished(
 ) -> None:
     # The kills of all rounds together are spread evenly over a run, each at a random moment of
     # its share: of progress (images committed), and of the time from there to the next commit.
-    chance = random.Random(SEED + number)  # noqa: S311 -- moments, not secrets
+    chance = random.Random(SEED + number)
     last = len(mixed.images) - 5 * BATCH  # later than this the run might end before it is killed
     with open_store(database_url) as store:
         before = examine(store)
@@ -259,7 +259,7 @@ def test_a_purge_that_dies_again_and_again_is_finished_by_repair(
 def test_a_server_that_is_killed_leaves_nothing_that_misleads_the_next(
     index: Index, database_url: str, mixed: Mixed, pace: Pace
 ) -> None:
-    chance = random.Random(SEED)  # noqa: S311
+    chance = random.Random(SEED)
     adding = start_adding(index, mixed)
     with open_store(database_url) as store:
         for part in (0, 1, 2):

@@ -15,8 +15,8 @@ from indexer.cli.root import INTERRUPTED
 from indexer.cli.search import FOUND
 from indexer.errors import LookalikeError
 from indexer.settings import PREFIX, SERVE_PREFIX, Settings
-from indexer.sources import SKIP_CODES, SkippedSource, walk
-from indexer.types import Match, Suppression, Verdict
+from indexer.sources import SKIP_CODES, walk
+from indexer.types import Match, SkippedSource, Suppression, Verdict
 from indexer.upkeep.repair import NO_EMBEDDING
 from search_api.errors import status_for
 from search_api.settings import ServeSettings

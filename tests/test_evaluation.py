@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
-from indexer.evaluation import Candidate, measure_exactness, pairs, rank
+from indexer.evaluation import RankedCandidate, measure_exactness, pairs, rank
 from indexer.store import EmbeddingFeed, PdqFeed, Store
 from indexer.types import Signal, Vectors
 from indexer.vectors import Hits, SnapshotPolicy, VectorView
@@ -175,9 +175,9 @@ def test_what_cannot_be_done_is_refused_before_any_work(
 
 def test_a_query_is_ranked_by_each_signal_and_what_says_nothing_is_left_out() -> None:
     candidates = [
-        Candidate("q", "near by both", 1.2, 0.5, 20),
-        Candidate("q", "near by embedding", 0.9, 0.9, 100),
-        Candidate("q", "flat", 0.4, 0.4, None),
+        RankedCandidate("q", "near by both", 1.2, 0.5, 20),
+        RankedCandidate("q", "near by embedding", 0.9, 0.9, 100),
+        RankedCandidate("q", "flat", 0.4, 0.4, None),
     ]
 
     assert [c.reference for c in rank(candidates, Signal.FUSED, 2)] == [

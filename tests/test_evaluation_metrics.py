@@ -9,25 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.errors import InputError, UnreadableSource
-from indexer.evaluation import Case, Pair, load_benchmark, score
+from indexer.evaluation import BenchmarkQuery, Pair, load_benchmark, score
 
 pytestmark = pytest.mark.numeric
 
 SCORER = Path(__file__).parents[2] / "shared" / "bench" / "score.py"
 COPY, OTHER, STRANGER = (
-    Case("q/copy", "r/1", "blur"),
-    Case("q/other", "r/2", "crop"),
-    Case("q/stranger", None, "blur"),
+    BenchmarkQuery("q/copy", "r/1", "blur"),
+    BenchmarkQuery("q/other", "r/2", "crop"),
+    BenchmarkQuery("q/stranger", None, "blur"),
 )
 CASES = (COPY, OTHER, STRANGER)
 
 
-def right(case: Case, value: float) -> Pair:
+def right(case: BenchmarkQuery, value: float) -> Pair:
     assert case.reference is not None
     return Pair(case.query, case.reference, value)
 
 
-def wrong(case: Case, value: float) -> Pair:
+def wrong(case: BenchmarkQuery, value: float) -> Pair:
     return Pair(case.query, "r/9", value)
 
 
@@ -98,12 +98,12 @@ names = st.sampled_from([f"r/{number}" for number in range(4)])
 
 
 @st.composite
-def rankings(draw: st.DrawFn) -> tuple[list[Case], list[Pair]]:
+def rankings(draw: st.DrawFn) -> tuple[list[BenchmarkQuery], list[Pair]]:
     """Draw queries, one of them a copy at least, and pairs of which many tie."""
     references = draw(st.lists(st.none() | names, min_size=1, max_size=8))
     transforms = st.sampled_from(["blur", "crop", "jpeg"])
     cases = [
-        Case(f"q/{number}", reference, draw(transforms))
+        BenchmarkQuery(f"q/{number}", reference, draw(transforms))
         for number, reference in enumerate([*references, "r/0"])
     ]
     pair = st.builds(
@@ -117,7 +117,7 @@ def rankings(draw: st.DrawFn) -> tuple[list[Case], list[Pair]]:
 
 @given(rankings())
 def test_the_figures_are_those_of_the_benchmark_s_own_scorer(
-    ranking: tuple[list[Case], list[Pair]],
+    ranking: tuple[list[BenchmarkQuery], list[Pair]],
 ) -> None:
     cases, ranked = ranking
     truth = {case.query: (case.reference or "", case.transform) for case in cases}
@@ -156,8 +156,8 @@ def test_a_benchmark_is_read_from_its_folder_or_its_file(tmp_path: Path) -> None
 
     assert load_benchmark(path) == benchmark
     assert benchmark.cases == (
-        Case("queries/1.jpg", "refs/a.jpg", "blur"),
-        Case("queries/2.jpg", None, "crop"),
+        BenchmarkQuery("queries/1.jpg", "refs/a.jpg", "blur"),
+        BenchmarkQuery("queries/2.jpg", None, "crop"),
     )
     assert benchmark.references == ("refs/a.jpg", "refs/b.jpg")
     assert benchmark.path("refs/a.jpg") == tmp_path / "refs" / "a.jpg"

@@ -91,7 +91,7 @@ def test_every_entry_that_changes_is_in_the_log(store: Store, take: Take) -> Non
 
     with store.reader() as catalog:
         changes = catalog.connection.exec_driver_sql(
-            f"SELECT subject, subject_id, operation FROM changes WHERE number > {before}"  # noqa: S608
+            f"SELECT subject, subject_id, operation FROM changes WHERE number > {before}"
         ).all()
     assert set(map(tuple, changes)) == {("entry", a.id, "changed"), ("entry", b.id, "removed")}
 
@@ -324,7 +324,7 @@ class Model:
             if not isinstance(seed, RemovedBy)
         }
 
-    def take(self, rows: list[tuple[str, FingerprintKind | None, int | None]], full: bool) -> None:  # noqa: FBT001
+    def take(self, rows: list[tuple[str, FingerprintKind | None, int | None]], full: bool) -> None:
         wanted: dict[Key, int | None] = {}
         for external_id, kind, seed in rows:
             for each in [kind] if kind else FingerprintKind:

@@ -176,7 +176,7 @@ def test_a_url_that_is_not_allowed_reaches_no_resolver(url: str) -> None:
         "0177.0.0.1",
         "127.0.0.1",
         "0",
-        "0.0.0.0",  # noqa: S104
+        "0.0.0.0",
         "[::]",
         "[::1]",
         "[::ffff:127.0.0.1]",

@@ -10,9 +10,9 @@ import pytest
 from indexer.errors import DatabaseUnavailable, UnreadableSource
 from indexer.ingest import IngestReport
 from indexer.ingest.report import MOST_LISTED
-from indexer.sources import SkippedSource, SourceItem
+from indexer.sources import SourceItem
 from indexer.store.images.image_edits import ImageEdits
-from indexer.types import BankKind, SourceStamp
+from indexer.types import BankKind, SkippedSource, SourceStamp
 from support.consistency import examine
 from support.ingesting import NAMES, Place, Watched, make_place, noise
 

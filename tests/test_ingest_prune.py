@@ -8,7 +8,7 @@ import pytest
 
 from indexer.ingest import IngestOptions, IngestReport
 from indexer.ingest.territory import Territory
-from indexer.sources import SkippedSource
+from indexer.types import SkippedSource
 from support.ingesting import NAMES, Place, make_place, rewrite
 
 PRUNE = IngestOptions(prune=True)

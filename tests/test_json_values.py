@@ -27,7 +27,7 @@ LONG = ",[{" * 1000
 def test_values_are_counted_and_not_what_is_in_strings(
     value: Any,
     count: int,
-    is_ascii: bool,  # noqa: FBT001 -- a parameter
+    is_ascii: bool,
 ) -> None:
     text = json.dumps([value, "ü"], ensure_ascii=is_ascii).encode()
 

@@ -579,7 +579,7 @@ def test_a_model_that_does_not_export_is_refused_where_onnx_is_forced(
     ("difference", "cosine", "holds"),
     [(1e-3, 0.9999, True), (1.1e-3, 1, False), (0, 0.99989, False), (float("nan"), 1, False)],
 )
-def test_parity_has_two_bounds(difference: float, cosine: float, holds: bool) -> None:  # noqa: FBT001
+def test_parity_has_two_bounds(difference: float, cosine: float, holds: bool) -> None:
     assert Parity(8, difference, cosine).holds is holds
 
 

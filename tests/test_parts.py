@@ -23,7 +23,7 @@ LIMITS, RULES = SETTINGS.image_limits, SETTINGS.tile_rules
 LEVELS = [0, 40, 80, 120, 160, 200, 240, 20, 60]  # a grey of its own for each frame
 
 
-def animation(levels: list[int], format: str = "GIF", **options: Any) -> bytes:  # noqa: A002 -- Pillow's name
+def animation(levels: list[int], format: str = "GIF", **options: Any) -> bytes:
     stills = [Image.new("RGB", (64, 48), (level, level, level)) for level in levels]
     # a duration of its own for each frame keeps Pillow from merging equal ones
     durations = [100 + 10 * number for number in range(len(levels))]

@@ -11,7 +11,8 @@ from urllib.parse import unquote_to_bytes
 import pytest
 
 from indexer.errors import ImageTooLarge, UnreadableSource
-from indexer.sources import SkippedSource, SourceFile, read, uri_of, walk
+from indexer.sources import SourceFile, read, uri_of, walk
+from indexer.types import SkippedSource
 
 NOBODY = 65534
 DEPTH = 1_500  # more than Python's default limit of 1,000 nested calls

@@ -20,7 +20,7 @@ from indexer.errors import UnreadableSource
 from indexer.settings import Settings
 from indexer.sources import count_sources
 from indexer.sources.manifest_rows import InvalidRow, Row, row_of
-from indexer.sources.manifest_tables import BadRow, read_list, read_table
+from indexer.sources.manifest_tables import UnreadableRow, read_list, read_table
 from indexer.types import SourceDetails
 from support.sources import ENOUGH, contents, opened
 
@@ -208,9 +208,9 @@ def test_a_damaged_row_group_loses_its_rows_and_no_others(folder: Path) -> None:
 
     rows = list(read_table("parquet", io.BytesIO(path.read_bytes())))
 
-    good = [number for number, row in rows if not isinstance(row, BadRow)]
+    good = [number for number, row in rows if not isinstance(row, UnreadableRow)]
     assert good == [*range(1, 1_001), *range(2_001, 3_001)]
-    assert [number for number, row in rows if isinstance(row, BadRow)] == [1_001]
+    assert [number for number, row in rows if isinstance(row, UnreadableRow)] == [1_001]
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -337,7 +337,7 @@ def test_a_list_of_nuls_gives_back_what_was_written(paths: list[bytes]) -> None:
 def test_any_bytes_are_rows_or_a_named_fault(data: bytes, kind: str) -> None:
     try:
         for number, columns in read_table(kind, io.BytesIO(b"uri\n" * (kind == "csv") + data)):
-            if not isinstance(columns, BadRow):
+            if not isinstance(columns, UnreadableRow):
                 row_of(number, columns)
     except (InvalidRow, UnreadableSource):
         pass

@@ -19,13 +19,12 @@ from indexer.errors import (
     NotFoundError,
     UnusableOutput,
 )
-from indexer.sources import SkippedSource
 from indexer.store import AddOutcome, Catalog, Store, open_store
 from indexer.store.database.address import parse_address
 from indexer.store.database.engine import make_engine, writing
 from indexer.store.models import ChangeRow
 from indexer.store.sql_parameters import MAX_ID
-from indexer.types import Bank, BankKind, Counts, KnownSource, NewImage, Space
+from indexer.types import Bank, BankKind, Counts, KnownSource, NewImage, SkippedSource, Space
 from support.catalog import (
     DIMENSION,
     FINGERPRINT,

@@ -76,9 +76,9 @@ def test_a_contradiction_is_found_and_told(store: Store, damage: str, problem: s
 def test_vectors_that_are_not_finite_are_found(store: Store, space: Space) -> None:
     nan = "0000c07f" * space.dimension
     blob = f"x'{nan}'" if store.location.startswith("sqlite") else f"'\\x{nan}'"
-    [found] = problems(store, f"UPDATE embeddings SET vector = {blob}")  # noqa: S608 -- ours
+    [found] = problems(store, f"UPDATE embeddings SET vector = {blob}")
     assert found.startswith("2 embeddings of 1 sampled images are not of unit length")
-    assert problems(store, f"UPDATE embeddings SET vector = {blob}", sample=0) == []  # noqa: S608
+    assert problems(store, f"UPDATE embeddings SET vector = {blob}", sample=0) == []
 
 
 @pytest.mark.usefixtures("space")

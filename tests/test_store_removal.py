@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import text
 
 from indexer.errors import DatabaseUnavailable, NotFoundError
-from indexer.sources import SkippedSource
 from indexer.store import (
     AddOutcome,
     Answer,
@@ -18,7 +17,7 @@ from indexer.store import (
     Store,
     open_store,
 )
-from indexer.types import BankKind, SourceDetails, Space
+from indexer.types import BankKind, SkippedSource, SourceDetails, Space
 from support.catalog import add, arrival, bind, item, new_image
 
 pytestmark = pytest.mark.postgres
@@ -124,7 +123,7 @@ def test_a_purged_image_leaves_only_a_tombstone(store: Store, space: Space) -> N
         assert [record.id for record in catalog.images.page()] == [kept]
         assert catalog.log.head() == before + 1
         for table in ("embeddings", "classifications", "parts", "sources"):
-            statement = text(f"SELECT DISTINCT image_id FROM {table}")  # noqa: S608 -- from above
+            statement = text(f"SELECT DISTINCT image_id FROM {table}")
             assert list(catalog.connection.scalars(statement)) == [kept]
         [row] = catalog.connection.execute(text("SELECT * FROM images WHERE id = 2")).mappings()
         held = {name for name, value in row.items() if value is not None}

@@ -215,7 +215,7 @@ def test_confirmed_pairs_are_those_of_which_the_index_holds_both(store: Store) -
 
 def _other_space(store: Store) -> int:
     """Register a second space, as re-embedding will."""
-    from indexer.store.models import SpaceRow  # noqa: PLC0415 -- no command makes one yet
+    from indexer.store.models import SpaceRow
 
     with store.writer() as writer:
         row = {

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from indexer.matching import open_matcher
 from indexer.settings import Settings
 from indexer.store import open_store
-from indexer.upkeep.verification import verify
+from indexer.upkeep.consistency import verify
 from support.commands import Index
 from support.consistency import assert_views_hold, examine
 from support.forked import make_gate, start

@@ -12,10 +12,10 @@ from indexer.errors import NotFoundError
 from indexer.settings import Settings
 from indexer.store import RemovalQuery, Store, open_store, upgrade
 from indexer.types import BankKind, Space
+from indexer.upkeep.consistency import verify
 from indexer.upkeep.removal import purge, remove, select
 from indexer.upkeep.repair import NO_EMBEDDING, Repair, repair
 from indexer.upkeep.status import read_status
-from indexer.upkeep.verification import verify
 from indexer.vector_views import open_views, rebuild_views, write_snapshots
 from support.catalog import FINGERPRINT, add, bare_pdq, bind, new_image
 
@@ -115,7 +115,7 @@ def test_views_that_lag_behind_are_no_problem(
 
 def flip_a_bit(path: Path) -> None:
     data = bytearray(path.read_bytes())
-    data[random.Random(path.name).randrange(len(data))] ^= 1 << 3  # noqa: S311 -- no secret
+    data[random.Random(path.name).randrange(len(data))] ^= 1 << 3
     path.unlink()  # do not write through a hard link
     path.write_bytes(bytes(data))
 
@@ -254,7 +254,7 @@ def test_views_are_rebuilt_while_others_use_them(
 def test_a_lost_embedding_is_named_and_its_file_queued(
     store: Store, settings: Settings, ids: list[int], table: str
 ) -> None:
-    execute(store, f"DELETE FROM {table} WHERE image_id = {ids[7]} AND part = 0")  # noqa: S608
+    execute(store, f"DELETE FROM {table} WHERE image_id = {ids[7]} AND part = 0")
     found = problems(store, settings)
     assert any(f"the first is of image {ids[7]}" in problem for problem in found)
     planned = mend(store, settings, dry_run=True)
@@ -277,8 +277,8 @@ def test_a_lost_embedding_is_named_and_its_file_queued(
 def test_an_image_without_a_file_is_named_with_what_to_do(
     store: Store, settings: Settings, ids: list[int]
 ) -> None:
-    execute(store, f"DELETE FROM embeddings WHERE image_id = {ids[7]}")  # noqa: S608 -- ours
-    execute(store, f"DELETE FROM sources WHERE image_id = {ids[7]}")  # noqa: S608 -- ours
+    execute(store, f"DELETE FROM embeddings WHERE image_id = {ids[7]}")
+    execute(store, f"DELETE FROM sources WHERE image_id = {ids[7]}")
     report = mend(store, settings)
     assert any(f"No file is known of 1 images, the first is {ids[7]}" in a for a in report.advice)
     with store.writer() as writer:
@@ -290,7 +290,7 @@ def test_an_image_without_a_file_is_named_with_what_to_do(
 def test_images_that_the_log_forgot_are_told_to_it_again(
     store: Store, space: Space, settings: Settings, ids: list[int]
 ) -> None:
-    execute(store, f"UPDATE images SET removed_at = NULL WHERE id = {ids[0]}")  # noqa: S608
+    execute(store, f"UPDATE images SET removed_at = NULL WHERE id = {ids[0]}")
     assert any("not what the log says" in problem for problem in problems(store, settings))
     report = mend(store, settings)
     assert any("1 images are not what the log says" in sentence for sentence in report.mended)

@@ -307,7 +307,7 @@ def test_a_snapshot_that_exists_is_not_written_again(tmp_path: Path, feed: Memor
 
 def flip_a_bit(path: Path) -> None:
     data = bytearray(path.read_bytes())
-    data[random.Random(path.name).randrange(len(data))] ^= 1 << 3  # noqa: S311 - no secret
+    data[random.Random(path.name).randrange(len(data))] ^= 1 << 3
     rewrite(path, bytes(data))
 
 
@@ -576,7 +576,7 @@ for start in range(begin, 5000, 50):
 
 @pytest.mark.slow
 def test_kill_9_at_any_moment_leaves_a_view_that_opens(tmp_path: Path) -> None:
-    moments = random.Random(9)  # noqa: S311 - no secret
+    moments = random.Random(9)
     feed = MemoryFeed()
     feed.put(*range(5000))
     watermark = 0

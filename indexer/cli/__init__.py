@@ -1,4 +1,4 @@
-"""The commands: each parses, calls one function of the library, prints."""
+"""Commands: each parses, calls one function of the library, prints."""
 
 from indexer.runtime.cpu import limit_library_threads
 

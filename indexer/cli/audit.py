@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.commands import Commands
-from indexer.cli.options import AsJson, RowLimit, load
+from indexer.cli.options import AsJson, RowLimit, opened
 from indexer.cli.output import print_json, print_table
 from indexer.runtime.terminal import echo
 
@@ -14,7 +14,7 @@ app = Commands(help="Read, verify and export the audit log.")
 
 
 @app.command("list")
-def list_audit(  # noqa: PLR0913 -- one for each option
+def list_audit(
     action: Annotated[
         str | None,
         typer.Option(metavar="PREFIX", help="Only actions with this prefix, such as bank."),
@@ -42,13 +42,12 @@ def list_audit(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike audit list --action bank. --since 7d --newest
     """
-    from datetime import datetime  # noqa: PLC0415 -- keeps --help quick
+    from datetime import datetime
 
-    from indexer.audit_chain import canonical  # noqa: PLC0415
-    from indexer.cli.time_arguments import parse_earlier  # noqa: PLC0415
-    from indexer.store import AuditQuery, open_store  # noqa: PLC0415
+    from indexer.audit_chain import canonical
+    from indexer.cli.time_arguments import parse_earlier
+    from indexer.store import AuditQuery
 
-    settings = load()
     query = AuditQuery(
         action=action,
         actor=actor,
@@ -57,7 +56,7 @@ def list_audit(  # noqa: PLR0913 -- one for each option
         newest_first=newest,
         cursor=after,
     )
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened() as store, store.reader() as catalog:
         entries = [record.shown() for record in catalog.audit.page(query, limit=limit)]
     if as_json:
         print_json(entries)
@@ -100,12 +99,10 @@ def verify(
 
     Example: lookalike audit verify --json
     """
-    from indexer.audit_verification import parse_head, verify_export, verify_store  # noqa: PLC0415 -- as above
-    from indexer.cli.progress import show_progress  # noqa: PLC0415
-    from indexer.settings import audit_key_set  # noqa: PLC0415
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.audit_verification import parse_head, verify_export, verify_store
+    from indexer.cli.progress import show_progress
+    from indexer.settings import audit_key_set
 
-    settings = load()
     key = audit_key_set()
     expected = parse_head(expect, "") if expect else None
     with show_progress() as progress:
@@ -116,7 +113,7 @@ def verify(
         if file is not None:
             proof = verify_export(file, key, expected, tell)
         else:
-            with open_store(settings.resolved_database_url) as store:
+            with opened() as store:
                 proof = verify_store(store, key, expected, tell)
     if as_json:
         print_json(proof)
@@ -137,11 +134,9 @@ def export(
 
     Example: lookalike audit export audit.jsonl
     """
-    from indexer.audit_verification import export_log  # noqa: PLC0415 -- keeps --help quick
-    from indexer.cli.progress import show_progress  # noqa: PLC0415
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.audit_verification import export_log
+    from indexer.cli.progress import show_progress
 
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, show_progress() as progress:
+    with opened() as store, show_progress() as progress:
         head = export_log(store, target, lambda done, total: progress("exporting", done, total))
     echo(f"{head.number} rows; the last is {head.number}:{head.hash}", err=True)

@@ -8,7 +8,7 @@ import typer
 from indexer.cli import bank_entries, bank_exchange, bank_state
 from indexer.cli.bank_entries import BankName
 from indexer.cli.commands import Commands
-from indexer.cli.options import AsJson, load
+from indexer.cli.options import AsJson, opened
 from indexer.cli.output import print_json, print_table
 from indexer.errors import InputError
 from indexer.runtime.terminal import echo
@@ -35,7 +35,7 @@ class Detail(StrEnum):
 
 
 @app.command()
-def create(  # noqa: PLR0913 -- one for each option
+def create(
     name: BankName,
     kind: Annotated[
         BankKind, typer.Option(help="block: known unsafe; allow: known benign, suppresses matches.")
@@ -53,17 +53,16 @@ def create(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike bank create known-unsafe --category spam --severity high
     """
-    from indexer.store import BankDetails, open_store  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import BankDetails
 
     details = BankDetails(category, severity, notes, owner)
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.writer() as writer:
+    with opened() as store, store.writer() as writer:
         bank = writer.banks.create(name, kind, details)
     _print_bank(bank, as_json=as_json)
 
 
 @app.command()
-def edit(  # noqa: PLR0913 -- one for each option
+def edit(
     name: BankName,
     category: Category = None,
     severity: Gravity = None,
@@ -81,7 +80,7 @@ def edit(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike bank edit known-unsafe --owner Ana --clear notes
     """
-    from indexer.store import BankDetails, open_store  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import BankDetails
 
     given = {"category": category, "notes": notes, "owner": owner}
     for detail in clear or ():
@@ -89,8 +88,7 @@ def edit(  # noqa: PLR0913 -- one for each option
             raise InputError(f"--{detail} and --clear {detail} exclude each other: leave one out.")
         given[detail] = ""  # takes it back
     details = BankDetails(**given, severity=severity)
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.writer() as writer:
+    with opened() as store, store.writer() as writer:
         bank = writer.banks.edit(name, details=details)
     _print_bank(bank, as_json=as_json)
 
@@ -101,10 +99,7 @@ def list_banks(*, as_json: AsJson = False) -> None:
 
     Example: lookalike bank list --json
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened() as store, store.reader() as catalog:
         banks = catalog.banks.all()
     if as_json:
         print_json(banks)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.options import AsJson, FollowLinks, ModelReference, RowLimit, load
+from indexer.cli.options import AsJson, FollowLinks, ModelReference, RowLimit, load, opened
 from indexer.cli.output import counted, print_json, print_table
 from indexer.errors import InputError
 from indexer.runtime.terminal import echo
@@ -28,10 +28,7 @@ def show(
 
     Example: lookalike bank show known-unsafe --limit 20
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened() as store, store.reader() as catalog:
         bank = catalog.banks.get(name)
         page = catalog.entries.page(name, after_id=after, limit=limit)
     if as_json:
@@ -74,8 +71,7 @@ def add(
 
     Example: lookalike bank add known-unsafe evidence/ 42
     """
-    from indexer.cli.index_add import add_sources  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.cli.index_add import add_sources
 
     if not what and not fingerprint:
         raise InputError("Say what to add: files, folders, ids of images, or --fingerprint.")
@@ -83,7 +79,7 @@ def add(
     settings = load(model)
     ids = [int(item) for item in what or () if item.isdecimal()]
     paths = [item for item in what or () if not item.isdecimal()]
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         with store.writer() as writer:
             bank = writer.banks.get(name)
             writer.entries.add(bank.id, ids)
@@ -114,7 +110,7 @@ def describe(bank: Bank) -> str:
 
 
 def _parse(text: str) -> Fingerprint:
-    from indexer.images.fingerprints import parse_fingerprint  # noqa: PLC0415 -- keeps --help quick
+    from indexer.images.fingerprints import parse_fingerprint
 
     kind, _, digits = text.strip().partition(" ")
     if kind.lower() not in {*FingerprintKind}:

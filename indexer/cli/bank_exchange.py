@@ -1,4 +1,4 @@
-"""Commands of `bank` that take lists in and write them out."""
+"""`bank import` and `bank export`: lists of fingerprints."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.bank_entries import BankName
-from indexer.cli.options import AsJson, load
+from indexer.cli.options import AsJson, load, opened
 from indexer.cli.output import print_json
 from indexer.errors import InputError
 from indexer.types import FingerprintKind, ListFormat
@@ -14,7 +14,7 @@ from indexer.types import FingerprintKind, ListFormat
 _STDIO = "-"
 
 
-def import_lists(  # noqa: PLR0913 -- one for each option
+def import_lists(
     name: BankName,
     files: Annotated[
         list[str],
@@ -53,15 +53,14 @@ def import_lists(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike bank import known-unsafe hashes.csv --source partner
     """
-    from indexer.cli.bank_import import take_in  # noqa: PLC0415 -- keeps --help quick
-    from indexer.exchange import ImportOptions  # noqa: PLC0415
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.cli.bank_import import take_in
+    from indexer.exchange import ImportOptions
 
     settings = load()
     options = ImportOptions(
         settings.pdq_min_quality, list_format, kind, source, full=full, dry_run=dry_run
     )
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         take_in(store, name, files, options, rejects, as_json=as_json)
 
 
@@ -88,15 +87,14 @@ def export(
 
     Example: lookalike bank export known-unsafe hashes.jsonl.gz --type pdq
     """
-    from indexer.cli.bank_import import print_export  # noqa: PLC0415 -- keeps --help quick
-    from indexer.exchange import export_bank, format_of  # noqa: PLC0415
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.cli.bank_import import print_export
+    from indexer.exchange import export_bank, format_of
 
     if as_json and file == _STDIO:
         raise InputError("The list itself goes to stdout: name a FILE for it, or leave out --json.")
     settings = load()
     chosen = list_format or (ListFormat.TEXT if file == _STDIO else format_of(file))
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         report = export_bank(
             store, name, file, chosen, kinds=kinds or (), min_quality=settings.pdq_min_quality
         )

@@ -1,4 +1,4 @@
-"""Taking lists in, with progress and a report: the body of `bank import`; what exports print."""
+"""Body of `bank import` and `bank export`: progress and reports."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

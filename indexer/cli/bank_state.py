@@ -1,4 +1,4 @@
-"""`bank disable`, `enable` and `remove`: taking banks and entries out of verdicts."""
+"""`bank disable`, `enable` and `remove`: banks and entries in and out of verdicts."""
 
 import sys
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.bank_entries import BankName
-from indexer.cli.options import AsJson, load
+from indexer.cli.options import AsJson, opened
 from indexer.cli.output import print_json
 from indexer.errors import InputError
 from indexer.runtime.terminal import echo
@@ -40,14 +40,13 @@ def disable(
 
     Example: lookalike bank disable known-unsafe 7 8 --until 2w
     """
-    from indexer.cli.time_arguments import parse_later  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import FOR_GOOD, open_store  # noqa: PLC0415
+    from indexer.cli.time_arguments import parse_later
+    from indexer.store import FOR_GOOD
 
     if until and not entry:
         raise InputError("A bank is disabled as a whole until it is enabled: name entries.")
     moment = parse_later(until, datetime.now(UTC)) if until else FOR_GOOD
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.writer() as writer:
+    with opened() as store, store.writer() as writer:
         if entry:
             writer.entries.disable(_ids_of(writer.entries.of_bank(name, entry)), moment)
         else:
@@ -62,10 +61,7 @@ def enable(name: BankName, entry: _Entries = None, *, as_json: AsJson = False) -
 
     Example: lookalike bank enable known-unsafe
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.writer() as writer:
+    with opened() as store, store.writer() as writer:
         if entry:
             writer.entries.enable(_ids_of(writer.entries.of_bank(name, entry)))
         else:
@@ -90,10 +86,7 @@ def remove(
 
     Example: lookalike bank remove known-unsafe 7 8 --dry-run
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         with store.reader() as catalog:
             bank = catalog.banks.get(name)
             ids = _ids_of(catalog.entries.of_bank(name, entry or ()))

@@ -1,10 +1,10 @@
-"""`cluster label`, `note`, `bank`, `decide` and `undo`: what analysts do about a cluster."""
+"""`cluster label`, `note`, `bank`, `decide` and `undo`: analysts' actions."""
 
 from typing import Annotated
 
 import typer
 
-from indexer.cli.options import AsJson, load
+from indexer.cli.options import AsJson, opened
 from indexer.cli.output import print_json
 from indexer.errors import InputError
 from indexer.runtime.terminal import echo
@@ -35,11 +35,9 @@ def label(
 
     Example: lookalike cluster label 31 statues
     """
-    from indexer.clustering import actions  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.clustering import actions
 
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         action = actions.label(store, cluster, name)
     _print(action, f"Cluster {cluster} is called {action.detail['name']} now.", as_json=as_json)
 
@@ -57,13 +55,11 @@ def note(
 
     Example: lookalike cluster note 31 "seen in two campaigns"
     """
-    from indexer.clustering import actions  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.clustering import actions
 
     if (text is None) is not clear:
         raise InputError("Give the note's TEXT, or --clear to remove it: one of the two.")
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         action = actions.note(store, cluster, text or "")
     done = "removed" if clear else "kept"
     _print(action, f"The note of cluster {cluster} is {done}.", as_json=as_json)
@@ -83,18 +79,16 @@ def bank(
 
     Example: lookalike cluster bank 31 known-unsafe --min-probability 0.5
     """
-    from indexer.clustering import actions  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.clustering import actions
 
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         action = actions.add_to_bank(
             store, cluster, bank, min_probability=min_probability, run_id=run
         )
     _print(action, _counts(action), as_json=as_json)
 
 
-def decide(  # noqa: PLR0913 -- one for each option
+def decide(
     cluster: ClusterNumber,
     outcome: Annotated[
         Outcome,
@@ -123,11 +117,9 @@ def decide(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike cluster decide 31 --outcome rejected --bank known-benign
     """
-    from indexer.clustering import actions  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.clustering import actions
 
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         action = actions.decide(
             store,
             cluster,
@@ -152,11 +144,9 @@ def undo(
 
     Example: lookalike cluster undo 12
     """
-    from indexer.clustering import actions  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.clustering import actions
 
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         undone = actions.undo(store, action)
     if as_json:
         print_json(undone)

@@ -1,4 +1,4 @@
-"""`cluster list`, `show`, `lineage` and `alerts`: what runs found."""
+"""`cluster list`, `show`, `lineage` and `alerts`: results of runs."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.cluster_run import RunNumber
-from indexer.cli.options import AsJson, RowLimit, load
+from indexer.cli.options import AsJson, RowLimit, opened
 from indexer.cli.output import print_json, print_table
 from indexer.runtime.terminal import echo
 from indexer.types import Cluster, ClusterAction, ClusterMember, ClusterRun, Lineage
@@ -26,10 +26,7 @@ def list_runs(
 
     Example: lookalike cluster list --json
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened() as store, store.reader() as catalog:
         runs = catalog.cluster_runs.page(after_id=after, limit=limit)
     if as_json:
         print_json(runs)
@@ -74,11 +71,9 @@ def show(
 
     Example: lookalike cluster show 31 --limit 20
     """
-    from indexer.clustering.runs import newest_or  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.clustering.runs import newest_or
 
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         if cluster is None:
             chosen = newest_or(store, run)
             with store.reader() as catalog:
@@ -115,11 +110,9 @@ def lineage(
 
     Example: lookalike cluster lineage --json
     """
-    from indexer.clustering.runs import newest_or  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.clustering.runs import newest_or
 
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         chosen = newest_or(store, run)
         with store.reader() as catalog:
             steps = catalog.clusters.lineage(chosen.id, after_id=after, limit=limit)
@@ -153,16 +146,14 @@ def alerts(
 
     Example: lookalike cluster alerts --growth 3 --json
     """
-    from indexer.clustering.alerts import (  # noqa: PLC0415 -- keeps --help quick
+    from indexer.clustering.alerts import (
         AlertRules,
         find_alerts,
         why_not_compared,
     )
-    from indexer.clustering.runs import newest_or  # noqa: PLC0415
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.clustering.runs import newest_or
 
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         found = find_alerts(store, AlertRules(growth, min_size, drift), run)
         with store.reader() as catalog:
             reason = why_not_compared(catalog, newest_or(store, run))

@@ -1,4 +1,4 @@
-"""`cluster report`: what a cluster run found, to read, to sign and to go on working with."""
+"""`cluster report`: the report about a run."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.options import load
+from indexer.cli.options import load, opened
 from indexer.runtime.terminal import echo
 from indexer.types import ReportFormat
 
@@ -31,19 +31,18 @@ def report(
 
     Example: lookalike cluster report --output report.html
     """
-    from indexer.cli.progress import show_progress  # noqa: PLC0415 -- keeps --help quick
-    from indexer.reports import (  # noqa: PLC0415
+    from indexer.cli.progress import show_progress
+    from indexer.reports import (
         build_report,
         check_writable,
         options_for,
         save_report,
         write_report,
     )
-    from indexer.store import open_store  # noqa: PLC0415
 
     settings = load()
     check_writable(report_format)
-    with open_store(settings.resolved_database_url) as store, show_progress() as on_progress:
+    with opened(settings) as store, show_progress() as on_progress:
         made = build_report(
             store, settings, run, options_for(report_format), on_progress=on_progress
         )

@@ -1,11 +1,11 @@
-"""`cluster run` and `cluster assign`: clustering anew, or as little as is needed."""
+"""`cluster run` and `cluster assign`: full or incremental clustering."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.options import AsJson, load
+from indexer.cli.options import AsJson, load, opened
 from indexer.cli.output import print_json
 from indexer.cli.time_arguments import parse_earlier
 from indexer.runtime.terminal import echo
@@ -22,7 +22,7 @@ RunNumber = Annotated[
 ]
 
 
-def run(  # noqa: PLR0913 -- one for each option
+def run(
     algorithm: Annotated[
         ClusterAlgorithm,
         typer.Option(help="Density-based families, k parts, or groups of near duplicates."),
@@ -90,8 +90,7 @@ def run(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike cluster run --since-last --json
     """
-    from indexer.clustering.parameters import ClusterParameters  # noqa: PLC0415 -- quick --help
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.clustering.parameters import ClusterParameters
 
     settings = load()
     now = datetime.now(UTC)
@@ -104,7 +103,7 @@ def run(  # noqa: PLR0913 -- one for each option
         uploader=uploader,
     )
     parameters = ClusterParameters(min_cluster_size, min_samples, max_link, k, max_distance, seed)
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         done = _cluster(
             store, settings, (algorithm, scope, parameters), few if since_last else None
         )
@@ -124,14 +123,13 @@ def assign(run: RunNumber = None, *, as_json: AsJson = False) -> None:
 
     Example: lookalike cluster assign --json
     """
-    from indexer.clustering.refreshing import (  # noqa: PLC0415 -- keeps --help quick
+    from indexer.clustering.refreshing import (
         ClusterRefresher,
     )
-    from indexer.clustering.runs import newest_or  # noqa: PLC0415
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.clustering.runs import newest_or
 
     settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         chosen = newest_or(store, run)
         assigned = ClusterRefresher(store, settings).assign(chosen)
     if as_json:
@@ -147,10 +145,10 @@ def _cluster(
     few: float | None,
 ) -> Refresh:
     """Run or refresh with progress shown, until Ctrl-C stops it."""
-    from indexer.cli.interruption import stop_at_ctrl_c  # noqa: PLC0415 -- keeps --help quick
-    from indexer.cli.progress import show_progress  # noqa: PLC0415
-    from indexer.clustering.refreshing import ClusterRefresher  # noqa: PLC0415
-    from indexer.clustering.runs import ClusterRunner  # noqa: PLC0415
+    from indexer.cli.interruption import stop_at_ctrl_c
+    from indexer.cli.progress import show_progress
+    from indexer.clustering.refreshing import ClusterRefresher
+    from indexer.clustering.runs import ClusterRunner
 
     with show_progress() as progress, stop_at_ctrl_c() as stop:
         if few is not None:

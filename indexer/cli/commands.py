@@ -131,7 +131,7 @@ def _hint(ctx: Any, word: str) -> str:
 
 def _alike(ctx: Any, word: str) -> list[tuple[str, ...]]:
     """Return the commands of such a name: of the group first, then of all others."""
-    from difflib import get_close_matches  # noqa: PLC0415 -- keeps --help quick
+    from difflib import get_close_matches
 
     root = ctx.find_root().command
     here = tuple(ctx.command_path.split()[1:])

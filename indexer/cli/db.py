@@ -15,7 +15,7 @@ def upgrade() -> None:
 
     Example: LOOKALIKE_DATABASE_URL=postgresql://db/lookalike lookalike db upgrade
     """
-    from indexer.store import current, upgrade  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import current, upgrade
 
     url = load().resolved_database_url
     upgrade(url)
@@ -30,7 +30,7 @@ def check() -> None:
 
     Example: lookalike db check
     """
-    from indexer.store import check  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import check
 
     check(load().resolved_database_url)
     echo("The schema is what this version of the program needs.")
@@ -42,6 +42,6 @@ def current() -> None:
 
     Example: lookalike db current
     """
-    from indexer.store import current  # noqa: PLC0415 -- keeps --help quick
+    from indexer.store import current
 
     echo(current(load().resolved_database_url) or "none")

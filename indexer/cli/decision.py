@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.commands import Commands
-from indexer.cli.options import AsJson, ModelReference, RowLimit, load
+from indexer.cli.options import AsJson, ModelReference, RowLimit, load, opened
 from indexer.cli.output import counted, print_json, print_table
 from indexer.runtime.terminal import echo
 from indexer.types import Outcome
@@ -14,7 +14,7 @@ app = Commands(help="Record analysts' decisions on matches.")
 
 
 @app.command()
-def add(  # noqa: PLR0913 -- one for each option
+def add(
     query: Annotated[
         str, typer.Argument(metavar="QUERY", help="The image's file, or hexadecimal SHA-256.")
     ],
@@ -53,13 +53,12 @@ def add(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike decision add suspect.jpg --entry 17 --outcome rejected
     """
-    from indexer.cli.query_arguments import identify, index_file  # noqa: PLC0415 -- keeps --help quick
-    from indexer.decisions import decide  # noqa: PLC0415
-    from indexer.store import open_store  # noqa: PLC0415
-    from indexer.types import NewDecision  # noqa: PLC0415
+    from indexer.cli.query_arguments import identify, index_file
+    from indexer.decisions import decide
+    from indexer.types import NewDecision
 
     settings = load(model)
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         asked = identify(store, settings, query)
         if bank is not None and asked.file is not None:
             index_file(store, settings, asked.file, bank)
@@ -81,7 +80,7 @@ def add(  # noqa: PLR0913 -- one for each option
 
 
 @app.command("list")
-def list_decisions(  # noqa: PLR0913 -- one for each option
+def list_decisions(
     query: Annotated[
         str | None,
         typer.Option(metavar="FILE|SHA256", help="Only decisions on exactly this image."),
@@ -104,11 +103,10 @@ def list_decisions(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike decision list --outcome confirmed --json
     """
-    from indexer.cli.query_arguments import digest_of  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.cli.query_arguments import digest_of
 
     settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened(settings) as store, store.reader() as catalog:
         decisions = catalog.decisions.page(
             after_id=after,
             limit=limit,

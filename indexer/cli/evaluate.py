@@ -1,4 +1,4 @@
-"""`evaluate`: what the index finds of a copy-detection benchmark."""
+"""`evaluate`: a copy-detection benchmark of the index."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ import typer
 from indexer.cli.options import AsJson, ModelReference, load
 
 
-def evaluate(  # noqa: PLR0913 -- one for each option
+def evaluate(
     benchmark: Annotated[
         Path,
         typer.Argument(metavar="FOLDER|CSV", help="Folder with ground_truth.csv, or such a file."),
@@ -43,8 +43,8 @@ def evaluate(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike evaluate bench/dev --limit 200 --image robustness.png
     """
-    from indexer.cli.evaluate_run import Outputs, evaluate_benchmark  # noqa: PLC0415 -- quick --help
-    from indexer.evaluation import load_benchmark  # noqa: PLC0415
+    from indexer.cli.evaluate_run import Outputs, evaluate_benchmark
+    from indexer.evaluation import load_benchmark
 
     settings = load(model)
     evaluate_benchmark(

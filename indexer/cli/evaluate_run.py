@@ -1,4 +1,4 @@
-"""The body of `evaluate`: a benchmark run with progress, and its figures in a table."""
+"""Body of `evaluate`: progress and figures of a benchmark."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ from typing import Final
 
 import typer
 
+from indexer.cli.options import opened
 from indexer.cli.output import print_json, print_table
 from indexer.cli.progress import OnProgress, show_progress
 from indexer.errors import InputError, UnreadableSource
@@ -29,7 +30,7 @@ from indexer.evaluation import (
 from indexer.matching import Matcher, open_matcher
 from indexer.runtime.terminal import echo
 from indexer.settings import Settings
-from indexer.store import Store, open_store
+from indexer.store import Store
 from indexer.types import Signal
 
 _SAMPLE: Final = 200  # queries by which a view is compared with exact search
@@ -105,14 +106,14 @@ def _open_index(
     """Give the index to search in, and the settings that name it."""
     if against:
         inside = settings.model_copy(update={"home": against})
-        with open_store(inside.resolved_database_url) as store:
+        with opened(inside) as store:
             yield store, inside
         return
     total = len(benchmark.references)
     with temporary_index(
         benchmark, settings, lambda report: on_progress("indexing", report.done, total)
-    ) as opened:
-        yield opened
+    ) as index:
+        yield index
 
 
 def _compare_views(matcher: Matcher, k: int) -> tuple[Exactness, ...]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.commands import Commands
-from indexer.cli.options import AsJson, RowLimit, load
+from indexer.cli.options import AsJson, RowLimit, opened
 from indexer.cli.output import print_json, print_table
 from indexer.runtime.terminal import echo
 from indexer.types import Flood, FloodState
@@ -30,10 +30,7 @@ def list_floods(
 
     Example: lookalike flood list --json
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened() as store, store.reader() as catalog:
         floods = catalog.floods.page(state=None if every else state, after_id=after, limit=limit)
     if as_json:
         print_json(floods)
@@ -65,11 +62,9 @@ def quarantine(flag: FlagId, *, as_json: AsJson = False) -> None:
 
     Example: lookalike flood quarantine 3
     """
-    from indexer import flood  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer import flood
 
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         _print(flood.quarantine(store, flag), as_json=as_json)
 
 
@@ -81,11 +76,9 @@ def dismiss(flag: FlagId, *, as_json: AsJson = False) -> None:
 
     Example: lookalike flood dismiss 3
     """
-    from indexer import flood  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer import flood
 
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         _print(flood.dismiss(store, flag), as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""Which images a command means: ids, file paths or SHA-256."""
+"""Image arguments: ids, file paths or SHA-256."""
 
 import re
 from collections.abc import Sequence

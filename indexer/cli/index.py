@@ -7,7 +7,15 @@ import typer
 
 from indexer.cli import index_views, quarantine
 from indexer.cli.commands import Commands
-from indexer.cli.options import AsJson, FollowLinks, ModelReference, RowLimit, RuntimeChoice, load
+from indexer.cli.options import (
+    AsJson,
+    FollowLinks,
+    ModelReference,
+    RowLimit,
+    RuntimeChoice,
+    load,
+    opened,
+)
 from indexer.cli.output import print_json, print_table, shorten_path
 from indexer.cli.time_arguments import parse_earlier
 
@@ -17,7 +25,7 @@ app.add_typer(quarantine.app, name="quarantine")
 
 
 @app.command()
-def add(  # noqa: PLR0913 -- one for each option
+def add(
     sources: Annotated[
         list[str],
         typer.Argument(
@@ -65,10 +73,9 @@ def add(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike index add uploads/ --bank known-unsafe
     """
-    from indexer.cli.index_add import add_sources, open_or_create_bank  # noqa: PLC0415 -- keeps --help quick
-    from indexer.cli.index_plan import print_plan  # noqa: PLC0415
-    from indexer.ingest import IngestOptions  # noqa: PLC0415
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.cli.index_add import add_sources, open_or_create_bank
+    from indexer.cli.index_plan import print_plan
+    from indexer.ingest import IngestOptions
 
     if remove_orphans and not prune:
         raise typer.BadParameter("--remove-orphans is of no use without --prune.")
@@ -78,7 +85,7 @@ def add(  # noqa: PLR0913 -- one for each option
     if thumbnails:
         settings = settings.model_copy(update={"keep_thumbnails": True})
     options = IngestOptions(tiles, thumbnails, prune, remove_orphans)
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         if plan:
             print_plan(
                 store,
@@ -102,7 +109,7 @@ def add(  # noqa: PLR0913 -- one for each option
 
 
 @app.command()
-def remove(  # noqa: PLR0913 -- one for each option
+def remove(
     targets: Annotated[
         list[str] | None,
         typer.Argument(metavar="IMAGE", help="Ids, file paths or hexadecimal SHA-256."),
@@ -139,12 +146,12 @@ def remove(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike index remove 42 uploads/mistake.jpg --dry-run
     """
-    from indexer.cli.image_arguments import find_images  # noqa: PLC0415
-    from indexer.cli.index_remove import remove_images  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import RemovalQuery, open_store  # noqa: PLC0415
+    from indexer.cli.image_arguments import find_images
+    from indexer.cli.index_remove import remove_images
+    from indexer.store import RemovalQuery
 
     settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         with store.reader() as catalog:
             ids = find_images(catalog, targets or (), removed=purge)
         query = RemovalQuery(
@@ -174,11 +181,9 @@ def list_images(
 
     Example: lookalike index list --bank known-unsafe --limit 20
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-    from indexer.types import ImageSummary  # noqa: PLC0415
+    from indexer.types import ImageSummary
 
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened() as store, store.reader() as catalog:
         records = catalog.images.page(after_id=after, limit=limit, bank=bank)
     if as_json:
         print_json([ImageSummary.of(record) for record in records])

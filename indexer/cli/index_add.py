@@ -1,4 +1,4 @@
-"""Adding sources to the index, with progress: the body of `index add` and `bank add`."""
+"""Body of `index add` and `bank add`, with progress."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -36,7 +36,7 @@ def open_or_create_bank(store: Store, name: str) -> Bank:
     return bank
 
 
-def add_sources(  # noqa: PLR0913 -- what the commands are given
+def add_sources(
     store: Store,
     settings: Settings,
     sources: Sequence[str],
@@ -61,7 +61,7 @@ def add_sources(  # noqa: PLR0913 -- what the commands are given
     )
 
 
-def add_found(  # noqa: PLR0913 -- what `add_sources` is given, and what it makes of that
+def add_found(
     store: Store,
     settings: Settings,
     found: Iterable[Found],

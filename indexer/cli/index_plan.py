@@ -1,4 +1,4 @@
-"""The body of `index add --plan`: what a run would do, in a table."""
+"""Body of `index add --plan`: what a run would do."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Removing images: the body of `index remove`."""
+"""Body of `index remove`."""
 
 from indexer.cli.output import print_json
 from indexer.errors import InputError

@@ -1,9 +1,9 @@
-"""`index rebuild` and `index snapshot`: the views on disk."""
+"""`index rebuild` and `index snapshot`: views on disk."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from indexer.cli.options import AsJson, load
+from indexer.cli.options import AsJson, load, opened
 from indexer.cli.output import print_json
 from indexer.runtime.terminal import echo
 
@@ -17,12 +17,11 @@ def rebuild(*, as_json: AsJson = False) -> None:
 
     Example: lookalike index rebuild
     """
-    from indexer.embedding_space import bound_space  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
-    from indexer.vector_views import rebuild_views  # noqa: PLC0415
+    from indexer.embedding_space import bound_space
+    from indexer.vector_views import rebuild_views
 
     settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         written = rebuild_views(store, bound_space(store), settings)
     _print_written(written, as_json=as_json)
 
@@ -35,12 +34,11 @@ def snapshot(*, as_json: AsJson = False) -> None:
 
     Example: lookalike index snapshot
     """
-    from indexer.embedding_space import bound_space  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
-    from indexer.vector_views import write_snapshots  # noqa: PLC0415
+    from indexer.embedding_space import bound_space
+    from indexer.vector_views import write_snapshots
 
     settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         written = write_snapshots(store, bound_space(store), settings)
     _print_written(written, as_json=as_json)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.commands import Commands
-from indexer.cli.options import AsJson, RowLimit, load
+from indexer.cli.options import AsJson, RowLimit, opened
 from indexer.cli.output import print_json, print_table
 from indexer.runtime.terminal import echo
 from indexer.types import ApiKey, Scope
@@ -38,15 +38,13 @@ def create(
 
     Example: lookalike key create --name uploads --scope check --expires 90d
     """
-    from datetime import UTC, datetime  # noqa: PLC0415 -- keeps --help quick
+    from datetime import UTC, datetime
 
-    from indexer.cli.time_arguments import parse_later  # noqa: PLC0415
-    from indexer.keys import create_key  # noqa: PLC0415
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.cli.time_arguments import parse_later
+    from indexer.keys import create_key
 
     expires_at = parse_later(expires, datetime.now(UTC)) if expires is not None else None
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         created = create_key(store, name, scope, expires_at=expires_at, requests_per_second=rate)
     if as_json:
         print_json(created)
@@ -68,10 +66,7 @@ def list_keys(
 
     Example: lookalike key list --json
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened() as store, store.reader() as catalog:
         keys = catalog.keys.page(after_id=after, limit=limit)
     if as_json:
         print_json(keys)
@@ -106,11 +101,9 @@ def revoke(
 
     Example: lookalike key revoke 3
     """
-    from indexer.keys import revoke_key  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.keys import revoke_key
 
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         revoked = revoke_key(store, key)
     if as_json:
         print_json(revoked)
@@ -119,7 +112,7 @@ def revoke(
 
 
 def _state(key: ApiKey) -> str:
-    from datetime import UTC, datetime  # noqa: PLC0415 -- keeps --help quick
+    from datetime import UTC, datetime
 
     if key.revoked_at is not None:
         return f"revoked {key.revoked_at:%Y-%m-%d}"

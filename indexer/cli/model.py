@@ -17,9 +17,9 @@ def show(model: ModelReference = None, *, as_json: AsJson = False) -> None:
 
     Example: lookalike model show --model hf-hub:Marqo/nsfw-image-detection-384
     """
-    from dataclasses import asdict  # noqa: PLC0415 -- keeps --help quick
+    from dataclasses import asdict
 
-    from indexer.embedding_space import find_model, open_encoder  # noqa: PLC0415
+    from indexer.embedding_space import find_model, open_encoder
 
     settings = load(model)
     card = open_encoder(find_model(settings), settings).card
@@ -39,8 +39,8 @@ def export(model: ModelReference = None, *, as_json: AsJson = False) -> None:
 
     Example: lookalike model export --json
     """
-    from indexer.embedding_space import find_model  # noqa: PLC0415
-    from indexer.model import export_model  # noqa: PLC0415 -- keeps --help quick
+    from indexer.embedding_space import find_model
+    from indexer.model import export_model
 
     settings = load(model)
     folder, exported = export_model(find_model(settings), settings.resolved_model_cache)

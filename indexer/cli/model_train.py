@@ -1,4 +1,4 @@
-"""`model train-descriptor`: options of the training, progress and result."""
+"""`model train-descriptor`: options, progress and result."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_facts, print_json
 
 
-def train_descriptor(  # noqa: PLR0913, PLR0917 -- one parameter an option
+def train_descriptor(  # noqa: PLR0917 -- one parameter an option
     photos: Annotated[Path, typer.Argument(metavar="FOLDER", help="Training images.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Model folder to create.")],
     model: ModelReference = None,
@@ -39,9 +39,9 @@ def train_descriptor(  # noqa: PLR0913, PLR0917 -- one parameter an option
 
     Example: lookalike model train-descriptor photos/ --out my-model --epochs 10
     """
-    from indexer.cli.progress import show_progress  # noqa: PLC0415 -- keeps --help quick
-    from indexer.embedding_space import find_model  # noqa: PLC0415
-    from indexer.model.training import Recipe, train_descriptor  # noqa: PLC0415 -- torch
+    from indexer.cli.progress import show_progress
+    from indexer.embedding_space import find_model
+    from indexer.model.training import Recipe, train_descriptor
 
     settings = load(model)
     recipe = Recipe(dimension=dimension, views=views, epochs=epochs, seed=seed)

@@ -1,11 +1,16 @@
 """Options that several commands share, and the settings that they override."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.settings import Runtime, Settings
+from indexer.settings import Runtime, Settings, audit_key_set, load_settings
+
+if TYPE_CHECKING:  # it loads SQLAlchemy
+    from indexer.store import Store
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ModelReference = Annotated[
@@ -35,9 +40,21 @@ RowLimit = Annotated[int, typer.Option("--limit", min=1, help="Maximum number of
 
 def load(model: str | None = None, runtime: Runtime | None = None) -> Settings:
     """Read the settings, let options win, and set up logging."""
-    from indexer.runtime.log_setup import configure_logging  # noqa: PLC0415 -- keeps --help quick
-    from indexer.settings import load_settings  # noqa: PLC0415
+    from indexer.runtime.log_setup import configure_logging
 
     settings = load_settings(model=model, runtime=runtime)
     configure_logging(settings.log_level, settings.log_format)
     return settings
+
+
+@contextmanager
+def opened(settings: Settings | None = None) -> Iterator["Store"]:
+    """Open the index's store for one command; by default with the settings of `load`.
+
+    What it writes to the audit log is sealed by LOOKALIKE_AUDIT_KEY, if that is set.
+    """
+    from indexer.store import open_store
+
+    settings = settings or load()
+    with open_store(settings.resolved_database_url, audit_key_set()) as store:
+        yield store

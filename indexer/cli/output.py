@@ -18,7 +18,7 @@ _LONG: Final = 24  # columns from which a cell is worth a line of its own
 
 def print_json(value: Any) -> None:
     """Print a result (dataclasses, paths, dates and all) as indented JSON; bytes in hexadecimal."""
-    from pydantic_core import to_jsonable_python  # noqa: PLC0415 -- keeps --help quick
+    from pydantic_core import to_jsonable_python
 
     plain = to_jsonable_python(value, bytes_mode="hex")
     print(printable_json(json.dumps(plain, indent=2, ensure_ascii=False)), flush=True)  # noqa: T201
@@ -127,7 +127,7 @@ def _width(text: str) -> int:
     """Count the columns that a text takes on a terminal."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415 -- keeps --help quick
+    from rich.cells import cell_len
 
     return cell_len(text)
 

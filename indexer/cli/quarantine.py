@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.commands import Commands
-from indexer.cli.options import AsJson, ModelReference, RowLimit, load
+from indexer.cli.options import AsJson, ModelReference, RowLimit, load, opened
 from indexer.cli.output import print_json, print_table
 from indexer.errors import InputError
 from indexer.runtime.terminal import echo
@@ -36,10 +36,7 @@ def list_items(
 
     Example: lookalike index quarantine list --json
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened() as store, store.reader() as catalog:
         items = catalog.quarantine.page(code=code, after_uri=after, limit=limit)
     if as_json:
         print_json(items)
@@ -70,13 +67,12 @@ def retry(
 
     Example: lookalike index quarantine retry --code no_embedding
     """
-    from indexer.cli.index_add import add_found, open_or_create_bank  # noqa: PLC0415 -- keeps --help quick
-    from indexer.ingest import IngestOptions  # noqa: PLC0415
-    from indexer.store import open_store  # noqa: PLC0415
-    from indexer.upkeep.requeue import open_again, quarantined_files  # noqa: PLC0415
+    from indexer.cli.index_add import add_found, open_or_create_bank
+    from indexer.ingest import IngestOptions
+    from indexer.upkeep.requeue import open_again, quarantined_files
 
     settings = load(model)
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         quarantined = quarantined_files(store, code=code, among=_names_of(files or ()))
         chosen = open_or_create_bank(store, bank) if bank else None
         add_found(
@@ -105,12 +101,9 @@ def clear(
 
     Example: lookalike index quarantine clear --code dangling_link
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
     if [bool(files), code is not None, every].count(True) != 1:
         raise InputError("Name files, or --code, or --all: one of the three.")
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.writer() as writer:
+    with opened() as store, store.writer() as writer:
         if files:
             forgotten = writer.quarantine.release(_names_of(files))
         else:

@@ -1,4 +1,4 @@
-"""Which query a decision is about: a file, or the SHA-256 of one."""
+"""Query arguments of `decision`: a file, or its SHA-256."""
 
 import re
 from dataclasses import dataclass

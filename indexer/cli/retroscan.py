@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.commands import Commands
-from indexer.cli.options import AsJson, ModelReference, RowLimit, load
+from indexer.cli.options import AsJson, ModelReference, RowLimit, load, opened
 from indexer.cli.output import print_json, print_table, shorten_path
 from indexer.runtime.terminal import echo
 from indexer.types import RetroMatch, RetroScan, ScanState
@@ -39,13 +39,12 @@ def run(
 
     Example: lookalike retro-scan run --bank known-unsafe
     """
-    from indexer.cli.retroscan_run import run_scan  # noqa: PLC0415 -- keeps --help quick
-    from indexer.matching import open_matcher  # noqa: PLC0415
-    from indexer.retroscan import RetroScanner  # noqa: PLC0415
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.cli.retroscan_run import run_scan
+    from indexer.matching import open_matcher
+    from indexer.retroscan import RetroScanner
 
     settings = load(model)
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         scanner = RetroScanner(store, open_matcher(store, settings), settings)
         scan = run_scan(scanner, scanner.begin(bank, since))
     if as_json:
@@ -69,10 +68,7 @@ def list_scans(
 
     Example: lookalike retro-scan list --json
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened() as store, store.reader() as catalog:
         scans = catalog.retro_scans.page(after_id=after, limit=limit)
     if as_json:
         print_json(scans)
@@ -109,10 +105,7 @@ def show(
 
     Example: lookalike retro-scan show 7 --json
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened() as store, store.reader() as catalog:
         found = catalog.retro_scans.get(scan)
         matches = catalog.retro_scans.matches(scan, after_id=after, limit=limit)
     if as_json:

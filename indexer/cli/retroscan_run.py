@@ -1,4 +1,4 @@
-"""Running a retro-scan with its progress shown: the body of `retro-scan run`."""
+"""Body of `retro-scan run`, with progress."""
 
 from indexer.cli.interruption import stop_at_ctrl_c
 from indexer.cli.progress import show_progress

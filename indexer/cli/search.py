@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from indexer.cli.options import AsJson, Banks, Images, ModelReference, load
+from indexer.cli.options import AsJson, Banks, Images, ModelReference, load, opened
 from indexer.cli.output import print_facts, print_json
 from indexer.errors import InputError, UnavailableError
 from indexer.runtime.terminal import echo
@@ -23,7 +23,7 @@ FOUND = 10
 """Exit code of `search --exit-code` when a picture matched; no error has it."""
 
 
-def search(  # noqa: PLR0913 -- one for each option
+def search(
     images: Images,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Maximum number of matches.")] = 10,
     bank: Banks = None,
@@ -51,17 +51,16 @@ def search(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike search suspect.jpg --bank known-unsafe -k 5 --json
     """
-    from indexer.cli.verdict_view import (  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.verdict_view import (
         count_tiers,
         print_verdicts,
     )
-    from indexer.matching import open_matcher  # noqa: PLC0415
-    from indexer.runtime.cpu import Cores  # noqa: PLC0415
-    from indexer.store import open_store  # noqa: PLC0415
+    from indexer.matching import open_matcher
+    from indexer.runtime.cpu import Cores
 
     settings = load(model)
     asked = _Asked(images, settings)
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         matcher = open_matcher(store, settings, cores=Cores())
         answers = asked.answers(
             lambda data, name: matcher.match(
@@ -91,7 +90,7 @@ def classify(images: Images, model: ModelReference = None, *, as_json: AsJson = 
 
     Example: lookalike classify upload.png --json
     """
-    from indexer.matching import open_classifier  # noqa: PLC0415 -- keeps --help quick
+    from indexer.matching import open_classifier
 
     settings = load(model)
     asked = _Asked(images, settings)
@@ -120,7 +119,8 @@ class _Asked:
 
     def answers(self, answer: Callable[[bytes, str], AnswerT]) -> Iterator[AnswerT]:
         """Answer each picture; report the unreadable ones and count them."""
-        from indexer.sources import SkippedSource, read  # noqa: PLC0415 -- keeps --help quick
+        from indexer.sources import read
+        from indexer.types import SkippedSource
 
         most = self._settings.max_image_bytes
         for found in self._found():
@@ -136,7 +136,7 @@ class _Asked:
 
     def _found(self) -> "Iterator[Path | Found]":
         """Give each file as it was named, and what is found beneath each folder."""
-        from indexer.sources import open_sources  # noqa: PLC0415 -- keeps --help quick
+        from indexer.sources import open_sources
 
         for image in self._images:
             if _is_folder(image):
@@ -151,7 +151,7 @@ class _Asked:
 
 def _gather(answers: Iterator[AnswerT]) -> list[AnswerT]:
     """Wait for all answers, and show how many there are meanwhile."""
-    from indexer.cli.progress import show_progress  # noqa: PLC0415 -- keeps --help quick
+    from indexer.cli.progress import show_progress
 
     gathered: list[AnswerT] = []
     with show_progress() as progress:
@@ -171,7 +171,7 @@ def _is_folder(path: Path) -> bool:
 
 def _count_hits(store: "Store", settings: Settings, verdicts: list[Verdict]) -> None:
     """Count the hits for the flood watch; a database that cannot be written spoils no answer."""
-    from indexer.flood import FloodWatch  # noqa: PLC0415 -- keeps --help quick
+    from indexer.flood import FloodWatch
 
     watch = FloodWatch(store, settings)
     for verdict in verdicts:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from indexer.cli.options import AsJson, ModelReference, load
+from indexer.cli.options import AsJson, ModelReference, load, opened
 from indexer.cli.output import print_facts, print_json, print_table
 from indexer.runtime.terminal import echo
 
@@ -18,12 +18,12 @@ def init(model: ModelReference = None) -> None:
 
     Example: LOOKALIKE_HOME=~/nsfw-index lookalike init
     """
-    from indexer.embedding_space import bind_space  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store, upgrade  # noqa: PLC0415
+    from indexer.embedding_space import bind_space
+    from indexer.store import upgrade
 
     settings = load(model)
     upgrade(settings.resolved_database_url)
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         space = bind_space(store, settings)
     echo(
         f"The index under {settings.home} is ready: {space.dimension}-d embeddings, "
@@ -38,11 +38,10 @@ def status(*, as_json: AsJson = False) -> None:
 
     Example: lookalike status --json
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-    from indexer.upkeep.status import read_status  # noqa: PLC0415
+    from indexer.upkeep.status import read_status
 
     settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         status = read_status(store, settings)
     if as_json:
         print_json(status)
@@ -51,7 +50,7 @@ def status(*, as_json: AsJson = False) -> None:
 
 
 def _print_status(status: "Status") -> None:
-    from rich.filesize import decimal  # noqa: PLC0415 -- keeps --help quick
+    from rich.filesize import decimal
 
     rows: list[tuple[str, object]] = [("home", status.home), ("database", status.database)]
     if status.space:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.commands import Commands
-from indexer.cli.options import AsJson, ModelReference, load
+from indexer.cli.options import AsJson, ModelReference, load, opened
 from indexer.cli.output import print_json, print_table
 from indexer.types import RateUnit, Signal, ThresholdCard, Tier
 
@@ -53,7 +53,7 @@ OfTier = Annotated[
 
 
 @app.command()
-def calibrate(  # noqa: PLR0913 -- one for each option
+def calibrate(
     signal: Annotated[Signals, typer.Option(help="Signal to calibrate.")] = Signals.ALL,
     tier: OfTier = None,
     bank: OfBank = None,
@@ -86,9 +86,8 @@ def calibrate(  # noqa: PLR0913 -- one for each option
 
     Example: lookalike threshold calibrate --bank known-unsafe --target 1e-4
     """
-    from indexer.cli.threshold_calibrate import calibrate_thresholds  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
-    from indexer.thresholds import Request  # noqa: PLC0415
+    from indexer.cli.threshold_calibrate import calibrate_thresholds
+    from indexer.thresholds import Request
 
     settings = load(model)
     request = Request(
@@ -100,7 +99,7 @@ def calibrate(  # noqa: PLR0913 -- one for each option
         background=None if background == _GALLERY else Path(background),
         most=sample,
     )
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         calibrate_thresholds(store, settings, request, dry_run=dry_run, as_json=as_json)
 
 
@@ -116,10 +115,7 @@ def list_cards(
 
     Example: lookalike threshold list --json
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened() as store, store.reader() as catalog:
         cards = catalog.cards.page(retired=every)
     if as_json:
         print_json(cards)
@@ -149,13 +145,12 @@ def show(
 
     Example: lookalike threshold show --signal embedding --tier lookalike
     """
-    from indexer.cli.card_view import print_card  # noqa: PLC0415
-    from indexer.cli.threshold_calibrate import open_fusion  # noqa: PLC0415 -- keeps --help quick
-    from indexer.store import open_store  # noqa: PLC0415
-    from indexer.thresholds import copy_scores, find_card, positions  # noqa: PLC0415
+    from indexer.cli.card_view import print_card
+    from indexer.cli.threshold_calibrate import open_fusion
+    from indexer.thresholds import copy_scores, find_card, positions
 
     settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         fusion = open_fusion(store, settings)
         with store.reader() as catalog:
             shown = (

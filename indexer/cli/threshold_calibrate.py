@@ -1,4 +1,4 @@
-"""Calibrating thresholds, with progress: the body of `threshold calibrate`."""
+"""Body of `threshold calibrate`, with progress."""
 
 from dataclasses import replace
 from functools import cache

@@ -1,4 +1,4 @@
-"""Moments as people write them: a date, a day's name, or how long from now or ago."""
+"""Time arguments: a date, a day's name, or a distance from now."""
 
 import re
 from datetime import UTC, datetime, time, timedelta

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.options import AsJson, ModelReference, load
+from indexer.cli.options import AsJson, ModelReference, load, opened
 from indexer.cli.output import print_json
 from indexer.errors import MismatchError
 from indexer.runtime.terminal import echo
@@ -24,12 +24,11 @@ def verify(*, every: Every = False, as_json: AsJson = False) -> None:
 
     Example: lookalike verify --json
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-    from indexer.upkeep.verification import SAMPLE  # noqa: PLC0415
-    from indexer.upkeep.verification import verify as verify_index  # noqa: PLC0415
+    from indexer.upkeep.consistency import SAMPLE
+    from indexer.upkeep.consistency import verify as verify_index
 
     settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         report = verify_index(store, settings, sample=None if every else SAMPLE)
     if as_json:
         print_json(report)
@@ -63,12 +62,11 @@ def repair(
 
     Example: lookalike repair --dry-run
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-    from indexer.upkeep.repair import repair as repair_index  # noqa: PLC0415
-    from indexer.upkeep.verification import SAMPLE  # noqa: PLC0415
+    from indexer.upkeep.consistency import SAMPLE
+    from indexer.upkeep.repair import repair as repair_index
 
     settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         report = repair_index(store, settings, dry_run=dry_run, sample=None if every else SAMPLE)
     if as_json:
         print_json(report)
@@ -93,7 +91,7 @@ def doctor(model: ModelReference = None, *, as_json: AsJson = False) -> None:
 
     Example: lookalike doctor
     """
-    from indexer.upkeep.doctor import examine  # noqa: PLC0415 -- keeps --help quick
+    from indexer.upkeep.doctor import examine
 
     findings = list(examine(load(model)))
     if as_json:

@@ -1,4 +1,4 @@
-"""The index that a benchmark is searched in, and what its images are called there."""
+"""Index that a benchmark is searched in."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -8,8 +8,8 @@ from time import perf_counter
 from indexer.errors import InputError
 from indexer.evaluation.benchmark_gallery import Named
 from indexer.evaluation.exactness import Exactness
-from indexer.evaluation.ground_truth import Case
-from indexer.evaluation.ranked_pairs import SIGNALS, Candidate, candidates, pairs
+from indexer.evaluation.ground_truth import BenchmarkQuery
+from indexer.evaluation.ranked_pairs import SIGNALS, RankedCandidate, candidates, pairs
 from indexer.evaluation.retrieval_metrics import Score, score
 from indexer.matching import Matcher
 from indexer.settings import Settings
@@ -30,7 +30,7 @@ class Failure:
 class Answers:
     """What the matcher said of every query."""
 
-    candidates: list[list[Candidate]]  # of each case; empty where it could not be asked
+    candidates: list[list[RankedCandidate]]  # of each case; empty where it could not be asked
     failures: list[Failure]
     seconds: float  # wall time of all queries
 
@@ -79,7 +79,7 @@ def ask(
         Called with the number of queries done, by the calling thread.
     """
 
-    def answer(case: Case) -> list[Candidate] | Failure:
+    def answer(case: BenchmarkQuery) -> list[RankedCandidate] | Failure:
         try:
             data = read(named.benchmark.path(case.query), settings.max_image_bytes)
             return candidates(case.query, matcher.rank(data, k), named.references)
@@ -87,7 +87,7 @@ def ask(
             return Failure(case.query, error.code, str(error))
 
     begun = perf_counter()
-    found: list[list[Candidate]] = []
+    found: list[list[RankedCandidate]] = []
     failures = []
     pool = ThreadPoolExecutor(settings.worker_threads)
     try:

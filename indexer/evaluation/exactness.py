@@ -1,4 +1,4 @@
-"""How many of the true nearest neighbours a view finds: recall against exact search of the log."""
+"""Recall of a view against exact search of the log."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

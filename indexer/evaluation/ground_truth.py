@@ -1,4 +1,4 @@
-"""A copy-detection benchmark on disk: its queries, what each is a copy of, and the references."""
+"""Ground truth of a copy-detection benchmark on disk."""
 
 import csv
 import os
@@ -15,7 +15,7 @@ _COLUMNS = ("query_path", "reference_path", "transform")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class BenchmarkQuery:
     """One query: an edited copy of a reference, or a picture that has none."""
 
     query: str  # paths as the ground truth writes them
@@ -28,7 +28,7 @@ class Benchmark:
     """Queries with their ground truth, and the pictures that they are searched among."""
 
     root: Path  # what the paths of the cases are relative to
-    cases: tuple[Case, ...]
+    cases: tuple[BenchmarkQuery, ...]
     references: tuple[str, ...]  # paths relative to `root`, in order
 
     def path(self, name: str) -> Path:
@@ -96,20 +96,22 @@ def load_benchmark(path: Path) -> Benchmark:
     return Benchmark(root, tuple(cases), tuple(sorted(named.union(_files(root)))))
 
 
-def _read_cases(rows: "csv.DictReader[str]", truth: Path) -> list[Case]:
+def _read_cases(rows: "csv.DictReader[str]", truth: Path) -> list[BenchmarkQuery]:
     if missing := [name for name in _COLUMNS if name not in (rows.fieldnames or ())]:
         raise InputError(
             f"{truth} has no column {', '.join(missing)}. A ground truth has the columns "
             f"{', '.join(_COLUMNS)}."
         )
-    cases: dict[str, Case] = {}
+    cases: dict[str, BenchmarkQuery] = {}
     for row in rows:
         query = _normal(row["query_path"])
         if not query or row["transform"] is None:
             raise InputError(f"{truth}, line {rows.line_num}: the row is cut short. Complete it.")
         if query in cases:
             raise InputError(f"{truth}, line {rows.line_num}: {query} is there twice. Remove one.")
-        cases[query] = Case(query, _normal(row["reference_path"]) or None, row["transform"])
+        cases[query] = BenchmarkQuery(
+            query, _normal(row["reference_path"]) or None, row["transform"]
+        )
     return list(cases.values())
 
 

@@ -1,4 +1,4 @@
-"""An evaluation as a picture: what each signal finds of each kind of edit."""
+"""Plot of an evaluation: each signal against each kind of edit."""
 
 from pathlib import Path
 from typing import Final
@@ -33,7 +33,7 @@ def check_drawable(path: Path) -> None:
     if not path.absolute().parent.is_dir():
         raise UnreadableSource(f"There is no folder {path.absolute().parent}. Make it first.")
     try:
-        import matplotlib as mpl  # noqa: PLC0415 -- an extra, and slow to load
+        import matplotlib as mpl
     except ImportError as error:
         raise InputError(
             "Pictures of an evaluation need matplotlib. pip install 'lookalike[plots]'."
@@ -49,7 +49,7 @@ def draw(evaluation: Evaluation, path: Path) -> None:
     UnreadableSource
         The file cannot be written.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415 -- as above
+    from matplotlib.figure import Figure
 
     leading = next(iter(evaluation.scores.values())).by_transform
     names = sorted(leading, key=lambda name: leading[name].recall_at_1)

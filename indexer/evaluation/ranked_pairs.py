@@ -1,4 +1,4 @@
-"""What the matcher ranks, as pairs of a benchmark: by all signals together, and by each alone."""
+"""Ranked pairs of a benchmark, by all signals together and by each alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SIGNALS: Final = (Signal.GEOMETRY, Signal.FUSED, Signal.EMBEDDING, Signal.PDQ)
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class RankedCandidate:
     """A stored image that a query was compared with."""
 
     query: str
@@ -40,7 +40,7 @@ class Candidate:
 
 def candidates(
     query: str, matches: Iterable[Match], references: Mapping[int, str]
-) -> list[Candidate]:
+) -> list[RankedCandidate]:
     """Turn matches into candidates: one for each stored image, by its name in the benchmark.
 
     Parameters
@@ -56,7 +56,7 @@ def candidates(
         if match.image_id is None or match.image_id in found:
             continue
         name = references.get(match.image_id, f"image {match.image_id}")
-        found[match.image_id] = Candidate(
+        found[match.image_id] = RankedCandidate(
             query,
             name,
             match.fused_score,
@@ -67,18 +67,18 @@ def candidates(
     return list(found.values())
 
 
-def rank(candidates: Iterable[Candidate], signal: Signal, k: int) -> list[Candidate]:
+def rank(candidates: Iterable[RankedCandidate], signal: Signal, k: int) -> list[RankedCandidate]:
     """Return the k best of a query by a signal, best first; what it says nothing of is left out."""
     scored = [(score, c) for c in candidates if (score := c.score(signal)) is not None]
     return [candidate for _, candidate in sorted(scored, key=lambda item: -item[0])[:k]]
 
 
-def pairs(candidates: Sequence[Sequence[Candidate]], signal: Signal, k: int) -> list[Pair]:
+def pairs(candidates: Sequence[Sequence[RankedCandidate]], signal: Signal, k: int) -> list[Pair]:
     """Return the k best pairs of each query by a signal.
 
     Parameters
     ----------
-    candidates : sequence of sequence of Candidate
+    candidates : sequence of sequence of RankedCandidate
         Of each query.
     signal : Signal
         One of `SIGNALS`.

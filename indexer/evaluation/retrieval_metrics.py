@@ -1,4 +1,4 @@
-"""How well a ranking finds copies: micro average precision and recall.
+"""Retrieval metrics: micro average precision and recall.
 
 The definitions are those of DISC21's scorer (facebookresearch/isc2021) and of SSCD's.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from indexer.evaluation.ground_truth import Case
+from indexer.evaluation.ground_truth import BenchmarkQuery
 
 PRECISION: Final = 0.9  # at which recall is told
 
@@ -22,7 +22,7 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
+class RetrievalMetrics:
     """What a ranking is worth, over all queries or those of one transform."""
 
     mu_ap: float
@@ -44,17 +44,17 @@ class Metrics:
 class Score:
     """What one signal is worth."""
 
-    overall: Metrics
-    by_transform: dict[str, Metrics]
+    overall: RetrievalMetrics
+    by_transform: dict[str, RetrievalMetrics]
     """By transform: its copies, together with all queries that have no reference."""
 
 
-def score(cases: Sequence[Case], pairs: Iterable[Pair]) -> Score:
+def score(cases: Sequence[BenchmarkQuery], pairs: Iterable[Pair]) -> Score:
     """Measure a ranking, overall and for each transform.
 
     Parameters
     ----------
-    cases : sequence of Case
+    cases : sequence of BenchmarkQuery
         At least one of which is a copy. Queries without pairs are missed.
     pairs : iterable of Pair
         Those of queries that are no case are passed over.
@@ -78,7 +78,7 @@ def score(cases: Sequence[Case], pairs: Iterable[Pair]) -> Score:
     )
 
 
-def _measure(cases: Sequence[Case], by_query: dict[str, list[Pair]]) -> Metrics:
+def _measure(cases: Sequence[BenchmarkQuery], by_query: dict[str, list[Pair]]) -> RetrievalMetrics:
     copies = [case for case in cases if case.reference is not None]
     ranked = sorted(
         (-pair.score, pair.reference == case.reference)
@@ -95,7 +95,7 @@ def _measure(cases: Sequence[Case], by_query: dict[str, list[Pair]]) -> Metrics:
         if precision >= PRECISION:
             recall, bound = found / len(copies), -negated
     first = sum(_first_is_right(case, by_query.get(case.query, ())) for case in copies)
-    return Metrics(
+    return RetrievalMetrics(
         mu_ap=precisions / len(copies),
         recall_at_1=first / len(copies),
         recall_at_precision=recall,
@@ -105,7 +105,7 @@ def _measure(cases: Sequence[Case], by_query: dict[str, list[Pair]]) -> Metrics:
     )
 
 
-def _first_is_right(case: Case, pairs: Sequence[Pair]) -> bool:
+def _first_is_right(case: BenchmarkQuery, pairs: Sequence[Pair]) -> bool:
     """Tell whether the highest pair is right, and no wrong one is as high."""
     if not pairs:
         return False

@@ -1,4 +1,4 @@
-"""What lists call the kinds of fingerprints: those that we match by, and those that we know of."""
+"""Names that lists give to kinds of fingerprints."""
 
 from functools import lru_cache
 from typing import Final

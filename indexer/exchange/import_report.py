@@ -1,4 +1,4 @@
-"""What an import did, counted as it goes."""
+"""Report of an import, counted as it goes."""
 
 from dataclasses import dataclass, field
 from typing import Final

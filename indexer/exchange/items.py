@@ -1,4 +1,4 @@
-"""What reading a list gives, one item after the other."""
+"""Items that reading a list yields."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

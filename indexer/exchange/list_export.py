@@ -1,4 +1,4 @@
-"""Writing a bank as a list."""
+"""Export of a bank as a list."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass

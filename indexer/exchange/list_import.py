@@ -1,4 +1,4 @@
-"""Taking lists into a bank, some thousands of rows in a transaction."""
+"""Import of lists into a bank, some thousands of rows in a transaction."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Where a list is written to: stdout, or a file that is replaced as a whole."""
+"""Output of a list: stdout, or a file that is replaced as a whole."""
 
 import gzip
 import os

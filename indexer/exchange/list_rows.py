@@ -1,4 +1,4 @@
-"""What one row of a list says, once its values are told apart by the names of their columns."""
+"""Rows of a list, once their values are told apart by column."""
 
 import re
 from collections.abc import Iterator

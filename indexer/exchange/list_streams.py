@@ -1,4 +1,4 @@
-"""The bytes of a list: a file or stdin, plain or gzip, read forward only."""
+"""Byte streams of a list: file or stdin, plain or gzip, forward only."""
 
 import codecs
 import gzip

@@ -1,4 +1,4 @@
-"""A stretch of a text that is read forward only, for formats in which lines mean nothing."""
+"""Window over a text that is read forward only."""
 
 import codecs
 import re

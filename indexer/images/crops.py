@@ -1,4 +1,4 @@
-"""Further cuts of a query: what is left of it without a border, and parts of its area.
+"""Crops of a query: without its border, its insets, its middle and corners.
 
 A copy inside padding, a letterbox, a caption bar or a screenshot is far from its original by both
 signals; cut out again it is near. Only queries are cut: what is stored keeps its vectors.

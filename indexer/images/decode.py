@@ -1,4 +1,4 @@
-"""Untrusted bytes to one upright RGB array, within limits."""
+"""Decoding of untrusted bytes to one upright RGB array, within limits."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager

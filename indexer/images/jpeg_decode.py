@@ -1,4 +1,4 @@
-"""The fast way through a JPEG: libjpeg-turbo without Pillow, at half scale where that will do."""
+"""Fast JPEG decoding: libjpeg-turbo without Pillow, at half scale where that suffices."""
 
 import simplejpeg
 import structlog

@@ -1,4 +1,4 @@
-"""The orientation that a picture's metadata gives, read without the rest of it."""
+"""Orientation by a picture's EXIF or XMP, parsed without the rest of it."""
 
 import re
 import struct

@@ -1,4 +1,4 @@
-"""Where the pieces of a large picture lie: panels on a plain background, and an even grid."""
+"""Panels of a large picture on a plain background, and an even grid."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple

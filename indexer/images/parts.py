@@ -1,4 +1,4 @@
-"""The parts of a picture that are matched on their own: later frames, and tiles."""
+"""Parts of a picture that are matched on their own: frames and tiles."""
 
 import hashlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""PDQ of a picture as it is, and of all its orientations for little more.
+"""PDQ hashes of a picture, as it is and in all eight orientations.
 
 `pdqhash.compute` turns a picture to brightness, hashes it and makes a list of bits, all while it
 holds Python's lock. The functions that blur and hash are C++ and in its library by name: called

@@ -1,4 +1,4 @@
-"""Bounds the pixels of large pictures that this process works on at the same time.
+"""Budget of the pixels that this process decodes at the same time.
 
 A picture takes 5 to 20 bytes a pixel for a moment, by its format (docs/operations.md): one of 64
 megapixels up to 1.3 GB, in every thread that decodes one.

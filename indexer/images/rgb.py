@@ -1,4 +1,4 @@
-"""From an opened picture to RGB pixels, whatever its mode."""
+"""Conversion of an opened picture to RGB pixels, whatever its mode."""
 
 import math
 from collections.abc import Callable

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from indexer.ingest.items import Encoded, Known, Outcome, Spoiled, Unchanged
 from indexer.ingest.report import IngestReport
-from indexer.sources import SkippedSource, is_outside
+from indexer.sources import is_outside
 from indexer.store import AddOutcome, Store, Walk
-from indexer.types import Space
+from indexer.types import SkippedSource, Space
 
 
 @dataclass(slots=True)

@@ -13,9 +13,9 @@ from indexer.ingest.flow import Flow
 from indexer.ingest.items import Known, Loaded, Unchanged, Wanted, skip
 from indexer.ingest.territory import Territory
 from indexer.settings import Settings
-from indexer.sources import Found, SkippedSource, SourceItem
+from indexer.sources import Found, SourceItem
 from indexer.store import Catalog, Store
-from indexer.types import KnownSource, PartKind, SourceDetails, SourceStamp
+from indexer.types import KnownSource, PartKind, SkippedSource, SourceDetails, SourceStamp
 
 _LOOKUP: Final = 512  # sources whose stamps are looked up in one query
 _LOOKUP_BYTES: Final = 2**24

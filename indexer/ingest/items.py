@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from indexer.errors import InputError
-from indexer.sources import SkippedSource, SourceItem
+from indexer.sources import SourceItem
 from indexer.store import Arrival
-from indexer.types import KnownSource, NewImage
+from indexer.types import KnownSource, NewImage, SkippedSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from indexer.ingest.intake import Intake
 from indexer.ingest.items import Known, Loaded, Unchanged, skip
 from indexer.ingest.territory import Territory
 from indexer.settings import Settings
-from indexer.sources import Found, SkippedSource, is_outside
+from indexer.sources import Found, is_outside
 from indexer.store import Store
+from indexer.types import SkippedSource
 
 _EXAMPLES: Final = 5  # of each kind
 _SAMPLE: Final = 12  # pictures that the estimate is made from

@@ -4,7 +4,7 @@ from bisect import insort
 from dataclasses import dataclass, field
 from typing import Final
 
-from indexer.sources import SkippedSource
+from indexer.types import SkippedSource
 
 MOST_LISTED: Final = 1000
 """Skipped sources that a report lists; the quarantine has all of them."""

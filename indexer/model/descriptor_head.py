@@ -1,5 +1,4 @@
 """The descriptor head on torch: feature maps taken on the way through a network to embeddings."""
-# ruff: noqa: TID253 -- part of the torch adapter
 
 import hashlib
 import textwrap

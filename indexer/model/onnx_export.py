@@ -1,5 +1,4 @@
 """From a timm model to an ONNX graph that is known to answer alike."""
-# ruff: noqa: TID253 -- part of the torch adapter; it is imported when a model has to be exported
 
 import textwrap
 import warnings

@@ -1,5 +1,4 @@
 """The network run by ONNX Runtime, on the CPU."""
-# ruff: noqa: TID253 -- the adapter; it is imported when a model is loaded
 
 import os
 from pathlib import Path

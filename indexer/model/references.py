@@ -130,8 +130,8 @@ def _fetch(reference: str) -> Path:
 
 def _download(reference: str, repository: str, revision: str | None, file: str) -> Path:
     """Fetch one file through the hub's cache; every way to fail becomes one of our errors."""
-    import huggingface_hub  # noqa: PLC0415 -- only a hub reference needs an HTTP client
-    from huggingface_hub import errors  # noqa: PLC0415
+    import huggingface_hub
+    from huggingface_hub import errors
 
     try:
         return Path(huggingface_hub.hf_hub_download(repository, file, revision=revision))

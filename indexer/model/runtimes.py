@@ -36,7 +36,7 @@ def load(
             return _load_onnx(folder, cache, cores)
         except (UnexportableModel, ExportNotWritten) as error:
             log.warning("the model runs on torch, which is slower", reason=str(error))
-    from indexer.model import torch_encoder  # noqa: PLC0415 -- torch takes seconds
+    from indexer.model import torch_encoder
 
     return torch_encoder.load_encoder(folder, device)
 
@@ -69,7 +69,7 @@ def find_or_export(folder: ModelFolder, cache: Path) -> tuple[Path, Export]:
 
 def _export(folder: ModelFolder) -> Export:
     log.info("exporting the model for ONNX Runtime, once for all indexes; step 1 of 3: torch")
-    from indexer.model.onnx_export import export_model  # noqa: PLC0415 -- torch takes seconds
+    from indexer.model.onnx_export import export_model
 
     begun = perf_counter()
     export = export_model(folder)
@@ -78,8 +78,8 @@ def _export(folder: ModelFolder) -> Export:
 
 
 def _load_onnx(folder: ModelFolder, cache: Path | None, cores: Cores | None) -> Encoder:
-    from indexer.model.network_encoder import NetworkEncoder  # noqa: PLC0415
-    from indexer.model.onnx_network import OnnxNetwork  # noqa: PLC0415 -- loads the runtime
+    from indexer.model.network_encoder import NetworkEncoder
+    from indexer.model.onnx_network import OnnxNetwork
 
     if cache is None:
         export = read_packaged(folder) or _export(folder)
@@ -109,7 +109,7 @@ def _runs_on_cpu(device: str) -> bool:
         return _is_cpu(device)
     if not _may_have_gpu():
         return True
-    from indexer.model.torch_encoder import finds_gpu  # noqa: PLC0415 -- torch takes seconds
+    from indexer.model.torch_encoder import finds_gpu
 
     return not finds_gpu()
 

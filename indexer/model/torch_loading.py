@@ -1,5 +1,4 @@
 """From a folder in timm's format to a model that is known to work in one pass."""
-# ruff: noqa: TID253 -- part of the torch adapter: only torch_encoder.py imports it
 
 import hashlib
 import textwrap

@@ -1,4 +1,4 @@
-"""What a run would have found with another bound."""
+"""Alternatives: what a run would have found at other thresholds."""
 
 from dataclasses import replace
 from typing import Final

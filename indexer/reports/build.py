@@ -1,4 +1,4 @@
-"""Building the report about a cluster run."""
+"""Construction of the report about a cluster run."""
 
 from collections import Counter
 from collections.abc import Sequence

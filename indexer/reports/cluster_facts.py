@@ -1,4 +1,4 @@
-"""What a report says about one cluster."""
+"""Facts of a report about one cluster."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final

@@ -31,7 +31,7 @@ def write_html(report: Report, file: BinaryIO) -> None:
     Its policy forbids every connection. The only script that runs is its own, known by its digest;
     `unsafe-eval` is there for regl, which compiles its drawing commands.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 -- slow to load
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(_PAGE),

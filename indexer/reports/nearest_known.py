@@ -1,4 +1,4 @@
-"""The entries of block banks that are most alike to the medoids of a run."""
+"""Nearest block-bank entries of the medoids of a run."""
 
 from collections.abc import Iterable
 from typing import Final

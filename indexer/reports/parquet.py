@@ -15,7 +15,7 @@ def check_parquet() -> None:
         pyarrow is not installed.
     """
     try:
-        import pyarrow as pa  # noqa: PLC0415 -- an extra
+        import pyarrow as pa
     except ImportError as error:
         raise InputError(
             "Reports as Parquet need pyarrow. pip install 'lookalike[parquet]', or choose "
@@ -37,8 +37,8 @@ def write_parquet(report: Report, file: BinaryIO) -> None:
         pyarrow is not installed.
     """
     check_parquet()
-    import pyarrow as pa  # noqa: PLC0415 -- an extra
-    import pyarrow.parquet as pq  # noqa: PLC0415 -- an extra
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     names = {cluster.id: cluster.name for cluster in report.clusters}
     members = report.members

@@ -1,4 +1,4 @@
-"""What a report is made from: one state of the catalog, read once."""
+"""Data of a report: one state of the catalog, read once."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Pictures of a report: small, grey and blurred, whatever the originals show."""
+"""Pictures of a report: small, grey and blurred."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""A cluster report: everything that its writers write, as one tree of values."""
+"""Report as one tree of values, which all writers write."""
 
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""Writing a report in one of its formats."""
+"""Writer of a report in one of its formats."""
 
 import os
 from pathlib import Path
@@ -77,7 +77,7 @@ def save_report(report: Report, kind: ReportFormat, path: Path) -> None:
 
 def write_json(report: Report, file: BinaryIO) -> None:
     """Write all of a report."""
-    from pydantic_core import to_json  # noqa: PLC0415 -- as elsewhere, only where it is needed
+    from pydantic_core import to_json
 
     file.write(printable_json(to_json(report, indent=2).decode()).encode())
     file.write(b"\n")

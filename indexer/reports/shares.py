@@ -1,4 +1,4 @@
-"""What the members of a cluster have in common: classes, places, days."""
+"""Shares of classes, places and days among the members of a cluster."""
 
 from collections import Counter
 from collections.abc import Iterable

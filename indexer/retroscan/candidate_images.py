@@ -1,4 +1,4 @@
-"""Which stored images may match new entries: all within reach of the thresholds, not the nearest.
+"""Candidate images of new entries: all within reach of the thresholds.
 
 A search with each new entry finds them, so the cost is that of the new entries, however large the
 gallery is.

@@ -1,4 +1,4 @@
-"""Which stored images lie within reach of entries, as the views have it."""
+"""Reach of entries: stored vectors within their thresholds."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final, cast

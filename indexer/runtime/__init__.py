@@ -1,1 +1,1 @@
-"""The process itself: its actor, cores, stage times, logs, terminal and files."""
+"""The process: actor, cores, timing, logging, terminal, private files."""

@@ -1,4 +1,4 @@
-"""On whose behalf the code runs: what the audit log writes down as the actor.
+"""Actor on whose behalf code runs, for the audit log.
 
 It is kept in a context variable: `anyio.to_thread` and tasks take it along, a plain `Thread` does
 not and acts for the system until it says otherwise.
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 ActorKind = Literal["key", "user", "system"]
 
@@ -17,7 +17,7 @@ ActorKind = Literal["key", "user", "system"]
 class Actor:
     """Who does something."""
 
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
+    __pydantic_config__: ClassVar = {"use_attribute_docstrings": True}  # pydantic's name and form
 
     kind: ActorKind
     """key: an API key or a console session; user: a user of the machine; system: a program of ours

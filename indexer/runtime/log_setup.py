@@ -1,4 +1,4 @@
-"""Structured logs on stderr: lines for people, or JSON for machines."""
+"""Set-up of structured logs on stderr: lines for people, or JSON for machines."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""Files and folders that only their owner may read, from the moment they exist."""
+"""Private files and folders: readable by their owner alone from the start."""
 
 import os
 import stat

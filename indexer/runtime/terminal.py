@@ -1,4 +1,4 @@
-"""What goes to a terminal; text of strangers, such as file names, cannot command it."""
+"""Terminal output, with control characters of untrusted text escaped."""
 
 import re
 import sys

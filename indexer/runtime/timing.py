@@ -1,4 +1,4 @@
-"""Times the stages of the work, for whoever listens."""
+"""Timing of stages, for whoever listens."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

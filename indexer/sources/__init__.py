@@ -1,6 +1,6 @@
 """Sources: everything that pictures can be fed in from, behind one protocol."""
 
-from indexer.sources.base import SKIP_CODES, Found, SkippedSource, SourceItem
+from indexer.sources.base import SKIP_CODES, Found, SourceItem
 from indexer.sources.local import SourceFile, is_outside, read, walk
 from indexer.sources.manifests import is_row
 from indexer.sources.names import SUFFIXES, container_of, uri_of, would_find
@@ -10,7 +10,6 @@ __all__ = [
     "SKIP_CODES",
     "SUFFIXES",
     "Found",
-    "SkippedSource",
     "SourceFile",
     "SourceItem",
     "container_of",

@@ -15,21 +15,14 @@ from weakref import finalize
 
 from indexer.errors import UnreadableSource
 from indexer.images.decode import check_byte_size
-from indexer.sources.base import (
-    DAMAGED_ARCHIVE,
-    INVALID_METADATA,
-    UNSAFE_MEMBER,
-    Found,
-    SkippedSource,
-    SourceItem,
-)
+from indexer.sources.base import DAMAGED_ARCHIVE, INVALID_METADATA, UNSAFE_MEMBER, Found, SourceItem
 from indexer.sources.local import unreadable
 from indexer.sources.manifest_rows import InvalidRow, details_of
 from indexer.sources.names import is_candidate, member_uri, quoted, uri_of
 from indexer.sources.remote import RemoteFile
 from indexer.sources.seekable_streams import Streamed
-from indexer.sources.tar import Content, members, split_key, tidy, why_unsafe
-from indexer.types import SourceDetails, SourceStamp
+from indexer.sources.tar import TarContent, members, split_key, tidy, why_unsafe
+from indexer.types import SkippedSource, SourceDetails, SourceStamp
 
 _LARGEST_SIDECAR: Final = 2**20  # bytes
 _LARGEST_SAMPLE: Final = 64  # files; `frame.0001.jpg`, `frame.0002.jpg`, ... share a key, too
@@ -47,10 +40,10 @@ _MAGIC_SIZE: Final = 6
 class ArchiveMember(SourceItem):
     """A member of an archive that may be a picture."""
 
-    content: Content
+    content: TarContent
     position: int
 
-    def read(self, max_bytes: int) -> bytes:  # noqa: D102 -- as the base class says
+    def read(self, max_bytes: int) -> bytes:
         size = cast("int", self.stamp.size)  # an archive says it
         check_byte_size(size, max_bytes)
         data = self.content.fetch(self.position, size)
@@ -72,10 +65,10 @@ class Shard:
 
     uri: str
     version: str
-    open: Callable[[], Content]
+    open: Callable[[], TarContent]
     is_streamed: bool
 
-    def items(self) -> Iterator[Found]:  # noqa: D102 -- as Reader says
+    def items(self) -> Iterator[Found]:
         try:
             content = self.open()
             listed = members(content)
@@ -92,10 +85,10 @@ class Shard:
                 "indexed; copy or make the archive again for the rest.",
             )
 
-    def count(self) -> int | None:  # noqa: D102 -- as Reader says
+    def count(self) -> int | None:
         return None if self.is_streamed else sum(1 for _ in self.items())
 
-    def _sample(self, content: Content, group: Iterator[tarfile.TarInfo]) -> Iterator[Found]:
+    def _sample(self, content: TarContent, group: Iterator[tarfile.TarInfo]) -> Iterator[Found]:
         """Yield one key's pictures, as soon as all that belongs to them is read."""
         found: list[ArchiveMember] = []
         sidecars: list[tarfile.TarInfo] = []
@@ -118,7 +111,7 @@ class Shard:
         yield from self._describe(content, found, sidecars)
 
     def _describe(
-        self, content: Content, found: list[ArchiveMember], sidecars: list[tarfile.TarInfo]
+        self, content: TarContent, found: list[ArchiveMember], sidecars: list[tarfile.TarInfo]
     ) -> Iterator[Found]:
         """Yield pictures with the details that their sidecars give."""
         columns: dict[str, Any] = {}
@@ -139,7 +132,7 @@ class Shard:
         for item in found:
             yield replace(item, bank=bank, details=details)
 
-    def _item(self, content: Content, member: tarfile.TarInfo) -> ArchiveMember:
+    def _item(self, content: TarContent, member: tarfile.TarInfo) -> ArchiveMember:
         version = self.version and f"{self.version}@{member.offset_data}"
         return ArchiveMember(
             stamp=SourceStamp(self._uri(member), member.size, version),
@@ -231,7 +224,7 @@ def _extension(member: tarfile.TarInfo) -> str:
     return split_key(tidy(member.name))[1] if member.isreg() else ""
 
 
-def _read_sidecar(content: Content, sidecar: tarfile.TarInfo) -> dict[str, Any]:
+def _read_sidecar(content: TarContent, sidecar: tarfile.TarInfo) -> dict[str, Any]:
     """Read what stands beside a picture as columns.
 
     Raises

@@ -1,11 +1,11 @@
-"""What every kind of source gives: pictures to read, and what cannot be used."""
+"""Protocols of sources, and reasons to skip one."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from indexer.types import SourceDetails, SourceStamp
+from indexer.types import SkippedSource, SourceDetails, SourceStamp
 
 DIRECTORY_LOOP: Final = "directory_loop"
 DANGLING_LINK: Final = "dangling_link"
@@ -46,15 +46,6 @@ class SourceItem(ABC):
         ImageTooLarge
             It has more than `max_bytes` bytes.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedSource:
-    """A source that cannot be used, and why."""
-
-    uri: str
-    code: str  # of the error, such as unreadable_image; or one of SKIP_CODES
-    message: str
 
 
 Found = SourceItem | SkippedSource

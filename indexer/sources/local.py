@@ -8,15 +8,9 @@ from pathlib import Path
 
 from indexer.errors import UnreadableSource
 from indexer.images.decode import check_byte_size
-from indexer.sources.base import (
-    DANGLING_LINK,
-    DIRECTORY_LOOP,
-    OUTSIDE_LINK,
-    SkippedSource,
-    SourceItem,
-)
+from indexer.sources.base import DANGLING_LINK, DIRECTORY_LOOP, OUTSIDE_LINK, SourceItem
 from indexer.sources.names import may_be_image, quoted, uri_of
-from indexer.types import SourceStamp
+from indexer.types import SkippedSource, SourceStamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +19,7 @@ class SourceFile(SourceItem):
 
     path: Path
 
-    def read(self, max_bytes: int) -> bytes:  # noqa: D102 -- as the base class says
+    def read(self, max_bytes: int) -> bytes:
         return read(self.path, max_bytes)
 
 
@@ -36,10 +30,10 @@ class Tree:
     root: Path  # absolute, checked to exist; followed if it is a link itself
     follow_links: bool = False  # also out of the folder
 
-    def items(self) -> Iterator[SourceFile | SkippedSource]:  # noqa: D102 -- as Reader says
+    def items(self) -> Iterator[SourceFile | SkippedSource]:
         return _walk_root(self.root, follow_links=self.follow_links)
 
-    def count(self) -> int:  # noqa: D102 -- as Reader says
+    def count(self) -> int:
         return sum(not is_outside(found) for found in self.items())
 
 

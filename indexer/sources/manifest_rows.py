@@ -1,4 +1,4 @@
-"""What a manifest or an archive says of a picture: one row, checked."""
+"""Rows of a manifest or an archive about one picture, validated."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The rows of a manifest, one at a time, as columns: CSV, JSON lines, Parquet, and bare lists."""
+"""Tables of manifests, row by row: CSV, JSON lines, Parquet, bare lists."""
 
 import codecs
 import csv
@@ -25,13 +25,13 @@ _KINDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class BadRow:
+class UnreadableRow:
     """A row that cannot be read as columns."""
 
     reason: str
 
 
-NumberedColumns = tuple[int, Columns | BadRow]
+NumberedColumns = tuple[int, Columns | UnreadableRow]
 
 
 def kind_of(name: str) -> str | None:
@@ -71,7 +71,7 @@ def read_list(file: BinaryIO) -> Generator[NumberedColumns, None, None]:
         if not name:
             continue
         row = _json_object(name) if name.startswith(b"{") else None
-        yield number, {"uri": _text(name)} if row is None or isinstance(row, BadRow) else row
+        yield number, {"uri": _text(name)} if row is None or isinstance(row, UnreadableRow) else row
 
 
 def _json_lines(file: BinaryIO) -> Generator[NumberedColumns, None, None]:
@@ -81,14 +81,14 @@ def _json_lines(file: BinaryIO) -> Generator[NumberedColumns, None, None]:
             yield number, _json_object(text)
 
 
-def _json_object(line: bytes) -> Columns | BadRow:
+def _json_object(line: bytes) -> Columns | UnreadableRow:
     if len(line) > _LONGEST_LINE:
-        return BadRow(f"the line has more than {_LONGEST_LINE:,} bytes")
+        return UnreadableRow(f"the line has more than {_LONGEST_LINE:,} bytes")
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        return BadRow(f"the line is no JSON ({error})")
-    return row if isinstance(row, dict) else BadRow("the line holds no JSON object")
+        return UnreadableRow(f"the line is no JSON ({error})")
+    return row if isinstance(row, dict) else UnreadableRow("the line holds no JSON object")
 
 
 def _csv(file: BinaryIO) -> Generator[NumberedColumns, None, None]:
@@ -105,20 +105,23 @@ def _csv(file: BinaryIO) -> Generator[NumberedColumns, None, None]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield number, BadRow(f"the row is no CSV ({error})")
+            yield number, UnreadableRow(f"the row is no CSV ({error})")
             continue
         if not cells:
             continue
         if len(cells) > len(header):
-            yield number, BadRow(f"the row has {len(cells)} cells, the header has {len(header)}")
+            yield (
+                number,
+                UnreadableRow(f"the row has {len(cells)} cells, the header has {len(header)}"),
+            )
         else:
             yield number, dict(zip(header, cells, strict=False))
 
 
 def _parquet(file: BinaryIO) -> Generator[NumberedColumns, None, None]:
     try:
-        import pyarrow as pa  # noqa: PLC0415 -- large, and only needed here
-        from pyarrow import parquet  # noqa: PLC0415
+        import pyarrow as pa
+        from pyarrow import parquet
     except ImportError as error:
         raise UnreadableSource(
             "A Parquet manifest needs pyarrow. pip install 'lookalike[parquet]'."
@@ -146,12 +149,12 @@ def _parquet(file: BinaryIO) -> Generator[NumberedColumns, None, None]:
                     yield number, row
         except (pa.ArrowException, OSError) as error:
             reason = f"the rows from here to {end} are damaged ({error})"
-            yield number + 1, BadRow(reason)
+            yield number + 1, UnreadableRow(reason)
             number = end
 
 
 def _holds_bytes(kind: Any) -> bool:
-    import pyarrow as pa  # noqa: PLC0415 -- as above
+    import pyarrow as pa
 
     types = pa.types
     if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):

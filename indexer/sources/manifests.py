@@ -8,10 +8,11 @@ from functools import partial
 from typing import Final
 
 from indexer.errors import UnreadableSource
-from indexer.sources.base import INVALID_METADATA, Found, SkippedSource
+from indexer.sources.base import INVALID_METADATA, Found
 from indexer.sources.manifest_rows import Columns, InvalidRow, Row, row_of
-from indexer.sources.manifest_tables import BadRow, NumberedColumns, kind_of
+from indexer.sources.manifest_tables import NumberedColumns, UnreadableRow, kind_of
 from indexer.sources.places import Places
+from indexer.types import SkippedSource
 
 STDIN: Final = "-"
 """Name of the list that is read from standard input."""
@@ -22,7 +23,7 @@ _Outcome = Callable[[], Found]  # waits for what a server says of a row
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ManifestReader:
     """The pictures that a manifest or list names, in its order."""
 
     uri: str
@@ -30,7 +31,7 @@ class Manifest:
     places: Places
     is_at_hand: bool  # can be gone through twice at little cost
 
-    def items(self) -> Iterator[Found]:  # noqa: D102 -- as Reader says
+    def items(self) -> Iterator[Found]:
         pool = ThreadPoolExecutor(_LOOKUPS, "lookup")
         waiting: deque[_Outcome] = deque()
         try:
@@ -43,7 +44,7 @@ class Manifest:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def count(self) -> int | None:  # noqa: D102 -- as Reader says
+    def count(self) -> int | None:
         if not self.is_at_hand:
             return None
         return sum(1 for _ in self.rows())
@@ -60,8 +61,8 @@ class Manifest:
         except UnreadableSource as error:
             yield partial(_itself, SkippedSource(self.uri, error.code, str(error)))
 
-    def _row(self, number: int, columns: Columns | BadRow) -> Row | SkippedSource:
-        if isinstance(columns, BadRow):
+    def _row(self, number: int, columns: Columns | UnreadableRow) -> Row | SkippedSource:
+        if isinstance(columns, UnreadableRow):
             return self._bad(number, columns.reason)
         try:
             return row_of(number, columns)

@@ -1,4 +1,4 @@
-"""What a source's name tells: whether it may be a picture, and where it would be found."""
+"""Names of sources: picture suffixes, containers, URIs."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What a path or URL in a manifest or list stands for."""
+"""Places that the paths and URLs of a manifest or list stand for."""
 
 import os
 from dataclasses import dataclass
@@ -6,11 +6,12 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from indexer.errors import UnreadableSource
-from indexer.sources.base import Found, SkippedSource
+from indexer.sources.base import Found
 from indexer.sources.local import file_at
 from indexer.sources.manifest_rows import InvalidRow
 from indexer.sources.names import is_storable, protocol_of, quoted
 from indexer.sources.protocols import Remotes
+from indexer.types import SkippedSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which protocols may be used, and the file system that speaks each."""
+"""URL protocols that may be used, and their file systems."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Final
@@ -51,7 +51,7 @@ class Remotes:
 
 
 def _open(protocol: str, url: str) -> Remote:
-    import fsspec  # noqa: PLC0415 -- only remote sources need it
+    import fsspec
 
     # fsspec would hand out the same instance for as long as the process lives, whatever becomes
     # of the credentials in the environment.

@@ -7,10 +7,10 @@ from typing import Any, BinaryIO, Final, cast
 
 from indexer.errors import UnreadableSource
 from indexer.images.decode import check_byte_size
-from indexer.sources.base import SkippedSource, SourceItem
+from indexer.sources.base import SourceItem
 from indexer.sources.names import is_candidate, protocol_of
 from indexer.sources.retries import attempt, once
-from indexer.types import SourceStamp
+from indexer.types import SkippedSource, SourceStamp
 
 WEB: Final = frozenset({"http", "https"})
 
@@ -65,7 +65,7 @@ class RemoteObject(SourceItem):
 
     file: RemoteFile
 
-    def read(self, max_bytes: int) -> bytes:  # noqa: D102 -- as the base class says
+    def read(self, max_bytes: int) -> bytes:
         return self.file.remote.read(self.file.path, self.file.size, max_bytes)
 
 
@@ -75,7 +75,7 @@ class Prefix:
 
     folder: RemoteFile
 
-    def items(self) -> Iterator[RemoteObject | SkippedSource]:  # noqa: D102 -- as Reader says
+    def items(self) -> Iterator[RemoteObject | SkippedSource]:
         root = self.folder.uri.rstrip("/")
         try:
             for file in self.folder.remote.beneath(self.folder.path):
@@ -86,7 +86,7 @@ class Prefix:
             # What is known of this prefix is not gone only because the listing broke off.
             yield SkippedSource(root, error.code, str(error))
 
-    def count(self) -> int:  # noqa: D102 -- as Reader says
+    def count(self) -> int:
         return sum(1 for _ in self.items())
 
 

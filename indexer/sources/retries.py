@@ -1,4 +1,4 @@
-"""Asking a server again when that may help, and saying what failed in the end."""
+"""Retries of requests to remote sources, and their last error."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -29,7 +29,7 @@ def attempt(uri: str, act: Callable[P, ResultT], *args: P.args, **kwargs: P.kwar
     UnreadableSource
         It failed for good; the message names `uri`.
     """
-    from tenacity import (  # noqa: PLC0415 -- only remote sources need it
+    from tenacity import (
         Retrying,
         retry_if_exception,
         stop_after_attempt,

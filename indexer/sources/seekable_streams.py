@@ -1,4 +1,4 @@
-"""Reading by position what can only be streamed: compressed archives and remote ones."""
+"""Seekable access to streams: compressed archives and remote ones."""
 
 import threading
 from collections import deque

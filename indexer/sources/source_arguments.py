@@ -1,4 +1,4 @@
-"""From the SOURCE arguments of a command to readers: what each of them is."""
+"""SOURCE arguments of a command, resolved to readers."""
 
 import os
 import sys
@@ -12,16 +12,17 @@ from typing import BinaryIO, TypeVar
 from indexer.errors import UnreadableSource
 from indexer.settings import Settings
 from indexer.sources.archives import local_shard, remote_shard
-from indexer.sources.base import Found, Reader, SkippedSource
+from indexer.sources.base import Found, Reader
 from indexer.sources.local import Tree, existing, unreadable
 from indexer.sources.manifest_rows import InvalidRow
 from indexer.sources.manifest_tables import NumberedColumns, kind_of, read_list, read_table
-from indexer.sources.manifests import STDIN, Manifest
+from indexer.sources.manifests import STDIN, ManifestReader
 from indexer.sources.names import is_archive, may_be_image, protocol_of, quoted, uri_of
 from indexer.sources.patterns import expand_braces, glob_files, has_magic
 from indexer.sources.places import Places, path_of
 from indexer.sources.protocols import Remotes
 from indexer.sources.remote import Prefix, RemoteFile
+from indexer.types import SkippedSource
 
 _MatchT = TypeVar("_MatchT")
 _Matches = Callable[[], Generator[Reader | SkippedSource, None, None]]
@@ -144,7 +145,7 @@ class _Opener:
 
     def _open_list(self) -> Reader:
         stdin = self._stdin or sys.stdin.buffer
-        return Manifest(
+        return ManifestReader(
             STDIN, lambda: read_list(stdin), Places(Path.cwd(), self._remotes), is_at_hand=False
         )
 
@@ -156,7 +157,7 @@ class _Opener:
         if kind is None:
             return local_shard(path)
         return _checked(
-            Manifest(
+            ManifestReader(
                 uri_of(path),
                 lambda: _rows(lambda: _open_file(path), kind),
                 Places(path.parent, self._remotes),
@@ -197,7 +198,7 @@ class _Opener:
             return _Single(file)
         places = Places(name.rpartition("/")[0], self._remotes)
         return _checked(
-            Manifest(file.uri, lambda: _rows(file.open, kind), places, is_at_hand=False)
+            ManifestReader(file.uri, lambda: _rows(file.open, kind), places, is_at_hand=False)
         )
 
 
@@ -213,7 +214,7 @@ def _open_file(path: Path) -> BinaryIO:
         raise unreadable(path, error) from error
 
 
-def _checked(manifest: Manifest) -> Manifest:
+def _checked(manifest: ManifestReader) -> ManifestReader:
     """Read the first row, so that a manifest which is none is refused at once."""
     with closing(manifest.rows()) as rows:
         next(rows, None)

@@ -9,7 +9,7 @@ from indexer.sources.names import quoted
 _LARGEST_HEADER: Final = 2**20  # bytes; names and attributes need a few thousand at most
 
 
-class Content(Protocol):
+class TarContent(Protocol):
     """An archive's bytes by position, after decompression."""
 
     def advance(self, position: int, size: int) -> bytes:
@@ -22,7 +22,7 @@ class Content(Protocol):
 class _Positioned:
     """What tarfile needs of a file to read headers, and no more than that."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: TarContent) -> None:
         self._content = content
         self._position = 0
 
@@ -40,7 +40,7 @@ class _Positioned:
         return data
 
 
-def members(content: Content) -> Iterator[tarfile.TarInfo]:
+def members(content: TarContent) -> Iterator[tarfile.TarInfo]:
     """Read the headers one after the other, each when the bytes of its member are there.
 
     TarFile's own iterator keeps every member in memory, and takes damage after the first member

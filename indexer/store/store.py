@@ -8,7 +8,6 @@ from typing import Self
 
 from sqlalchemy import Engine, select
 
-from indexer.settings import audit_key_set
 from indexer.store.catalog import Catalog
 from indexer.store.database.address import location, parse_address, sqlite_file
 from indexer.store.database.engine import make_engine, reading, writing
@@ -181,7 +180,7 @@ def open_store(url: str, audit_key: bytes | None = None) -> Store:
     url : str
         SQLAlchemy URL: `sqlite:////folder/lookalike.db` or `postgresql://user:password@host/name`.
     audit_key : bytes, optional
-        Seals the audit log; LOOKALIKE_AUDIT_KEY by default.
+        Seals the rows of the audit log that are written; without one they are only chained.
 
     Raises
     ------
@@ -202,4 +201,4 @@ def open_store(url: str, audit_key: bytes | None = None) -> Store:
     except BaseException:
         engine.dispose()
         raise
-    return Store(engine, log_id, audit_key or audit_key_set())
+    return Store(engine, log_id, audit_key)

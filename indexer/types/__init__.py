@@ -107,6 +107,7 @@ from indexer.types.retroscans import (
 )
 from indexer.types.sources import (
     KnownSource,
+    SkippedSource,
     SourceDetails,
     SourceStamp,
 )
@@ -220,6 +221,7 @@ __all__ = [
     "Session",
     "Severity",
     "Signal",
+    "SkippedSource",
     "SourceDetails",
     "SourceStamp",
     "Space",

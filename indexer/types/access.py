@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from indexer.types.described import described
+
 
 class Scope(StrEnum):
     """What a key may do; `admin` includes all others."""
@@ -20,11 +22,10 @@ def allows(held: Collection[Scope], wanted: Scope) -> bool:
     return wanted in held or Scope.ADMIN in held
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key of the server as it is listed; its secret is shown once, when it is made."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     id: int
     """Rises with time."""
@@ -50,11 +51,10 @@ class ApiKey:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class CreatedKey:
     """A key that was made just now, with what proves that one has it."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     key: ApiKey
     """The key as it is listed."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from indexer.runtime.actor import Actor
+from indexer.types.described import described
 
 
 class SealMethod(StrEnum):
@@ -29,11 +30,10 @@ class AuditEvent:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class AuditHead:
     """The end of the audit log: kept elsewhere, it shows later that no row was cut off."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     log_id: str
     """Which log it is of."""
@@ -43,11 +43,10 @@ class AuditHead:
     """Of the last row, hexadecimal; what the first row is chained to while there is none."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """A row of the audit log, as it is shown."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     number: int
     """1, 2, 3 in the order of the commits, without gaps."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from indexer.types.described import described
 from indexer.types.verdicts import Signal, Tier
 
 
@@ -31,14 +32,13 @@ class CardBound:
     value: float  # bits for pdq (at most), cosine or fused score for the others (at least)
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Histogram:
     """How innocent pictures score: counts a bin, all bins equally wide, lowest score first.
 
     For pdq the score is the distance in bits, and lower is closer.
     """
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     low: float
     """Where the first bin begins."""
@@ -50,11 +50,10 @@ class Histogram:
     """Innocent pictures by the score of their closest reference."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class NewCard:
     """A threshold, and the calibration that chose it, ready to be written."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     signal: Signal
     """pdq, embedding or fused."""

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from indexer.types.described import described
+
 
 class ClusterAlgorithm(StrEnum):
     """How images are grouped."""
@@ -34,11 +36,10 @@ class LineageEvent(StrEnum):
     GONE = "gone"
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ClusterScope:
     """Which images a run looks at; what is not said does not narrow it."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     banks: tuple[str, ...] = ()
     """Images with an active entry in one of these banks."""
@@ -54,11 +55,10 @@ class ClusterScope:
     """Images that this uploader sent."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ClusterRun:
     """One clustering of the images in a scope, as they were at one change of the log."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     id: int
     """Rises with time."""
@@ -88,11 +88,10 @@ class ClusterRun:
     """When it ended."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """A cluster as one run found it; its id and name are the same in every run."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     id: int
     """The cluster's identity, kept from run to run."""
@@ -120,11 +119,10 @@ class Cluster:
     """Members added a day since the run before; since its earliest member in its first run."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ClusterMember:
     """One image of a run, and how well it belongs."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     image_id: int
     """The stored image."""
@@ -138,11 +136,10 @@ class ClusterMember:
     """Whether it was assigned after the run, because it lies within the cluster's radius."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Lineage:
     """What became of one cluster from the run before to this one."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     id: int
     """The cursor of a page: rises within a run."""
@@ -171,11 +168,10 @@ class ActionKind(StrEnum):
     DECISION = "decision"
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ClusterAction:
     """What an analyst did about a cluster, in one step that can be undone in one step."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     id: int
     """Rises with time."""
@@ -201,11 +197,10 @@ class Refreshed(StrEnum):
     CLUSTERED = "clustered"  # a new run
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Refresh:
     """The run that holds now, and what was done for it."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     run: ClusterRun
     """The run that holds now."""
@@ -223,11 +218,10 @@ class AlertKind(StrEnum):
     DRIFT = "drift"  # its classes are others than they were
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Alert:
     """One cluster, and why it is worth a look."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     kind: AlertKind
     """growth, bank_hit or drift."""

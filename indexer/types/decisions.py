@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from indexer.types.described import described
 from indexer.types.verdicts import Signal, Tier
 
 
@@ -30,11 +31,10 @@ class NewDecision:
     note: str | None = None
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Decision:
     """An analyst's word on one query and what it matched; a later one supersedes it."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     id: int
     """Rises with time."""
@@ -62,11 +62,10 @@ class Decision:
     """When a later decision took its place; null while it holds."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Decided:
     """A decision as it is remembered, and what joined a bank with it."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     decision: Decision
     """The decision."""

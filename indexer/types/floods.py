@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from indexer.types.described import described
+
 
 class FloodState(StrEnum):
     """What became of a flag."""
@@ -13,11 +15,10 @@ class FloodState(StrEnum):
     DISMISSED = "dismissed"
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Flood:
     """A flag on an entry: in one hour it matched far more than was to be expected."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     id: int
     """Rises with time."""

@@ -6,6 +6,7 @@ from typing import Self
 
 from indexer.types.arrays import Embeddings
 from indexer.types.banks import Entry
+from indexer.types.described import described
 from indexer.types.pictures import Pdq, StoredPart
 
 
@@ -30,11 +31,10 @@ class ImageRecord:
     parts: tuple[StoredPart, ...] = ()  # read together with the embedding only
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ImageSummary:
     """A stored image as people and clients see it."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     image_id: int
     """The stored image."""

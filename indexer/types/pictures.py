@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from indexer.types.arrays import Embeddings, Probabilities, Rgb
+from indexer.types.described import described
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,10 @@ class PartKind(StrEnum):
     CROP = "crop"  # of a query alone: what is left without a border, and the like
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Part:
     """A piece of an image that is matched on its own: a later frame, a tile, a crop."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     kind: PartKind
     """frame, tile or, of a query alone, crop."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from indexer.types.described import described
 from indexer.types.verdicts import Signal, Tier
 
 
@@ -14,11 +15,10 @@ class ScanState(StrEnum):
     DONE = "done"
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class RetroScan:
     """A pass of new block entries over the gallery, and how far it is."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     id: int
     """Rises with time."""
@@ -42,11 +42,10 @@ class RetroScan:
     """When it reached the last change."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class RetroMatch:
     """A stored image that an entry matches, with the evidence."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     id: int
     """The cursor of a page: rises within a scan."""

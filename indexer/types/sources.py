@@ -33,3 +33,12 @@ class KnownSource:
     image_id: int
     size: int | None
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedSource:
+    """A source that cannot be used, and why."""
+
+    uri: str
+    code: str  # of the error, such as unreadable_image; or one of indexer.sources.SKIP_CODES
+    message: str

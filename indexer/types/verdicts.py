@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from indexer.types.banks import BankKind
+from indexer.types.described import described
 from indexer.types.pictures import Part
 
 
@@ -57,11 +58,10 @@ class Judgement:
     threshold_card: int | None = None  # id of the threshold card that it comes from
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Suppression:
     """What takes a match back: an allow entry, or an analyst's decision on the very same bytes."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     kind: SuppressionKind
     """allow_entry or decision."""
@@ -73,11 +73,10 @@ class Suppression:
     """The decision; null for an allow entry."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Match:
     """One stored image (or bank entry) that the query resembles, with the evidence."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     tier: Tier
     """How close it is."""
@@ -115,11 +114,10 @@ class Match:
     """Details that both have in the same arrangement; null where the pixels were not compared."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class VerdictCluster:
     """The family of stored images that a query belongs to."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     id: int
     """The cluster's identity, kept from run to run."""
@@ -131,11 +129,10 @@ class VerdictCluster:
     """Cosine similarity of the query to the cluster's medoid, -1 to 1."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer to one query: the strongest tier reached, and everything that led to it."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     query: str
     """The name of the file that was asked about."""
@@ -165,11 +162,10 @@ class Verdict:
     """What came nearest where there is no match at all, with the bound it missed; else null."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class PartialVerdict:
     """The answer to a query that is less than a picture: a vector or a fingerprint."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     query: str
     """What was asked about: vector, or the kind and hexadecimal of the fingerprint."""
@@ -187,11 +183,10 @@ class PartialVerdict:
     """The last change of the log that the search had seen."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Embedded:
     """The embedding of one picture, and what the model says of it."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     query: str
     """The name of the file that was asked about."""
@@ -205,11 +200,10 @@ class Embedded:
     """The model's class probabilities by label."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Classification:
     """What the model says of one picture."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     query: str
     """The name of the file that was asked about."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from indexer.types.described import described
+
 
 class WebhookEvent(StrEnum):
     """What a webhook can be told of."""
@@ -24,11 +26,10 @@ class DeliveryState(StrEnum):
     DEAD = "dead"  # given up; it can be tried again by hand
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class Webhook:
     """A receiver of events; its secret is never shown with it."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     id: int
     """Rises with time."""
@@ -44,11 +45,10 @@ class Webhook:
     """When it was made."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class WebhookSecret:
     """A webhook with the secret that it was just given."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     webhook: Webhook
     """The webhook."""
@@ -56,11 +56,10 @@ class WebhookSecret:
     """What its receiver checks signatures with; it is not shown again."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class WebhookDelivery:
     """One event for one webhook, and how far its delivery is."""
-
-    __pydantic_config__ = {"use_attribute_docstrings": True}  # noqa: RUF012 -- pydantic's name and form
 
     id: int
     """Rises with time."""

@@ -1,1 +1,1 @@
-"""Looking after an index: is it sound, how is it, and what to do when it is not."""
+"""Upkeep of an index: status, checks, repair, removal."""

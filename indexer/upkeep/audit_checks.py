@@ -1,4 +1,4 @@
-"""Whether the audit log is guarded: by the database's triggers, and by its key."""
+"""Checks of the audit log's guard: the database's triggers, and its key."""
 
 import hmac
 from collections.abc import Iterator

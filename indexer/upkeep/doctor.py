@@ -1,4 +1,4 @@
-"""Whether all that an index needs is there and fits together: machine, database, model, views."""
+"""`doctor`: machine, database, model and views, checked one by one."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What `doctor` finds."""
+"""Findings of `doctor`."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Whether this machine is fit for the index: versions, disk, limits."""
+"""Checks of the machine: versions, disk, limits."""
 
 import platform
 import resource

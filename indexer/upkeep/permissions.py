@@ -1,4 +1,4 @@
-"""Whether others than the owner may read an index."""
+"""Checks of file permissions."""
 
 import shlex
 from collections.abc import Iterator

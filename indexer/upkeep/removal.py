@@ -1,4 +1,4 @@
-"""Removing images: out of sight, or erased for good."""
+"""Removal of images: hidden, or erased for good."""
 
 from collections.abc import Sequence
 

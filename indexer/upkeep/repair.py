@@ -1,4 +1,4 @@
-"""Mending what can be mended from the log, and naming what cannot."""
+"""Repair from the log, and the faults that it cannot repair."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,10 +7,9 @@ from typing import Final
 
 from indexer.errors import LookalikeError, UnavailableError
 from indexer.settings import Settings
-from indexer.sources import SkippedSource
 from indexer.store import Store
-from indexer.types import PartKind, Space
-from indexer.upkeep.verification import SAMPLE, verify
+from indexer.types import PartKind, SkippedSource, Space
+from indexer.upkeep.consistency import SAMPLE, verify
 from indexer.vector_views import find_leftovers, open_views, rebuild_views
 from indexer.vectors.inventory import ViewFiles, read_inventory
 from indexer.vectors.snapshots import remove_view

@@ -1,12 +1,13 @@
-"""Finding the files in quarantine once more."""
+"""Files in quarantine, found again to be retried."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from indexer.errors import NotFoundError, UnreadableSource
 from indexer.settings import Settings
-from indexer.sources import Found, SkippedSource, container_of, is_row, open_sources
+from indexer.sources import Found, container_of, is_row, open_sources
 from indexer.store import QuarantinedFile, Store
+from indexer.types import SkippedSource
 
 _PAGE: Final = 1000
 

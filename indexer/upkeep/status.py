@@ -1,4 +1,4 @@
-"""What an index holds, and what it takes on the disk."""
+"""Status of an index: contents, lag of its views, disk use."""
 
 from indexer.settings import Settings
 from indexer.store import Store

@@ -1,4 +1,4 @@
-"""The access control of one server, made from its settings."""
+"""Assembly of access control from the settings of a server."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

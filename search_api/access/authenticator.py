@@ -1,4 +1,4 @@
-"""Decides who makes a request."""
+"""Authenticator: the principal of a request, by API key or console session."""
 
 import hmac
 from collections.abc import Callable

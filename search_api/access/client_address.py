@@ -1,4 +1,4 @@
-"""Where a request comes from, and what it brings to be let in."""
+"""Client address of a request, behind trusted proxies, and the credentials it brings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

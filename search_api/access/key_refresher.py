@@ -1,4 +1,4 @@
-"""Keeps what is known of the keys fresh, and writes down when they were used."""
+"""Key refresher: reloads known API keys, and records when they were used."""
 
 from time import monotonic
 from typing import Self

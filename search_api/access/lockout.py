@@ -1,4 +1,4 @@
-"""Locks out addresses that send wrong keys."""
+"""Lockout of addresses that send wrong keys."""
 
 from collections import OrderedDict
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Lets requests in: tells who makes each before its body is read."""
+"""Access middleware: authenticates a request before its body is read."""
 
 from collections.abc import Sequence
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Bounds how many requests a second a key may make."""
+"""Rate limit of each key, a token bucket."""
 
 from collections import OrderedDict
 from collections.abc import Callable

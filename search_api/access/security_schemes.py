@@ -1,4 +1,4 @@
-"""How a caller says who it is, for OpenAPI."""
+"""Security schemes for OpenAPI."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""The cookies of the console: what is set when, and what its forms must send along."""
+"""Session cookies of the console, and CSRF tokens of its forms."""
 
 import hmac
 import secrets

@@ -1,4 +1,4 @@
-"""Runs the model over the pictures of several requests at once, where that is quicker: on a GPU."""
+"""Dynamic batching of the model across requests, where that is quicker: on a GPU."""
 
 from collections import deque
 from collections.abc import Sequence

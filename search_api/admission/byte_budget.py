@@ -1,4 +1,4 @@
-"""How many bytes of requests are in memory at the same time."""
+"""Budget of the bytes of requests that are in memory at the same time."""
 
 
 class ByteBudget:

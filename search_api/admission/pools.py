@@ -1,4 +1,4 @@
-"""Which kinds of work the server admits, and how many threads each has."""
+"""Thread pools: the kinds of work that the server admits, and their sizes."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -1,4 +1,4 @@
-"""Decides which requests are worked on, which wait for their turn, and which are turned away."""
+"""Waiting room: a bounded queue before a thread pool, with load shedding."""
 
 import asyncio
 import math

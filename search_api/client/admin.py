@@ -1,4 +1,4 @@
-"""What the client does for administrators: keys, webhooks, the audit log."""
+"""The client's calls for administrators: keys, webhooks, the audit log."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the client asks about clusters."""
+"""The client's calls about clusters."""
 
 from collections.abc import Iterator
 from typing import Any

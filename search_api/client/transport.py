@@ -1,4 +1,4 @@
-"""How the client sends requests: again where that may help, with problems as exceptions."""
+"""HTTP transport of the client: retries, and problem documents as exceptions."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar

@@ -1,4 +1,4 @@
-"""What the console's first page shows of the index."""
+"""Data of the console's first page."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Pages for browsers, made from templates/; whatever is put into them is escaped."""
+"""HTML pages, rendered from templates/ with autoescape."""
 
 from collections.abc import Mapping
 from functools import cache

@@ -1,4 +1,4 @@
-"""Writes the audit log's head to the server's log, where whoever cuts the audit log off is seen."""
+"""Hourly log line with the audit log's head, so that a truncated log is noticed."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Runs clusterings beside the requests, one at a time."""
+"""Background cluster runs, one at a time."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Counts what searches hit, and writes it down every few seconds."""
+"""Hit counter: counts matches of entries, and writes them every few seconds."""
 
 from collections.abc import Callable, Collection
 from typing import Self

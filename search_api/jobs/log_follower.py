@@ -1,4 +1,4 @@
-"""Follows the log, so that what another process commits is found within a second."""
+"""Log follower: applies what other processes commit, within a second."""
 
 from time import monotonic
 from typing import Self

@@ -1,20 +1,21 @@
-"""Writes down who looked up what, behind the answers."""
+"""Audit of lookups: who asked for what, written behind the answers."""
 
 from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
-from threading import Condition, Thread
-from time import monotonic
+from threading import Lock
+from time import monotonic, sleep
 from typing import Any, Self
 
 import structlog
 
-from indexer.errors import AuditUnavailable, LookalikeError
+from indexer.errors import AuditUnavailable
 from indexer.runtime.actor import acting
 from indexer.store import Store
 from indexer.types import AuditEvent
+from search_api.jobs.periodic import PeriodicTask
 from search_api.request_context import request_id
 
 log = structlog.get_logger(__name__)
@@ -44,23 +45,26 @@ class LookupAudit:
 
     def __init__(self, store: Store, *, interval: float, capacity: int) -> None:
         self._store = store
-        self._interval = interval  # seconds
         self._capacity = capacity
         self._waiting: deque[AuditEvent] = deque()
-        self._changed = Condition()
-        self._stopping = False
-        self._thread = Thread(target=self._write_on, name="lookup-log", daemon=True)
+        self._lock = Lock()
+        self._task = PeriodicTask(
+            self.flush, name="lookup-audit", interval=interval, doing="writing lookups"
+        )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._task.__enter__()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Stop, once all that was recorded is written."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
-        self._thread.join()
+        self._task.__exit__(*exception)
+        give_up = monotonic() + _FAREWELL
+        while not self._task.attempt():
+            if monotonic() > give_up:
+                log.error("lookups are missing in the audit log", count=len(self._waiting))
+                return
+            sleep(0.2)
 
     @property
     def waiting(self) -> int:
@@ -99,7 +103,7 @@ class LookupAudit:
             identity,
             detail,
         )
-        with self._changed:
+        with self._lock:
             if len(self._waiting) >= self._capacity:
                 raise AuditUnavailable(
                     f"{self._capacity} lookups wait to be written to the audit log: nothing more "
@@ -116,39 +120,13 @@ class LookupAudit:
             The audit log cannot be written; what was recorded is kept for the next call.
         """
         for _ in range(-(-len(self._waiting) // _BATCH)):
-            with self._changed:  # nothing but this thread takes anything out
+            with self._lock:  # nothing but this thread takes anything out
                 batch = list(islice(self._waiting, _BATCH))
             with self._store.writer() as writer:
                 writer.audit.append(batch)
-            with self._changed:
+            with self._lock:
                 for _ in batch:
                     self._waiting.popleft()
-
-    def _write_on(self) -> None:
-        while True:
-            with self._changed:
-                stopping = self._changed.wait_for(lambda: self._stopping, self._interval)
-            if stopping:
-                break
-            self._try_to_write()
-        give_up = monotonic() + _FAREWELL
-        while not self._try_to_write():
-            if monotonic() > give_up:
-                log.error("lookups are missing in the audit log", count=len(self._waiting))
-                return
-            with self._changed:
-                self._changed.wait(0.2)
-
-    def _try_to_write(self) -> bool:
-        try:
-            self.flush()
-        except LookalikeError as error:
-            log.warning("lookups could not be written, trying again", reason=str(error))
-        except Exception:  # recording must not end because one writing failed
-            log.exception("writing lookups failed, trying again")
-        else:
-            return True
-        return False
 
 
 def some(ids: Iterable[int]) -> dict[str, Any]:

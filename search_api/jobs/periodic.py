@@ -1,4 +1,4 @@
-"""A thread that does one thing again and again, whatever happens to it, until it is stopped."""
+"""A periodic task: a thread that does one thing every so many seconds, whatever happens."""
 
 from collections.abc import Callable
 from threading import Event, Thread
@@ -24,8 +24,8 @@ class PeriodicTask:
         Seconds between the end of one time and the next.
     doing : str
         What is done, for the log, such as `writing hits`.
-    at_end : bool
-        Whether it is done once more when the block ends.
+    at_start, at_end : bool
+        Whether it is done once more when the block begins, or ends.
     """
 
     def __init__(
@@ -35,11 +35,13 @@ class PeriodicTask:
         name: str,
         interval: float,
         doing: str,
+        at_start: bool = False,
         at_end: bool = False,
     ) -> None:
         self._act = act
         self._interval = interval
         self._doing = doing
+        self._at_start = at_start
         self._at_end = at_end
         self._reason = ""  # why it was not possible the last time
         self._stopping = Event()
@@ -60,18 +62,24 @@ class PeriodicTask:
         return self._stopping.is_set()
 
     def _repeat(self) -> None:
+        if self._at_start:
+            self.attempt()
         while not self._stopping.wait(self._interval):
-            self._try()
+            self.attempt()
         if self._at_end:
-            self._try()
+            self.attempt()
 
-    def _try(self) -> None:
+    def attempt(self) -> bool:
+        """Do it once, and return whether that went well; the block's thread does so by itself."""
         try:
             self._act()
-            self._reason = ""
         except UnavailableError as error:
             if str(error) != self._reason:  # said once, not every second
                 self._reason = str(error)
                 log.warning("not possible now, trying again", task=self._doing, reason=str(error))
         except Exception:  # one failure must not end it for good
             log.exception("failed, trying again", task=self._doing)
+        else:
+            self._reason = ""
+            return True
+        return False

@@ -1,4 +1,4 @@
-"""Runs retro-scans beside the requests, one at a time."""
+"""Background retro-scans, one at a time."""
 
 from threading import Event, Lock, Thread
 from typing import Self

@@ -1,4 +1,4 @@
-"""Bounds the body of every request while it arrives: in bytes, in time, in what JSON it holds."""
+"""Limits of a request body while it arrives: bytes, seconds, JSON values."""
 
 from asyncio import timeout
 from collections.abc import Mapping

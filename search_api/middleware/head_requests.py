@@ -1,4 +1,4 @@
-"""HEAD requests: answered as GET, without the body."""
+"""HEAD requests, answered as GET without the body."""
 
 from typing import Final
 

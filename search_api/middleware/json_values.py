@@ -1,4 +1,4 @@
-"""How many values a JSON text holds, counted without making them."""
+"""Count of the values of a JSON text, without parsing it."""
 
 import re
 from typing import Final

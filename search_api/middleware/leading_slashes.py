@@ -1,4 +1,4 @@
-"""Paths that begin with several slashes, as a base URL that ends in one makes them."""
+"""Normalisation of paths that begin with several slashes."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 

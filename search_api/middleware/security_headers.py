@@ -1,4 +1,4 @@
-"""What every answer tells browsers: to load nothing from elsewhere, to keep nothing, to guess nothing."""  # noqa: E501
+"""Security headers of every answer: no framing, no sniffing, no third-party content."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 

@@ -1,4 +1,4 @@
-"""The examples of what the OpenAPI document says of clusters."""
+"""Examples of the OpenAPI document about clusters."""
 
 from search_api.openapi.examples import SPACE
 

@@ -1,4 +1,4 @@
-"""The examples of the OpenAPI document; a test holds them to the schemas."""
+"""Examples of the OpenAPI document; a test validates them against the schemas."""
 
 from typing import Any
 

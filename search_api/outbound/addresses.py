@@ -1,4 +1,4 @@
-"""Which internet addresses are public, so that a URL cannot reach what is inside."""
+"""Public internet addresses, told from private ones (SSRF)."""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 

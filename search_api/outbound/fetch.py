@@ -1,4 +1,4 @@
-"""Fetches pictures by URL, from the hosts that a setting allows."""
+"""Fetch of pictures by URL from allowed hosts."""
 
 import zlib
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Lists of hosts, as the settings give them."""
+"""Host lists of the settings."""
 
 import re
 from dataclasses import dataclass

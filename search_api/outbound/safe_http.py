@@ -1,4 +1,4 @@
-"""One request to another server, at an address that was checked."""
+"""SSRF-safe HTTP: one request to another server, at an address that was checked."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""Deals the connections on one socket out among its workers.
+"""Connection balancing: shares the connections of one socket among workers.
 
 The kernel wakes all of them, and whoever is first would take every connection there is: eight kept
 connections on one of two workers, measured, halve what they answer. So a worker that has more than

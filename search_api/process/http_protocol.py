@@ -1,4 +1,4 @@
-"""A connection that waits for no client forever: not for a head, a body or a reader."""
+"""HTTP protocol of a connection, with deadlines for heads, bodies and readers."""
 
 from asyncio import BaseTransport, TimerHandle, Transport
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Takes the address that a server listens on."""
+"""Listening socket of the server."""
 
 import socket
 

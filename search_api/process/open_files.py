@@ -1,4 +1,4 @@
-"""How many files and connections this process may have open."""
+"""Limit of open files, and the connections that fit below it."""
 
 import resource
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Runs the server: in this process, or in several that it looks after."""
+"""Entry point of the server: one process, or several under a supervisor."""
 
 import typer
 
@@ -25,11 +25,11 @@ def run(settings: Settings, serve: ServeSettings) -> None:
             echo(f"Listening on {url} (console: {url}/console, documentation: {url}/docs)")
 
         if serve.workers == 1:
-            from search_api.process.server import answer  # noqa: PLC0415 -- a supervisor needs none of it
+            from search_api.process.server import answer
 
             answer(listener, settings, serve, on_ready=announce)
             return
-        from search_api.process.supervisor import Supervisor  # noqa: PLC0415
+        from search_api.process.supervisor import Supervisor
 
         code = Supervisor(listener, settings, serve, announce).run()
     if code:

@@ -1,4 +1,4 @@
-"""Runs the application under uvicorn, in this process."""
+"""uvicorn server of one process."""
 
 import asyncio
 import gc
@@ -16,7 +16,7 @@ from indexer.images.pixel_budget import limit_pixels
 from indexer.matching import open_matcher
 from indexer.runtime.cpu import Cores
 from indexer.runtime.terminal import echo
-from indexer.settings import Settings
+from indexer.settings import Settings, audit_key_set
 from indexer.store import open_store
 from search_api.access import describe
 from search_api.admission.batching import batching
@@ -63,7 +63,7 @@ def answer(
     # uvicorn raises the signal once more when it has shut down: a stop is no failure
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     limit_pixels(serve.decode_pixels)
-    with open_store(settings.resolved_database_url) as store:
+    with open_store(settings.resolved_database_url, audit_key_set()) as store:
         if greet and (message := describe(store, serve)):
             _tell(message, settings)
         matcher = open_matcher(store, settings, batching, Cores(serve.cores))

@@ -1,4 +1,4 @@
-"""Keeps worker processes on one socket: starts, replaces and stops them."""
+"""Supervisor of worker processes on one socket: start, replacement, stop."""
 
 import multiprocessing
 import signal

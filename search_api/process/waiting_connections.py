@@ -1,4 +1,4 @@
-"""Connections that wait for their clients, and which of them ends where there are too many.
+"""Connections that wait for their clients; the oldest is closed where there are too many.
 
 One whose request is being answered is never ended.
 """

@@ -1,4 +1,4 @@
-"""Runs a made-up picture through model and views, so that no caller waits for their first use."""
+"""Warm-up of model and views with a made-up picture."""
 
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""One of several processes that answer on one socket."""
+"""Worker: one of several processes that serve one socket."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ def work(
         signal.signal(one, signal.SIG_IGN)
     configure_logging(settings.log_level, settings.log_format)
     Thread(target=_leave_with, args=(supervisor,), name="supervisor-watch", daemon=True).start()
-    from search_api.process.server import answer  # noqa: PLC0415 -- takes seconds to load
+    from search_api.process.server import answer
 
     try:
         answer(

@@ -39,7 +39,7 @@ NewestFirst = Annotated[bool, Query(description="Newest first instead of oldest 
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
-async def list_audit(  # noqa: PLR0913 -- one for each parameter
+async def list_audit(
     service: ServiceDependency,
     *,
     action: OfAction = None,

@@ -96,7 +96,7 @@ async def post_decision(
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
-async def list_decisions(  # noqa: PLR0913 -- one for each parameter
+async def list_decisions(
     service: ServiceDependency,
     *,
     sha256: Digest = None,

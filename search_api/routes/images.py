@@ -80,7 +80,7 @@ async def get_image(image_id: ImageId, service: ServiceDependency) -> ImageSumma
 async def remove_image(
     image_id: ImageId,
     service: ServiceDependency,
-    purge: Purge = False,  # noqa: FBT002 -- FastAPI's way to declare a parameter
+    purge: Purge = False,
 ) -> RemovedImage:
     """Remove an image, its sources and its bank entries, which match nothing from then on.
 

@@ -34,7 +34,7 @@ Tiles = Annotated[
 async def _judge(
     service: Service,
     options: SearchOptions,
-    tiles: bool,  # noqa: FBT001 -- bound by `partial`
+    tiles: bool,
     upload: Upload,
 ) -> Verdict:
     verdict = await service.run(
@@ -89,7 +89,7 @@ async def search(
     upload: UploadDependency,
     service: ServiceDependency,
     options: OptionsDependency,
-    tiles: Tiles = False,  # noqa: FBT002 -- FastAPI's way to declare a parameter
+    tiles: Tiles = False,
 ) -> Verdict:
     """Judge one picture; the same answer as `lookalike search --json`."""
     return await _judge(service, options, tiles, upload)
@@ -115,7 +115,7 @@ async def search_batch(
     uploads: UploadsDependency,
     service: ServiceDependency,
     options: OptionsDependency,
-    tiles: Tiles = False,  # noqa: FBT002 -- as above
+    tiles: Tiles = False,
 ) -> SearchedItems:
     """Judge several pictures, each by itself: one that cannot be used does not fail the others."""
     await service.read(lambda catalog: [catalog.banks.id_of(name) for name in options.banks])

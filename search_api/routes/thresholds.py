@@ -30,7 +30,7 @@ Retired = Annotated[bool, Query(description="Those that a newer card replaced, t
 )
 async def list_thresholds(
     service: ServiceDependency,
-    retired: Retired = False,  # noqa: FBT002 -- FastAPI's way to declare a parameter
+    retired: Retired = False,
     cursor: Cursor = None,
     limit: PageLimit = 100,
 ) -> Page[ThresholdCard]:

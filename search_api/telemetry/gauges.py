@@ -1,23 +1,21 @@
-"""Takes the readings that no event reports: how far the views are, how much there is."""
+"""Gauges that are read every second: lag of the views, sizes, memory."""
 
 import resource
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, Thread
 from time import monotonic, time
 from typing import Self
 
-import structlog
 from prometheus_client import Gauge
 
 from indexer.errors import UnavailableError
 from indexer.matching import Matcher
 from indexer.store import Store
 from search_api.jobs.log_follower import LogFollower
+from search_api.jobs.periodic import PeriodicTask
 from search_api.telemetry.metrics import Metrics
 
-log = structlog.get_logger(__name__)
 Reading = tuple[Gauge, Callable[[], float]]
 _INTERVAL = 1.0  # seconds
 _STATM = Path("/proc/self/statm")
@@ -43,35 +41,29 @@ class GaugeSampler:
         self._counted_at = -count_interval
         self._readings: Sequence[Reading] = ()
         self._codes: set[str] = set()
-        self._stopping = Event()
-        self._thread = Thread(target=self._sample_on, name="sampler", daemon=True)
+        self._task = PeriodicTask(
+            self._sample, name="gauges", interval=_INTERVAL, doing="reading gauges", at_start=True
+        )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._task.__enter__()
         return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Stop, once the readings under way are taken."""
-        self._stopping.set()
-        self._thread.join()
+        self._task.__exit__(*exception)
 
     def watch(self, gauge: Gauge, read: Callable[[], float]) -> None:
         """Take one more reading from now on; it must be quick."""
         self._readings = (*self._readings, (gauge, read))
 
-    def _sample_on(self) -> None:
-        while True:
-            try:
-                self._sample()
-            except UnavailableError as error:
-                self._metrics.reachable.set(0)
-                log.debug("readings could not be taken, trying again", reason=str(error))
-            except Exception:  # what is shown must not stand still because one reading failed
-                log.exception("taking readings failed, trying again")
-            if self._stopping.wait(_INTERVAL):
-                return
-
     def _sample(self) -> None:
+        try:
+            self._read()
+        except UnavailableError:
+            self._metrics.reachable.set(0)  # the log follower says why
+
+    def _read(self) -> None:
         metrics = self._metrics
         metrics.memory.set(_resident_bytes())
         metrics.looked.set(time() - self._follower.age)

@@ -1,4 +1,4 @@
-"""Chooses who listens to the server: metrics always, traces where they are asked for."""
+"""Installation of telemetry: metrics always, traces if configured."""
 
 import os
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Telemetry:
         """Wrap the application; nothing that is to be seen may be wrapped around it afterwards."""
         app.state.metrics = self.metrics
         if self._tracing:
-            from search_api.telemetry.tracing import RequestTrace  # noqa: PLC0415 -- an extra
+            from search_api.telemetry.tracing import RequestTrace
 
             app.add_middleware(RequestTrace, tracer=self._tracing.tracer)
         app.add_middleware(RequestLog, metrics=self.metrics)
@@ -68,7 +68,7 @@ def _open_tracing(endpoint: str | None) -> "Tracing | None":
             )
         log.warning("OTEL_* is set, but no traces are sent", remedy=_REMEDY)
         return None
-    from search_api.telemetry.tracing import Tracing  # noqa: PLC0415 -- an extra
+    from search_api.telemetry.tracing import Tracing
 
     return Tracing(endpoint)
 

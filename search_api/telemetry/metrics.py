@@ -1,4 +1,4 @@
-"""What the server measures, under the names that Prometheus reads."""
+"""Prometheus metrics of the server."""
 
 import os
 from collections.abc import Iterator

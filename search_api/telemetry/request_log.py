@@ -1,4 +1,4 @@
-"""Gives every request an id, a line in the log and a place in the metrics."""
+"""Request log: an id, a log line and metrics for every request."""
 
 from http import HTTPStatus
 from time import perf_counter

@@ -1,4 +1,4 @@
-"""Traces of requests and their stages, sent by OTLP over HTTP; imported only where it is on."""
+"""Traces of requests and their stages, sent by OTLP over HTTP."""
 
 from http import HTTPStatus
 from threading import Timer

@@ -1,4 +1,4 @@
-"""Several pictures of one multipart request, each answered by itself."""
+"""Batches: several pictures in one multipart request, each with its own answer."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final, TypeVar
@@ -15,10 +15,9 @@ from search_api.schemas import Problem
 from search_api.uploads.multipart import (
     MOST_PICTURES,
     Upload,
-    files_of,
     places,
-    read_form,
-    texts_of,
+    read_files,
+    read_picture,
 )
 
 AnswerT = TypeVar("AnswerT")
@@ -65,25 +64,20 @@ async def read_uploads(
     RateLimited
         The key may not ask about so many pictures now.
     """
-    limit = service.settings.max_image_bytes
-    form = await read_form(request, _HINT)
-    texts_of(form, _HINT)
-    files = files_of(form)
+    files, _ = await read_files(request, _HINT)
     if not files:
         raise InputError(_HINT)
     key = (await principal_of(request)).key
     if key is not None:
-        service.access.authenticator.charge(
-            key, len(files) - 1
-        )  # one for the request is counted already
+        others = len(files) - 1  # one is counted for the request already
+        service.access.authenticator.charge(key, others)
     read: list[Upload | tuple[str, LookalikeError]] = []
     for _, file in files:
-        name, data = file.filename or "upload", await file.read(limit + 1)
-        if len(data) > limit:
-            reason = f"The file has more than {limit} bytes, the most that "
-            read.append((name, ImageTooLarge(reason + "LOOKALIKE_MAX_IMAGE_BYTES allows.")))
-        else:
-            read.append(Upload(name, data))
+        name = file.filename or "upload"
+        try:
+            read.append(Upload(name, await read_picture(file, service)))
+        except ImageTooLarge as error:
+            read.append((name, error))
     return read
 
 

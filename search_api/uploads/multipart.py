@@ -1,4 +1,4 @@
-"""The one picture of a multipart request, whatever its field is called."""
+"""Reader of multipart requests: their pictures, under any field names, and their other fields."""
 
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from indexer.errors import ImageTooLarge, InputError
-from search_api.dependencies import ServiceDependency
+from search_api.dependencies import Service, ServiceDependency
 
 REQUEST_BODY: dict[str, Any] = {
     "requestBody": {
@@ -131,14 +131,17 @@ def files_of(form: FormData) -> list[tuple[str, UploadFile]]:
     return [(name, each) for name, each in form.multi_items() if isinstance(each, UploadFile)]
 
 
-def texts_of(form: FormData, hint: str, known: Collection[str] = ()) -> dict[str, str]:
-    """Return the other fields of a form.
+async def read_files(
+    request: Request, hint: str, known: Collection[str] = ()
+) -> tuple[list[tuple[str, UploadFile]], dict[str, str]]:
+    """Return the files of a request, by the names of their fields, and its other fields.
 
     Raises
     ------
     InputError
-        There is one that is not known.
+        The form cannot be read, or has another field that is not known.
     """
+    form = await read_form(request, hint)
     texts = {name: each for name, each in form.multi_items() if isinstance(each, str)}
     for name in texts:
         if name not in known:
@@ -146,7 +149,25 @@ def texts_of(form: FormData, hint: str, known: Collection[str] = ()) -> dict[str
                 f"The form has an unknown field {name[:100]!r}; parameters belong into the URL. "
                 f"{hint}"
             )
-    return texts
+    return files_of(form), texts
+
+
+async def read_picture(file: UploadFile, service: Service) -> bytes:
+    """Return the bytes of an uploaded picture.
+
+    Raises
+    ------
+    ImageTooLarge
+        The file has more bytes than the settings allow.
+    """
+    limit = service.settings.max_image_bytes
+    data = await file.read(limit + 1)
+    if len(data) > limit:
+        raise ImageTooLarge(
+            f"The upload has more than {limit} bytes, the most that "
+            "LOOKALIKE_MAX_IMAGE_BYTES allows."
+        )
+    return data
 
 
 async def read_upload(request: Request, service: ServiceDependency, _place: PlaceTaken) -> Upload:
@@ -159,20 +180,11 @@ async def read_upload(request: Request, service: ServiceDependency, _place: Plac
     ImageTooLarge
         The file has more bytes than the settings allow.
     """
-    limit = service.settings.max_image_bytes
-    form = await read_form(request, _HINT)
-    texts_of(form, _HINT)
-    files = files_of(form)
+    files, _ = await read_files(request, _HINT)
     if len(files) != 1:
         raise InputError(_HINT)
     ((_, file),) = files
-    data = await file.read(limit + 1)
-    if len(data) > limit:
-        raise ImageTooLarge(
-            f"The upload has more than {limit} bytes, the most that "
-            "LOOKALIKE_MAX_IMAGE_BYTES allows."
-        )
-    return Upload(file.filename or "upload", data)
+    return Upload(file.filename or "upload", await read_picture(file, service))
 
 
 UploadDependency = Annotated[Upload, Depends(read_upload)]

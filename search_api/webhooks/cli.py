@@ -1,11 +1,11 @@
-"""`webhook`: who is told of retro-matches and flood flags."""
+"""`webhook`: receivers of retro-matches and flood flags."""
 
 from typing import Annotated, Any
 
 import typer
 
 from indexer.cli.commands import Commands
-from indexer.cli.options import AsJson, RowLimit, load
+from indexer.cli.options import AsJson, RowLimit, load, opened
 from indexer.cli.output import print_json, print_table
 from indexer.errors import InputError
 from indexer.runtime.terminal import echo
@@ -35,11 +35,10 @@ def create(
 
     Example: lookalike webhook create https://hook.example/ --event flood_flag
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-    from search_api.webhooks import registration  # noqa: PLC0415
+    from search_api.webhooks import registration
 
     settings, receivers = load(), registration.Receivers(_serve())
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         made = registration.create_webhook(store, receivers, url, event or (), description)
     _print_secret(made, as_json=as_json)
 
@@ -57,10 +56,7 @@ def list_webhooks(
 
     Example: lookalike webhook list --json
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened() as store, store.reader() as catalog:
         webhooks = catalog.webhooks.page(after_id=after, limit=limit)
     if as_json:
         print_json(webhooks)
@@ -78,10 +74,7 @@ def show(webhook: WebhookId, *, as_json: AsJson = False) -> None:
 
     Example: lookalike webhook show 2 --json
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened() as store, store.reader() as catalog:
         _print(catalog.webhooks.get(webhook), as_json=as_json)
 
 
@@ -142,11 +135,9 @@ def rotate_secret(webhook: WebhookId, *, as_json: AsJson = False) -> None:
 
     Example: lookalike webhook rotate-secret 2
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-    from search_api.webhooks import registration  # noqa: PLC0415
+    from search_api.webhooks import registration
 
-    settings = load()
-    with open_store(settings.resolved_database_url) as store:
+    with opened() as store:
         made = registration.rotate_secret(store, webhook)
     _print_secret(made, as_json=as_json)
 
@@ -159,10 +150,7 @@ def remove(webhook: WebhookId, *, as_json: AsJson = False) -> None:
 
     Example: lookalike webhook remove 2
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.writer() as writer:
+    with opened() as store, store.writer() as writer:
         removed = writer.webhooks.remove(webhook)
     if as_json:
         print_json(removed)
@@ -178,11 +166,10 @@ def ping(webhook: WebhookId, *, as_json: AsJson = False) -> None:
 
     Example: lookalike webhook test 2
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-    from search_api.webhooks.delivery import Deliverer  # noqa: PLC0415
+    from search_api.webhooks.delivery import Deliverer
 
     settings, serve = load(), _serve()
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         with store.writer() as writer:
             sent = writer.webhooks.ping(webhook)
         Deliverer(store, serve).deliver_all()
@@ -211,10 +198,8 @@ def deliveries(
 
     Example: lookalike webhook deliveries 2 --dead
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
     settings, state = load(), DeliveryState.DEAD if dead else None
-    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+    with opened(settings) as store, store.reader() as catalog:
         found = catalog.deliveries.page(webhook, state=state, after_id=after, limit=limit)
     if as_json:
         print_json(found)
@@ -234,10 +219,7 @@ def retry(
 
     Example: lookalike webhook retry 61
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-
-    settings = load()
-    with open_store(settings.resolved_database_url) as store, store.writer() as writer:
+    with opened() as store, store.writer() as writer:
         again = writer.deliveries.retry(delivery)
     if as_json:
         print_json(again)
@@ -253,11 +235,10 @@ def deliver(*, as_json: AsJson = False) -> None:
 
     Example: lookalike webhook deliver
     """
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-    from search_api.webhooks.delivery import Deliverer  # noqa: PLC0415
+    from search_api.webhooks.delivery import Deliverer
 
     settings, serve = load(), _serve()
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         done = Deliverer(store, serve).deliver_all()
     if as_json:
         print_json(done)
@@ -266,17 +247,16 @@ def deliver(*, as_json: AsJson = False) -> None:
 
 
 def _serve() -> Any:
-    from search_api.settings import load_serve_settings  # noqa: PLC0415 -- keeps --help quick
+    from search_api.settings import load_serve_settings
 
     return load_serve_settings()
 
 
 def _edit(webhook_id: int, *, as_json: bool, **changes: Any) -> None:
-    from indexer.store import open_store  # noqa: PLC0415 -- keeps --help quick
-    from search_api.webhooks import registration  # noqa: PLC0415
+    from search_api.webhooks import registration
 
     settings, receivers = load(), registration.Receivers(_serve())
-    with open_store(settings.resolved_database_url) as store:
+    with opened(settings) as store:
         edited = registration.edit_webhook(store, receivers, webhook_id, **changes)
     _print(edited, as_json=as_json)
 

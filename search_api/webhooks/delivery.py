@@ -1,4 +1,4 @@
-"""Delivers what the outbox holds, again and again until the receivers have it."""
+"""Delivery of the outbox, at least once, with retries and back-off."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Making webhooks and their secrets, which are shown but once."""
+"""Registration of webhooks, and their secrets, which are shown once."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Signatures of webhooks, by the specification of Standard Webhooks.
+"""Signatures of webhooks, as Standard Webhooks specifies them.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """

@@ -111,7 +111,7 @@ class Index:
         It is forked from a process that has imported the libraries, which saves seconds. `log` is
         handed what it logged, once it has ended.
         """
-        from support.forked import start  # noqa: PLC0415 -- which starts commands of an `Index`
+        from support.forked import start
 
         server = start(self, "serve", "--port", 0, niceness=0)
         try:

@@ -61,7 +61,7 @@ def examine(store: Store) -> Content:
         assert {image_id for image_id, _ in parts} <= set(ids), "parts without an image"
         whole = [(image_id, 0) for image_id in ids]
         for table in ("embeddings", "classifications"):
-            held = pairs(f"SELECT image_id, part FROM {table}")  # noqa: S608 -- a name from above
+            held = pairs(f"SELECT image_id, part FROM {table}")
             assert sorted(held) == sorted(whole + parts), f"images and {table} differ"
         sources = pairs("SELECT uri, image_id FROM sources WHERE closed_at IS NULL")
         assert len(dict(sources)) == len(sources), "a source is open twice"

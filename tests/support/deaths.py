@@ -57,13 +57,13 @@ class Death:
 
 
 def _arm_decode(strike: Callable[[], None]) -> None:
-    from indexer.ingest import prepare  # noqa: PLC0415 -- only in the process that dies
+    from indexer.ingest import prepare
 
     prepare.decoded = _before(prepare.decoded, strike)
 
 
 def _arm_forward(strike: Callable[[], None]) -> None:
-    from indexer.model.network_encoder import NetworkEncoder  # noqa: PLC0415 -- as above
+    from indexer.model.network_encoder import NetworkEncoder
 
     forward = _before(NetworkEncoder.forward, strike)
     NetworkEncoder.forward = forward  # type: ignore[method-assign]

@@ -9,7 +9,7 @@ class _Extent:
     everything = False
 
 
-def take_everything(everything: bool) -> None:  # noqa: FBT001 -- an option's value
+def take_everything(everything: bool) -> None:
     """Say which way it is, before any test is collected."""
     _Extent.everything = everything
 

@@ -9,7 +9,7 @@ from indexer.matching import Matcher, open_matcher
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.types import Tier
-from indexer.upkeep.verification import verify
+from indexer.upkeep.consistency import verify
 from support.commands import Index
 from support.consistency import Content, assert_views_hold, examine
 from support.deaths import Death

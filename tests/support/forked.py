@@ -212,6 +212,6 @@ def _run(
     if gate is not None:
         gate.wait()
 
-    from search_api.cli import app  # noqa: PLC0415 -- the environment has to be set before
+    from search_api.cli import app
 
     app(list(arguments), prog_name="lookalike")

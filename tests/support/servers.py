@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 @contextmanager
 def running_s3() -> Iterator[str]:
     """Run moto's server; give its URL."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 -- takes a second to load
+    from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
@@ -79,7 +79,7 @@ class FlakyFileSystem(MemoryFileSystem):  # type: ignore[misc] -- fsspec has no 
         self._fail("info")
         return super().info(path, **kwargs)
 
-    def ls(self, path: str, detail: bool = True, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
+    def ls(self, path: str, detail: bool = True, **kwargs: Any) -> Any:  # noqa: FBT002
         self._fail("ls")
         return super().ls(path, detail=detail, **kwargs)
 

@@ -29,7 +29,7 @@ def app_over(store: Store, **settings: Any) -> FastAPI:
 
 
 @cache
-def _routes(metrics_open: bool) -> list[BaseRoute]:  # noqa: FBT001 -- what routes depend on
+def _routes(metrics_open: bool) -> list[BaseRoute]:
     serve = ServeSettings(metrics_open=metrics_open)
     return create_app(cast("Store", None), cast("Matcher", None), Settings(), serve).router.routes
 

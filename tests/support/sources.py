@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from indexer.settings import Settings
-from indexer.sources import Found, SkippedSource, SourceItem, open_sources
+from indexer.sources import Found, SourceItem, open_sources
+from indexer.types import SkippedSource
 
 ENOUGH = 2**20  # bytes
 

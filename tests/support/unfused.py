@@ -11,7 +11,7 @@ from typing import Any
 def pytest_configure() -> None:
     if os.environ.get("TEST_ONNX_OPTIMISATION") != "none":
         return
-    import onnxruntime  # noqa: PLC0415 -- only where it is asked for
+    import onnxruntime
 
     open_session = onnxruntime.InferenceSession
 

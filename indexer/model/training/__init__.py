@@ -2,7 +2,6 @@
 
 The network stays as it is, and so do its class probabilities.
 """
-# ruff: noqa: TID253 -- training runs on torch; the package is imported by its command alone
 
 import hashlib
 import shutil

@@ -1,5 +1,4 @@
 """From a folder of pictures to the pooled features of edited views of each."""
-# ruff: noqa: TID253 -- training runs on torch
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,5 +1,4 @@
 """From the features of many edited views to the weights of a head."""
-# ruff: noqa: TID253 -- training runs on torch
 
 import math
 from collections.abc import Callable

@@ -2,7 +2,6 @@
 
 Both terms are those of Pizzi et al., A Self-Supervised Descriptor for Image Copy Detection (2022).
 """
-# ruff: noqa: TID253 -- training runs on torch
 
 from typing import Final
 

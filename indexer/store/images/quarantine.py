@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from indexer.sources import SkippedSource
 from indexer.store.edits import Edits
 from indexer.store.models import QuarantineRow
 from indexer.store.queries import Queries
 from indexer.store.sql_parameters import chunks, uri_digest
 from indexer.store.values import QuarantinedFile
+from indexer.types import SkippedSource
 
 
 class Quarantine(Queries):

@@ -16,11 +16,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Convert to UTC."""
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Give the zone back to what SQLite returns."""
         if value is None or value.tzinfo is not None:
             return None if value is None else value.astimezone(UTC)
@@ -37,7 +37,7 @@ class AnyText(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Escape what cannot be stored."""
         return None if value is None else storable(value)
 
@@ -55,7 +55,7 @@ class AnyJson(TypeDecorator[dict[str, Any]]):
     def process_bind_param(
         self,
         value: dict[str, Any] | None,
-        dialect: Dialect,  # noqa: ARG002
+        dialect: Dialect,
     ) -> dict[str, Any] | None:
         """Make it plain."""
         return plain_json(value) if value else None
@@ -63,7 +63,7 @@ class AnyJson(TypeDecorator[dict[str, Any]]):
     def process_result_value(
         self,
         value: dict[str, Any] | None,
-        dialect: Dialect,  # noqa: ARG002
+        dialect: Dialect,
     ) -> dict[str, Any]:
         """Give the empty object back."""
         return value or {}
@@ -94,7 +94,7 @@ class Embedding32(TypeDecorator[NDArray[np.float32]]):
     def process_bind_param(
         self,
         value: NDArray[np.float32] | None,
-        dialect: Dialect,  # noqa: ARG002
+        dialect: Dialect,
     ) -> Any:
         """Turn into bytes."""
         return None if value is None else value.astype("<f4", copy=False).tobytes()
@@ -102,7 +102,7 @@ class Embedding32(TypeDecorator[NDArray[np.float32]]):
     def process_result_value(
         self,
         value: Any | None,
-        dialect: Dialect,  # noqa: ARG002
+        dialect: Dialect,
     ) -> NDArray[np.float32] | None:
         """Turn into an array that its owner may write to."""
         return None if value is None else np.frombuffer(value, "<f4").astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a caller says of a content that it adds, in every way that is in use."""
+"""Content requests of HMA: what a caller adds, in every form that is in use."""
 
 import json
 from collections.abc import Mapping

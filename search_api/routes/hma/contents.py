@@ -102,7 +102,7 @@ class Deleted(BaseModel):
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ),
 )
-async def add_content(  # noqa: PLR0913 -- one for each parameter
+async def add_content(
     name: BankName,
     request: Request,
     service: ServiceDependency,
@@ -182,8 +182,8 @@ async def get_content(
     name: BankName,
     content_id: ContentId,
     service: ServiceDependency,
-    include_signals: IncludeSignals = False,  # noqa: FBT002 -- FastAPI's way
-    include_metadata: IncludeMetadata = True,  # noqa: FBT002 -- likewise
+    include_signals: IncludeSignals = False,
+    include_metadata: IncludeMetadata = True,
     types: Types = None,
 ) -> ContentState:
     """Return the state of a content of a block bank; never the pixels."""

@@ -91,7 +91,7 @@ async def raw_lookup(
     signal: SignalText = None,
     signal_type: SignalName = None,
     banks: Banks = None,
-    include_distance: IncludeDistance = False,  # noqa: FBT002 -- FastAPI's way
+    include_distance: IncludeDistance = False,
 ) -> RawMatches:
     """Look a signal up; whether contents and banks are enabled is not asked."""
     if signal is None or not signal_type:
@@ -114,7 +114,7 @@ async def raw_lookup(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ),
 )
-async def lookup(  # noqa: PLR0913 -- one for each parameter
+async def lookup(
     service: ServiceDependency,
     *,
     signal: SignalText = None,
@@ -154,7 +154,7 @@ async def lookup(  # noqa: PLR0913 -- one for each parameter
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ),
 )
-async def lookup_upload(  # noqa: PLR0913 -- one for each parameter
+async def lookup_upload(
     request: Request,
     service: ServiceDependency,
     *,

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import Query, Request
@@ -10,7 +9,7 @@ from fastapi import Query, Request
 from indexer.signals import SignalType
 from search_api.dependencies import Service
 from search_api.routes.hma.messages import refuse
-from search_api.uploads.multipart import files_of, places, read_form, texts_of
+from search_api.uploads.multipart import places, read_files, read_picture
 
 PHOTO: Final = "photo"
 """The one content type."""
@@ -101,25 +100,17 @@ async def read_upload(request: Request, service: Service, known: Collection[str]
     Raises
     ------
     HTTPException
-        There is no file, there are two, its field has another name, or it is too large.
+        There is no file, there are two, or its field has another name.
     InputError
         There is a text in a field that is not known, or the form cannot be read.
+    ImageTooLarge
+        The file has more bytes than the settings allow.
     """
-    limit = service.settings.max_image_bytes
-    form = await read_form(request, _HINT)
-    texts = texts_of(form, _HINT, known)
-    files = files_of(form)
+    files, texts = await read_files(request, _HINT, known)
     if not files:
         raise refuse(f"Missing multipart/form-data file upload. {_HINT}")
     if len(files) > 1:
         raise refuse("Only one file allowed per request.")
     ((name, file),) = files
     check_content_type(name)
-    data = await file.read(limit + 1)
-    if len(data) > limit:
-        raise refuse(
-            f"The upload has more than {limit} bytes, the most that LOOKALIKE_MAX_IMAGE_BYTES "
-            "allows.",
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        )
-    return Form(data, texts)
+    return Form(await read_picture(file, service), texts)

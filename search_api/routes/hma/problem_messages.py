@@ -1,4 +1,4 @@
-"""Turns problem documents into HMA's messages, whoever makes them, on HMA's routes."""
+"""Middleware that turns problem documents into HMA's messages on HMA's routes."""
 
 import json
 from typing import Final

@@ -1,4 +1,4 @@
-"""Proving that database, views and snapshots agree."""
+"""Consistency of database, views and snapshots."""
 
 from dataclasses import dataclass
 from sys import maxsize
