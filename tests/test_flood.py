@@ -104,6 +104,16 @@ def test_bursty_traffic_is_flagged_no_more_often_than_stated() -> None:
     assert flagged <= most + 4 * math.sqrt(most)
 
 
+@pytest.mark.parametrize(
+    ("hits", "hours", "count", "probability"),
+    [([10] * 168, 168, 15, 0.0842321675990), ([3, 40, 1], 24, 30, 0.0165495130479)],
+)
+def test_the_tail_is_that_of_the_negative_binomial_distribution(
+    hits: list[int], hours: int, count: int, probability: float
+) -> None:
+    assert Expectation.of(hits, hours).tail(count) == pytest.approx(probability, abs=1e-9)
+
+
 def test_a_flood_is_as_improbable_as_it_looks() -> None:
     assert Expectation.of([10] * 168, 168).tail(60) < 1e-20
     assert Expectation.of([10] * 168, 168).tail(15) > 0.05

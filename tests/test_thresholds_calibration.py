@@ -13,8 +13,8 @@ from indexer.matching.fusion import pdq_term
 from indexer.thresholds import tally as tally_module
 from indexer.thresholds.aims import Aim
 from indexer.thresholds.comparison import Measure
-from indexer.thresholds.intervals import clopper_pearson
 from indexer.thresholds.pictures import NO_ID, Pictures
+from indexer.thresholds.rate_intervals import clopper_pearson
 from indexer.thresholds.tally import tally
 from indexer.types import RateUnit, Signal, Tier
 from support.calibration import COPIES, FUSION, TIERS, aim, calibrated, strangers

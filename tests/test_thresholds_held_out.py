@@ -8,10 +8,10 @@ import pytest
 
 from indexer.model import load_encoder
 from indexer.settings import SHIPPED_MODEL, Settings
-from indexer.thresholds.certainty import count_false_positives, trials
 from indexer.thresholds.comparison import Measure
 from indexer.thresholds.folder import as_pictures, measure_files
 from indexer.thresholds.pictures import Pictures
+from indexer.thresholds.rate_intervals import count_false_positives, trials
 from indexer.thresholds.tally import tally
 from indexer.types import RateUnit, Signal
 from support.calibration import FUSION, aim, calibrated

@@ -11,9 +11,9 @@ from typing import Final
 
 from indexer.errors import InputError
 from indexer.thresholds.aims import EPSILON, Aim
-from indexer.thresholds.certainty import count_false_positives, rate_interval, scores, trials
 from indexer.thresholds.comparison import CopyRule, Fusion, Measure
 from indexer.thresholds.pictures import Pictures
+from indexer.thresholds.rate_intervals import count_false_positives, rate_interval, scores, trials
 from indexer.thresholds.tally import Tally, tally
 from indexer.types import Histogram, NewCard, RateUnit, Signal
 
