@@ -27,10 +27,10 @@ from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.thresholds import Fusion
 from indexer.thresholds.aims import Aim, tiers_of
 from indexer.thresholds.calibration import Sample, calibrate
-from indexer.thresholds.certainty import count_false_positives, trials
 from indexer.thresholds.comparison import Measure
 from indexer.thresholds.folder import as_pictures, measure_files
 from indexer.thresholds.pictures import Pictures
+from indexer.thresholds.rate_intervals import count_false_positives, trials
 from indexer.thresholds.tally import tally
 from indexer.types import NewCard, RateUnit, Signal
 

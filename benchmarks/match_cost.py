@@ -35,7 +35,7 @@ from commands import COMMAND
 from dev_set import DEFAULT, load_dev_set
 from indexer.embedding_space import decode_size, load_bound_encoder
 from indexer.images.decode import decode
-from indexer.matching import open_matcher
+from indexer.matching import Matcher, Query, open_matcher
 from indexer.runtime.timing import Timing, listening
 from indexer.settings import Settings
 from indexer.store import open_store
@@ -50,6 +50,11 @@ WAYS: dict[str, dict[str, Any]] = {
 STAGES = ("decode", "hash", "cut", "prepare", "forward", "search", "catalog", "judge", "verify")
 Times = dict[str, float]
 """Milliseconds by stage, and of the whole."""
+
+
+def answer(matcher: Matcher, data: bytes) -> None:
+    """Judge one picture."""
+    matcher.answer(Query.picture(data, "query"))
 
 
 def timed_call(function: Callable[[bytes], object], data: bytes) -> Times:
@@ -101,7 +106,7 @@ def measure(
             index.search(encoder.encode([picture.rgb]).embeddings, 10)
 
         ways: dict[str, Callable[[bytes], object]] = {"bare": bare} | {
-            name: partial(matcher.match, name="query") for name, matcher in matchers.items()
+            name: partial(answer, matcher) for name, matcher in matchers.items()
         }
         for data in asked[:5]:  # the first pay for what is remembered
             for function in ways.values():

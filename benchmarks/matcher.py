@@ -39,7 +39,7 @@ import numpy as np
 from PIL import Image
 
 from indexer.images import fingerprints
-from indexer.matching import Matcher
+from indexer.matching import Matcher, Query, SearchOptions
 from indexer.model import load_encoder
 from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.store import Store, open_store, upgrade
@@ -160,7 +160,8 @@ def measure(matcher: Matcher, encoder: GivenVector, bare: BareFaiss, asked: Any,
             with Image.open(BytesIO(data)) as picture:
                 pdq = fingerprints.pdq_orientations(np.asarray(picture)).bits
             encoder.vector = vector[0]
-            ours.append(milliseconds(matcher.match, data, "query", k=k, banks=banks))
+            options = SearchOptions(k=k, banks=banks)
+            ours.append(milliseconds(matcher.answer, Query.picture(data, "query"), options))
             theirs.append(milliseconds(bare.search, vector, pdq, k, searches))
         del ours[:2], theirs[:2]  # the first to ask pays for what is remembered
         ratio = median(ours) / median(theirs)
@@ -203,7 +204,7 @@ def main() -> None:
             with cProfile.Profile() as profile:
                 for data, vector in asked:
                     encoder.vector = vector[0]
-                    matcher.match(data, "query", k=arguments.k)
+                    matcher.answer(Query.picture(data, "query"), SearchOptions(k=arguments.k))
             pstats.Stats(profile).sort_stats("cumulative").print_stats(40)
 
 

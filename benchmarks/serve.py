@@ -5,7 +5,7 @@ answer.
 
 - bare calls: decode, forward pass, and a search of one flat FAISS index, in a loop in one process;
   with one thread, and with the forward pass on all cores
-- library: `Matcher.match` in a loop in one process: decode, hashes, forward pass, search by three
+- library: `Matcher.answer` in a loop in one process: decode, hashes, forward pass, search by three
   signals, catalog, judgement; with one core and with all
 - naive: a FastAPI `def` endpoint with PIL, timm's transform and FAISS, the model in torch, or in
   ONNX Runtime; both with their default threads
@@ -85,7 +85,7 @@ def bare_calls(cores: int) -> Callable[[bytes], object]:
 
 def library(cores: int) -> Callable[[bytes], object]:
     """Return the matcher's own call with so many cores."""
-    from indexer.matching import open_matcher
+    from indexer.matching import Query, open_matcher
     from indexer.runtime.cpu import Cores
     from indexer.settings import load_settings
     from indexer.store import open_store
@@ -93,7 +93,7 @@ def library(cores: int) -> Callable[[bytes], object]:
     settings = load_settings()
     store = open_store(settings.resolved_database_url)
     matcher = open_matcher(store, settings, cores=Cores(cores))
-    return lambda data: matcher.match(data, "query")
+    return lambda data: matcher.answer(Query.picture(data, "query"))
 
 
 def in_process(way: str, queries: Path, most: int) -> None:

@@ -18,11 +18,16 @@ _NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?|entries")
 
 
 class Views(NamedTuple):
-    """The views that nominate candidates."""
+    """The views of one index, which queries search for candidates."""
 
     embeddings: VectorView  # of images
     pdqs: VectorView  # of images
     entries: VectorView  # of bank entries that are bare PDQ hashes; its keys are their ids
+
+    @property
+    def watermark(self) -> int:
+        """The last change of the log that every view has applied."""
+        return min(view.watermark for view in self)
 
 
 def open_views(store: Store, space: Space, settings: Settings, *, from_log: bool = False) -> Views:

@@ -31,6 +31,7 @@ from indexer.types import (
 )
 from support.commands import Index
 from support.pictures import encode
+from support.queries import match, match_stored, rank
 from support.shelf import Shelf
 
 pytestmark = pytest.mark.numeric
@@ -111,7 +112,7 @@ def decide(shelf: Shelf, data: bytes, outcome: Outcome, **about: int) -> int:
 
 
 def ask(shelf: Shelf, data: bytes, **choices: list[str]) -> Verdict:
-    return shelf.matcher.match(data, "query", **choices)
+    return match(shelf.matcher, data, "query", **choices)
 
 
 def answer(verdict: Verdict) -> tuple[Tier, tuple[str, ...], tuple[int, ...]]:
@@ -170,7 +171,7 @@ def test_of_fingerprints_that_are_equally_near_the_lowest_id_is_compared(shelf: 
         shelf_pdq(shelf, bytes([bits[0] ^ 0b11, *bits[1:].tolist()])) for bits in (last, upright)
     )
 
-    assert shelf.matcher.match(photo(UNSAFE), "query", k=1).hits == (first,)
+    assert match(shelf.matcher, photo(UNSAFE), "query", k=1).hits == (first,)
 
 
 def shelf_pdq(shelf: Shelf, bits: bytes) -> int:
@@ -303,7 +304,7 @@ def test_what_is_disabled_does_not_take_the_place_of_what_counts(shelf: Shelf) -
         ),
     )
 
-    verdict = shelf.matcher.match(photo(UNSAFE), "query", k=1)
+    verdict = match(shelf.matcher, photo(UNSAFE), "query", k=1)
 
     assert verdict.hits == (kept,)
 
@@ -427,12 +428,12 @@ def test_a_stored_image_is_judged_without_its_file(shelf: Shelf) -> None:
     unsafe = shelf.add(photo(UNSAFE), bank="known")
     bare = list_fingerprint(shelf, photo(UNSAFE), FingerprintKind.PDQ)
 
-    matches = shelf.matcher.match_record(of_gallery)
+    matches = match_stored(shelf.matcher, of_gallery)
 
     assert {match.tier for match in matches} == {Tier.NEAR_DUPLICATE}
     assert [match.image_id for match in matches] == [unsafe, None]
     assert matches[1].entry_id == bare
-    assert [m.entry_id for m in shelf.matcher.match_record(of_gallery, entries={bare})] == [bare]
+    assert [m.entry_id for m in match_stored(shelf.matcher, of_gallery, entries={bare})] == [bare]
 
 
 @pytest.mark.parametrize("kind", [FingerprintKind.SHA256, FingerprintKind.MD5])
@@ -442,7 +443,7 @@ def test_a_stored_image_is_found_by_the_digest_of_its_file(
     image_id = shelf.add(photo(UNSAFE))
     entry_id = list_fingerprint(shelf, photo(UNSAFE), kind)
 
-    (match,) = shelf.matcher.match_record(image_id, entries={entry_id})
+    (match,) = match_stored(shelf.matcher, image_id, entries={entry_id})
 
     assert (match.tier, match.decided_by) == (Tier.EXACT, Signal(kind))
 
@@ -452,14 +453,14 @@ def test_a_stored_image_that_an_allow_bank_holds_is_excused(shelf: Shelf) -> Non
     entry_id = list_fingerprint(shelf, photo(UNSAFE), FingerprintKind.PDQ)
 
     for entries in (None, {entry_id}):
-        (match,) = shelf.matcher.match_record(image_id, entries=entries)
+        (match,) = match_stored(shelf.matcher, image_id, entries=entries)
         assert match.suppressed_by is not None
         assert match.suppressed_by.bank == "press"
 
 
 def test_a_stored_image_that_is_gone_is_not_found(shelf: Shelf) -> None:
     with pytest.raises(NotFoundError, match="4711"):
-        shelf.matcher.match_record(4711)
+        match_stored(shelf.matcher, 4711)
 
 
 def test_ranking_gives_every_candidate_of_every_tier(shelf: Shelf) -> None:
@@ -467,7 +468,7 @@ def test_ranking_gives_every_candidate_of_every_tier(shelf: Shelf) -> None:
     unsafe = shelf.add(photo(UNSAFE), bank="known")
     list_fingerprint(shelf, photo(UNSAFE), FingerprintKind.PDQ)
 
-    ranked = shelf.matcher.rank(altered())
+    ranked = rank(shelf.matcher, altered())
 
     scores = [match.fused_score for match in ranked if match.fused_score is not None]
     assert ranked[0].image_id == unsafe

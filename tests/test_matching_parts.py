@@ -14,8 +14,11 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from indexer.matching.comparison import Pieces, Query, compare
-from indexer.matching.query import examine
+from indexer.matching import similar_images
+from indexer.matching.comparison import compare_images
+from indexer.matching.picture_pieces import encode_picture
+from indexer.matching.pieces import Pieces
+from indexer.matching.query import EncodedQuery
 from indexer.model import Encoder, load_encoder
 from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
@@ -34,6 +37,7 @@ from indexer.types import (
 from support.commands import Index
 from support.layouts import PANEL, animation, collage, page
 from support.pictures import encode
+from support.queries import match
 from support.shelf import Shelf
 
 pytestmark = pytest.mark.numeric
@@ -161,7 +165,7 @@ def test_what_a_tile_shows_is_not_cut_out_again(encoder: Encoder, tmp_path: Path
 
     def kinds(*, tiled: bool) -> list[PartKind]:
         settings = Settings(home=tmp_path, query_views="trim")
-        pieces = examine(jpeg(framed), encoder, settings, Cores(1), tiled=tiled).pieces
+        pieces = encode_picture(jpeg(framed), encoder, settings, Cores(1), tiled=tiled).pieces
         return [part.kind for part in pieces.parts if part]
 
     assert kinds(tiled=False) == [PartKind.CROP]
@@ -175,7 +179,7 @@ def test_the_fifth_frame_of_an_animation_is_found(shelf: Shelf) -> None:
     unsafe = shelf.add(photo_bytes(UNSAFE), bank="known")
     query = animation([photo(name) for name in (*OTHERS[:4], UNSAFE)])
 
-    verdict = shelf.matcher.match(query, "query.gif")
+    verdict = match(shelf.matcher, query, "query.gif")
 
     found = {match.image_id: match for match in verdict.matches}
     assert (verdict.tier, verdict.banks) == (Tier.NEAR_DUPLICATE, ("known",))
@@ -218,8 +222,8 @@ def test_the_neighbours_of_an_animation_are_those_of_all_its_frames(shelf: Shelf
     unsafe = shelf.add(photo_bytes(UNSAFE))
     stored = shelf.add(animation([photo("camels.jpg"), photo("aqueduct.jpg"), photo(UNSAFE)]))
 
-    nearest = shelf.matcher.similar(stored, k=1)[0]
-    back = shelf.matcher.similar(unsafe, k=1)[0]
+    nearest = similar_images(shelf.matcher, stored, k=1)[0]
+    back = similar_images(shelf.matcher, unsafe, k=1)[0]
 
     assert (nearest.image_id, nearest.query_part) == (unsafe, Part(PartKind.FRAME, 2, None))
     assert (back.image_id, back.part) == (stored, Part(PartKind.FRAME, 2, None))
@@ -232,7 +236,7 @@ def test_a_benign_frame_does_not_excuse_an_unsafe_one(shelf: Shelf) -> None:
     unsafe = shelf.add(photo_bytes(UNSAFE), bank="known")
     shelf.add(photo_bytes("camels.jpg"), bank="press")
 
-    verdict = shelf.matcher.match(animation([photo("camels.jpg"), photo(UNSAFE)]), "query.gif")
+    verdict = match(shelf.matcher, animation([photo("camels.jpg"), photo(UNSAFE)]), "query.gif")
 
     assert (verdict.tier, verdict.banks) == (Tier.NEAR_DUPLICATE, ("known",))
     assert {m.image_id: m.suppressed_by for m in verdict.matches}[unsafe] is None
@@ -243,7 +247,7 @@ def test_a_benign_panel_does_not_excuse_an_unsafe_one(shelf: Shelf) -> None:
     shelf.add(photo_bytes("camels.jpg"), bank="press")
     query = jpeg(collage([photo(n) for n in ("camels.jpg", UNSAFE, "crab.jpg", "bee.jpg")], 12))
 
-    assert shelf.matcher.match(query, "query", tiles=True).banks == ("known",)
+    assert match(shelf.matcher, query, "query", tiles=True).banks == ("known",)
 
 
 def test_an_animation_that_shares_a_benign_frame_is_still_found_by_another(shelf: Shelf) -> None:
@@ -261,7 +265,7 @@ def test_the_very_bytes_of_an_allow_entry_excuse_every_frame(shelf: Shelf) -> No
     shelf.add(photo_bytes(UNSAFE), bank="known")
     shelf.add(data, bank="press")
 
-    verdict = shelf.matcher.match(data, "query.gif")
+    verdict = match(shelf.matcher, data, "query.gif")
 
     assert (verdict.tier, verdict.banks) == (Tier.NONE, ())
 
@@ -296,7 +300,7 @@ def test_a_query_costs_a_forward_pass_for_each_part_and_no_more(
         return forward(prepared)
 
     monkeypatch.setattr(shelf.encoder, "forward", counted)
-    shelf.matcher.match(make(), "query", tiles=tiles)
+    match(shelf.matcher, make(), "query", tiles=tiles)
 
     assert sum(rows) == passes
 
@@ -357,9 +361,9 @@ def test_each_piece_of_a_query_is_compared_with_each_of_the_image(
         for n, quality in enumerate(asked)
     ]
 
-    query = Query.of(b"other", b"", Pieces.of(pieces))
+    query = EncodedQuery.of(b"other", b"", Pieces.of(pieces))
     beside = [record_of(random, [100, 0, 100]), replace(record, embedding=None)]
-    _, none, comparisons = compare(query, [*beside, record], MIN_QUALITY)
+    _, none, comparisons = compare_images(query, [*beside, record], MIN_QUALITY)
     assert not none
 
     whole = StoredPart(tile(0), record.pdq, record.embedding, {})
@@ -388,9 +392,9 @@ def test_each_piece_of_a_query_is_compared_with_each_of_the_image(
 def test_an_image_without_an_embedding_in_the_space_is_not_compared() -> None:
     record = replace(record_of(np.random.default_rng(0), [100, 100]), embedding=None)
     pieces = Pieces.of([(None, np.zeros((0, 32), np.uint8), np.ones(4, np.float32))])
-    query = Query.of(b"", b"", pieces)
+    query = EncodedQuery.of(b"", b"", pieces)
 
-    assert compare(query, [record], MIN_QUALITY) == [[]]
+    assert compare_images(query, [record], MIN_QUALITY) == [[]]
 
 
 # --- the command and the route -------------------------------------------------------------------

@@ -9,11 +9,15 @@ from hypothesis import given
 from hypothesis import settings as trials
 from hypothesis import strategies as st
 
-from indexer.matching.candidates import Candidate, Case
-from indexer.matching.comparison import Pieces, Query, compare
-from indexer.matching.evidence import accusing, compare_all, judge_all
+from indexer.matching.comparison import Candidate, compare, compare_images
 from indexer.matching.fusion import PDQ_MIDPOINT, PDQ_REACH, pdq_term, query_bias
-from indexer.matching.suppression import RANK, Rejections
+from indexer.matching.judgement import TIER_RANK
+from indexer.matching.judgement import judge as judge_compared
+from indexer.matching.pieces import Pieces
+from indexer.matching.query import EncodedQuery
+from indexer.matching.ranking import rank
+from indexer.matching.suppression import Rejections, suppress
+from indexer.matching.verdict import deciding_matches
 from indexer.settings import Settings
 from indexer.thresholds import choose_thresholds
 from indexer.types import (
@@ -60,10 +64,10 @@ def bits_away(distance: int) -> bytes:
     return np.packbits(np.arange(256) < distance).tobytes()
 
 
-def query(*parts: Part) -> Query:
+def query(*parts: Part) -> EncodedQuery:
     """Ask by a whole first frame, and by parts that look the same."""
     pieces = [(part, QUERY_BITS[np.newaxis], turned(1)) for part in (None, *parts)]
-    return Query.of(SHA256, MD5, Pieces.of(pieces))
+    return EncodedQuery.of(SHA256, MD5, Pieces.of(pieces))
 
 
 def record(
@@ -111,17 +115,14 @@ def rejected(decision_id: int, *, entry_id: int | None = None) -> Decision:
 
 def judge(
     *candidates: Candidate,
-    asked: Query | None = None,
+    asked: EncodedQuery | None = None,
     decisions: tuple[Decision, ...] = (),
     threshold: float | None = None,
 ) -> list[Match]:
-    case = Case(
-        candidates=list(candidates),
-        thresholds=choose_thresholds(SETTINGS, requested=threshold),
-        rejections=Rejections.of(decisions),
-    )
     asked = asked or query()
-    return judge_all(asked, case, compare_all(asked, case, SETTINGS.pdq_min_quality))
+    compared = compare(asked, candidates, SETTINGS.pdq_min_quality)
+    judged = judge_compared(compared, choose_thresholds(SETTINGS, requested=threshold))
+    return rank(suppress(judged, Rejections.of(decisions), asked.pieces.parts))
 
 
 def judge_one(cosine: float, distance: int | None, **made: bytes) -> Match:
@@ -211,7 +212,7 @@ def test_matches_come_strongest_tier_first_and_entries_before_the_gallery(
 ) -> None:
     matches = judge(*crowd)
 
-    order = [(RANK[match.tier], match.bank is None) for match in matches]
+    order = [(TIER_RANK[match.tier], match.bank is None) for match in matches]
     assert order == sorted(order)
     assert len(matches) == len(crowd)
 
@@ -225,7 +226,7 @@ def test_a_higher_threshold_never_adds_a_match(
 
     def found(threshold: float) -> dict[tuple[int | None, int | None], int]:
         matches = judge(*crowd, threshold=threshold)
-        return {identity(m): RANK[m.tier] for m in matches if m.tier is not Tier.NONE}
+        return {identity(m): TIER_RANK[m.tier] for m in matches if m.tier is not Tier.NONE}
 
     strict, loose = found(high), found(low)
     assert strict.keys() <= loose.keys()
@@ -255,8 +256,8 @@ def test_what_is_near_to_everything_scores_less_and_is_as_similar() -> None:
     pieces = query().pieces
     stored = record(1, 0.9, 120)
 
-    [[plain]] = compare(Query.of(SHA256, MD5, pieces), [stored], 50)
-    [[biased]] = compare(Query.of(SHA256, MD5, pieces, background), [stored], 50)
+    [[plain]] = compare_images(EncodedQuery.of(SHA256, MD5, pieces), [stored], 50)
+    [[biased]] = compare_images(EncodedQuery.of(SHA256, MD5, pieces, background), [stored], 50)
 
     assert plain.evidence.fused is not None
     assert biased.evidence.fused == pytest.approx(plain.evidence.fused - 0.6, abs=1e-6)
@@ -280,11 +281,11 @@ def test_the_fused_score_is_that_of_the_best_pair_of_pieces(seed: int, count: in
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     hashes = random.integers(0, 256, (count, 1, 32), np.uint8)
     parts = [None, *(Part(PartKind.FRAME, n, None) for n in range(1, count))]
-    asked = Query.of(b"", b"", Pieces.of(zip(parts, hashes, vectors, strict=True)))
+    asked = EncodedQuery.of(b"", b"", Pieces.of(zip(parts, hashes, vectors, strict=True)))
     stored = record(1, random.uniform(-1, 1), int(random.integers(0, 257)))
     assert stored.embedding is not None
 
-    [comparisons] = compare(asked, [stored], 50)
+    [comparisons] = compare_images(asked, [stored], 50)
 
     bits = np.frombuffer(stored.pdq.bits, np.uint8)
     for vector, own, comparison in zip(vectors, hashes, comparisons, strict=True):
@@ -324,8 +325,8 @@ def test_what_is_suppressed_is_not_stronger_than_what_excuses_it(crowd: list[Can
             excusing = by_id[match.suppressed_by.entry_id]
             assert excusing.bank_kind is BankKind.ALLOW
             assert excusing.tier in {Tier.EXACT, Tier.NEAR_DUPLICATE}
-            assert RANK[excusing.tier] <= RANK[match.tier]
-    assert all(match.suppressed_by is None for match in accusing(matches))
+            assert TIER_RANK[excusing.tier] <= TIER_RANK[match.tier]
+    assert all(match.suppressed_by is None for match in deciding_matches(matches))
 
 
 @trials(deadline=None)
@@ -345,8 +346,8 @@ def test_an_excuse_of_one_piece_leaves_the_others_standing(seed: int) -> None:
     matches = judge(
         Candidate(None, (allow,)),
         Candidate(stored, (entry(2),)),
-        asked=Query.of(SHA256, MD5, pieces),
+        asked=EncodedQuery.of(SHA256, MD5, pieces),
     )
 
-    (standing,) = accusing(matches)
+    (standing,) = deciding_matches(matches)
     assert (standing.entry_id, standing.query_part) == (2, FRAME)

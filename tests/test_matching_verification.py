@@ -18,6 +18,7 @@ from indexer.thresholds import choose_thresholds
 from indexer.types import BankKind, Evidence, Judgement, Signal, Tier
 from support.commands import PHOTOS
 from support.pictures import encode
+from support.queries import match, rank
 
 pytestmark = pytest.mark.numeric
 
@@ -73,7 +74,7 @@ def open_matcher(home: Path, store: Store) -> Callable[..., Matcher]:
 def test_a_picture_shown_small_on_a_page_is_found_by_its_details(
     open_matcher: Callable[..., Matcher],
 ) -> None:
-    verdict = open_matcher().match(page(KNOWN), "page")
+    verdict = match(open_matcher(), page(KNOWN), "page")
 
     best = verdict.matches[0]
     assert (verdict.tier, verdict.banks) == (Tier.LOOKALIKE, ("known",))
@@ -96,19 +97,19 @@ def test_nothing_is_verified_unless_the_settings_say_so(
 ) -> None:
     matcher = open_matcher(**chosen)
 
-    assert matcher.match(page(KNOWN), "page").tier is Tier.NONE
-    assert {match.inliers for match in matcher.rank(page(KNOWN))} == {None}
+    assert match(matcher, page(KNOWN), "page").tier is Tier.NONE
+    assert {match.inliers for match in rank(matcher, page(KNOWN))} == {None}
 
 
 def test_only_the_likeliest_candidates_are_verified(open_matcher: Callable[..., Matcher]) -> None:
-    ranked = open_matcher(verify_candidates=2).rank(page(KNOWN))
+    ranked = rank(open_matcher(verify_candidates=2), page(KNOWN))
 
     assert sum(match.inliers is not None for match in ranked) == 2
     assert len(ranked) == 1 + len(OTHERS)
 
 
 def test_a_stranger_on_a_page_is_not_found(open_matcher: Callable[..., Matcher]) -> None:
-    ranked = open_matcher().rank(page("aqueduct.jpg"))
+    ranked = rank(open_matcher(), page("aqueduct.jpg"))
 
     assert {match.tier for match in ranked} == {Tier.NONE}
     assert max(match.inliers or 0 for match in ranked) < 12
@@ -117,11 +118,11 @@ def test_a_stranger_on_a_page_is_not_found(open_matcher: Callable[..., Matcher])
 def test_a_request_that_wants_a_cosine_gets_no_match_by_details(
     open_matcher: Callable[..., Matcher],
 ) -> None:
-    assert open_matcher().match(page(KNOWN), "page", threshold=0.99).tier is Tier.NONE
+    assert match(open_matcher(), page(KNOWN), "page", threshold=0.99).tier is Tier.NONE
 
 
 def test_the_very_bytes_need_no_verification(open_matcher: Callable[..., Matcher]) -> None:
-    best = open_matcher().match((PHOTOS / KNOWN).read_bytes(), "upload").matches[0]
+    best = match(open_matcher(), (PHOTOS / KNOWN).read_bytes(), "upload").matches[0]
 
     assert (best.tier, best.inliers) == (Tier.EXACT, None)
 
@@ -135,10 +136,10 @@ def test_verifying_a_candidate_lowers_none_of_its_scores(
     def scores(matcher: Matcher) -> dict[int | None, tuple[float | None, ...]]:
         return {
             match.image_id: (match.fused_score, match.similarity, match.pdq_distance)
-            for match in matcher.rank(page(KNOWN))
+            for match in rank(matcher, page(KNOWN))
         }
 
-    best = verified.rank(page(KNOWN))[0]
+    best = rank(verified, page(KNOWN))[0]
     assert best.decided_by is Signal.GEOMETRY
     assert best.query_part is not None
     assert scores(verified) == scores(plain)

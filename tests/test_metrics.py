@@ -186,9 +186,9 @@ def test_the_lag_is_what_a_view_has_not_applied(index: Index) -> None:
         matcher = open_matcher(store, index.settings)
         index.run_here("index", "add", PHOTOS / "crab.jpg")
         with store.reader() as catalog:
-            behind, since = catalog.log.lag(matcher.watermark)
+            behind, since = catalog.log.lag(matcher.views.watermark)
             matcher.catch_up()
-            caught_up = catalog.log.lag(matcher.watermark)
+            caught_up = catalog.log.lag(matcher.views.watermark)
 
     assert behind > 0
     assert since is not None

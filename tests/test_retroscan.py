@@ -10,7 +10,7 @@ import pytest
 
 from indexer.errors import InputError, NotFoundError, UnavailableError
 from indexer.matching import Matcher
-from indexer.matching.evidence import accusing
+from indexer.matching.verdict import deciding_matches
 from indexer.model import Encoder
 from indexer.retroscan import RetroScanner, scan
 from indexer.retroscan.candidate_images import nominate
@@ -33,6 +33,7 @@ from indexer.types import (
     Tier,
 )
 from support.catalog import add, arrival, bind, new_image
+from support.queries import match_stored
 
 pytestmark = pytest.mark.numeric
 
@@ -77,7 +78,7 @@ class Place:
     def searched(self, image_id: int, bank: str = BLOCK) -> list[Match]:
         """Answer as a search for a stored image in a bank does."""
         self.matcher.catch_up()
-        return accusing(self.matcher.match_record(image_id, k=1000, banks=[bank]))
+        return deciding_matches(match_stored(self.matcher, image_id, k=1000, banks=[bank]))
 
 
 @pytest.fixture

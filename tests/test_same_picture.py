@@ -9,12 +9,13 @@ import pytest
 from indexer.embedding_space import bind_space, load_bound_encoder
 from indexer.images.fingerprints import hamming
 from indexer.ingest import Ingest
-from indexer.matching import Matcher, open_matcher
+from indexer.matching import Matcher, Query, open_matcher
 from indexer.settings import Settings
 from indexer.sources import walk
 from indexer.store import open_store, upgrade
 from indexer.types import Match, Tier
 from support import pictures
+from support.queries import match
 
 pytestmark = pytest.mark.numeric
 
@@ -55,16 +56,19 @@ def matcher(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def ask(matcher: Matcher, data: bytes) -> tuple[dict[str, Match], str]:
     """Return the match of each stored photo by name, and the query's own PDQ."""
-    verdict = matcher.match(data, "query", threshold=-1)
+    verdict = match(matcher, data, "query", threshold=-1)
     assert verdict.tier in {Tier.EXACT, Tier.NEAR_DUPLICATE}
     return {Path(match.source or "").name: match for match in verdict.matches}, verdict.pdq
 
 
 def upright_distance(matcher: Matcher, match: Match, pdq: str) -> int:
     """Compare the hashes as they stand: the match's own distance is the least of 8 orientations."""
-    stored = matcher.image(match.image_id).pdq.bits
-    query = np.frombuffer(bytes.fromhex(pdq), np.uint8)[np.newaxis]
-    return int(hamming(query, np.frombuffer(stored, np.uint8)[np.newaxis]).min())
+    assert match.image_id is not None
+    stored = matcher.answer(Query.stored_image(match.image_id)).pdq
+    left, right = (
+        np.frombuffer(bytes.fromhex(each), np.uint8)[np.newaxis] for each in (pdq, stored)
+    )
+    return int(hamming(left, right).min())
 
 
 @pytest.mark.parametrize("guise", IN_COLOUR)

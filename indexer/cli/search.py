@@ -55,17 +55,16 @@ def search(
         count_tiers,
         print_verdicts,
     )
-    from indexer.matching import open_matcher
+    from indexer.matching import Query, SearchOptions, open_matcher
     from indexer.runtime.cpu import Cores
 
     settings = load(model)
     asked = _Asked(images, settings)
+    options = SearchOptions(k=k, banks=tuple(bank or ()), threshold=threshold)
     with opened(settings) as store:
         matcher = open_matcher(store, settings, cores=Cores())
         answers = asked.answers(
-            lambda data, name: matcher.match(
-                data, name, k=k, banks=bank or (), threshold=threshold, tiles=tiles
-            )
+            lambda data, name: matcher.answer(Query.picture(data, name, tiles=tiles), options)
         )
         if as_json:
             verdicts = _gather(answers)

@@ -11,10 +11,12 @@ from indexer.evaluation.exactness import Exactness
 from indexer.evaluation.ground_truth import BenchmarkQuery
 from indexer.evaluation.ranked_pairs import SIGNALS, RankedCandidate, candidates, pairs
 from indexer.evaluation.retrieval_metrics import Score, score
-from indexer.matching import Matcher
+from indexer.matching import Matcher, Query, SearchOptions
+from indexer.matching.ranking import most_alike_first
 from indexer.settings import Settings
 from indexer.sources import read
 from indexer.types import Signal
+from indexer.vectors.binary_index import PDQ_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,14 @@ def ask(
     on_progress : callable
         Called with the number of queries done, by the calling thread.
     """
+    options = SearchOptions(k=k, pdq_reach=PDQ_BITS)  # nothing is cut off: each signal is measured
 
     def answer(case: BenchmarkQuery) -> list[RankedCandidate] | Failure:
         try:
             data = read(named.benchmark.path(case.query), settings.max_image_bytes)
-            return candidates(case.query, matcher.rank(data, k), named.references)
+            compared = matcher.matches(Query.picture(data, case.query), options)
+            ranked = sorted(compared, key=most_alike_first)
+            return candidates(case.query, ranked, named.references)
         except InputError as error:
             return Failure(case.query, error.code, str(error))
 

@@ -1,19 +1,19 @@
-"""Query by image: views nominate candidates, the catalog testifies, thresholds judge."""
+"""Query by image: nearest-neighbour candidates, re-ranked by geometry, judged by thresholds."""
 
 from indexer.matching.classifier import Classifier, open_classifier
 from indexer.matching.fusion import closeness
 from indexer.matching.matcher import Matcher, open_matcher
-from indexer.matching.options import SearchOptions
-from indexer.matching.partial import match_fingerprint, match_stored, match_vector
+from indexer.matching.query import Query
+from indexer.matching.search_options import SearchOptions
+from indexer.matching.similar_images import similar_images
 
 __all__ = [
     "Classifier",
     "Matcher",
+    "Query",
     "SearchOptions",
     "closeness",
-    "match_fingerprint",
-    "match_stored",
-    "match_vector",
     "open_classifier",
     "open_matcher",
+    "similar_images",
 ]

@@ -1,7 +1,7 @@
-"""How a query compares with a stored image: each piece of one with each piece of the other."""
+"""Comparison of a query with its candidates, each piece of one with each piece of the other."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final, Self
 
@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.images.fingerprints import hamming
-from indexer.matching.fusion import Terms, pdq_term, query_bias
+from indexer.matching.fusion import pdq_term
+from indexer.matching.pieces import Pieces, stored_pieces, usable_bits
+from indexer.matching.query import EncodedQuery
 from indexer.types import (
-    Embeddings,
+    Entry,
     Evidence,
     Fingerprint,
     FingerprintKind,
     ImageRecord,
     Part,
-    Pdq,
     PdqBits,
     Signal,
 )
@@ -26,66 +27,89 @@ _UNMEASURED: Final = 257  # bits, one more than there are
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
-    """What of one image is compared: its whole first frame, then its parts."""
+class Candidate:
+    """What a query is compared with: a stored image, or an entry that is a bare fingerprint."""
 
-    parts: tuple[Part | None, ...]  # None for the whole first frame
-    embeddings: Embeddings  # (pieces, d) float32, unit rows
-    pdq: PdqBits  # (n, 32): a row for each orientation of each piece that is not flat
-    pdq_owner: NDArray[np.int64]  # (n,): whose row it is, as a row number of `embeddings`
-
-    @classmethod
-    def of(cls, pieces: Iterable[tuple[Part | None, PdqBits, Embeddings]]) -> Self:
-        """Join at least one piece: its part, PDQ (orientations or 0, 32), embedding (d,)."""
-        parts, pdqs, embeddings = zip(*pieces, strict=True)
-        return cls(
-            parts=parts,
-            embeddings=np.stack(embeddings),
-            pdq=np.concatenate(pdqs),
-            pdq_owner=np.repeat(np.arange(len(parts)), [len(rows) for rows in pdqs]),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What is compared with the index."""
-
-    sha256: bytes
-    md5: bytes
-    pieces: Pieces
-    bias: Terms  # (pieces,): see `fusion.query_bias`
-
-    @classmethod
-    def of(
-        cls, sha256: bytes, md5: bytes, pieces: Pieces, background: Embeddings | None = None
-    ) -> Self:
-        """Make a query, with its bias towards a background, (m, d) float32 unit rows."""
-        return cls(sha256, md5, pieces, query_bias(pieces.embeddings, background))
+    record: ImageRecord | None
+    entries: tuple[Entry | None, ...]
+    """What it is reported for, None for an image by itself; of a fingerprint its one entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How one piece of a query compares with a stored image: the best of the image's pieces."""
+    """How one piece of a query compares with a candidate: the best of the candidate's pieces."""
 
     query_part: Part | None
     evidence: Evidence
     nearest: dict[Signal, Part | None]
-    """The piece of the stored image that each signal speaks of; the whole where it is not named."""
+    """The piece of the stored image that each signal is about; the whole where it is missing."""
 
 
-def stored_pieces(record: ImageRecord, min_quality: int) -> Pieces | None:
-    """Return the pieces of a stored image; None when it has no embedding in the space asked for.
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A candidate, and how each piece of the query compares with it."""
 
-    The PDQ of a piece is one row, or none for a picture whose quality is below `min_quality`.
-    """
-    pieces = _pieces(record, min_quality)
-    return Pieces.of(pieces) if pieces else None
+    candidate: Candidate
+    comparisons: Sequence[Comparison]
+
+    @property
+    def image_id(self) -> int | None:
+        """The stored image; None of a bare fingerprint."""
+        return self.candidate.record.id if self.candidate.record else None
+
+    @property
+    def fused(self) -> float | None:
+        """The greatest fused score of any piece."""
+        scores = [each.evidence.fused for each in self.comparisons]
+        return max((score for score in scores if score is not None), default=None)
+
+    @property
+    def same_bytes(self) -> bool:
+        """Whether the query is the very file, so that nothing is left to verify."""
+        return any(each.evidence.same_bytes for each in self.comparisons)
+
+    def with_inliers(self, inliers: int) -> Self:
+        """Add what the whole first frames have in common to the evidence."""
+        return replace(
+            self,
+            comparisons=[
+                each
+                if each.query_part
+                else replace(each, evidence=replace(each.evidence, inliers=inliers))
+                for each in self.comparisons
+            ],
+        )
 
 
 def compare(
-    query: Query, records: Sequence[ImageRecord], min_quality: int
+    query: EncodedQuery, candidates: Sequence[Candidate], min_quality: int
+) -> list[Compared]:
+    """Compare a query with each of its candidates; leave out those that cannot be compared.
+
+    Parameters
+    ----------
+    query : EncodedQuery
+        Without an embedding it is a fingerprint: its own kind is compared, and nothing else.
+    candidates : sequence of Candidate
+    min_quality : int
+        PDQ quality, 0 to 100, below which a picture is too flat to be compared by it.
+    """
+    records = [each.record for each in candidates if each.record]
+    if len(query.pieces.embeddings):
+        measured = iter(compare_images(query, records, min_quality))
+    else:
+        measured = iter([_compare_image(query, record, min_quality) for record in records])
+    compared = (
+        Compared(each, next(measured) if each.record else _compare_bare(query, each))
+        for each in candidates
+    )
+    return [each for each in compared if each.comparisons]
+
+
+def compare_images(
+    query: EncodedQuery, records: Sequence[ImageRecord], min_quality: int
 ) -> list[list[Comparison]]:
-    """Measure candidates against each piece of the query, all at once.
+    """Measure stored images against each embedded piece of the query, all at once.
 
     The evidence is the greatest cosine, the least PDQ distance and the greatest fused score to any
     piece of the candidate. Of pieces that tie the first counts, so the whole frame comes before a
@@ -96,7 +120,7 @@ def compare(
     list of list of Comparison
         For each record one for each piece of the query; none without an embedding to measure.
     """
-    pieces = [_pieces(record, min_quality) for record in records]
+    pieces = [stored_pieces(record, min_quality) for record in records]
     if not any(pieces):
         return [[] for _ in records]
     ours, theirs = query.pieces, Pieces.of(chain.from_iterable(pieces))
@@ -114,11 +138,11 @@ def compare(
         columns = range(end - len(own), end)
         same = record.sha256 == query.sha256
         measured = rows if own else []
-        found.append([_compare(row, columns, theirs.parts, same_bytes=same) for row in measured])
+        found.append([_best_of(row, columns, theirs.parts, same_bytes=same) for row in measured])
     return found
 
 
-def _compare(
+def _best_of(
     row: tuple[Part | None, list[float], list[int], list[float]],
     columns: range,
     parts: Sequence[Part | None],
@@ -144,12 +168,29 @@ def _compare(
     return Comparison(part, evidence, nearest)
 
 
-def compare_fingerprint(query: Query, fingerprint: Fingerprint) -> list[Comparison]:
-    """Measure a bare fingerprint against a query: by its own kind, for there is nothing else.
+def _compare_image(query: EncodedQuery, record: ImageRecord, min_quality: int) -> list[Comparison]:
+    """Measure a stored image against a query that is a fingerprint."""
+    if not len(query.pieces.pdq):
+        same_bytes, same_md5 = record.sha256 == query.sha256, record.md5 == query.md5
+        return [Comparison(None, Evidence(same_bytes, None, None, same_md5), {})]
+    pieces = [(None, record.pdq), *((stored.part, stored.pdq) for stored in record.parts)]
+    usable = [(part, pdq) for part, pdq in pieces if pdq.quality >= min_quality]
+    if not usable:
+        return []
+    theirs = np.concatenate([usable_bits(pdq, min_quality) for _, pdq in usable])
+    distances = hamming(query.pieces.pdq, theirs)[0]
+    closest = int(distances.argmin())
+    evidence = Evidence(same_bytes=False, pdq_distance=int(distances[closest]), similarity=None)
+    return [Comparison(None, evidence, {Signal.PDQ: usable[closest][0]})]
 
-    A digest is that of a whole file. PDQ is measured against each piece of the query that is not
-    flat.
-    """
+
+def _compare_bare(query: EncodedQuery, candidate: Candidate) -> list[Comparison]:
+    """Measure a bare fingerprint by its own kind: a digest is that of a whole file."""
+    fingerprints = [entry.fingerprint for entry in candidate.entries if entry and entry.fingerprint]
+    return [each for fingerprint in fingerprints for each in _compare_with(query, fingerprint)]
+
+
+def _compare_with(query: EncodedQuery, fingerprint: Fingerprint) -> list[Comparison]:
     if fingerprint.kind is FingerprintKind.PDQ:
         return _compare_pdq(query.pieces, np.frombuffer(fingerprint.value, np.uint8))
     same_bytes = fingerprint == Fingerprint(FingerprintKind.SHA256, query.sha256)
@@ -158,7 +199,7 @@ def compare_fingerprint(query: Query, fingerprint: Fingerprint) -> list[Comparis
 
 
 def _compare_pdq(pieces: Pieces, bits: PdqBits) -> list[Comparison]:
-    """Measure one PDQ, (32,) uint8, against pieces."""
+    """Measure one PDQ, (32,) uint8, against each piece that is not flat."""
     each = hamming(pieces.pdq, bits[np.newaxis])
     least = _least(each, pieces.pdq_owner, np.zeros(1, np.int64), (len(pieces.parts), 1))
     return [
@@ -178,22 +219,3 @@ def _least(
     least = np.full(shape, _UNMEASURED, np.int64)
     np.minimum.at(least, (row_owners[:, np.newaxis], column_owners), distances)
     return least
-
-
-def _pieces(record: ImageRecord, min_quality: int) -> list[tuple[Part | None, PdqBits, Embeddings]]:
-    """Return what `Pieces.of` joins of a stored image: nothing without an embedding."""
-    if record.embedding is None:
-        return []
-    whole = (None, _usable(record.pdq, min_quality), record.embedding)
-    parts = (
-        (stored.part, _usable(stored.pdq, min_quality), stored.embedding)
-        for stored in record.parts
-        if stored.embedding is not None
-    )
-    return [whole, *parts]
-
-
-def _usable(pdq: Pdq, min_quality: int) -> PdqBits:
-    """Return (1, 32) bits, or (0, 32) for a picture too flat to hash."""
-    bits = np.frombuffer(pdq.bits, np.uint8)[np.newaxis]
-    return bits if pdq.quality >= min_quality else bits[:0]

@@ -1,143 +1,132 @@
-"""From the bytes of a picture to a query: decode, cut, hash, embed."""
+"""Queries: a picture, an embedding vector, a fingerprint or a stored image."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, Self, TypeVar
 
-import structlog
+from indexer.matching.fusion import Terms, query_bias
+from indexer.matching.pieces import Pieces
+from indexer.types import Embeddings, Fingerprint, ImageRecord, PartialVerdict, Verdict
+from indexer.verification import Grey
 
-from indexer.embedding_space import decode_size
-from indexer.errors import InputError, UnusableOutput
-from indexer.images import fingerprints
-from indexer.images.crops import crops
-from indexer.images.decode import decoded
-from indexer.images.fingerprints import PdqOrientations
-from indexer.images.panels import Box, overlap
-from indexer.images.parts import parts
-from indexer.matching.comparison import Pieces
-from indexer.model import Encoder, Prepared
-from indexer.runtime.cpu import Cores
-from indexer.settings import Settings
-from indexer.types import DecodedImage, Embeddings, Part, PdqBits, Probabilities, Rgb
-from indexer.verification import Grey, shrink
-
-log = structlog.get_logger(__name__)
-
-_SAME_PLACE = 0.95  # share of two boxes that they have in common, from which one is enough
+VerdictT = TypeVar("VerdictT", Verdict, PartialVerdict)
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
-    """A picture that is asked about, and what an answer says of its whole first frame."""
+class Picture:
+    """The bytes of a picture file."""
 
-    sha256: bytes
+    data: bytes
+    tiles: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """An embedding that the caller computed."""
+
+    values: Sequence[float]
+    model: str  # fingerprint, 64 hex digits
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """An image of the index."""
+
+    image_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Generic[VerdictT]):
+    """A query before it is encoded, typed by the verdict that answers it."""
+
+    name: str
+    """What the verdict calls it."""
+    subject: Picture | Vector | Fingerprint | StoredImage
+
+    @staticmethod
+    def picture(data: bytes, name: str, *, tiles: bool = False) -> "Query[Verdict]":
+        """Query by a picture: its first frame, and later frames if it is animated.
+
+        Parameters
+        ----------
+        data : bytes
+            The file.
+        name : str
+            What the verdict calls it.
+        tiles : bool
+            Whether a large picture is also cut into tiles, each compared by itself. That finds
+            small copies, and adds comparisons, each with its chance of a false match.
+        """
+        return Query(name, Picture(data, tiles))
+
+    @staticmethod
+    def vector(values: Sequence[float], model: str) -> "Query[PartialVerdict]":
+        """Query by an embedding that the caller computed with the model of the index.
+
+        Only embeddings are compared: nothing is found by its bytes or its PDQ.
+
+        Parameters
+        ----------
+        values : sequence of float
+            As many as the space has dimensions, of any length but 0; they are normalised.
+        model : str
+            Fingerprint of the model that made it, 64 hex digits.
+        """
+        return Query("vector", Vector(values, model))
+
+    @staticmethod
+    def fingerprint(fingerprint: Fingerprint) -> "Query[PartialVerdict]":
+        """Query by SHA-256 or MD5 for equal bytes, or by PDQ for all within its bound.
+
+        It is compared with stored images and with bare fingerprints of the same kind. A PDQ is
+        known in one orientation only: mirrored or rotated copies are not found.
+        """
+        return Query(f"{fingerprint.kind} {fingerprint.hex}", fingerprint)
+
+    @staticmethod
+    def stored_image(image_id: int) -> "Query[Verdict]":
+        """Query by what is stored of an image, which does not match itself.
+
+        Its own block entries are no matches; an allow bank that holds it still suppresses its
+        matches. Its PDQ is known in one orientation only: where an entry is a bare fingerprint, a
+        mirrored or rotated copy of it is not found.
+        """
+        return Query(f"image {image_id}", StoredImage(image_id))
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What a verdict reports of the whole first frame of its query."""
+
+    probabilities: dict[str, float]  # by label
+    pdq: str  # hexadecimal
+    pdq_quality: int  # 0 to 100
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedQuery:
+    """What of a query is compared with candidates."""
+
+    sha256: bytes  # empty where unknown
     md5: bytes
     pieces: Pieces
-    pdq: PdqOrientations
-    probabilities: Probabilities  # (classes,) float32
-    grey: Grey | None  # for verification; None where the settings want none
+    bias: Terms  # (pieces,): see `fusion.query_bias`
+    facts: PictureFacts | None = None  # None of a vector or a fingerprint
+    grey: Grey | None = None  # pixels for geometric verification; None where it is not wanted
+    record: ImageRecord | None = None  # the stored image that asks, which does not match itself
 
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A part that waits for the model."""
-
-    part: Part
-    pdq: PdqBits
-    pixels: Prepared
-
-
-def examine(
-    data: bytes, encoder: Encoder, settings: Settings, cores: Cores, *, tiled: bool
-) -> Examined:
-    """Decode a picture, and hash and embed it and its parts.
-
-    A still picture without a border that is not cut into tiles costs a single forward pass. A part
-    that cannot be embedded is left out; the whole first frame must be.
-
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    encoder : Encoder
-    settings : Settings
-    cores : Cores
-    tiled : bool
-        Whether a large picture is cut into tiles.
-
-    Raises
-    ------
-    InputError
-        The picture cannot be read, is too large, or the model gives no usable answer for it.
-    """
-    enough = None if tiled else decode_size(encoder)  # a tile may need every pixel
-    with decoded(data, settings.image_limits, at_least=enough) as picture:
-
-        def hash_and_cut() -> tuple[bytes, bytes, PdqOrientations, list[_Prepared]]:
-            digests = fingerprints.sha256(data), fingerprints.md5(data)
-            pdq = fingerprints.pdq_orientations(picture.rgb)
-            return *digests, pdq, list(_prepare(data, picture, encoder, settings, tiled=tiled))
-
-        with cores.beside(hash_and_cut) as hashed_and_cut:
-            encoding = encoder.encode([picture.rgb])
-        sha256, md5, pdq, prepared = hashed_and_cut()
-        grey = shrink(picture.rgb) if settings.verifies else None
-    whole = (None, _usable(pdq, settings), encoding.embeddings[0])
-    pieces = Pieces.of([whole, *_embed(prepared, encoder)])
-    return Examined(
-        sha256=sha256,
-        md5=md5,
-        pieces=pieces,
-        pdq=pdq,
-        probabilities=encoding.probabilities[0],
-        grey=grey,
-    )
-
-
-def _prepare(
-    data: bytes, picture: DecodedImage, encoder: Encoder, settings: Settings, *, tiled: bool
-) -> Iterator[_Prepared]:
-    """Hash each part and bring it to the size of the model, so that its pixels can go."""
-    for part, rgb in _parts(data, picture, settings, tiled=tiled):
-        try:
-            pixels = encoder.prepare(rgb)
-        except InputError as error:
-            log.info("a part of the query is left out", part=part.kind, code=error.code)
-            continue
-        yield _Prepared(part, _usable(fingerprints.pdq_orientations(rgb), settings), pixels)
-
-
-def _parts(
-    data: bytes, picture: DecodedImage, settings: Settings, *, tiled: bool
-) -> Iterator[tuple[Part, Rgb]]:
-    """Give every part of a picture, then those crops of it that no tile shows already."""
-    shown = []
-    for part, rgb in parts(data, picture, settings, tiled=tiled):
-        if part.box is not None:
-            shown.append(Box(*part.box))
-        yield part, rgb
-    for part, rgb in crops(picture.rgb, settings.query_views, (picture.width, picture.height)):
-        if part.box is None or all(overlap(Box(*part.box), box) < _SAME_PLACE for box in shown):
-            yield part, rgb
-
-
-def _embed(
-    prepared: Sequence[_Prepared], encoder: Encoder
-) -> Iterator[tuple[Part, PdqBits, Embeddings]]:
-    """Run the model over the parts, leaving out those that it gives no usable answer for."""
-    for start in range(0, len(prepared), encoder.batch_size):
-        batch = list(prepared[start : start + encoder.batch_size])
-        while batch:
-            try:
-                encoding = encoder.forward([item.pixels for item in batch])
-            except UnusableOutput as error:
-                log.info("parts of the query are left out", parts=len(error.rows), code=error.code)
-                batch = [item for row, item in enumerate(batch) if row not in error.rows]
-                continue
-            for item, embedding in zip(batch, encoding.embeddings, strict=True):
-                yield item.part, item.pdq, embedding
-            break
-
-
-def _usable(pdq: PdqOrientations, settings: Settings) -> PdqBits:
-    """Return (8, 32) bits, or (0, 32) for a picture too flat to hash."""
-    return pdq.bits if pdq.quality >= settings.pdq_min_quality else pdq.bits[:0]
+    @classmethod
+    def of(  # noqa: PLR0913 -- one for each field
+        cls,
+        sha256: bytes,
+        md5: bytes,
+        pieces: Pieces,
+        background: Embeddings | None = None,
+        *,
+        facts: PictureFacts | None = None,
+        grey: Grey | None = None,
+        record: ImageRecord | None = None,
+    ) -> Self:
+        """Make a query with its bias towards a background, (m, d) float32 unit rows."""
+        bias = query_bias(pieces.embeddings, background)
+        return cls(sha256, md5, pieces, bias, facts, grey, record)

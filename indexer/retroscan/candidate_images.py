@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from indexer.matching.comparison import stored_pieces
+from indexer.matching.pieces import Pieces, stored_pieces
 from indexer.retroscan.reach import Pair, near_by_both, near_by_embedding, near_by_pdq
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdBook, Thresholds
@@ -63,7 +63,7 @@ def _alike(
 ) -> Iterator[Pair]:
     """Yield pairs that are near by a signal, of entries that are held to the same bounds."""
     pieces = {
-        entry.id: of_record
+        entry.id: Pieces.of(of_record)
         for entry in entries
         if entry.image_id is not None
         and (record := records.get(entry.image_id))

@@ -6,8 +6,8 @@ from typing import Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.matching.comparison import Pieces
 from indexer.matching.fusion import PDQ_REACH, pdq_term
+from indexer.matching.pieces import Pieces
 from indexer.thresholds import Thresholds
 from indexer.types import Embeddings, Keys, PdqBits
 from indexer.vector_views import Views

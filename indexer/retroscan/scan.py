@@ -9,12 +9,12 @@ from typing import Final
 
 from indexer.embedding_space import bound_space
 from indexer.errors import InputError, NotFoundError
-from indexer.matching import Matcher
-from indexer.matching.evidence import accusing
+from indexer.matching import Matcher, Query, SearchOptions
+from indexer.matching.verdict import deciding_matches
 from indexer.retroscan.candidate_images import nominate
 from indexer.settings import Settings
 from indexer.store import Catalog, NewRetroMatch, Store
-from indexer.types import BankKind, Entry, RetroScan, ScanState, Space
+from indexer.types import BankKind, Entry, RetroScan, ScanState, Space, Tier
 
 PAGE: Final = 256
 """Changes of the log a step: what a scan that is cut off repeats at most."""
@@ -155,8 +155,9 @@ class RetroScanner:
 
     def _judge(self, image_id: int, entry_ids: Collection[int]) -> list[NewRetroMatch]:
         """Return what a search for a stored image would say of some entries."""
+        options = SearchOptions(entries=frozenset(entry_ids))
         try:
-            matches = self._matcher.match_record(image_id, k=len(entry_ids), entries=entry_ids)
+            matches = self._matcher.matches(Query.stored_image(image_id), options)
         except NotFoundError:
             return []  # removed meanwhile
         return [
@@ -169,6 +170,6 @@ class RetroScanner:
                 pdq_distance=match.pdq_distance,
                 threshold=match.threshold,
             )
-            for match in accusing(matches)
-            if match.entry_id is not None
+            for match in deciding_matches(matches)
+            if match.entry_id is not None and match.tier is not Tier.NONE
         ]

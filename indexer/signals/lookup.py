@@ -7,7 +7,8 @@ from typing import Any
 
 from indexer.errors import InputError
 from indexer.matching import Matcher
-from indexer.matching.suppression import Finding, Judged, Rejections, suppress
+from indexer.matching.judgement import Finding, Judged
+from indexer.matching.suppression import Rejections, suppress
 from indexer.settings import Settings
 from indexer.signals.hashed import HashedPicture
 from indexer.signals.registry import signal_types
@@ -153,7 +154,7 @@ class Signals:
         rejections = Rejections.of(catalog.decisions.for_query(sha256) if sha256 else ())
         ruled = suppress([each.judged() for _, each in found], rejections)
         standing: dict[str, list[_JudgedEntry]] = {name: [] for name in values}
-        for (name, each), (_, suppression) in zip(found, ruled, strict=True):
+        for (name, each), (*_, suppression) in zip(found, ruled, strict=True):
             if suppression is None and each.entry.ratio >= at_least:
                 standing[name].append(each)
         return {

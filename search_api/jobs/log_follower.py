@@ -59,7 +59,7 @@ class LogFollower:
                 f"The log was last read {age:.0f} s ago: answers may miss what was added since. "
                 "Check that the database is up."
             )
-        return self._matcher.watermark
+        return self._matcher.views.watermark
 
     def _look(self) -> None:
         try:

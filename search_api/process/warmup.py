@@ -7,7 +7,7 @@ import structlog
 from PIL import Image
 
 from indexer.errors import InputError
-from indexer.matching import Matcher
+from indexer.matching import Matcher, Query
 
 log = structlog.get_logger(__name__)
 _SIDE = 512  # pixels
@@ -19,6 +19,6 @@ def warm_up(matcher: Matcher) -> None:
     buffer = BytesIO()
     Image.fromarray(noise).resize((_SIDE, _SIDE)).save(buffer, "JPEG")
     try:
-        matcher.match(buffer.getvalue(), "warm-up")
+        matcher.answer(Query.picture(buffer.getvalue(), "warm-up"))
     except InputError as error:  # the settings may refuse it, and the model may: callers are told
         log.warning("the picture that warms the server up was refused", reason=str(error))

@@ -37,7 +37,7 @@ async def front() -> Response:
 async def home(service: ServiceDependency, principal: PrincipalDependency) -> Response:
     """Show who is signed in, and how the index is."""
     shown = await service.read(read_home)
-    watermark = service.matcher.watermark
+    watermark = service.matcher.views.watermark
     return render("home.html", principal=principal, home=shown, watermark=watermark)
 
 

@@ -1,12 +1,12 @@
 """`/v1/images`: what is stored."""
 
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
 from indexer.errors import NotFoundError
+from indexer.matching import similar_images
 from indexer.store import Store
 from indexer.types import ImageSummary, Match
 from indexer.upkeep.removal import wipe
@@ -65,7 +65,9 @@ async def list_images(
 )
 async def get_image(image_id: ImageId, service: ServiceDependency) -> ImageSummary:
     """Return fingerprints, sources, bank entries and class probabilities; never the pixels."""
-    record = await service.pools.reads.run(partial(service.matcher.image, image_id))
+    record = await service.read(
+        lambda catalog: catalog.images.get(image_id, service.matcher.space.id)
+    )
     service.lookups.record(Lookup.IMAGE, subject="image", subject_id=image_id)
     return ImageSummary.of(record)
 
@@ -116,7 +118,7 @@ async def similar(
 
     `k` bounds the list: there is no page after the first.
     """
-    matches = await service.run(service.matcher.similar, image_id, k=k, banks=bank or ())
+    matches = await service.run(similar_images, service.matcher, image_id, k=k, banks=bank or ())
     service.lookups.record(
         Lookup.SIMILAR, subject="image", subject_id=image_id, k=k, asked=bank or []
     )

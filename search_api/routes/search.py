@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from indexer import matching
 from indexer.images.fingerprints import parse_fingerprint
-from indexer.matching import SearchOptions, match_fingerprint, match_stored, match_vector
+from indexer.matching import SearchOptions
 from indexer.types import PartialVerdict, Verdict
 from search_api.auth import Scope, requires
 from search_api.dependencies import Service, ServiceDependency
@@ -38,15 +39,9 @@ async def _judge(
     upload: Upload,
 ) -> Verdict:
     verdict = await service.run(
-        service.matcher.match,
-        upload.data,
-        upload.name,
-        k=options.k,
-        banks=options.banks,
-        threshold=options.threshold,
-        tiers=options.tiers,
-        created_after=options.created_after,
-        tiles=tiles,
+        service.matcher.answer,
+        matching.Query.picture(upload.data, upload.name, tiles=tiles),
+        options,
     )
     _record(service, verdict, options, subject_id=verdict.sha256)
     service.hits.record(verdict)
@@ -149,9 +144,8 @@ async def search_vector(
     request: VectorRequest, service: ServiceDependency, options: OptionsDependency
 ) -> PartialVerdict:
     """Judge an embedding, as `POST /v1/embed` gives it; 409 when it is of another model."""
-    verdict = await service.run(
-        match_vector, service.matcher, request.vector, request.model, options
-    )
+    query = matching.Query.vector(request.vector, request.model)
+    verdict = await service.run(service.matcher.answer, query, options)
     _record(service, verdict, options, subject_id=verdict.query)
     return verdict
 
@@ -176,8 +170,8 @@ async def search_fingerprint(
     request: FingerprintRequest, service: ServiceDependency, options: FingerprintOptions
 ) -> PartialVerdict:
     """Judge a fingerprint: SHA-256 and MD5 match the same bytes, PDQ what is within its bound."""
-    fingerprint = parse_fingerprint(request.kind, request.value)
-    verdict = await service.run(match_fingerprint, service.matcher, fingerprint, options)
+    query = matching.Query.fingerprint(parse_fingerprint(request.kind, request.value))
+    verdict = await service.run(service.matcher.answer, query, options)
     _record(service, verdict, options, subject_id=verdict.query)
     return verdict
 
@@ -197,6 +191,8 @@ async def search_image(
     image_id: ImageId, service: ServiceDependency, options: OptionsDependency
 ) -> Verdict:
     """Judge a stored image by what is stored of it, itself left out."""
-    verdict = await service.run(match_stored, service.matcher, image_id, options)
+    verdict = await service.run(
+        service.matcher.answer, matching.Query.stored_image(image_id), options
+    )
     _record(service, verdict, options, subject="image", subject_id=image_id)
     return verdict

@@ -69,7 +69,7 @@ class GaugeSampler:
         metrics.looked.set(time() - self._follower.age)
         for gauge, read in self._readings:
             gauge.set(read())
-        watermark = self._matcher.watermark
+        watermark = self._matcher.views.watermark
         with self._store.reader() as catalog:
             behind, since = catalog.log.lag(watermark)
             due = monotonic() - self._counted_at >= self._count_interval

@@ -15,6 +15,7 @@ from support.consistency import Content, assert_views_hold, examine
 from support.deaths import Death
 from support.forked import Forked, start
 from support.mixed import Mixed
+from support.queries import match
 
 SKIPPED_SOME = 2
 BANK = "known"
@@ -81,7 +82,7 @@ def assert_complete(index: Index, store: Store, mixed: Mixed) -> Content:
     matcher = open_views(index, store)
     assert_views_hold(matcher, content)
     for uri in mixed.good:
-        verdict = matcher.match(Path(uri).read_bytes(), uri, k=1)
+        verdict = match(matcher, Path(uri).read_bytes(), uri, k=1)
         assert (verdict.tier, verdict.banks) == (Tier.EXACT, (BANK,))
         assert verdict.matches[0].image_id == content.sources[uri]
     return content

@@ -8,6 +8,7 @@ from indexer.model import Encoder
 from indexer.settings import Settings
 from indexer.store import Arrival, Store
 from indexer.types import BankKind, Match, NewImage, NewPart, Part, Rgb, SourceStamp
+from support.queries import match
 
 
 class Shelf:
@@ -43,7 +44,7 @@ class Shelf:
 
     def find(self, data: bytes, *, tiles: bool = False) -> list[Match]:
         """Return the matches that count against a picture, strongest first."""
-        matches = self.matcher.match(data, "query", tiles=tiles).matches
+        matches = match(self.matcher, data, "query", tiles=tiles).matches
         return [match for match in matches if match.suppressed_by is None]
 
     def _new_image(self, data: bytes, *, tiled: bool) -> NewImage:

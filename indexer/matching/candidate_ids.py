@@ -1,4 +1,4 @@
-"""Which images and entries are worth comparing with a query: the views nominate them."""
+"""Candidate ids: the nearest images and bare fingerprints that the views find."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.matching.bank_membership import BankMembership
-from indexer.matching.comparison import Query
 from indexer.matching.fusion import PDQ_REACH
+from indexer.matching.query import EncodedQuery
 from indexer.runtime.timing import timed
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdBook
@@ -20,35 +20,39 @@ from indexer.vectors.hits import DistanceHits
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class SearchScope:
     """What a query is compared with."""
 
     k: int  # nearest by each signal, for each piece of the query
     banks: tuple[str, ...]  # their entries alone; all banks and the gallery when empty
-    reach: int  # bits of PDQ from which nothing is nominated by it any more
+    reach: int  # largest PDQ distance of a candidate, in bits
     at: datetime  # the moment that decides which entries are enabled
     created_after: datetime | None = None  # only what was added after this moment
 
 
 @dataclass(frozen=True, slots=True)
-class Nominees:
-    """What is to be compared, by id; not all of it may still be there."""
+class CandidateIds:
+    """What is to be compared, by id; some of it may be gone."""
 
     images: frozenset[int]
     entries: frozenset[int]  # those that are bare fingerprints
 
 
 def reach_of(thresholds: ThresholdBook) -> int:
-    """Return the PDQ distance, in bits, from which a candidate cannot match by PDQ at any bank."""
+    """Return the largest PDQ distance, in bits, at which a candidate can match in any bank."""
     bounds = [card.value for card in thresholds.cards.values() if card.signal is Signal.PDQ]
     return int(max(PDQ_REACH, thresholds.settings.pdq_max_distance, *bounds))
 
 
 @timed("search")
-def nominate(
-    catalog: Catalog, views: Views, membership: BankMembership, query: Query, scope: Scope
-) -> Nominees:
-    """Find the nearest images and bare fingerprints, and those of the very bytes.
+def find_candidate_ids(
+    catalog: Catalog,
+    views: Views,
+    membership: BankMembership,
+    query: EncodedQuery,
+    scope: SearchScope,
+) -> CandidateIds:
+    """Find the nearest images and bare fingerprints, and those of equal bytes.
 
     Without a choice of banks the entries of all banks are searched beside the gallery, so that a
     crowd of like pictures in the gallery cannot push a bank's entry out of the k. Entries that do
@@ -57,10 +61,10 @@ def nominate(
     Raises
     ------
     NotFoundError
-        There is no bank of one of the names.
+        There is no such bank.
     """
     images = set(catalog.images.ids_by_sha256([query.sha256]).values())
-    if query.md5 and not query.sha256:  # an MD5 alone: where there is more, SHA-256 tells better
+    if query.md5 and not query.sha256:  # an MD5 alone; otherwise SHA-256 is safer
         images |= catalog.images.ids_with_md5([query.md5])
     for within in _image_scopes(catalog, views, membership, scope):
         if len(query.pieces.embeddings):
@@ -71,11 +75,11 @@ def nominate(
 
     bare = _bare_scope(catalog, membership, scope)
     entries = _of_the_bytes(catalog, query, scope) | _closest(views.entries, query, scope, bare)
-    return Nominees(frozenset(images), frozenset(entries))
+    return CandidateIds(frozenset(images), frozenset(entries))
 
 
 def _image_scopes(
-    catalog: Catalog, views: Views, membership: BankMembership, scope: Scope
+    catalog: Catalog, views: Views, membership: BankMembership, scope: SearchScope
 ) -> list[KeySet | None]:
     """Return the sets of images that are searched one by one, empty ones left out; None for all."""
     if scope.created_after is None:
@@ -92,7 +96,7 @@ def _image_scopes(
     return [members for members in sets if len(members)]
 
 
-def _bare_scope(catalog: Catalog, membership: BankMembership, scope: Scope) -> KeySet | None:
+def _bare_scope(catalog: Catalog, membership: BankMembership, scope: SearchScope) -> KeySet | None:
     """Return the bare fingerprints that are searched; None for all."""
     if scope.created_after is None:
         return membership.fingerprints(catalog, scope.banks, scope.at)
@@ -101,8 +105,8 @@ def _bare_scope(catalog: Catalog, membership: BankMembership, scope: Scope) -> K
     )
 
 
-def _of_the_bytes(catalog: Catalog, query: Query, scope: Scope) -> set[int]:
-    """Return the bare entries that name the query's bytes."""
+def _of_the_bytes(catalog: Catalog, query: EncodedQuery, scope: SearchScope) -> set[int]:
+    """Return the bare entries that are digests of the query's bytes."""
     digests = [
         Fingerprint(FingerprintKind.SHA256, query.sha256),
         Fingerprint(FingerprintKind.MD5, query.md5),
@@ -110,7 +114,9 @@ def _of_the_bytes(catalog: Catalog, query: Query, scope: Scope) -> set[int]:
     return {entry.id for entry in catalog.entries.in_force_by_fingerprint(digests, scope.at)}
 
 
-def _closest(view: VectorView, query: Query, scope: Scope, within: KeySet | None) -> set[int]:
+def _closest(
+    view: VectorView, query: EncodedQuery, scope: SearchScope, within: KeySet | None
+) -> set[int]:
     """Return the k keys within reach that are closest by PDQ, for each piece of the query.
 
     A view answers for each orientation of a piece; what is read from the catalog afterwards costs
@@ -127,7 +133,9 @@ def _closest(view: VectorView, query: Query, scope: Scope, within: KeySet | None
     return closest
 
 
-def _nearest_keys(keys: NDArray[np.int64], distances: NDArray[np.int32], scope: Scope) -> list[int]:
+def _nearest_keys(
+    keys: NDArray[np.int64], distances: NDArray[np.int32], scope: SearchScope
+) -> list[int]:
     """Return the k nearest of the keys within reach, each once; both arrays are (n, k).
 
     Keys that tie are taken by key, whichever orientation found them.

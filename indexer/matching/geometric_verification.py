@@ -1,55 +1,16 @@
-"""Verification within a query: its likeliest candidates, checked detail by detail."""
+"""Geometric verification: re-ranking of the likeliest candidates by local features."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Self
 
-from indexer.matching.candidates import Candidate
-from indexer.matching.comparison import Comparison
+from indexer.matching.comparison import Compared
 from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.verification import Grey
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A candidate, and how each piece of the query compares with it."""
-
-    candidate: Candidate
-    comparisons: list[Comparison]
-
-    @property
-    def image_id(self) -> int | None:
-        """The stored image; None of a bare fingerprint."""
-        return self.candidate.record.id if self.candidate.record else None
-
-    @property
-    def fused(self) -> float | None:
-        """The greatest fused score of any piece."""
-        scores = [each.evidence.fused for each in self.comparisons]
-        return max((score for score in scores if score is not None), default=None)
-
-    @property
-    def same_bytes(self) -> bool:
-        """Whether there is nothing to find out."""
-        return any(each.evidence.same_bytes for each in self.comparisons)
-
-    def with_inliers(self, inliers: int) -> Self:
-        """Add what the whole first frames have in common to the evidence."""
-        return replace(
-            self,
-            comparisons=[
-                each
-                if each.query_part
-                else replace(each, evidence=replace(each.evidence, inliers=inliers))
-                for each in self.comparisons
-            ],
-        )
-
-
-class Verifier:
-    """Looks for the details of a query in the thumbnails of its likeliest candidates.
+class GeometricVerifier:
+    """Matches local features of a query and of its likeliest candidates' thumbnails.
 
     Safe to use from several threads.
     """
@@ -60,9 +21,9 @@ class Verifier:
 
     @timed("verify")
     def verify(self, grey: Grey, compared: Sequence[Compared]) -> list[Compared]:
-        """Count the details in common with the best candidates that have a thumbnail.
+        """Count the inliers of the best candidates that have a thumbnail.
 
-        Costs a search for details of the query, and one for each candidate not met lately.
+        Detects features in the query, and in each candidate that was not met lately.
 
         Parameters
         ----------

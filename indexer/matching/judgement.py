@@ -1,0 +1,75 @@
+"""Judgement of compared candidates by the thresholds of each bank."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Self
+
+from indexer.matching.comparison import Compared, Comparison
+from indexer.matching.fusion import closeness
+from indexer.thresholds import ThresholdBook
+from indexer.types import BankKind, Entry, Evidence, ImageRecord, Judgement, Part, Tier
+
+TIER_RANK = {tier: rank for rank, tier in enumerate(Tier)}
+"""Exact 0 to none 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one piece of the query compares with a candidate, judged."""
+
+    comparison: Comparison
+    judgement: Judgement
+
+    @classmethod
+    def of_signal(cls, evidence: Evidence, judgement: Judgement) -> Self:
+        """Return the finding of one signal of a whole query."""
+        return cls(Comparison(None, evidence, {}), judgement)
+
+    @property
+    def part(self) -> Part | None:
+        """The piece of the query."""
+        return self.comparison.query_part
+
+    @property
+    def strength(self) -> tuple[int, float]:
+        """Sort key, strongest first: by tier, then by closeness."""
+        return TIER_RANK[self.judgement.tier], -self.closeness
+
+    @property
+    def closeness(self) -> float:
+        """How alike the two are, without verification; see `fusion.closeness`."""
+        evidence = self.comparison.evidence
+        return closeness(evidence.fused, evidence.pdq_distance)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A candidate judged by the bounds of one bank, with a finding for each piece of the query."""
+
+    record: ImageRecord | None  # None for a bare fingerprint
+    entry: Entry | None  # None for an image that is in no bank
+    findings: Sequence[Finding]
+
+    @property
+    def allows(self) -> bool:
+        """Whether it is an entry of an allow bank."""
+        return self.entry is not None and self.entry.kind is BankKind.ALLOW
+
+    @property
+    def inliers(self) -> int | None:
+        """What verification found, whichever piece decides; None where it did not look."""
+        found = (finding.comparison.evidence.inliers for finding in self.findings)
+        return next((inliers for inliers in found if inliers is not None), None)
+
+
+def judge(compared: Iterable[Compared], thresholds: ThresholdBook) -> list[Judged]:
+    """Judge each candidate once for each of its entries, by the bounds of the entry's bank."""
+    bounds = cache(thresholds.for_bank)
+    judged = []
+    for each in compared:
+        for entry in each.candidate.entries:
+            judge_evidence = bounds(entry.bank if entry else None).judge
+            findings = [Finding(seen, judge_evidence(seen.evidence)) for seen in each.comparisons]
+            judged.append(Judged(each.candidate.record, entry, findings))
+    return judged

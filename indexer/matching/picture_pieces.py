@@ -1,0 +1,141 @@
+"""Picture encoding: decode the bytes, cut pieces, hash and embed each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from indexer.embedding_space import decode_size
+from indexer.errors import InputError, UnusableOutput
+from indexer.images import fingerprints
+from indexer.images.crops import crops
+from indexer.images.decode import decoded
+from indexer.images.fingerprints import PdqOrientations
+from indexer.images.panels import Box, overlap
+from indexer.images.parts import parts
+from indexer.matching.pieces import Piece, Pieces
+from indexer.model import Encoder, Prepared
+from indexer.runtime.cpu import Cores
+from indexer.settings import Settings
+from indexer.types import DecodedImage, Part, PdqBits, Probabilities, Rgb
+from indexer.verification import Grey, shrink
+
+log = structlog.get_logger(__name__)
+
+_SAME_PLACE = 0.95  # share of two boxes that they have in common, from which one is enough
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPicture:
+    """The pieces of a picture, and what is known of its whole first frame."""
+
+    sha256: bytes
+    md5: bytes
+    pieces: Pieces
+    pdq: PdqOrientations
+    probabilities: Probabilities  # (classes,) float32
+    grey: Grey | None  # for verification; None where the settings want none
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A part that waits for the model."""
+
+    part: Part
+    pdq: PdqBits
+    pixels: Prepared
+
+
+def encode_picture(
+    data: bytes, encoder: Encoder, settings: Settings, cores: Cores, *, tiled: bool
+) -> EncodedPicture:
+    """Decode a picture, and hash and embed it and its parts.
+
+    A still picture without a border that is not cut into tiles costs a single forward pass. A part
+    that cannot be embedded is left out; the whole first frame must be.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    encoder : Encoder
+    settings : Settings
+    cores : Cores
+    tiled : bool
+        Whether a large picture is cut into tiles.
+
+    Raises
+    ------
+    InputError
+        The picture cannot be read, is too large, or the model gives no usable answer for it.
+    """
+    enough = None if tiled else decode_size(encoder)  # a tile may need every pixel
+    with decoded(data, settings.image_limits, at_least=enough) as picture:
+
+        def hash_and_cut() -> tuple[bytes, bytes, PdqOrientations, list[_Prepared]]:
+            digests = fingerprints.sha256(data), fingerprints.md5(data)
+            pdq = fingerprints.pdq_orientations(picture.rgb)
+            return *digests, pdq, list(_prepare(data, picture, encoder, settings, tiled=tiled))
+
+        with cores.beside(hash_and_cut) as hashed_and_cut:
+            encoding = encoder.encode([picture.rgb])
+        sha256, md5, pdq, prepared = hashed_and_cut()
+        grey = shrink(picture.rgb) if settings.verifies else None
+    whole = (None, _usable(pdq, settings), encoding.embeddings[0])
+    pieces = Pieces.of([whole, *_embed(prepared, encoder)])
+    return EncodedPicture(
+        sha256=sha256,
+        md5=md5,
+        pieces=pieces,
+        pdq=pdq,
+        probabilities=encoding.probabilities[0],
+        grey=grey,
+    )
+
+
+def _prepare(
+    data: bytes, picture: DecodedImage, encoder: Encoder, settings: Settings, *, tiled: bool
+) -> Iterator[_Prepared]:
+    """Hash each part and bring it to the size of the model, so that its pixels can go."""
+    for part, rgb in _parts(data, picture, settings, tiled=tiled):
+        try:
+            pixels = encoder.prepare(rgb)
+        except InputError as error:
+            log.info("a part of the query is left out", part=part.kind, code=error.code)
+            continue
+        yield _Prepared(part, _usable(fingerprints.pdq_orientations(rgb), settings), pixels)
+
+
+def _parts(
+    data: bytes, picture: DecodedImage, settings: Settings, *, tiled: bool
+) -> Iterator[tuple[Part, Rgb]]:
+    """Give every part of a picture, then those crops of it that no tile shows already."""
+    shown = []
+    for part, rgb in parts(data, picture, settings, tiled=tiled):
+        if part.box is not None:
+            shown.append(Box(*part.box))
+        yield part, rgb
+    for part, rgb in crops(picture.rgb, settings.query_views, (picture.width, picture.height)):
+        if part.box is None or all(overlap(Box(*part.box), box) < _SAME_PLACE for box in shown):
+            yield part, rgb
+
+
+def _embed(prepared: Sequence[_Prepared], encoder: Encoder) -> Iterator[Piece]:
+    """Run the model over the parts, leaving out those that it gives no usable answer for."""
+    for start in range(0, len(prepared), encoder.batch_size):
+        batch = list(prepared[start : start + encoder.batch_size])
+        while batch:
+            try:
+                encoding = encoder.forward([item.pixels for item in batch])
+            except UnusableOutput as error:
+                log.info("parts of the query are left out", parts=len(error.rows), code=error.code)
+                batch = [item for row, item in enumerate(batch) if row not in error.rows]
+                continue
+            for item, embedding in zip(batch, encoding.embeddings, strict=True):
+                yield item.part, item.pdq, embedding
+            break
+
+
+def _usable(pdq: PdqOrientations, settings: Settings) -> PdqBits:
+    """Return (8, 32) bits, or (0, 32) for a picture too flat to hash."""
+    return pdq.bits if pdq.quality >= settings.pdq_min_quality else pdq.bits[:0]

@@ -1,0 +1,157 @@
+"""Query encoding: from what is asked about to the pieces that are compared."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from indexer.errors import DimensionMismatch, InputError, ModelMismatch, NotFoundError
+from indexer.matching.classifier import by_label
+from indexer.matching.picture_pieces import encode_picture
+from indexer.matching.pieces import Pieces, stored_pieces
+from indexer.matching.query import (
+    EncodedQuery,
+    Picture,
+    PictureFacts,
+    Query,
+    StoredImage,
+    Vector,
+    VerdictT,
+)
+from indexer.model import Encoder
+from indexer.runtime.cpu import Cores
+from indexer.settings import Settings
+from indexer.store import Store
+from indexer.types import Embeddings, Fingerprint, FingerprintKind, Space
+
+_NO_PDQ = np.empty((0, 32), np.uint8)
+
+
+class QueryEncoder:
+    """Encodes queries; safe to use from several threads.
+
+    Parameters
+    ----------
+    store : Store
+    encoder : Encoder
+        The model of the space.
+    space : Space
+    settings : Settings
+    background : ndarray of shape (m, d), float32, unit rows, optional
+        Pictures of no bank, to measure the bias of a query by.
+    cores : Cores
+        Those of the process.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        encoder: Encoder,
+        space: Space,
+        settings: Settings,
+        background: Embeddings | None,
+        cores: Cores,
+    ) -> None:
+        self._store = store
+        self._encoder = encoder
+        self._space = space
+        self._settings = settings
+        self._background = background
+        self._cores = cores
+
+    def encode(self, query: Query[VerdictT]) -> EncodedQuery:
+        """Decode, hash and embed a query, or read it from the catalog.
+
+        Raises
+        ------
+        InputError
+            The picture cannot be read or is too large, or the vector has no direction.
+        ModelMismatch, DimensionMismatch
+            The vector is of another model, or not as long as the embeddings of the index.
+        NotFoundError
+            No active image has this id, or it has no embedding in the space of this index.
+        """
+        match query.subject:
+            case Picture():
+                return self._encode_picture(query.subject)
+            case Vector():
+                return self._encode_vector(query.subject)
+            case Fingerprint():
+                return self._encode_fingerprint(query.subject)
+            case StoredImage():
+                return self._read_image(query.subject.image_id)
+
+    def _encode_picture(self, picture: Picture) -> EncodedQuery:
+        encoded = encode_picture(
+            picture.data, self._encoder, self._settings, self._cores, tiled=picture.tiles
+        )
+        facts = PictureFacts(
+            by_label(self._space.labels, encoded.probabilities),
+            encoded.pdq.bits[0].tobytes().hex(),
+            encoded.pdq.quality,
+        )
+        return EncodedQuery.of(
+            encoded.sha256,
+            encoded.md5,
+            encoded.pieces,
+            self._background,
+            facts=facts,
+            grey=encoded.grey,
+        )
+
+    def _encode_vector(self, vector: Vector) -> EncodedQuery:
+        if vector.model != self._space.fingerprint:
+            raise ModelMismatch(expected=self._space.fingerprint, got=vector.model)
+        if len(vector.values) != self._space.dimension:
+            raise DimensionMismatch(expected=self._space.dimension, got=len(vector.values))
+        pieces = Pieces.of([(None, _NO_PDQ, _normalise(vector.values))])
+        return EncodedQuery.of(b"", b"", pieces, self._background)
+
+    def _encode_fingerprint(self, fingerprint: Fingerprint) -> EncodedQuery:
+        kind, value = fingerprint.kind, fingerprint.value
+        is_pdq = kind is FingerprintKind.PDQ
+        bits = np.frombuffer(value, np.uint8)[np.newaxis] if is_pdq else _NO_PDQ
+        pieces = Pieces(
+            parts=(None,),
+            embeddings=np.empty((0, self._space.dimension), np.float32),
+            pdq=bits,
+            pdq_owner=np.zeros(len(bits), np.int64),
+        )
+        return EncodedQuery.of(
+            sha256=value if kind is FingerprintKind.SHA256 else b"",
+            md5=value if kind is FingerprintKind.MD5 else b"",
+            pieces=pieces,
+        )
+
+    def _read_image(self, image_id: int) -> EncodedQuery:
+        with self._store.reader() as catalog:
+            record = catalog.images.get_many([image_id], self._space.id, with_embedding=True).get(
+                image_id
+            )
+        pieces = stored_pieces(record, self._settings.pdq_min_quality) if record else []
+        if record is None or not pieces:
+            raise NotFoundError(
+                f"No image {image_id} is in the index. `lookalike index list` shows the ids."
+            )
+        facts = PictureFacts(record.probabilities, record.pdq.bits.hex(), record.pdq.quality)
+        return EncodedQuery.of(
+            record.sha256,
+            record.md5,
+            Pieces.of(pieces),
+            self._background,
+            facts=facts,
+            record=record,
+        )
+
+
+def _normalise(values: Sequence[float]) -> Embeddings:
+    """Return a vector at unit length, (d,) float32."""
+    given = np.asarray(values, np.float64)
+    largest = np.abs(given).max(initial=0)
+    if not np.isfinite(largest) or largest == 0:
+        raise InputError(
+            "The vector has no direction: every number must be finite, and not all 0. Send it as "
+            "POST /v1/embed gives it."
+        )
+    scaled = given / largest  # first: squares of very large or small numbers are 0 or infinite
+    unit: Embeddings = (scaled / np.linalg.norm(scaled)).astype(np.float32)
+    return unit
