@@ -214,14 +214,14 @@ def test_nothing_of_a_purged_image_is_left_in_the_files_of_sqlite(
     assert all(secret in stored_bytes(database_url) for secret in secrets)
     with store.writer() as writer:
         writer.images.purge([ids[7]])
-    store.scrub()
+    store.maintenance.scrub()
     assert not any(secret in stored_bytes(database_url) for secret in secrets)
     assert image.sha256 in stored_bytes(database_url)
 
 
 def test_scrubbing_changes_nothing_that_is_stored(store: Store, space: Space) -> None:
     add(store, space, 1)
-    store.scrub()
+    store.maintenance.scrub()
     with store.reader() as catalog:
         assert catalog.repair.problems() == []
         assert catalog.gauges.counts().images == 1
@@ -238,10 +238,10 @@ def test_a_reader_that_keeps_deleted_data_alive_is_told(
         with store.writer() as writer:
             writer.images.purge([image_id])
         with open_store(database_url) as other, pytest.raises(DatabaseUnavailable, match="WAL"):
-            other.scrub()
+            other.maintenance.scrub()
 
 
 def test_the_size_of_the_database_is_told(store: Store, space: Space) -> None:
-    before = store.size()
+    before = store.maintenance.size()
     add(store, space, *range(2000))
-    assert before + 2000 * 32 < store.size() < before + 50_000_000
+    assert before + 2000 * 32 < store.maintenance.size() < before + 50_000_000

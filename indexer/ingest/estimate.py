@@ -109,7 +109,7 @@ class Estimator:
             counts = catalog.gauges.counts()
         if counts.images < _TELLING:
             return 4 * dimension + _ROW_BYTES
-        return self._store.size() / (counts.images + counts.parts)
+        return self._store.maintenance.size() / (counts.images + counts.parts)
 
 
 def _time_forward(encoder: Encoder) -> float:

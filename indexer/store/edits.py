@@ -11,7 +11,7 @@ from indexer.errors import NotFoundError
 from indexer.store.log.audit import Audit
 from indexer.store.log.changes import Log
 from indexer.store.models import BankRow, Base, ImageRow
-from indexer.store.queries import Listed, Queries
+from indexer.store.queries import Numbered, Queries
 from indexer.store.sql_parameters import chunks, possible_ids
 
 _NAMED = 10  # missing ids that an error names at most
@@ -48,7 +48,7 @@ class Edits(Queries):
         key: Any = self._connection.execute(insert(table).values(row)).inserted_primary_key
         return int(key[0])
 
-    def _set(self, table: Listed, ids: Iterable[int], **values: Any) -> None:
+    def _set(self, table: Numbered, ids: Iterable[int], **values: Any) -> None:
         """Set columns of the rows with these ids."""
         for chunk in chunks(ids):
             self._connection.execute(update(table).where(table.id.in_(chunk)), values)
@@ -71,12 +71,8 @@ class Edits(Queries):
 
     def _require_images(self, ids: Collection[int], *conditions: ColumnElement[bool]) -> None:
         """Make sure that each id is an image's that satisfies the conditions."""
-        known = {
-            image_id
-            for chunk in chunks(possible_ids(ids))
-            for image_id in self._ids_where(ImageRow, ImageRow.id.in_(chunk), *conditions)
-        }
-        if missing := sorted(set(ids) - known):
+        known = self._ids_among(ImageRow, possible_ids(ids), *conditions)
+        if missing := sorted(set(ids).difference(known)):
             named = ", ".join(map(str, missing[:_NAMED])) + (", ..." if missing[_NAMED:] else "")
             raise NotFoundError(
                 f"No image {named} is in the index. `lookalike index list` shows the ids."

@@ -1,4 +1,4 @@
-"""How much the catalog holds, counted for people and for a server's gauges."""
+"""Gauges: how much the catalog holds."""
 
 from sqlalchemy import func, or_, select
 

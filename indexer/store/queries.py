@@ -1,11 +1,19 @@
 """Queries within one transaction: the base of every repository."""
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from typing import Any, TypeVar, TypeVarTuple, cast
 
-from indexer.store.models import BankRow, Base, EntryRow, ImageRow, SourceRow, SpaceRow
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
-Listed = type[ImageRow] | type[SourceRow] | type[EntryRow] | type[BankRow] | type[SpaceRow]
-"""The tables whose rows have an id."""
+from indexer.store.models import BankRow, Base, DecisionRow, EntryRow, ImageRow, SourceRow, SpaceRow
+from indexer.store.sql_parameters import chunks
+
+Numbered = type[ImageRow | SourceRow | EntryRow | BankRow | SpaceRow | DecisionRow]
+"""Tables whose rows have an id."""
+_ResultT = TypeVar("_ResultT")
+_Columns = TypeVarTuple("_Columns")
 
 
 class Queries:
@@ -25,7 +33,33 @@ class Queries:
         statement = select(func.count()).select_from(table).where(*conditions)
         return self._connection.execute(statement).scalar_one()
 
-    def _ids_where(self, table: Listed, *conditions: ColumnElement[bool]) -> list[int]:
+    def _rows(
+        self,
+        statement: Select[*_Columns],
+        column: InstrumentedAttribute[Any],
+        values: Iterable[Any],
+    ) -> Iterator[Row[*_Columns]]:
+        """Yield a statement's rows whose column has one of some values, thousands at a time."""
+        for chunk in chunks(values):
+            yield from self._connection.execute(statement.where(column.in_(chunk)))
+
+    def _ids_where(self, table: Numbered, *conditions: ColumnElement[bool]) -> list[int]:
         """Return the ids of the rows that satisfy all conditions, ascending."""
         statement = select(table.id).where(*conditions).order_by(table.id)
         return list(self._connection.scalars(statement))
+
+    def _ids_among(
+        self, table: Numbered, ids: Iterable[int], *conditions: ColumnElement[bool]
+    ) -> list[int]:
+        """Return those of some ids whose rows satisfy all conditions."""
+        return [
+            row_id
+            for chunk in chunks(ids)
+            for row_id in self._ids_where(table, table.id.in_(chunk), *conditions)
+        ]
+
+
+def from_row(kind: type[_ResultT], row: Row[*tuple[Any, ...]], /, **given: Any) -> _ResultT:
+    """Make a dataclass of the columns that are called like its fields, and of what is given."""
+    names = [field.name for field in fields(cast("Any", kind))]
+    return kind(**{name: getattr(row, name) for name in names if name not in given}, **given)

@@ -13,10 +13,9 @@ from indexer.store.database.address import location, parse_address, sqlite_file
 from indexer.store.database.engine import make_engine, reading, writing
 from indexer.store.database.identity import Identity
 from indexer.store.database.locks import clustering
-from indexer.store.database.maintenance import database_bytes, read_facts, scrub, try_writing
+from indexer.store.database.maintenance import Maintenance
 from indexer.store.database.schema import require_current
 from indexer.store.models import CatalogInfo
-from indexer.store.values import DatabaseFacts
 from indexer.store.writer import Writer
 
 
@@ -28,6 +27,7 @@ class Store:
         self._log_id = log_id
         self._audit_key = audit_key
         self._identity = Identity(engine, log_id)
+        self.maintenance = Maintenance(engine)
 
     @property
     def log_id(self) -> str:
@@ -93,49 +93,6 @@ class Store:
         """
         with clustering(self._engine) as free:
             yield free
-
-    def size(self) -> int:
-        """Return how many bytes the database takes on its disk, SQLite's WAL included.
-
-        Raises
-        ------
-        DatabaseUnavailable
-            The database cannot be reached.
-        """
-        return database_bytes(self._engine)
-
-    def facts(self) -> DatabaseFacts:
-        """Return what the database says of itself.
-
-        Raises
-        ------
-        DatabaseUnavailable
-            The database cannot be reached.
-        """
-        return read_facts(self._engine)
-
-    def try_writing(self) -> None:
-        """Write to the database and take it back.
-
-        Raises
-        ------
-        DatabaseUnavailable
-            The database cannot be reached, is locked, or may not be written.
-        """
-        try_writing(self._engine)
-
-    def scrub(self) -> None:
-        """Clear the database's files of what was deleted: call it after a purge is committed.
-
-        SQLite then holds none of it. Postgres frees the space, which later rows overwrite; what its
-        own WAL and backups keep is its administrator's to clear.
-
-        Raises
-        ------
-        DatabaseUnavailable
-            The database cannot be reached, or others kept on reading a SQLite for half a minute.
-        """
-        scrub(self._engine)
 
     def close(self) -> None:
         """Close every connection."""

@@ -7,20 +7,20 @@ from sqlalchemy import Connection
 from indexer.store.access.idempotency import AnswerEdits
 from indexer.store.access.keys import KeyEdits
 from indexer.store.access.sessions import SessionEdits
-from indexer.store.banks.bank_edits import BankEdits
-from indexer.store.banks.content_edits import ContentEdits
+from indexer.store.banks.banks import BankEdits
+from indexer.store.banks.contents import ContentEdits
 from indexer.store.banks.entry_edits import EntryEdits
 from indexer.store.banks.floods import FloodEdits
 from indexer.store.banks.hits import HitEdits
-from indexer.store.banks.list_edits import ListEdits
+from indexer.store.banks.lists import ListEdits
 from indexer.store.banks.ratios import RatioEdits
 from indexer.store.catalog import Catalog
+from indexer.store.clusters.action_edits import ClusterActionEdits
 from indexer.store.clusters.run_edits import ClusterRunEdits
-from indexer.store.clusters.undo import ClusterUndo
 from indexer.store.edits import Transaction
 from indexer.store.images.image_edits import ImageEdits
 from indexer.store.images.quarantine import QuarantineEdits
-from indexer.store.images.source_edits import SourceEdits
+from indexer.store.images.sources import SourceEdits
 from indexer.store.images.spaces import SpaceEdits
 from indexer.store.log.audit import Audit
 from indexer.store.log.changes import Log
@@ -73,7 +73,9 @@ class Writer(Catalog):
         self.retro_scans: RetroScanEdits = RetroScanEdits(given, outbox)
         # clusters
         self.cluster_runs: ClusterRunEdits = ClusterRunEdits(given)
-        self.cluster_actions: ClusterUndo = ClusterUndo(given, self.entries, self.decisions)
+        self.cluster_actions: ClusterActionEdits = ClusterActionEdits(
+            given, self.entries, self.decisions
+        )
         # access
         self.keys: KeyEdits = KeyEdits(given)
         self.sessions: SessionEdits = SessionEdits(given)

@@ -38,8 +38,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def _database(store: Store) -> Iterator[Finding]:
     try:
-        facts = store.facts()
-        store.try_writing()
+        facts = store.maintenance.facts()
+        store.maintenance.try_writing()
     except LookalikeError as error:
         yield problem_of("database", error)
         return

@@ -56,4 +56,4 @@ def wipe(store: Store, settings: Settings) -> None:
     with store.reader() as catalog:
         space = catalog.spaces.active()
     forget_purged(store, space, settings)
-    store.scrub()
+    store.maintenance.scrub()

@@ -71,7 +71,7 @@ def repair(
             mending.do()
         mended.append(mending.what)
     if purged and not dry_run:
-        store.scrub()  # a purge may have been cut off before it did
+        store.maintenance.scrub()  # a purge may have been cut off before it did
     left = verify(store, settings, sample=sample).problems
     advice = () if dry_run else tuple(_advise(store, is_sound=not left))
     return Repair(dry_run=dry_run, mended=tuple(mended), left=left, advice=advice)

@@ -24,7 +24,7 @@ def read_status(store: Store, settings: Settings) -> Status:
     return Status(
         home=settings.home.absolute(),
         database=store.location,
-        database_bytes=store.size(),
+        database_bytes=store.maintenance.size(),
         views_bytes=sum(files.byte_size for files in found.values()),
         space=space,
         counts=counts,

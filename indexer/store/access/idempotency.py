@@ -1,4 +1,4 @@
-"""What requests were answered, remembered so that none is carried out twice."""
+"""Idempotency keys: answers remembered, so that no request is carried out twice."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final

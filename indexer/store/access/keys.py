@@ -9,8 +9,8 @@ from sqlalchemy import Row, or_, select, update
 from indexer.errors import NotFoundError
 from indexer.store.edits import Edits
 from indexer.store.models import ApiKeyRow, SessionRow
-from indexer.store.queries import Queries
-from indexer.store.sql_parameters import MAX_ID, chunks
+from indexer.store.queries import Queries, from_row
+from indexer.store.sql_parameters import MAX_ID
 from indexer.types import ApiKey, NewKey, Scope, SecretHash
 
 
@@ -46,11 +46,8 @@ class Keys(Queries):
 
     def get_many(self, ids: Collection[int]) -> dict[int, ApiKey]:
         """Return those keys, by id; unknown ids are left out."""
-        found: dict[int, ApiKey] = {}
-        for chunk in chunks(sorted(ids)):
-            statement = select(ApiKeyRow.__table__).where(ApiKeyRow.id.in_(chunk))
-            found |= {row.id: _key(row) for row in self._connection.execute(statement)}
-        return found
+        rows = self._rows(select(ApiKeyRow.__table__), ApiKeyRow.id, sorted(ids))
+        return {row.id: _key(row) for row in rows}
 
     def with_secret(self, public_id: str) -> tuple[ApiKey, SecretHash] | None:
         """Return the key of a public id and the hash of its secret; None if there is none."""
@@ -125,14 +122,4 @@ class KeyEdits(Keys, Edits):
 
 
 def _key(row: Row[Any]) -> ApiKey:
-    return ApiKey(
-        id=row.id,
-        public_id=row.public_id,
-        name=row.name,
-        scopes=tuple(map(Scope, row.scopes)),
-        requests_per_second=row.requests_per_second,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        last_used_at=row.last_used_at,
-        revoked_at=row.revoked_at,
-    )
+    return from_row(ApiKey, row, scopes=tuple(map(Scope, row.scopes)))

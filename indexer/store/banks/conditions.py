@@ -1,4 +1,4 @@
-"""When an entry counts: a matter of the moment that is asked about, never of a stored state."""
+"""SQL conditions of entries: active, and in force at a moment."""
 
 from datetime import datetime
 from typing import Final

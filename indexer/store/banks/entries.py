@@ -1,4 +1,4 @@
-"""Reading the entries of the banks: images, and bare fingerprints."""
+"""Entries of banks: images, and bare fingerprints."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from indexer.errors import NotFoundError
 from indexer.store.banks.banks import Banks
 from indexer.store.banks.conditions import ACTIVE, IN_FORCE, idle
 from indexer.store.models import BankRow, ChangeRow, EntryRow
-from indexer.store.queries import Queries
+from indexer.store.queries import Queries, from_row
 from indexer.store.sql_parameters import MAX_ID, chunks, possible_ids
 from indexer.types import (
     BankKind,
@@ -225,24 +225,17 @@ class Entries(Queries):
 
     def created_at(self, entry_ids: Collection[int]) -> dict[int, datetime]:
         """Return when entries were added, removed ones too."""
-        births: dict[int, datetime] = {}
-        for chunk in chunks(entry_ids):
-            statement = select(EntryRow.id, EntryRow.created_at).where(EntryRow.id.in_(chunk))
-            births.update(self._connection.execute(statement).all())
-        return births
+        rows = self._rows(select(EntryRow.id, EntryRow.created_at), EntryRow.id, entry_ids)
+        return {row.id: row.created_at for row in rows}
 
     def banks_of_images(self, image_ids: Iterable[int]) -> defaultdict[int, set[str]]:
         """Return the names of the banks that images are entries of, disabled ones included."""
         found: defaultdict[int, set[str]] = defaultdict(set)
-        for chunk in chunks(image_ids):
-            statement = (
-                select(EntryRow.image_id, BankRow.name)
-                .join(BankRow, BankRow.id == EntryRow.bank_id)
-                .where(EntryRow.image_id.in_(chunk), EntryRow.removed_at.is_(None))
-            )
-            for image_id, bank in self._connection.execute(statement):
-                if image_id is not None:
-                    found[image_id].add(bank)
+        columns = (EntryRow.image_id, BankRow.name)
+        statement = select(*columns).join(BankRow, BankRow.id == EntryRow.bank_id).where(ACTIVE)
+        for image_id, bank in self._rows(statement, EntryRow.image_id, image_ids):
+            if image_id is not None:
+                found[image_id].add(bank)
         return found
 
     def last_id(self) -> int:
@@ -278,9 +271,8 @@ class Entries(Queries):
         self, ids: Iterable[int], *conditions: ColumnElement[bool]
     ) -> Iterator[EntryRecord]:
         """Yield the active entries among some ids, ordered by id."""
-        for chunk in chunks(possible_ids(ids)):
-            statement = _select_records().where(EntryRow.id.in_(chunk), ACTIVE, *conditions)
-            yield from map(_record, self._connection.execute(statement.order_by(EntryRow.id)))
+        statement = _select_records().where(ACTIVE, *conditions).order_by(EntryRow.id)
+        yield from map(_record, self._rows(statement, EntryRow.id, possible_ids(ids)))
 
     def _counting(self, statement: Executable, **values: Any) -> list[Entry]:
         return [
@@ -316,19 +308,13 @@ def _select_records() -> Select[Any]:
 
 
 def _record(row: Row[Any]) -> EntryRecord:
-    return EntryRecord(
-        id=row.id,
-        bank=row.bank,
+    return from_row(
+        EntryRecord,
+        row,
         kind=BankKind(row.bank_kind),
-        image_id=row.image_id,
         fingerprint=_fingerprint(row.fingerprint_kind, row.fingerprint),
-        source=row.source,
-        external_id=row.external_id,
-        notes=row.notes,
         labels=tuple(row.labels or ()),
-        disabled_until=row.disabled_until,
         disabled_reason=DisabledReason(row.disabled_reason) if row.disabled_reason else None,
-        created_at=row.created_at,
     )
 
 

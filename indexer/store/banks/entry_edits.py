@@ -1,4 +1,4 @@
-"""Adding, disabling and removing entries of banks."""
+"""Entries of banks: adding, disabling and removing them."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime

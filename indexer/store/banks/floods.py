@@ -1,4 +1,4 @@
-"""Flags of entries that match far too often."""
+"""Flood flags: entries that match far too often."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Row, select, update
 from indexer.errors import NotFoundError
 from indexer.store.edits import Edits, Transaction
 from indexer.store.models import BankRow, EntryRow, FloodFlagRow
-from indexer.store.queries import Queries
-from indexer.store.sql_parameters import MAX_ID, chunks
+from indexer.store.queries import Queries, from_row
+from indexer.store.sql_parameters import MAX_ID
 from indexer.store.webhooks.outbox import Outbox
 from indexer.types import Flood, FloodState, WebhookEvent
 
@@ -60,15 +60,11 @@ class Floods(Queries):
 
     def flagged_since(self, entry_ids: Collection[int], window_start: datetime) -> set[int]:
         """Return the entries that have an open flag, or one of any state for this hour or later."""
-        flagged: set[int] = set()
-        for chunk in chunks(entry_ids):
-            statement = select(FloodFlagRow.entry_id).where(
-                FloodFlagRow.entry_id.in_(chunk),
-                (FloodFlagRow.state == FloodState.OPEN.value)
-                | (FloodFlagRow.window_start >= window_start),
-            )
-            flagged.update(self._connection.scalars(statement))
-        return flagged
+        is_open = FloodFlagRow.state == FloodState.OPEN.value
+        statement = select(FloodFlagRow.entry_id).where(
+            is_open | (FloodFlagRow.window_start >= window_start)
+        )
+        return {row.entry_id for row in self._rows(statement, FloodFlagRow.entry_id, entry_ids)}
 
     def _floods_where(
         self, *conditions: ColumnElement[bool], limit: int | None = None
@@ -139,14 +135,4 @@ def _event(flood: Flood) -> dict[str, Any]:
 
 
 def _flood(row: Row[Any]) -> Flood:
-    return Flood(
-        id=row.id,
-        entry_id=row.entry_id,
-        bank=row.bank,
-        flagged_at=row.flagged_at,
-        window_start=row.window_start,
-        hits=row.hits,
-        expected=row.expected,
-        state=FloodState(row.state),
-        resolved_at=row.resolved_at,
-    )
+    return from_row(Flood, row, state=FloodState(row.state))

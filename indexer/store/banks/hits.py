@@ -1,4 +1,4 @@
-"""How often entries match, hour by hour."""
+"""Hit counts: how often entries match, by the hour."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -10,7 +10,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from indexer.store.edits import Edits
 from indexer.store.models import EntryHitsRow
 from indexer.store.queries import Queries
-from indexer.store.sql_parameters import chunks
 
 
 class Hits(Queries):
@@ -28,14 +27,10 @@ class Hits(Queries):
             entries without any.
         """
         found: defaultdict[int, dict[datetime, int]] = defaultdict(dict)
-        for chunk in chunks(entry_ids):
-            statement = select(EntryHitsRow.__table__).where(
-                EntryHitsRow.entry_id.in_(chunk),
-                EntryHitsRow.hour >= since,
-                EntryHitsRow.hour < before,
-            )
-            for entry_id, hour, hits in self._connection.execute(statement):
-                found[entry_id][hour] = hits
+        in_time = (EntryHitsRow.hour >= since, EntryHitsRow.hour < before)
+        statement = select(EntryHitsRow.__table__).where(*in_time)
+        for entry_id, hour, hits in self._rows(statement, EntryHitsRow.entry_id, entry_ids):
+            found[entry_id][hour] = hits
         return dict(found)
 
     def first_hour(self) -> datetime | None:

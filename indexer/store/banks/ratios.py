@@ -1,11 +1,11 @@
-"""The shares of lookups that banks and signal types take part in."""
+"""Sampling ratios: the share of lookups that a bank or signal type takes part in."""
 
 from typing import Any
 
 from sqlalchemy import case, func, select
 
 from indexer.errors import InputError
-from indexer.store.banks.bank_edits import BankEdits
+from indexer.store.banks.banks import BankEdits
 from indexer.store.edits import Edits, Transaction
 from indexer.store.models import BankRatioRow, BankRow, SignalTypeRow
 from indexer.store.queries import Queries

@@ -1,4 +1,4 @@
-"""Reading what was added after a moment, for searches that want nothing older."""
+"""Recency filters: images and entries added after a moment."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from indexer.store.banks.conditions import IN_FORCE
 from indexer.store.banks.entries import of_banks
 from indexer.store.models import EntryRow, ImageRow
 from indexer.store.queries import Queries
-from indexer.store.sql_parameters import chunks, possible_ids
+from indexer.store.sql_parameters import possible_ids
 from indexer.types import FingerprintKind, Keys
 
 
@@ -58,10 +58,4 @@ class Recency(Queries):
 
     def entries(self, ids: Iterable[int], moment: datetime) -> set[int]:
         """Return those of some entries that were made after a moment."""
-        return {
-            entry_id
-            for chunk in chunks(possible_ids(ids))
-            for entry_id in self._connection.scalars(
-                select(EntryRow.id).where(EntryRow.id.in_(chunk), EntryRow.created_at > moment)
-            )
-        }
+        return {*self._ids_among(EntryRow, possible_ids(ids), EntryRow.created_at > moment)}

@@ -1,10 +1,11 @@
-"""Writing down what analysts do about clusters, with all that undoing it needs."""
+"""Cluster actions: carrying them out, and undoing them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select, update
 
+from indexer.errors import UndoRefused
 from indexer.store.banks.conditions import ACTIVE
 from indexer.store.banks.entry_edits import EntryEdits
 from indexer.store.cluster_values import ClusterPart
@@ -12,9 +13,10 @@ from indexer.store.clusters.actions import ClusterActions
 from indexer.store.clusters.clusters import Clusters
 from indexer.store.edits import Edits, Transaction
 from indexer.store.models import ClusterActionRow, ClusterMemberRow, ClusterRow, EntryRow, ImageRow
-from indexer.store.sql_parameters import chunks
 from indexer.store.verdicts.decisions import DecisionEdits
 from indexer.types import ActionKind, Bank, ClusterAction, Outcome
+
+_NAMED = 10  # ids that an error names at most
 
 
 class ClusterActionEdits(ClusterActions, Edits):
@@ -98,6 +100,40 @@ class ClusterActionEdits(ClusterActions, Edits):
         undo = {"entries": entries, "made": found.made, "superseded": found.superseded}
         return self._act(ActionKind.DECISION, part.cluster_id, part.run_id, said, undo)
 
+    def undo(self, action_id: int) -> ClusterAction:
+        """Take back all that an action did.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such action.
+        UndoRefused
+            It is undone already, or something that it did has changed since.
+        """
+        row = self._action_row(action_id)
+        if row.undone_at is not None:
+            raise UndoRefused(
+                f"Action {action_id} was undone on {row.undone_at:%Y-%m-%d %H:%M} UTC. Nothing is "
+                "left to undo."
+            )
+        said, undo = row.detail["said"], row.detail["undo"]
+        if row.kind == ActionKind.LABEL:
+            self._require_same("name", said["name"], self._clusters.name(row.cluster_id), action_id)
+            self._set_cluster(row.cluster_id, name=undo["before"])
+        elif row.kind == ActionKind.NOTE:
+            self._require_same("note", said["note"], self._clusters.note(row.cluster_id), action_id)
+            self._set_cluster(row.cluster_id, note=undo["before"])
+        else:
+            self._take_back(undo, action_id)
+        of_action = ClusterActionRow.id == action_id
+        self._connection.execute(
+            update(ClusterActionRow).where(of_action).values(undone_at=self._now)
+        )
+        self._audit.record(
+            "cluster.undo", "cluster", row.cluster_id, action_id=action_id, kind=row.kind
+        )
+        return self.get(action_id)
+
     def _act(
         self,
         kind: ActionKind,
@@ -150,10 +186,35 @@ class ClusterActionEdits(ClusterActions, Edits):
         return sorted(self._entries_of(bank, images) - before)
 
     def _entries_of(self, bank: Bank, images: list[int]) -> set[int]:
-        return {
-            entry_id
-            for chunk in chunks(images)
-            for entry_id in self._ids_where(
-                EntryRow, EntryRow.bank_id == bank.id, EntryRow.image_id.in_(chunk), ACTIVE
+        statement = select(EntryRow.id).where(EntryRow.bank_id == bank.id, ACTIVE)
+        return {row.id for row in self._rows(statement, EntryRow.image_id, images)}
+
+    def _require_same(
+        self, what: str, expected: str | None, now: str | None, action_id: int
+    ) -> None:
+        if now != expected:
+            raise UndoRefused(
+                f"Action {action_id} set the {what} to {expected!r}, which is {now!r} now. Undo "
+                "the later change first, or set it anew."
             )
-        }
+
+    def _take_back(self, undo: dict[str, list[Any]], action_id: int) -> None:
+        entries, made = undo["entries"], undo.get("made", [])
+        self._require_all("entries", entries, self._untouched_entries(entries), action_id)
+        self._require_all("decisions", made, self._decisions.standing(made), action_id)
+        self._entries.remove(entries)
+        self._decisions.supersede(made)
+        self._decisions.reinstate(undo.get("superseded", []))
+
+    def _untouched_entries(self, ids: list[int]) -> set[int]:
+        enabled = EntryRow.disabled_until.is_(None)
+        return {*self._ids_among(EntryRow, ids, ACTIVE, enabled)}
+
+    def _require_all(self, what: str, ids: list[int], there: set[int], action_id: int) -> None:
+        if changed := sorted(set(ids) - there):
+            named = ", ".join(map(str, changed[:_NAMED])) + (", ..." if changed[_NAMED:] else "")
+            raise UndoRefused(
+                f"Of the {len(ids)} {what} that action {action_id} made, {len(changed)} were "
+                f"changed since ({named}). Undo or settle those first, or change what is left by "
+                "hand."
+            )

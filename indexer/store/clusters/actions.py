@@ -1,4 +1,4 @@
-"""What analysts did about clusters."""
+"""Cluster actions: what analysts did about clusters."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from sqlalchemy import Row, select
 
 from indexer.errors import NotFoundError
 from indexer.store.models import ClusterActionRow
-from indexer.store.queries import Queries
+from indexer.store.queries import Queries, from_row
 from indexer.store.sql_parameters import MAX_ID
 from indexer.types import ActionKind, ClusterAction
 
@@ -48,12 +48,4 @@ class ClusterActions(Queries):
 
 
 def _action(row: Row[Any]) -> ClusterAction:
-    return ClusterAction(
-        id=row.id,
-        cluster_id=row.cluster_id,
-        run_id=row.run_id,
-        kind=ActionKind(row.kind),
-        detail=row.detail["said"],
-        created_at=row.created_at,
-        undone_at=row.undone_at,
-    )
+    return from_row(ClusterAction, row, kind=ActionKind(row.kind), detail=row.detail["said"])

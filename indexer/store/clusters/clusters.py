@@ -1,4 +1,4 @@
-"""Clusters: what each run found, and what became of them."""
+"""Clusters: what each run found, and their lineage."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,8 +13,8 @@ from indexer.store.models import (
     LineageRow,
     RunClusterRow,
 )
-from indexer.store.queries import Queries
-from indexer.store.sql_parameters import MAX_ID, chunks, possible_ids
+from indexer.store.queries import Queries, from_row
+from indexer.store.sql_parameters import MAX_ID, possible_ids
 from indexer.types import (
     Cluster,
     Lineage,
@@ -149,11 +149,9 @@ class Clusters(Queries):
         """Return the names of all clusters that the lineage of a run tells of."""
         told = select(LineageRow.cluster_id, LineageRow.other_id).where(LineageRow.run_id == run_id)
         ids = {number for row in self._connection.execute(told) for number in row if number}
-        names: dict[int, str] = {}
-        for chunk in chunks(possible_ids(ids)):
-            statement = select(ClusterRow.id, ClusterRow.name).where(ClusterRow.id.in_(chunk))
-            names.update(self._connection.execute(statement).all())
-        return names
+        statement = select(ClusterRow.id, ClusterRow.name)
+        rows = self._rows(statement, ClusterRow.id, possible_ids(ids))
+        return {row.id: row.name for row in rows}
 
     def _clusters_where(
         self,
@@ -182,32 +180,17 @@ class Clusters(Queries):
             .order_by(*order, table.cluster_id)
             .limit(limit)
         )
-        found = []
-        for row in self._connection.execute(statement):
-            values = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's public name
-            found.append(Cluster(**values | {"exemplars": tuple(row.exemplars)}))
-        return found
+        return [
+            from_row(Cluster, row, exemplars=tuple(row.exemplars))
+            for row in self._connection.execute(statement)
+        ]
 
     def _lineage_where(
         self, *conditions: ColumnElement[bool], limit: int | None = None
     ) -> list[Lineage]:
         table = LineageRow
-        statement = (
-            select(
-                table.id,
-                table.run_id,
-                table.event,
-                table.cluster_id,
-                table.other_id,
-                table.shared,
-                table.size_before,
-                table.size_after,
-            )
-            .where(*conditions)
-            .order_by(table.id)
-            .limit(limit)
-        )
+        statement = select(table.__table__).where(*conditions).order_by(table.id).limit(limit)
         return [
-            Lineage(**dict(row._mapping) | {"event": LineageEvent(row.event)})  # noqa: SLF001 -- as above
+            from_row(Lineage, row, event=LineageEvent(row.event))
             for row in self._connection.execute(statement)
         ]

@@ -1,4 +1,4 @@
-"""Members of clusters: who they are, and what changes of them from run to run."""
+"""Cluster members, and how they change from run to run."""
 
 from collections import defaultdict
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a cluster report says: of all members at once, in a handful of statements."""
+"""Cluster reports: all members of a run, in a handful of statements."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Writing down cluster runs: each whole, at its end, with what became of the clusters before."""
+"""Cluster runs: beginning and ending them, and writing what they found."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -12,7 +12,7 @@ from indexer.store.models import (
     ClusterRunRow,
     SpaceRow,
 )
-from indexer.store.queries import Queries
+from indexer.store.queries import Queries, from_row
 from indexer.store.sql_parameters import MAX_ID
 from indexer.types import (
     ClusterAlgorithm,
@@ -98,20 +98,13 @@ def scope_columns(scope: ClusterScope) -> dict[str, Any]:
 
 
 def _run(row: Row[Any]) -> ClusterRun:
-    return ClusterRun(
-        id=row.id,
+    return from_row(
+        ClusterRun,
+        row,
         algorithm=ClusterAlgorithm(row.algorithm),
-        parameters=row.parameters,
         scope=_scope(row.scope),
-        model=row.model,
-        watermark=row.watermark,
         previous_run=row.previous_run_id,
         state=RunState(row.state),
-        images=row.images,
-        clusters=row.clusters,
-        noise=row.noise,
-        created_at=row.created_at,
-        finished_at=row.finished_at,
     )
 
 

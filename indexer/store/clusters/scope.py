@@ -1,4 +1,4 @@
-"""The images that a cluster run is about."""
+"""Cluster scopes: the images of a run, and their embeddings."""
 
 from collections.abc import Callable, Iterator, Sequence
 

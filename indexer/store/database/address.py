@@ -1,4 +1,4 @@
-"""Where the metadata database is: its URL, checked and fit to be shown."""
+"""Database URL: parsed, checked, and shown without its password."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Connections and transactions by the rules of each database, with its failures made ours.
+"""Database engine: connections and transactions of SQLite and Postgres, and their errors.
 
 Commit order must be number order in the log, so a writer holds one lock from before it reads the
 last number until its commit: BEGIN IMMEDIATE in SQLite, an advisory lock in Postgres.

@@ -1,4 +1,4 @@
-"""Whether a database is still the one that was opened."""
+"""Database identity: whether it is still the database that was opened."""
 
 from pathlib import Path
 from typing import Final

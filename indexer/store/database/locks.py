@@ -1,4 +1,4 @@
-"""Work that only one program at a time does on a database, for longer than a transaction."""
+"""Locks that outlive a transaction: one clustering run at a time."""
 
 import fcntl
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Bringing a database's schema to this version of the program.
+"""Schema migrations: bringing a database to this version of the program.
 
 The migrations live in the folder `migrations` of a checkout, and inside the package once it is
 installed. A new one starts from `alembic.command.revision(configuration(url), message,

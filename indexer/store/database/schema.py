@@ -1,4 +1,4 @@
-"""Whether a database holds the schema that this version of the program needs."""
+"""Schema revision: whether a database has the one that this version needs."""
 
 from sqlalchemy import Connection, Engine, column, inspect, select, table
 

@@ -1,4 +1,4 @@
-"""The log as the view of bare PDQ fingerprints reads it."""
+"""Feed of the entries that are bare PDQ fingerprints."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""The change log as a view reads it: what the things that it names hold now.
+"""Feed: the change log as a view reads it.
 
 A feed tells states, not events: a change says only what to look at. Reading a stretch twice, or
 together with later changes of the same things, therefore gives the same view in the end.

@@ -1,4 +1,4 @@
-"""The change log as the views of images read it."""
+"""Feeds of images: embeddings, and PDQ fingerprints."""
 
 from collections.abc import Sequence
 from typing import Any

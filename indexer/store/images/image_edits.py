@@ -1,4 +1,4 @@
-"""Adding images, their parts and their sources."""
+"""Images: adding them with their parts and sources."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ from indexer.store.images.rows import (
     source_columns,
 )
 from indexer.store.images.spaces import Spaces
+from indexer.store.images.thumbnails import Thumbnails
 from indexer.store.models import (
     ClassificationRow,
     EmbeddingRow,
@@ -27,7 +28,7 @@ from indexer.store.models import (
     SourceRow,
     ThumbnailRow,
 )
-from indexer.store.sql_parameters import chunks, uri_digest
+from indexer.store.sql_parameters import uri_digest
 from indexer.store.values import AddOutcome, Arrival
 from indexer.types import NewImage, Part, Space
 
@@ -120,20 +121,11 @@ class ImageEdits(ImageRemoval):
 
     def _ids(self, digests: Iterable[bytes]) -> dict[bytes, int]:
         """Return the ids of images by their SHA-256, of removed ones too."""
-        ids: dict[bytes, int] = {}
-        for chunk in chunks(digests):
-            statement = select(ImageRow.sha256, ImageRow.id).where(ImageRow.sha256.in_(chunk))
-            ids.update(self._connection.execute(statement).all())
-        return ids
+        statement = select(ImageRow.sha256, ImageRow.id)
+        return {row.sha256: row.id for row in self._rows(statement, ImageRow.sha256, digests)}
 
     def _purged(self, image_ids: Iterable[int]) -> list[int]:
-        return [
-            image_id
-            for chunk in chunks(image_ids)
-            for image_id in self._ids_where(
-                ImageRow, ImageRow.id.in_(chunk), ImageRow.purged_at.is_not(None)
-            )
-        ]
+        return self._ids_among(ImageRow, image_ids, ImageRow.purged_at.is_not(None))
 
     def _restore(self, held: Mapping[int, NewImage]) -> int:
         """Fill the rows of purged images again; return how many there were."""
@@ -145,13 +137,7 @@ class ImageEdits(ImageRemoval):
 
     def _reactivate(self, image_ids: Iterable[int]) -> list[int]:
         """Make removed images active again; return those that were removed."""
-        removed = [
-            image_id
-            for chunk in chunks(image_ids)
-            for image_id in self._ids_where(
-                ImageRow, ImageRow.id.in_(chunk), ImageRow.removed_at.is_not(None)
-            )
-        ]
+        removed = self._ids_among(ImageRow, image_ids, ImageRow.removed_at.is_not(None))
         self._set(ImageRow, removed, removed_at=None)
         return removed
 
@@ -186,10 +172,7 @@ class ImageEdits(ImageRemoval):
         list of int
             The images that gained one.
         """
-        kept: set[int] = set()
-        for chunk in chunks(held):
-            statement = select(ThumbnailRow.image_id).where(ThumbnailRow.image_id.in_(chunk))
-            kept.update(self._connection.scalars(statement))
+        kept = Thumbnails(self._connection).ids(held)
         gained = {
             image_id: image.thumbnail
             for image_id, image in images.items()
@@ -203,10 +186,9 @@ class ImageEdits(ImageRemoval):
         """Return the numbers of the stored parts, by image."""
         known: defaultdict[int, dict[Part, int]] = defaultdict(dict)
         columns = (PartRow.image_id, PartRow.part, PartRow.kind, PartRow.number, PartRow.box)
-        for chunk in chunks(image_ids):
-            statement = select(*columns).where(PartRow.image_id.in_(chunk))
-            for image_id, part, kind, number, box in self._connection.execute(statement):
-                known[image_id][stored_part(kind, number, box)] = part
+        rows = self._rows(select(*columns), PartRow.image_id, image_ids)
+        for image_id, part, kind, number, box in rows:
+            known[image_id][stored_part(kind, number, box)] = part
         return known
 
     def _without(
@@ -217,12 +199,9 @@ class ImageEdits(ImageRemoval):
         space: Space,
     ) -> list[NumberedPart]:
         """Return the parts that have no row of the space in a table; only `held` may have any."""
-        present: set[tuple[int, int]] = set()
-        for chunk in chunks(held):
-            statement = select(table.image_id, table.part).where(
-                table.image_id.in_(chunk), table.space_id == space.id
-            )
-            present.update((row[0], row[1]) for row in self._connection.execute(statement))
+        statement = select(table.image_id, table.part).where(table.space_id == space.id)
+        rows = self._rows(statement, table.image_id, held)
+        present = {(row.image_id, row.part) for row in rows}
         return [part for part in parts if (part.image_id, part.number) not in present]
 
     def _add_sources(self, items: Iterable[tuple[int, Arrival]]) -> int:
@@ -261,15 +240,8 @@ class ImageEdits(ImageRemoval):
 
     def _open_source_rows(self, digests: Iterable[bytes]) -> list[Row[Any]]:
         """Return the open sources among these URI digests."""
-        return [
-            row
-            for chunk in chunks(digests)
-            for row in self._connection.execute(
-                select(SourceRow.__table__).where(
-                    SourceRow.uri_sha256.in_(chunk), SourceRow.closed_at.is_(None)
-                )
-            )
-        ]
+        statement = select(SourceRow.__table__).where(SourceRow.closed_at.is_(None))
+        return list(self._rows(statement, SourceRow.uri_sha256, digests))
 
     def _join_banks(self, items: Iterable[tuple[int, Arrival]]) -> int:
         """Make images entries of the banks that they arrived for; return how many were not."""

@@ -159,63 +159,38 @@ class Images(Queries):
 
     def ids_with_md5(self, digests: Collection[bytes]) -> set[int]:
         """Return the ids of the active images that have one of these MD5 digests (16 bytes)."""
-        return {
-            image_id
-            for chunk in chunks(digests)
-            for image_id in self._connection.scalars(
-                select(ImageRow.id).where(ImageRow.md5.in_(chunk), ImageRow.removed_at.is_(None))
-            )
-        }
+        return {image_id for _, image_id in self.ids_by_md5(digests)}
 
     def ids_by_md5(self, digests: Collection[bytes]) -> list[tuple[bytes, int]]:
         """Return which active images have these MD5 digests (16 bytes each), with their ids.
 
         There is no index for it: each call reads all images.
         """
-        return [
-            (digest, image_id)
-            for chunk in chunks(digests)
-            for digest, image_id in self._connection.execute(
-                select(ImageRow.md5, ImageRow.id).where(
-                    ImageRow.md5.in_(chunk), ImageRow.removed_at.is_(None)
-                )
-            )
-            if digest is not None
-        ]
+        statement = select(ImageRow.md5, ImageRow.id).where(ImageRow.removed_at.is_(None))
+        return [(row.md5, row.id) for row in self._rows(statement, ImageRow.md5, digests)]
 
     def fingerprints(self, ids: Iterable[int]) -> dict[int, ImageFingerprints]:
         """Return the fingerprints of the active images among `ids`, by id, ascending."""
         image = ImageRow.__table__.c
         columns = (image.id, image.sha256, image.md5, image.pdq, image.pdq_quality)
+        statement = select(*columns).where(ImageRow.removed_at.is_(None)).order_by(ImageRow.id)
         return {
-            image_id: ImageFingerprints(sha256, md5, Pdq(pdq, quality))
-            for chunk in chunks(possible_ids(ids))
-            for image_id, sha256, md5, pdq, quality in self._connection.execute(
-                select(*columns)
-                .where(ImageRow.id.in_(chunk), ImageRow.removed_at.is_(None))
-                .order_by(ImageRow.id)
-            )
+            row.id: ImageFingerprints(row.sha256, row.md5, Pdq(row.pdq, row.pdq_quality))
+            for row in self._rows(statement, ImageRow.id, possible_ids(ids))
         }
 
     def sha256_of(self, image_ids: Iterable[int]) -> dict[int, bytes]:
         """Return the SHA-256 (32 bytes) of the active images among these, by id."""
-        found: dict[int, bytes] = {}
-        for chunk in chunks(possible_ids(image_ids)):
-            statement = select(ImageRow.id, ImageRow.sha256).where(
-                ImageRow.id.in_(chunk), ImageRow.removed_at.is_(None)
-            )
-            found.update(self._connection.execute(statement).all())
-        return found
+        statement = select(ImageRow.id, ImageRow.sha256).where(ImageRow.removed_at.is_(None))
+        rows = self._rows(statement, ImageRow.id, possible_ids(image_ids))
+        return {row.id: row.sha256 for row in rows}
 
     def part_kinds(self, ids: Iterable[int]) -> dict[int, set[PartKind]]:
         """Return which kinds of parts are stored of the images that have any."""
         kinds: defaultdict[int, set[PartKind]] = defaultdict(set)
-        for chunk in chunks(possible_ids(ids)):
-            statement = (
-                select(PartRow.image_id, PartRow.kind).where(PartRow.image_id.in_(chunk)).distinct()
-            )
-            for image_id, kind in self._connection.execute(statement):
-                kinds[image_id].add(PartKind(kind))
+        statement = select(PartRow.image_id, PartRow.kind).distinct()
+        for image_id, kind in self._rows(statement, PartRow.image_id, possible_ids(ids)):
+            kinds[image_id].add(PartKind(kind))
         return dict(kinds)
 
     def tombstones(self, *, after_id: int = 0, limit: int = 100) -> list[Tombstone]:

@@ -1,4 +1,4 @@
-"""Whether the tables agree with each other and with the log."""
+"""Integrity checks: whether the tables agree with each other and with the log."""
 
 from collections.abc import Iterator
 from typing import Any, Literal

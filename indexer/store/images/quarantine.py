@@ -1,4 +1,4 @@
-"""The quarantine: the files that could not be indexed."""
+"""Quarantine: files that could not be indexed."""
 
 from collections.abc import Iterable
 

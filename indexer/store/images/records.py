@@ -1,4 +1,4 @@
-"""Putting image records together from their tables, in a handful of statements per thousands."""
+"""Image records, put together from their tables some thousands at a time."""
 
 from collections import defaultdict
 from collections.abc import Sequence

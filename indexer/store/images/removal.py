@@ -1,4 +1,4 @@
-"""Taking images away: out of sight, or out of the database for good."""
+"""Image removal: out of sight, or purged for good."""
 
 from collections.abc import Iterable, Sequence
 
@@ -72,7 +72,7 @@ class ImageRemoval(Images, Edits):
         come again. Id, SHA-256 and the moments of adding, removing and purging stay as the proof;
         so do the log and the entries removed from banks. What is purged already is passed over.
 
-        `Store.scrub` afterwards clears the database's own files of it. Snapshots of views keep the
+        `Maintenance.scrub` then clears the database's own files of it. Snapshots of views keep the
         vectors until they are written anew.
         """
         erased = list[int]()
@@ -82,9 +82,8 @@ class ImageRemoval(Images, Edits):
                 ImageRow, ImageRow.id.in_(doomed), ImageRow.removed_at.is_not(None)
             )
             self._remove(doomed)
-            self._log.append(
-                "image", "removed", hidden
-            )  # so that views, too, erase what they only hid
+            # so that views, too, erase what they only hid
+            self._log.append("image", "removed", hidden)
             self._forget_sources(doomed)
             self._forget_queries(doomed)
             for table in (EmbeddingRow, ClassificationRow, PartRow, ThumbnailRow):

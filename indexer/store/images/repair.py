@@ -1,4 +1,4 @@
-"""What is wrong: images that must be embedded, or logged, once more; tables that disagree."""
+"""Repair: integrity problems, and what must be embedded or logged again."""
 
 from collections.abc import Iterable
 

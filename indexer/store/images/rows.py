@@ -1,4 +1,4 @@
-"""Rows of the tables made from what is ready to be written."""
+"""Table rows of new images."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

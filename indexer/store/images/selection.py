@@ -1,11 +1,11 @@
-"""Finding the images that a removal is about."""
+"""Removal queries: the images that one finds."""
 
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, func, literal, or_, select
 
-from indexer.store.images.sources import begins_with
 from indexer.store.models import EntryRow, ImageRow, SourceRow
+from indexer.store.models.columns import AnyText
 from indexer.store.sql_parameters import MAX_ID, chunks, possible_ids, uri_digest
 from indexer.store.values import RemovalQuery
 
@@ -80,3 +80,10 @@ def _named(connection: Connection, query: RemovalQuery) -> set[int]:
         )
         named.update(connection.scalars(sources))
     return named
+
+
+def begins_with(prefix: str) -> ColumnElement[bool]:
+    """Make the condition that a source's URI begins so; case matters, unlike with LIKE."""
+    begins = literal(prefix, AnyText())
+    start = func.substr(SourceRow.uri, 1, func.length(begins), type_=AnyText())
+    return start == begins

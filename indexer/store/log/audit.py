@@ -13,7 +13,7 @@ from indexer.runtime.actor import Actor, acting
 from indexer.store.log.audit_guard import audit_guard_flaws
 from indexer.store.models import AuditRow, CatalogInfo
 from indexer.store.models.columns import plain_json, storable
-from indexer.store.queries import Queries
+from indexer.store.queries import Queries, from_row
 from indexer.store.sql_parameters import MAX_ID
 from indexer.store.values import AuditQuery
 from indexer.types import AuditEvent, AuditHead, AuditRecord, SealMethod
@@ -188,17 +188,5 @@ def audit_columns(record: AuditRecord) -> dict[str, Any]:
 
 
 def _record(row: Row[Any]) -> AuditRecord:
-    return AuditRecord(
-        number=row.number,
-        version=row.version,
-        at=row.at,
-        actor=Actor(row.actor_kind, row.actor_name, row.actor_address),
-        request_id=row.request_id,
-        action=row.action,
-        subject=row.subject,
-        subject_id=row.subject_id,
-        detail=row.detail,
-        method=row.method,
-        previous=row.previous.hex(),
-        hash=row.hash.hex(),
-    )
+    actor = Actor(row.actor_kind, row.actor_name, row.actor_address)
+    return from_row(AuditRecord, row, actor=actor, previous=row.previous.hex(), hash=row.hash.hex())

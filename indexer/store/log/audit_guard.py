@@ -1,4 +1,4 @@
-"""Whether the database still refuses to change the audit log, as its migration has it do."""
+"""Audit triggers: whether the database still refuses to change the audit log."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The change log: one sequence of numbers for every change that views and servers must notice."""
+"""The change log: one number sequence for every change that views and servers follow."""
 
 from collections.abc import Iterable
 from datetime import datetime

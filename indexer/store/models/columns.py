@@ -1,4 +1,4 @@
-"""Column types that hold our values alike in SQLite and Postgres."""
+"""Column types that behave alike in SQLite and Postgres."""
 
 import math
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Reading what thresholds are calibrated with: vectors of pictures, and known copies."""
+"""Calibration samples: vectors of images, and confirmed copies."""
 
 from collections.abc import Iterable
 

@@ -10,7 +10,7 @@ from indexer.store.banks.banks import Banks
 from indexer.store.edits import Edits
 from indexer.store.images.spaces import Spaces
 from indexer.store.models import BankRow, SpaceRow, ThresholdCardRow
-from indexer.store.queries import Queries
+from indexer.store.queries import Queries, from_row
 from indexer.store.sql_parameters import MAX_ID
 from indexer.types import CardBound, Histogram, NewCard, RateUnit, Signal, ThresholdCard, Tier
 
@@ -142,29 +142,12 @@ class CardEdits(Cards, Edits):
 
 
 def _card(row: Row[Any]) -> ThresholdCard:
-    return ThresholdCard(
-        id=row.id,
+    counted = {name: tuple(row.histogram[name]) for name in ("comparisons", "uploads")}
+    return from_row(
+        ThresholdCard,
+        row,
         signal=Signal(row.signal),
         tier=Tier(row.tier),
-        bank=row.bank,
-        space_id=row.space_id,
-        space=row.space,
-        value=row.value,
         unit=RateUnit(row.unit),
-        target_rate=row.target_rate,
-        false_positives=row.false_positives,
-        comparisons=row.comparisons,
-        rate_low=row.rate_low,
-        rate_high=row.rate_high,
-        background=row.background,
-        background_images=row.background_images,
-        reference_count=row.reference_count,
-        histogram=Histogram(
-            low=row.histogram["low"],
-            width=row.histogram["width"],
-            comparisons=tuple(row.histogram["comparisons"]),
-            uploads=tuple(row.histogram["uploads"]),
-        ),
-        created_at=row.created_at,
-        retired_at=row.retired_at,
+        histogram=Histogram(low=row.histogram["low"], width=row.histogram["width"], **counted),
     )

@@ -1,4 +1,4 @@
-"""What analysts decided about matches."""
+"""Decisions: what analysts said about matches."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from indexer.store.banks.conditions import ACTIVE
 from indexer.store.banks.entries import Entries
 from indexer.store.edits import Edits
 from indexer.store.models import BankRow, DecisionRow, EntryRow, ImageRow, RetroMatchRow
-from indexer.store.queries import Queries
+from indexer.store.queries import Queries, from_row
 from indexer.store.sql_parameters import MAX_ID, chunks
 from indexer.types import BankKind, Decision, NewDecision, Outcome, Signal, Tier
 
@@ -90,14 +90,7 @@ class Decisions(Queries):
 
     def standing(self, ids: Iterable[int]) -> set[int]:
         """Return those of some decisions that no later one has taken the place of."""
-        table = DecisionRow
-        return {
-            decision_id
-            for chunk in chunks(ids)
-            for decision_id in self._connection.scalars(
-                select(table.id).where(table.id.in_(chunk), table.superseded_at.is_(None))
-            )
-        }
+        return {*self._ids_among(DecisionRow, ids, _STANDING)}
 
     def _decisions_where(
         self, *conditions: ColumnElement[bool], limit: int | None = None
@@ -226,17 +219,11 @@ class DecisionEdits(Decisions, Edits):
 
     def supersede(self, ids: Iterable[int]) -> None:
         """Let decisions hold no longer."""
-        for chunk in chunks(ids):
-            of_chunk = (DecisionRow.id.in_(chunk), DecisionRow.superseded_at.is_(None))
-            self._connection.execute(
-                update(DecisionRow).where(*of_chunk).values(superseded_at=self._now)
-            )
+        self._set(DecisionRow, ids, superseded_at=self._now)
 
     def reinstate(self, ids: Iterable[int]) -> None:
         """Let superseded decisions hold again."""
-        for chunk in chunks(ids):
-            of_chunk = DecisionRow.id.in_(chunk)
-            self._connection.execute(update(DecisionRow).where(of_chunk).values(superseded_at=None))
+        self._set(DecisionRow, ids, superseded_at=None)
 
 
 def _columns(new: NewDecision) -> dict[str, Any]:
@@ -254,17 +241,12 @@ def _says_the_same(standing: Decision, new: NewDecision) -> bool:
 
 
 def _decision(row: Row[Any]) -> Decision:
-    return Decision(
-        id=row.id,
+    return from_row(
+        Decision,
+        row,
         query_sha256=row.query_sha256.hex(),
         query_pdq=None if row.query_pdq is None else row.query_pdq.hex(),
-        entry_id=row.entry_id,
-        image_id=row.image_id,
         outcome=Outcome(row.outcome),
         tier=None if row.tier is None else Tier(row.tier),
         decided_by=None if row.decided_by is None else Signal(row.decided_by),
-        analyst=row.analyst,
-        note=row.note,
-        created_at=row.created_at,
-        superseded_at=row.superseded_at,
     )

@@ -1,4 +1,4 @@
-"""Writing down how far a retro-scan is and what it found, both at once."""
+"""Retro-scans: progress and findings, written in one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Retro-scans: which there are, what is next in one, and what it found."""
+"""Retro-scans: their runs, next entries, and matches."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from indexer.store.models import (
     RetroScanRow,
     SourceRow,
 )
-from indexer.store.queries import Queries
+from indexer.store.queries import Queries, from_row
 from indexer.store.sql_parameters import MAX_ID
 from indexer.types import BankKind, RetroMatch, RetroScan, ScanState, Signal, Tier
 
@@ -153,31 +153,8 @@ class RetroScans(Queries):
 
 
 def _scan(row: Row[Any]) -> RetroScan:
-    return RetroScan(
-        id=row.id,
-        bank=row.bank,
-        first_change=row.first_entry_change,
-        last_change=row.last_change,
-        cursor=row.cursor,
-        state=ScanState(row.state),
-        scanned=row.scanned,
-        found=row.found,
-        created_at=row.created_at,
-        finished_at=row.finished_at,
-    )
+    return from_row(RetroScan, row, state=ScanState(row.state), first_change=row.first_entry_change)
 
 
 def _match(row: Row[Any]) -> RetroMatch:
-    return RetroMatch(
-        id=row.id,
-        entry_id=row.entry_id,
-        bank=row.bank,
-        image_id=row.image_id,
-        source=row.source,
-        tier=Tier(row.tier),
-        decided_by=Signal(row.decided_by),
-        similarity=row.similarity,
-        pdq_distance=row.pdq_distance,
-        threshold=row.threshold,
-        created_at=row.created_at,
-    )
+    return from_row(RetroMatch, row, tier=Tier(row.tier), decided_by=Signal(row.decided_by))

@@ -1,4 +1,4 @@
-"""Deliveries of the outbox: what is to be sent to webhooks, and what became of it."""
+"""Webhook deliveries: what is to be sent, and what became of it."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Row, delete, func, select, update
 from indexer.errors import InputError, NotFoundError
 from indexer.store.edits import Edits
 from indexer.store.models import WebhookDeliveryRow, WebhookRow
-from indexer.store.queries import Queries
+from indexer.store.queries import Queries, from_row
 from indexer.store.sql_parameters import MAX_ID
 from indexer.store.webhooks.webhooks import OPEN, Webhooks
 from indexer.types import ClaimedDelivery, DeliveryState, WebhookDelivery
@@ -217,17 +217,4 @@ def _delivery(row: Row[Any]) -> WebhookDelivery:
         state = DeliveryState.DELIVERED
     elif row.dead_at is not None:
         state = DeliveryState.DEAD
-    return WebhookDelivery(
-        id=row.id,
-        webhook_id=row.webhook_id,
-        message_id=row.message_id,
-        event=row.event,
-        state=state,
-        created_at=row.created_at,
-        attempts=row.attempts,
-        next_attempt_at=row.next_attempt_at,
-        delivered_at=row.delivered_at,
-        dead_at=row.dead_at,
-        last_status=row.last_status,
-        last_error=row.last_error,
-    )
+    return from_row(WebhookDelivery, row, state=state)

@@ -1,4 +1,4 @@
-"""Writing events into the outbox of webhooks, in the transaction of what happened."""
+"""Transactional outbox of webhooks."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Making, changing and removing webhooks."""
+"""Webhooks: creating, changing and removing them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

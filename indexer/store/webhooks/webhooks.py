@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Row, select
 
 from indexer.errors import NotFoundError
 from indexer.store.models import WebhookRow
-from indexer.store.queries import Queries
+from indexer.store.queries import Queries, from_row
 from indexer.store.sql_parameters import MAX_ID
 from indexer.types import Webhook, WebhookEvent
 
@@ -53,11 +53,4 @@ class Webhooks(Queries):
 
 
 def _webhook(row: Row[Any]) -> Webhook:
-    return Webhook(
-        id=row.id,
-        url=row.url,
-        events=tuple(WebhookEvent(event) for event in row.events),
-        description=row.description,
-        enabled=row.enabled,
-        created_at=row.created_at,
-    )
+    return from_row(Webhook, row, events=tuple(map(WebhookEvent, row.events)))
