@@ -12,7 +12,7 @@ import structlog
 
 from indexer.runtime.cpu import limit_library_threads
 from indexer.store import Store, open_store, upgrade
-from support.extent import take_everything
+from support.extent import extent, take_everything
 from support.postgres import postgres_database, running_postgres
 from support.shared_models import models_loaded_once
 
@@ -20,9 +20,6 @@ limit_library_threads()
 # A suite that runs in the background may ignore Ctrl-C, and what it starts would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-# Speed is measured in benchmarks/: a busy machine must not fail a property.
-hypothesis.settings.register_profile("lookalike", deadline=None)
-hypothesis.settings.load_profile("lookalike")
 # Our log lines go where the libraries' go: on stdout there are results alone.
 structlog.configure(
     processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
@@ -36,6 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     take_everything(config.getoption("--all"))
+    # Speed is measured in benchmarks/: a busy machine must not fail a property.
+    hypothesis.settings.register_profile("lookalike", deadline=None, max_examples=extent(30, 100))
+    hypothesis.settings.load_profile("lookalike")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -60,13 +60,14 @@ class _NoCall:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def model_cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Path]:
     """Share exported models between all tests, and leave the user's cache alone.
 
     Several runs may share them as well, in the folder that TEST_EXPORTS names.
     """
-    shared = os.environ.get("TEST_EXPORTS")
-    folder = Path(shared) if shared else tmp_path_factory.mktemp("exports")
+    own = tmp_path_factory.getbasetemp()
+    run = own if worker_id == "master" else own.parent  # the folder of all workers
+    folder = Path(os.environ.get("TEST_EXPORTS") or run / "exports")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOKALIKE_MODEL_CACHE", str(folder))
         yield folder

@@ -35,6 +35,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
         "LOOKALIKE_MAX_IMAGE_BYTES": str(MAX_IMAGE_BYTES),
         "LOOKALIKE_MAX_IMAGE_PIXELS": "50000000",
         "LOOKALIKE_SERVE_MAX_REQUEST_BYTES": str(MAX_REQUEST_BYTES),
+        "LOOKALIKE_SERVE_QUEUE_TIMEOUT": "60",  # sixteen ask at once
     }
     index = Index(tmp_path_factory.mktemp("home"), extra=limits)
     fill(index)

@@ -99,11 +99,8 @@ def test_doctor_tells_another_key_than_the_one_that_sealed(
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Index:
-    index = Index(
-        tmp_path_factory.mktemp("home"),
-        extra={"LOOKALIKE_MODEL": str(tiny_model), "LOOKALIKE_RUNTIME": "torch"},
-    )
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    index = Index(tmp_path_factory.mktemp("home"))
     index.run_here("init")
     index.run_here("bank", "create", "unsafe")
     return index

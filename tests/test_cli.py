@@ -414,7 +414,7 @@ def test_an_interrupted_add_keeps_what_it_committed_and_is_completed_later(tmp_p
     index.run_here("init")
     many = tmp_path / "many"  # enough that the signal comes before the end on a busy machine
     many.mkdir()
-    for photo, quality in product(PHOTOS.glob("*.jpg"), (50, 60, 70, 80)):
+    for photo, quality in product(PHOTOS.glob("*.jpg"), (50, 70)):
         with Image.open(photo) as image:
             image.save(many / f"{quality}-{photo.name}", quality=quality)
     total = len(list(many.iterdir()))

@@ -1,9 +1,9 @@
 """Cluster runs: what is looked at, what is written, and what a cut-off one leaves behind."""
 
-import multiprocessing
 import os
 import signal
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -36,6 +36,7 @@ from support.families import (
     members_of,
     near_axis,
 )
+from support.forked import run_each
 
 pytestmark = pytest.mark.numeric
 
@@ -346,12 +347,7 @@ def test_a_killed_run_leaves_nothing_visible_and_the_next_one_marks_it(
     store: Store, space: Space, database_url: str
 ) -> None:
     add_family(store, space, 0, range(8))
-    process = multiprocessing.get_context("spawn").Process(
-        target=_cluster_until_killed, args=(database_url,)
-    )
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+    assert run_each(partial(_cluster_until_killed, database_url)) == [-signal.SIGKILL]
     with store.reader() as catalog:
         [killed] = catalog.cluster_runs.page()
         assert killed.state is RunState.RUNNING

@@ -5,16 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from support.extent import extent
+
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.slow
-def test_the_demo_finds_the_altered_copy_and_can_be_run_again(tmp_path: Path) -> None:
+def test_the_demo_finds_the_altered_copy_however_often_it_is_run(tmp_path: Path) -> None:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("LOOKALIKE_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**inherited, "PATH": path, "LOOKALIKE_HOME": str(tmp_path)}
 
-    for added in ("38 images added", "0 images added"):
+    for added in extent(["38 images added"], ["38 images added", "0 images added"]):
         done = subprocess.run(
             [ROOT / "demo" / "run"], env=environment, capture_output=True, text=True, check=True
         )

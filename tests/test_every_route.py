@@ -4,7 +4,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from http import HTTPStatus
-from pathlib import Path
 from time import monotonic
 
 import httpx
@@ -40,8 +39,8 @@ def filled(path: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Running]:
-    index = Index(tmp_path_factory.mktemp("home"), extra={"LOOKALIKE_MODEL": str(tiny_model)})
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    index = Index(tmp_path_factory.mktemp("home"))
     index.run_here("init")
     with running(index, open_files=OPEN_FILES) as server:
         yield server

@@ -16,8 +16,9 @@ import pytest
 from indexer import errors
 from search_api.errors import status_for
 from support import small
-from support.bad_corpus import ACCEPTED, SPECIMENS, specimen
+from support.bad_corpus import ACCEPTED, COSTLY, SPECIMENS, specimen
 from support.commands import Index
+from support.extent import extent
 from support.running import running
 
 LONGEST = 5.0  # seconds of the processor for any one request
@@ -98,7 +99,7 @@ def raw(server: Server, *pieces: bytes) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SPECIMENS)
+@pytest.mark.parametrize("name", [name for name in SPECIMENS if name not in extent(COSTLY, [])])
 def test_each_bad_file_gets_its_answer(server: Server, name: str) -> None:
     _, code = SPECIMENS[name]
 

@@ -1,5 +1,5 @@
-import multiprocessing
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -19,6 +19,7 @@ from indexer.store.database.migrate import configuration
 from indexer.store.models import REVISION
 from indexer.types import BankKind, KnownSource, Pdq, SourceStamp
 from support.catalog import add, bare_pdq, bind
+from support.forked import run_each
 
 pytestmark = pytest.mark.postgres
 
@@ -193,13 +194,7 @@ def test_going_back_keeps_the_images_without_parts_and_purged_ones(database_url:
 
 @pytest.mark.slow
 def test_four_processes_can_upgrade_one_database_at_once(empty_database_url: str) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=upgrade, args=(empty_database_url,)) for _ in range(4)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+    assert run_each(*[partial(upgrade, empty_database_url)] * 4) == [0, 0, 0, 0]
     check(empty_database_url)
     open_store(empty_database_url).close()
 

@@ -163,10 +163,10 @@ def test_a_picture_of_any_shape_is_prepared_as_timm_does_for_any_input(
 # --- the answers ---------------------------------------------------------------------------------
 
 
-LONG_MARQO = pytest.param("marqo", marks=pytest.mark.long)
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("marqo", "one class")]
 
 
-@pytest.fixture(scope="module", params=["shipped", LONG_MARQO, "one class", "no classes"])
+@pytest.fixture(scope="module", params=["shipped", "no classes", *LONG])
 def pair(
     request: pytest.FixtureRequest, model_cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Encoder, Encoder]:

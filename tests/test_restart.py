@@ -52,7 +52,10 @@ def fill(index: Index) -> None:
 
 
 class Load:
-    """Asks on and on, each time on a new connection, and keeps what came of it."""
+    """Asks on and on, each time on a new connection, and keeps what came of it.
+
+    It leaves the server time between: other tests run beside this one.
+    """
 
     def __init__(self, server: Running) -> None:
         self._server = server
@@ -84,6 +87,7 @@ class Load:
                 continue
             right = response.status_code != OK or response.json()["tier"] == "exact"
             self.outcomes.append((begun, response.status_code if right else response.text))
+            self._over.wait(0.05)
 
 
 def test_a_stop_under_load_answers_what_was_asked_before(index: Index) -> None:
@@ -156,7 +160,7 @@ def test_a_database_that_is_restarted_is_found_again(tmp_path: Path) -> None:
         with running(index) as server:
             load = Load(server)
             with load.running():
-                for ending in (Ending.FAST, Ending.IMMEDIATE):
+                for ending in extent([Ending.IMMEDIATE], [Ending.FAST, Ending.IMMEDIATE]):
                     postgres.end(ending)
                     until(lambda: server.search(data).status_code != OK)
                     response = server.search(data)
@@ -187,7 +191,7 @@ def made_up(number: int) -> Image.Image:
 def test_what_another_process_commits_holds_within_a_second(
     database_url: str, tmp_path: Path, tiny_model: Path
 ) -> None:
-    adds = extent(50, 200)
+    adds = extent(20, 200)
     settings = Settings(
         home=tmp_path, database_url=database_url, model=str(tiny_model), query_views="none"
     )

@@ -15,6 +15,7 @@ from PIL import Image
 
 from support import pictures
 from support.commands import PHOTOS, Index
+from support.extent import extent
 from support.running import Running, running, until
 
 KNOWN = ("hedgehog.jpg", "bee.jpg", "crab.jpg", "koala.jpg", "swans.jpg", "moose.jpg")
@@ -215,7 +216,7 @@ def test_answers_of_two_workers_are_not_mixed_up(index: Index) -> None:
 
     with running(roomy, "--workers", 2) as server, ThreadPoolExecutor(8) as pool:
         until(lambda: server.log.count("a worker is ready") == 2)
-        assert all(pool.map(ask, KNOWN * 10))
+        assert all(pool.map(ask, KNOWN * extent(3, 10)))
 
 
 def test_an_index_that_workers_cannot_open_is_named_once(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 import dataclasses
-import multiprocessing
 import threading
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ from support.catalog import (
     item,
     new_image,
 )
+from support.forked import run_each
 
 pytestmark = pytest.mark.postgres
 
@@ -584,14 +585,8 @@ def test_sqlite_writes_through_to_the_disk_and_checks_references(store: Store) -
 def test_two_processes_add_overlapping_images_each_once_and_without_gaps(
     database_url: str,
 ) -> None:
-    spawn = multiprocessing.get_context("spawn")
     halves = [list(range(40)), list(range(20, 60))[::-1]]
-    processes = [spawn.Process(target=add_one_by_one, args=(database_url, h)) for h in halves]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0]
+    assert run_each(*(partial(add_one_by_one, database_url, half) for half in halves)) == [0, 0]
     with open_store(database_url) as store, store.reader() as catalog:
         counts = catalog.gauges.counts()
         changes = log(catalog)

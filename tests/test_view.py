@@ -24,6 +24,7 @@ from indexer.types import Keys, VectorCensus, VectorChanges
 from indexer.vectors import SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
 from indexer.vectors.faiss_index import FloatIndex
+from support.extent import extent
 
 D = 16
 NEVER = 10**9
@@ -580,7 +581,7 @@ def test_kill_9_at_any_moment_leaves_a_view_that_opens(tmp_path: Path) -> None:
     feed = MemoryFeed()
     feed.put(*range(5000))
     watermark = 0
-    for _ in range(10):
+    for _ in range(extent(4, 10)):
         command = [sys.executable, "-c", WRITER, str(tmp_path), str(watermark)]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
         with Popen(command, stdout=PIPE, env=environment) as writer:

@@ -336,6 +336,17 @@ SPECIMENS: Mapping[str, tuple[Maker, str]] = {
 }
 """What makes each file, and the code of the error that it gives, by the file's name."""
 
+COSTLY = frozenset(
+    {
+        "at_the_limit.webp",
+        "at_the_limit_turned.jpg",
+        "profile_of_a_gigabyte.png",
+        "strip_of_a_comic.png",
+        "text_of_a_gigabyte.png",
+    }
+)
+"""What takes more than a second: `make test` asks about each once, `make test-all` in every way."""
+
 
 @cache
 def specimen(name: str) -> bytes:
