@@ -1,5 +1,6 @@
 """Fixtures that many tests share: databases, each on SQLite and on Postgres."""
 
+import gc
 import os
 import shutil
 import signal
@@ -36,6 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
     # Speed is measured in benchmarks/: a busy machine must not fail a property.
     hypothesis.settings.register_profile("lookalike", deadline=None, max_examples=extent(30, 100))
     hypothesis.settings.load_profile("lookalike")
+
+
+def pytest_collection_finish() -> None:
+    """Hand what was loaded so far to no garbage collector: it is much, and all of it stays."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -401,7 +401,7 @@ def test_a_run_that_was_cancelled_as_it_wrote_has_found_nothing(store: Store, he
             with store.writer() as writer:
                 writer.cluster_runs.end(1, RunState.CANCELLED)
 
-    runner = running.ClusterRunJob(store, Settings(worker_threads=1))
+    runner = running.ClusterRunner(store, Settings(worker_threads=1))
     run = runner.run(HDBSCAN, EVERYTHING, ClusterParameters(), on_progress=cancel)
 
     assert (run.id, run.state, run.clusters) == (1, RunState.CANCELLED, 0)

@@ -1,16 +1,10 @@
 """The server's OpenAPI document, made from the routes alone: no index is opened for it."""
 
-from typing import Any, cast
+from typing import Any
 
-from indexer.matching import Matcher
-from indexer.settings import Settings
-from indexer.store import Store
-from search_api.app import create_app
-from search_api.settings import ServeSettings
+from support.serving import app_of_routes
 
-DOCUMENT: dict[str, Any] = create_app(
-    cast("Store", None), cast("Matcher", None), Settings(), ServeSettings()
-).openapi()
+DOCUMENT: dict[str, Any] = app_of_routes().openapi()
 OPERATIONS: dict[str, dict[str, Any]] = {
     f"{method.upper()} {path}": operation
     for path, operations in DOCUMENT["paths"].items()

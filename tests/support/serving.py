@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import httpx
 from fastapi import FastAPI
-from starlette.routing import BaseRoute
 
 from indexer.matching import Matcher
 from indexer.settings import Settings
@@ -19,19 +18,22 @@ from search_api.settings import ServeSettings
 def app_over(store: Store, **settings: Any) -> FastAPI:
     """Return the application with these settings of the server.
 
-    All have the routes of the first: they keep nothing of an application, and FastAPI takes 0.2 s
-    to make what parses their requests, at the first one.
+    All have the routes and the document of one: these keep nothing of an application, and FastAPI
+    takes a second to make them.
     """
     serve = ServeSettings(**settings)
     app = create_app(store, cast("Matcher", None), Settings(), serve)
-    app.router.routes[:] = _routes(serve.metrics_open)
+    like = app_of_routes(metrics_open=serve.metrics_open)
+    app.router.routes[:] = like.router.routes
+    app.openapi_schema = like.openapi()
     return app
 
 
 @cache
-def _routes(metrics_open: bool) -> list[BaseRoute]:
+def app_of_routes(*, metrics_open: bool = False) -> FastAPI:
+    """Return an application over nothing: it has routes, and none can be asked."""
     serve = ServeSettings(metrics_open=metrics_open)
-    return create_app(cast("Store", None), cast("Matcher", None), Settings(), serve).router.routes
+    return create_app(cast("Store", None), cast("Matcher", None), Settings(), serve)
 
 
 @asynccontextmanager
