@@ -25,14 +25,19 @@ KNOWN = (PHOTOS / "hedgehog.jpg").read_bytes()
 DIGEST = sha256(KNOWN).hexdigest()
 
 
-@pytest.fixture
-def index(tmp_path: Path, tiny_model: Path) -> Index:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Index:
     extra = {"LOOKALIKE_MODEL": str(tiny_model), "LOOKALIKE_SERVE_AUDIT_INTERVAL": "0.1"}
-    index = Index(tmp_path / "home", extra=extra)
+    index = Index(tmp_path_factory.mktemp("filled"), extra=extra)
     index.run_here("init")
     index.run_here("bank", "create", "unsafe")
     index.run_here("bank", "add", "unsafe", PHOTOS / "hedgehog.jpg")
     return index
+
+
+@pytest.fixture
+def index(filled: Index, tmp_path: Path) -> Index:
+    return filled.copy(tmp_path / "home")
 
 
 @pytest.fixture

@@ -15,15 +15,20 @@ PDQ = bare_pdq(1).hex
 MD5 = bare_pdq(2).hex[:32]
 
 
-@pytest.fixture
-def index(tmp_path: Path) -> Index:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Index:
     """Make an index that is bound to no model, with a bank of two bare fingerprints."""
-    index = Index(tmp_path / "home")
+    index = Index(tmp_path_factory.mktemp("filled"))
     index.run_here("db", "upgrade")
     index.run_here("bank", "create", "known", "--category", "spam", "--severity", "high")
     index.run_here("bank", "add", "known", "--fingerprint", f"pdq {PDQ}")
     index.run_here("bank", "add", "known", "--fingerprint", f"MD5  {MD5.upper()}")
     return index
+
+
+@pytest.fixture
+def index(filled: Index, tmp_path: Path) -> Index:
+    return filled.copy(tmp_path / "home")
 
 
 def entries(index: Index, *arguments: object) -> list[dict[str, object]]:

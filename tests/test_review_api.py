@@ -22,8 +22,8 @@ GALLERY = ("bee.jpg", "crab.jpg", "koala.jpg")
 FLOOD = 5  # hits
 
 
-@pytest.fixture
-def index(tmp_path: Path, tiny_model: Path) -> Index:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Index:
     """Index a few photos, two in a block bank; of a tiny model only the fingerprints count."""
     rules = {
         "LOOKALIKE_MODEL": str(tiny_model),
@@ -34,13 +34,18 @@ def index(tmp_path: Path, tiny_model: Path) -> Index:
         "LOOKALIKE_FLOOD_P_VALUE": "0.1",
         "LOOKALIKE_SERVE_HITS_INTERVAL": "0.1",
     }
-    index = Index(tmp_path / "home", extra=rules)
+    index = Index(tmp_path_factory.mktemp("filled"), extra=rules)
     index.run_here("init")
     index.run_here("index", "add", *(PHOTOS / name for name in GALLERY))
     index.run_here("bank", "create", "unsafe")
     index.run_here("bank", "create", "benign", "--kind", "allow")
     index.run_here("bank", "add", "unsafe", PHOTOS / KNOWN, PHOTOS / ALSO_KNOWN)
     return index
+
+
+@pytest.fixture
+def index(filled: Index, tmp_path: Path) -> Index:
+    return filled.copy(tmp_path / "home")
 
 
 @pytest.fixture
