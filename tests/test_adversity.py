@@ -92,7 +92,7 @@ def test_a_disk_that_fills_up_while_adding_loses_nothing_acknowledged(
         assert assert_complete(index, store, mixed).keeps(before)
 
 
-@pytest.mark.parametrize("room", [0, 500_000])  # bytes
+@pytest.mark.parametrize("room", [LONG(0), 500_000])  # bytes
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # views see no difference
 def test_snapshots_that_find_no_room_spoil_nothing(
     disk: SmallDisk, database_url: str, model: Path, mixed: Mixed, room: int
@@ -154,7 +154,7 @@ def server() -> Iterator[Postgres]:
         yield running
 
 
-@pytest.mark.parametrize("ending", Ending)
+@pytest.mark.parametrize("ending", [LONG(Ending.FAST), LONG(Ending.IMMEDIATE), Ending.KILLED])
 def test_a_postgres_that_ends_while_adding_loses_nothing_acknowledged(
     server: Postgres, tmp_path: Path, model: Path, mixed: Mixed, ending: Ending
 ) -> None:
