@@ -25,7 +25,7 @@ from indexer.model.descriptor import read_descriptor, write_descriptor
 from indexer.model.descriptor_head import generalised_mean
 from indexer.model.parity import compare
 from indexer.model.training import Recipe, train_descriptor
-from indexer.model.training.edits import edit
+from indexer.model.training.augmentations import edit
 from indexer.model.training.losses import contrastive, crowding
 from indexer.settings import SHIPPED_MODEL, ImageLimits
 from indexer.types import COMMON_BOUNDS, Bounds, Rgb, SpaceTraits

@@ -1,4 +1,4 @@
-"""How far a long command is, on stderr: a bar on a terminal, elsewhere a line every ten seconds."""
+"""Progress of long commands on stderr: a bar on a terminal, elsewhere a line every ten seconds."""
 
 from collections import deque
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""How many hits in an hour an entry's history lets expect, and how unlikely more are.
+"""Expected hits of an entry in an hour, and the probability of more.
 
 Telling a flood from ordinary traffic is what disease surveillance calls aberration detection; the
 test is that of Farrington et al. (A statistical algorithm for the early detection of outbreaks of

@@ -1,4 +1,4 @@
-"""What a person, or the setting, does about an entry that was flagged."""
+"""Review of a flagged entry, by a person or by the setting."""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""Counting the hits of entries by the hour, and flagging those that match far too often."""
+"""Flood watch: hits of entries by the hour, and flags of those that match far too often."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping

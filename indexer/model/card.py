@@ -1,4 +1,4 @@
-"""What is known of a model, and the fingerprint that names its embedding space."""
+"""Model card, and the fingerprint that names its embedding space."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What a model folder's config.json states, checked before timm reads it."""
+"""Configuration of a model: its folder's config.json, validated before timm reads it."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a model folder's descriptor.json states: how embeddings are made of the network's features.
+"""Descriptor of a model: its folder's descriptor.json, which says how embeddings are made.
 
 A folder without one embeds as timm pools. With one, feature maps are taken on the way through the
 network and a small head, trained to tell copies apart, makes the embedding of them; the classes

@@ -1,4 +1,4 @@
-"""What every encoder offers, whatever runs the network."""
+"""Encoder protocol, whatever runs the network."""
 
 from collections.abc import Sequence
 from typing import Protocol

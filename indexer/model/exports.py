@@ -1,4 +1,4 @@
-"""The folder that keeps models exported for ONNX Runtime, so that each is exported once."""
+"""Cache of models exported for ONNX Runtime, so that each is exported once."""
 
 import fcntl
 import hashlib

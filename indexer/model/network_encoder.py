@@ -1,4 +1,4 @@
-"""The encoder around a network: what does not depend on what runs it."""
+"""Encoder around a network: what does not depend on its runtime."""
 
 from collections.abc import Sequence
 from typing import Protocol

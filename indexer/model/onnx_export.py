@@ -1,4 +1,4 @@
-"""From a timm model to an ONNX graph that is known to answer alike."""
+"""Export of a timm model to an ONNX graph, verified against torch."""
 
 import textwrap
 import warnings

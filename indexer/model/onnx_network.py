@@ -1,4 +1,4 @@
-"""The network run by ONNX Runtime, on the CPU."""
+"""ONNX Runtime network, on the CPU."""
 
 import os
 from pathlib import Path

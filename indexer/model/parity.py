@@ -1,4 +1,4 @@
-"""Whether a model answers on one runtime as it does on another."""
+"""Parity of two runtimes on one model."""
 
 from dataclasses import dataclass
 from typing import Final

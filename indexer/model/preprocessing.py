@@ -1,4 +1,4 @@
-"""From pixels to the network's input, as timm's own transform makes it, without torch."""
+"""Preprocessing: pixels to the network's input, as timm's transform, without torch."""
 
 import math
 from typing import Final

@@ -1,4 +1,4 @@
-"""From what the user writes for a model to a folder on disk that holds it."""
+"""Model references, resolved to folders on disk."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which runtime a model runs on."""
+"""Choice of the runtime that runs a model."""
 
 import platform
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The network run by torch, from timm."""
+"""torch network, from timm."""
 
 import textwrap
 from typing import Final

@@ -1,4 +1,4 @@
-"""From a folder in timm's format to a model that is known to work in one pass."""
+"""Loading of a folder in timm's format, checked to work in one pass."""
 
 import hashlib
 import textwrap

@@ -1,4 +1,4 @@
-"""Who may use the server, and for what."""
+"""API keys and their scopes."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the audit log is made of."""
+"""Audit log rows, heads and events."""
 
 import json
 from dataclasses import dataclass, field

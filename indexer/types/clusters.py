@@ -1,4 +1,4 @@
-"""What a cluster run is, what it found, and what became of each cluster since the run before."""
+"""Cluster runs, clusters, members and lineage."""
 
 from dataclasses import dataclass
 from datetime import datetime

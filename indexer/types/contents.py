@@ -1,4 +1,4 @@
-"""Contents: entries as other systems' consoles know them, several signals of one thing together."""
+"""Contents: entries of several signals of one thing, as other systems' consoles know them."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What analysts decided about matches."""
+"""Analysts' decisions about matches."""
 
 from dataclasses import dataclass
 from datetime import datetime

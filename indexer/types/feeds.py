@@ -1,4 +1,4 @@
-"""The log as a view reads it: which vectors there are now, and which no longer."""
+"""Feeds: the log as a view reads it, vectors added and vectors gone."""
 
 from dataclasses import dataclass, field
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Entries that suddenly match far more than their history."""
+"""Flood flags of entries."""
 
 from dataclasses import dataclass
 from datetime import datetime

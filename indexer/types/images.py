@@ -1,4 +1,4 @@
-"""What the catalog holds of one image, as it is read and as it is shown."""
+"""Stored images, as they are read and shown."""
 
 from dataclasses import dataclass
 from datetime import datetime

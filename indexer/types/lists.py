@@ -1,4 +1,4 @@
-"""What a list of fingerprints from elsewhere says."""
+"""Lists of fingerprints."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""How a cluster report is written."""
+"""Formats of cluster reports."""
 
 from enum import StrEnum
 

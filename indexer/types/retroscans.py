@@ -1,4 +1,4 @@
-"""What a retro-scan is, and what it finds: stored images that a newer entry matches."""
+"""Retro-scans and their matches: stored images that a newer entry matches."""
 
 from dataclasses import dataclass
 from datetime import datetime

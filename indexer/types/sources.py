@@ -1,4 +1,4 @@
-"""Where an image was found, and what is said of it there."""
+"""Sources of images, and what manifests say of them."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What an index holds, and what it takes on the disk."""
+"""Status of an index: contents, views, disk use."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the similarities of an embedding space mean, as its model says."""
+"""Traits of an embedding space: what its similarities mean, as its model says."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""How closely a query is matched, and by what evidence."""
+"""Verdicts: tier, matches and evidence."""
 
 from dataclasses import dataclass
 from enum import StrEnum

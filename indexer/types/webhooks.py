@@ -1,4 +1,4 @@
-"""Webhooks, and what is to be delivered to them."""
+"""Webhooks and their deliveries."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Who may do what: every request passes here before it reaches a route."""
+"""Access control: every request passes it before it reaches a route."""
 
 from search_api.access.assembly import Access, describe, make_access
 from search_api.access.middleware import AccessControl

@@ -1,7 +1,6 @@
 """Key refresher: reloads known API keys, and records when they were used."""
 
 from time import monotonic
-from typing import Self
 
 from indexer.keys import KeyRing
 from search_api.jobs.periodic import PeriodicTask
@@ -10,7 +9,7 @@ _REFRESHED_EVERY = 1.0  # seconds
 _WRITTEN_EVERY = 60.0  # seconds
 
 
-class KeyRefresher:
+class KeyRefresher(PeriodicTask):
     """Works for a key ring in a thread of its own, so that no request waits for the database.
 
     A process that is killed loses what it knew of uses since the last writing.
@@ -19,7 +18,7 @@ class KeyRefresher:
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
         self._written_at = monotonic()
-        self._task = PeriodicTask(
+        super().__init__(
             self._keep,
             name="key-refresher",
             interval=_REFRESHED_EVERY,
@@ -27,16 +26,8 @@ class KeyRefresher:
             at_end=True,
         )
 
-    def __enter__(self) -> Self:
-        self._task.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Stop, once all uses are written."""
-        self._task.__exit__(*exception)
-
     def _keep(self) -> None:
         self._ring.refresh()
-        if self._task.is_stopping or monotonic() - self._written_at >= _WRITTEN_EVERY:
+        if self.is_stopping or monotonic() - self._written_at >= _WRITTEN_EVERY:
             self._written_at = monotonic()
             self._ring.write_use()

@@ -1,7 +1,6 @@
 """Hit counter: counts matches of entries, and writes them every few seconds."""
 
 from collections.abc import Callable, Collection
-from typing import Self
 
 from indexer.flood import FloodWatch
 from indexer.runtime.actor import Actor, acting_as
@@ -9,7 +8,7 @@ from indexer.types import Verdict
 from search_api.jobs.periodic import PeriodicTask
 
 
-class HitCounter:
+class HitCounter(PeriodicTask):
     """Feeds a flood watch from a thread of its own, so that no search waits for the database.
 
     A process that is killed loses what it counted since the last writing.
@@ -20,17 +19,9 @@ class HitCounter:
     ) -> None:
         self._watch = watch
         self._count = count  # for the metrics
-        self._task = PeriodicTask(
+        super().__init__(
             self._write, name="hit-writer", interval=interval, doing="writing hits", at_end=True
         )
-
-    def __enter__(self) -> Self:
-        self._task.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Stop, once all that was counted is written."""
-        self._task.__exit__(*exception)
 
     def record(self, verdict: Verdict) -> None:
         """Count the hits of a verdict."""

@@ -1,14 +1,13 @@
 """Log follower: applies what other processes commit, within a second."""
 
 from time import monotonic
-from typing import Self
 
 from indexer.errors import DatabaseReplaced, ViewNotReady
 from indexer.matching import Matcher
 from search_api.jobs.periodic import PeriodicTask
 
 
-class LogFollower:
+class LogFollower(PeriodicTask):
     """Keeps a matcher's views caught up from a thread of its own."""
 
     def __init__(self, matcher: Matcher, *, poll_interval: float, stale_after: float) -> None:
@@ -17,17 +16,9 @@ class LogFollower:
         self._fresh_at = monotonic()
         self._retired = False
         self._replaced: DatabaseReplaced | None = None
-        self._task = PeriodicTask(
+        super().__init__(
             self._look, name="log-follower", interval=poll_interval, doing="following the log"
         )
-
-    def __enter__(self) -> Self:
-        self._task.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Stop, once the changes being applied are in."""
-        self._task.__exit__(*exception)
 
     @property
     def age(self) -> float:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import islice
 from threading import Lock
 from time import monotonic, sleep
-from typing import Any, Self
+from typing import Any
 
 import structlog
 
@@ -37,7 +37,7 @@ class Lookup(StrEnum):
     REVEAL = "reveal.image"  # a person asked to see a picture without its blur
 
 
-class LookupAudit:
+class LookupAudit(PeriodicTask):
     """Feeds the audit log from a thread of its own, so that no answer waits for the database.
 
     A process that is killed loses the lookups since the last writing; one that stops loses none.
@@ -48,19 +48,15 @@ class LookupAudit:
         self._capacity = capacity
         self._waiting: deque[AuditEvent] = deque()
         self._lock = Lock()
-        self._task = PeriodicTask(
+        super().__init__(
             self.flush, name="lookup-audit", interval=interval, doing="writing lookups"
         )
 
-    def __enter__(self) -> Self:
-        self._task.__enter__()
-        return self
-
     def __exit__(self, *exception: object) -> None:
         """Stop, once all that was recorded is written."""
-        self._task.__exit__(*exception)
+        super().__exit__(*exception)
         give_up = monotonic() + _FAREWELL
-        while not self._task.attempt():
+        while not self.attempt():
             if monotonic() > give_up:
                 log.error("lookups are missing in the audit log", count=len(self._waiting))
                 return

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, time
-from typing import Self
 
 from prometheus_client import Gauge
 
@@ -21,7 +20,7 @@ _INTERVAL = 1.0  # seconds
 _STATM = Path("/proc/self/statm")
 
 
-class GaugeSampler:
+class GaugeSampler(PeriodicTask):
     """Reads the gauges from a thread of its own, so that no scrape waits for the database."""
 
     def __init__(
@@ -41,17 +40,9 @@ class GaugeSampler:
         self._counted_at = -count_interval
         self._readings: Sequence[Reading] = ()
         self._codes: set[str] = set()
-        self._task = PeriodicTask(
+        super().__init__(
             self._sample, name="gauges", interval=_INTERVAL, doing="reading gauges", at_start=True
         )
-
-    def __enter__(self) -> Self:
-        self._task.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Stop, once the readings under way are taken."""
-        self._task.__exit__(*exception)
 
     def watch(self, gauge: Gauge, read: Callable[[], float]) -> None:
         """Take one more reading from now on; it must be quick."""

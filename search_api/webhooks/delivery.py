@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import time
-from typing import Self
 
 import anyio
 import structlog
@@ -48,7 +47,7 @@ class Round:
     failed: int = 0
 
 
-class Deliverer:
+class Deliverer(PeriodicTask):
     """Claims deliveries, attempts them, and writes down how it went; from a thread of its own.
 
     What a process that is killed had claimed is due again when the lease ends: a receiver may get
@@ -62,20 +61,12 @@ class Deliverer:
         self._outbound = SafeHttp(connect_timeout=serve.webhook_timeout / 2)
         self._lease = timedelta(seconds=3 * serve.webhook_timeout)
         self._forgotten_at: datetime | None = None
-        self._task = PeriodicTask(
+        super().__init__(
             self._deliver_and_forget,
             name="webhooks",
             interval=serve.webhook_interval,
             doing="delivering webhooks",
         )
-
-    def __enter__(self) -> Self:
-        self._task.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Stop, once the attempts under way are written down."""
-        self._task.__exit__(*exception)
 
     def deliver_due(self) -> Round:
         """Attempt what is due, at most so much as a round takes; an empty round: nothing is due.
@@ -115,7 +106,7 @@ class Deliverer:
             The database cannot be used.
         """
         done = Round()
-        while not self._task.is_stopping and (latest := self.deliver_due()) != Round():
+        while not self.is_stopping and (latest := self.deliver_due()) != Round():
             done = Round(done.delivered + latest.delivered, done.failed + latest.failed)
         return done
 

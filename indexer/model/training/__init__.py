@@ -1,4 +1,4 @@
-"""Trains the descriptor of a model: a small head that knows a copy of a picture by its features.
+"""Training of a descriptor: a small head on a model's features that recognises copies.
 
 The network stays as it is, and so do its class probabilities.
 """

@@ -1,4 +1,4 @@
-"""From a folder of pictures to the pooled features of edited views of each."""
+"""Pooled features of augmented views of a folder of pictures."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ from indexer.model.descriptor import Descriptor
 from indexer.model.descriptor_head import attach_taps, pool
 from indexer.model.preprocessing import Preprocessor
 from indexer.model.torch_loading import LoadedModel
-from indexer.model.training.edits import edit
+from indexer.model.training.augmentations import edit
 from indexer.settings import ImageLimits
 
 _SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}

@@ -1,4 +1,4 @@
-"""From the features of many edited views to the weights of a head."""
+"""Fit of a head to the features of many augmented views."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a descriptor is trained for: copies near, all else far and spread out.
+"""Losses of a descriptor: copies near, all else far and spread out.
 
 Both terms are those of Pizzi et al., A Self-Supervised Descriptor for Image Copy Detection (2022).
 """

@@ -1,1 +1,1 @@
-"""What matches are judged by, and what analysts decide about them."""
+"""Verdicts: decisions, threshold cards, retro-scans, calibration samples."""

@@ -6,7 +6,13 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from indexer.model.training.edits.base import any_colour, chance, fill_colour, font, some_words
+from indexer.model.training.augmentations.base import (
+    any_colour,
+    chance,
+    fill_colour,
+    font,
+    some_words,
+)
 
 
 def write(picture: Image.Image, random: Random, _other: Any) -> Image.Image:

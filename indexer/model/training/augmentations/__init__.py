@@ -6,8 +6,8 @@ from typing import Final
 
 from PIL import Image
 
-from indexer.model.training.edits import geometric, layouts, overlays, photometric
-from indexer.model.training.edits.base import Edit
+from indexer.model.training.augmentations import geometric, layouts, overlays, photometric
+from indexer.model.training.augmentations.base import Edit
 
 __all__ = ["edit"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from indexer.model.training.edits.base import any_colour, chance
+from indexer.model.training.augmentations.base import any_colour, chance
 
 
 def compress(picture: Image.Image, random: Random, _other: Any) -> Image.Image:

@@ -1,4 +1,4 @@
-"""What an edit is, and what the edits share."""
+"""Protocol of augmentations, and what they share."""
 
 from collections.abc import Callable
 from functools import lru_cache

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from indexer.model.training.edits.base import chance, fill_colour
+from indexer.model.training.augmentations.base import chance, fill_colour
 
 
 def crop(picture: Image.Image, random: Random, _other: Any) -> Image.Image:
