@@ -1,6 +1,6 @@
 """Measure what it gains that workers share their connections out among each other.
 
-Two workers on one socket, first with `connection_balancing` and then without it, in turns. Eight
+Two workers on one socket, first with `connection_balancing` and then without it, in turns. So many
 connections are opened at once and kept; on each the same photo is searched again and again.
 
 Example: python benchmarks/balancing.py photos
@@ -20,7 +20,6 @@ import psutil
 
 from serving import make_index, ours, server
 
-CONNECTIONS = 8
 UNBALANCED = """\
 from search_api.process.connection_balancing import Share
 
@@ -33,18 +32,26 @@ if __name__ == "__main__":
 """
 
 
-def measure(url: str, pid: int, photo: bytes, seconds: float) -> tuple[float, list[int]]:
-    """Return answers a second, and the connections that each worker has."""
-    clients = [httpx.Client(base_url=url, timeout=60) for _ in range(CONNECTIONS)]
+def measure(
+    url: str, pid: int, photo: bytes, connections: int, seconds: float
+) -> tuple[float, float, list[int]]:
+    """Return answers and refusals a second, and the connections that each worker has."""
+    clients = [httpx.Client(base_url=url, timeout=60) for _ in range(connections)]
+    refused = []
 
     def search(client: httpx.Client) -> int:
         answers, until = 0, time.monotonic() + seconds
         while time.monotonic() < until:
-            client.post("/v1/search", files={"image": ("a.jpg", photo)}).raise_for_status()
-            answers += 1
+            answer = client.post("/v1/search", files={"image": ("a.jpg", photo)})
+            if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                refused.append(answer)
+                time.sleep(0.1)
+            else:
+                answer.raise_for_status()
+                answers += 1
         return answers
 
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
+    with ThreadPoolExecutor(connections) as pool:
         list(pool.map(lambda client: client.get("/healthz"), clients))  # all connect at once
         held = Counter(
             child.pid
@@ -55,13 +62,14 @@ def measure(url: str, pid: int, photo: bytes, seconds: float) -> tuple[float, li
         rate = sum(pool.map(search, clients)) / seconds
     for client in clients:
         client.close()
-    return rate, sorted(held.values())
+    return rate, len(refused) / seconds, sorted(held.values())
 
 
 def main() -> None:
     """Print the answers a second of each way, round by round."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path, help="folder that is indexed; its first is searched")
+    parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=10)
     options = parser.parse_args()
@@ -78,9 +86,15 @@ def main() -> None:
         for number in range(1, options.rounds + 1):
             for way, command in ways.items():
                 with server(command, environment) as served:
-                    rate, held = measure(served.url, served.pid, photo, options.seconds)
+                    rate, refused, held = measure(
+                        served.url, served.pid, photo, options.connections, options.seconds
+                    )
                 rates[way].append(rate)
-                print(f"round {number}, {way}: {rate:.1f}/s, connections {held}", flush=True)
+                print(
+                    f"round {number}, {way}: {rate:.1f}/s, refused {refused:.1f}/s, "
+                    f"connections {held}",
+                    flush=True,
+                )
     gain = median(a / b for a, b in zip(*rates.values(), strict=True)) - 1
     print(f"Balanced connections answer {gain:+.0%} (median of {options.rounds} rounds).")
 
