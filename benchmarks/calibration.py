@@ -25,13 +25,13 @@ from indexer.model import load_background, load_encoder
 from indexer.runtime.cpu import limit_library_threads
 from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.thresholds import Fusion
-from indexer.thresholds.aims import Aim, tiers_of
+from indexer.thresholds.background_folder import as_pictures, measure_files
 from indexer.thresholds.calibration import Sample, calibrate
-from indexer.thresholds.comparison import Measure
-from indexer.thresholds.folder import as_pictures, measure_files
-from indexer.thresholds.pictures import Pictures
+from indexer.thresholds.calibration_targets import CalibrationTarget, tiers_of
+from indexer.thresholds.pairwise_scores import Measure
+from indexer.thresholds.picture_matrix import Pictures
 from indexer.thresholds.rate_intervals import count_false_positives, trials
-from indexer.thresholds.tally import tally
+from indexer.thresholds.score_histogram import count_scores
 from indexer.types import NewCard, RateUnit, Signal
 
 SPLITS = 20
@@ -84,7 +84,7 @@ def by_package(packages: list[str], seed: int) -> np.ndarray:
 
 def measure(pictures: Pictures, signal: Signal, card: NewCard) -> float:
     """Count the false-positive rate among pictures at the bound of a card."""
-    counted = tally(Measure(signal, FUSION), pictures, pictures, highest_rate=0.05)
+    counted = count_scores(Measure(signal, FUSION), pictures, pictures, highest_rate=0.05)
     bound = -card.value if signal is Signal.PDQ else card.value
     return count_false_positives(counted, card.unit, bound) / trials(counted, card.unit)
 
@@ -93,7 +93,7 @@ def outcomes(
     pictures: Pictures, halves: list[np.ndarray], signal: Signal, unit: RateUnit, target: float
 ) -> Iterator[Outcome]:
     """Calibrate on each first half and measure on the second."""
-    aim = Aim(signal, tiers_of(signal)[0], None, 1, target, unit)
+    aim = CalibrationTarget(signal, tiers_of(signal)[0], None, 1, target, unit)
     for half in halves:
         ours, theirs = (pictures.take(np.flatnonzero(side)) for side in (half, ~half))
         sample = Sample(ours, ours, "half of the distractors", None)

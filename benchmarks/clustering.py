@@ -38,10 +38,10 @@ CORES = os.cpu_count() or 1
 
 def ours(vectors: NDArray[np.float32]) -> Labels:
     """Cluster as a run does."""
-    from indexer.clustering.hierarchy import hdbscan
-    from indexer.vectors.neighbours import find_neighbours
+    from indexer.clustering.hdbscan import hdbscan
+    from indexer.vectors.knn_graph import build_knn_graph
 
-    graph = find_neighbours(vectors, 16, threads=CORES)
+    graph = build_knn_graph(vectors, 16, threads=CORES)
     return hdbscan(graph, min_cluster_size=LEAST, min_samples=LEAST).labels
 
 

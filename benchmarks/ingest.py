@@ -142,10 +142,10 @@ def before_the_model(photos: Sequence[Path]) -> float:
     """Measure read, hash, decode, PDQ and prepare on one core, as ingest does them."""
     limit_library_threads()
     from indexer.images import fingerprints
-    from indexer.ingest.prepare import Preparer
+    from indexer.ingest.encoding import PictureEncoder
     from indexer.settings import load_settings
 
-    preparer = Preparer(our_encoder("onnx"), load_settings(), tiled=False)
+    preparer = PictureEncoder(our_encoder("onnx"), load_settings(), tiled=False)
 
     def one(photo: Path) -> object:
         data = photo.read_bytes()

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from dev_set import DEFAULT, load_dev_set
-from indexer.clustering.groups import near_duplicate_groups
+from indexer.clustering.complete_linkage import near_duplicate_groups
 from indexer.embedding_space import decode_size
 from indexer.images.decode import decode
 from indexer.model import load_encoder
 from indexer.settings import SHIPPED_MODEL, Settings
-from indexer.vectors.neighbours import find_neighbours
+from indexer.vectors.knn_graph import build_knn_graph
 
 DISTANCES = (0.05, 0.06, 0.07, 0.08, 0.1, 0.15, 0.2)
 NEIGHBOURS = 16  # as in a run
@@ -61,7 +61,7 @@ def main() -> None:
             for path in names
         ]
     )
-    neighbours = find_neighbours(vectors, NEIGHBOURS)
+    neighbours = build_knn_graph(vectors, NEIGHBOURS)
     wanted = pairs(Counter(names.values()))
     print(f"{len(names):,} pictures, {wanted:,} pairs that belong together\n")
     print("| largest distance | groups | largest group | pairs | precision | recall |")

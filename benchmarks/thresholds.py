@@ -25,9 +25,9 @@ from indexer.model import Encoder, load_background, load_encoder
 from indexer.runtime.cpu import limit_library_threads
 from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.thresholds import Fusion
-from indexer.thresholds.comparison import Measure
-from indexer.thresholds.folder import as_pictures, measure_files
-from indexer.thresholds.pictures import NO_ID, Pictures
+from indexer.thresholds.background_folder import as_pictures, measure_files
+from indexer.thresholds.pairwise_scores import Measure
+from indexer.thresholds.picture_matrix import NO_ID, Pictures
 from indexer.types import Signal
 
 PRECISIONS = (0.999, 0.99, 0.95, 0.90, 0.80)

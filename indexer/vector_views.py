@@ -10,7 +10,7 @@ from indexer.types import Space
 from indexer.vectors import SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
 from indexer.vectors.faiss_index import FloatIndex
-from indexer.vectors.inventory import ViewFiles, read_inventory
+from indexer.vectors.snapshot_inventory import ViewFiles, read_inventory
 from indexer.vectors.snapshots import remove_view
 
 _NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?|entries")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from indexer.clustering.alerts import AlertRules, find_alerts, why_not_compared
-from indexer.clustering.refreshing import ClusterRefresher
+from indexer.clustering.incremental import ClusterRefresher
 from indexer.errors import InputError, NotFoundError
 from indexer.settings import Settings
 from indexer.store import Store

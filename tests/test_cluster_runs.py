@@ -12,8 +12,8 @@ import pytest
 
 from indexer.cluster_assignment import NewestClusters
 from indexer.clustering import runs as running
-from indexer.clustering.parameters import ClusterParameters
-from indexer.clustering.refreshing import ClusterRefresher
+from indexer.clustering.cluster_parameters import ClusterParameters
+from indexer.clustering.incremental import ClusterRefresher
 from indexer.clustering.runs import ClusterRunner
 from indexer.errors import InputError, NotFoundError, RunUnderWay, UnusableVectors
 from indexer.settings import Settings
@@ -414,7 +414,7 @@ def test_any_change_is_clustered_where_none_counts_as_few(store: Store, space: S
     refresher(store).refresh(HDBSCAN, EVERYTHING, ClusterParameters())
     add_vectors(store, space, {500: near_axis(0, 500)})
 
-    again = refresher(store).refresh(HDBSCAN, EVERYTHING, ClusterParameters(), few=0)
+    again = refresher(store).refresh(HDBSCAN, EVERYTHING, ClusterParameters(), max_changed_share=0)
 
     assert again.how is Refreshed.CLUSTERED
 

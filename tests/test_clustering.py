@@ -10,14 +10,14 @@ from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
 from indexer.cluster_assignment import assign
-from indexer.clustering.groups import near_duplicate_groups
-from indexer.clustering.hierarchy import Hierarchy, hdbscan
+from indexer.clustering.complete_linkage import near_duplicate_groups
+from indexer.clustering.exemplars import shape_of
+from indexer.clustering.hdbscan import Hierarchy, hdbscan
 from indexer.clustering.kmeans import choose_k, kmeans
-from indexer.clustering.shapes import shape_of
 from indexer.store import ClusterReach
 from indexer.types import Embeddings
-from indexer.vectors import neighbours as neighbouring
-from indexer.vectors.neighbours import Neighbours, find_neighbours
+from indexer.vectors import knn_graph as neighbouring
+from indexer.vectors.knn_graph import KnnGraph, build_knn_graph
 from support.hdbscan import hdbscan_by_definition
 from support.unit_vectors import exact_unit
 
@@ -49,7 +49,7 @@ def copies_of_one(count: int) -> Embeddings:
 
 def clustered(vectors: Embeddings, **parameters: float) -> Hierarchy:
     chosen = {"min_cluster_size": 5, "min_samples": 5} | parameters
-    return hdbscan(find_neighbours(vectors, 16), **chosen)  # type: ignore[arg-type]
+    return hdbscan(build_knn_graph(vectors, 16), **chosen)  # type: ignore[arg-type]
 
 
 def cosine_distances(vectors: Embeddings) -> NDArray[np.float32]:
@@ -63,7 +63,7 @@ def cosine_distances(vectors: Embeddings) -> NDArray[np.float32]:
 def test_exact_neighbours_are_those_of_brute_force(n: int) -> None:
     vectors = exact_unit(np.random.default_rng(n).standard_normal((n, DIMENSION)))
 
-    found = find_neighbours(vectors, 10)
+    found = build_knn_graph(vectors, 10)
 
     similarities = vectors @ vectors.T
     np.fill_diagonal(similarities, -2)
@@ -76,13 +76,13 @@ def test_exact_neighbours_are_those_of_brute_force(n: int) -> None:
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_a_vector_alone_has_no_neighbours(n: int) -> None:
-    assert find_neighbours(np.eye(DIMENSION, dtype=np.float32)[:n], 5).rows.shape == (n, 0)
+    assert build_knn_graph(np.eye(DIMENSION, dtype=np.float32)[:n], 5).rows.shape == (n, 0)
 
 
 def test_copies_are_neighbours_of_each_other_and_not_of_themselves() -> None:
     vectors = copies_of_one(40)
 
-    found = find_neighbours(vectors, 10)
+    found = build_knn_graph(vectors, 10)
 
     assert not (found.rows == np.arange(40)[:, np.newaxis]).any()
     assert all(sorted(set(row)) == row for row in found.rows.tolist())
@@ -97,7 +97,7 @@ def test_many_vectors_are_compared_by_cells_which_say_how_good_they_were(
     exact = vectors @ vectors.T
     np.fill_diagonal(exact, -2)
 
-    found = find_neighbours(vectors, 10)
+    found = build_knn_graph(vectors, 10)
 
     truth = np.argsort(-exact, axis=1)[:, :10]
     shared = [len({*ours} & {*theirs}) for ours, theirs in zip(found.rows, truth, strict=True)]
@@ -112,7 +112,7 @@ def test_however_many_threads_find_the_same_neighbours(monkeypatch: pytest.Monke
     random = np.random.default_rng(0)
     vectors = unit(random.standard_normal((1_500, DIMENSION)))  # whose cosines are rounded
 
-    one, several = (find_neighbours(vectors, 10, threads=n) for n in (1, 4))
+    one, several = (build_knn_graph(vectors, 10, threads=n) for n in (1, 4))
 
     assert np.array_equal(one.rows, several.rows)
     assert np.array_equal(one.similarities, several.similarities)
@@ -123,7 +123,7 @@ def test_cells_that_several_threads_learn_find_as_much(monkeypatch: pytest.Monke
     monkeypatch.setattr(neighbouring, "_STEP", 100)
     vectors, _ = families((200, 150, 50, 20), 2_600)
 
-    one, several = (find_neighbours(vectors, 10, seed=3, threads=n) for n in (1, 4))
+    one, several = (build_knn_graph(vectors, 10, seed=3, threads=n) for n in (1, 4))
 
     # a cell may lie elsewhere where a sum is rounded otherwise; enough is found all the same
     assert min(one.recall, several.recall) >= neighbouring._ENOUGH  # noqa: SLF001
@@ -138,7 +138,7 @@ def test_a_stranger_among_copies_of_one_picture_has_neighbours_all_the_same(
     copies = copies_of_one(2_000)
     vectors = np.concatenate([strangers, copies]).astype(np.float32)
 
-    found = find_neighbours(vectors, 30)
+    found = build_knn_graph(vectors, 30)
 
     assert found.rows.min() >= 0
     assert not (found.rows == np.arange(len(vectors))[:, np.newaxis]).any()
@@ -158,7 +158,7 @@ def test_a_search_that_is_stopped_ends_at_once(monkeypatch: pytest.MonkeyPatch) 
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        find_neighbours(vectors, 10, threads=2, on_progress=stop)
+        build_knn_graph(vectors, 10, threads=2, on_progress=stop)
     assert sum(told) == 100
 
 
@@ -170,7 +170,7 @@ def test_a_search_that_is_stopped_ends_at_once(monkeypatch: pytest.MonkeyPatch) 
 def test_clusters_are_those_of_the_definition(seed: int, min_samples: int) -> None:
     vectors, labels = families((60, 40, 20, 12, 8), 80, seed=seed)
 
-    graph = find_neighbours(vectors, len(vectors))
+    graph = build_knn_graph(vectors, len(vectors))
     ours = hdbscan(graph, min_cluster_size=5, min_samples=min_samples).labels
 
     expected = hdbscan_by_definition(vectors, 5, min_samples)
@@ -185,7 +185,7 @@ def test_where_nothing_ties_clusters_are_those_of_scikit_learn() -> None:
     tree = minimum_spanning_tree(distances).data
     assert len(set(tree.tolist())) == len(tree)
 
-    graph = find_neighbours(vectors, len(vectors))
+    graph = build_knn_graph(vectors, len(vectors))
     ours = hdbscan(graph, min_cluster_size=5, min_samples=1).labels
 
     theirs = HDBSCAN(min_cluster_size=5, min_samples=1, copy=True).fit_predict(vectors)
@@ -204,7 +204,7 @@ def test_the_order_of_the_vectors_changes_no_cluster(seed: int, order: list[int]
         vector[random.permutation(8)[:4]] = random.choice([-0.5, 0.5], 4)
 
     def divided(rows: list[int]) -> NDArray[np.int64]:
-        graph = find_neighbours(vectors[rows], 40)
+        graph = build_knn_graph(vectors[rows], 40)
         return hdbscan(graph, min_cluster_size=3, min_samples=2, max_link=0.6).labels
 
     straight, mixed = divided([*range(40)]), divided(order)
@@ -229,7 +229,7 @@ def test_what_ties_two_clusters_together_is_in_neither() -> None:
         shuffled = similarities[np.ix_(order, order)]
         np.fill_diagonal(shuffled, -2)
         rows = np.argsort(-shuffled, axis=1, kind="stable")[:, :12]
-        graph = Neighbours(rows, np.take_along_axis(shuffled, rows, 1), 1.0)
+        graph = KnnGraph(rows, np.take_along_axis(shuffled, rows, 1), 1.0)
 
         labels = hdbscan(graph, min_cluster_size=3, min_samples=1).labels[np.argsort(order)]
 
@@ -317,7 +317,7 @@ def test_no_pair_of_a_group_is_farther_apart_than_the_bound(
         + 0.3 * random.standard_normal((n, 8))
     )
 
-    labels = near_duplicate_groups(vectors, find_neighbours(vectors, 16), bound)
+    labels = near_duplicate_groups(vectors, build_knn_graph(vectors, 16), bound)
 
     similarities = vectors @ vectors.T
     for label in range(labels.max(initial=-1) + 1):
@@ -330,7 +330,7 @@ def test_a_chain_of_pictures_is_not_one_group() -> None:
     angles = np.arange(20) * 0.1
     vectors = unit(np.stack([np.cos(angles), np.sin(angles)], axis=1))
 
-    labels = near_duplicate_groups(vectors, find_neighbours(vectors, 8), float(np.cos(0.25)))
+    labels = near_duplicate_groups(vectors, build_knn_graph(vectors, 8), float(np.cos(0.25)))
 
     assert max(np.bincount(labels[labels >= 0])) <= 3
 
@@ -338,7 +338,7 @@ def test_a_chain_of_pictures_is_not_one_group() -> None:
 def test_copies_are_one_group() -> None:
     vectors = copies_of_one(60)
 
-    assert set(near_duplicate_groups(vectors, find_neighbours(vectors, 16), 0.99).tolist()) == {0}
+    assert set(near_duplicate_groups(vectors, build_knn_graph(vectors, 16), 0.99).tolist()) == {0}
 
 
 # --- KMeans --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from indexer.clustering import runs as running
-from indexer.clustering.parameters import ClusterParameters
+from indexer.clustering.cluster_parameters import ClusterParameters
 from indexer.errors import NotFoundError, RunUnderWay
 from indexer.reports import Report
 from indexer.settings import Settings

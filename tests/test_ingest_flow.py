@@ -6,44 +6,48 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.ingest.channels import Abandoned, Channel
-from indexer.ingest.flow import Flow
+from indexer.ingest.bounded_queue import Abandoned, BoundedQueue
+from indexer.ingest.pipeline import Pipeline
 
 
 def run_chain(
     numbers: list[int], threads: int, most: int, fail_at: int | None = None
-) -> tuple[Flow, list[int]]:
+) -> tuple[Pipeline, list[int]]:
     """Send numbers through two stages that add one each; return what came out."""
-    flow = Flow()
-    first, second, last = Channel[int](2), Channel[int](2, most_bytes=10), Channel[int](2)
+    pipeline = Pipeline()
+    first, second, last = (
+        BoundedQueue[int](2),
+        BoundedQueue[int](2, most_bytes=10),
+        BoundedQueue[int](2),
+    )
 
     def produce() -> None:
         for number in numbers:
             first.put(number)
 
-    def add(items: list[int], sink: Channel[int]) -> None:
+    def add(items: list[int], sink: BoundedQueue[int]) -> None:
         for item in items:
             if item == fail_at:
                 raise ValueError(item)
             sink.put(item + 1, item % 20)
 
-    flow.source("source", produce, first)
-    flow.stage("one", threads, lambda items: add(items, second), (first, second), most)
-    flow.stage("two", threads, lambda items: add(items, last), (second, last), most)
+    pipeline.source("source", produce, first)
+    pipeline.stage("one", threads, lambda items: add(items, second), (first, second), most)
+    pipeline.stage("two", threads, lambda items: add(items, last), (second, last), most)
     out = []
     while not last.ended:
         out += last.take(3, timeout=0.1)
-    flow.join(5)
-    return flow, out
+    pipeline.join(5)
+    return pipeline, out
 
 
 @given(st.lists(st.integers(0, 1000), max_size=60), st.integers(1, 4), st.integers(1, 5))
 def test_everything_comes_through_the_stages_once(
     numbers: list[int], threads: int, most: int
 ) -> None:
-    flow, out = run_chain(numbers, threads, most)
+    pipeline, out = run_chain(numbers, threads, most)
 
-    flow.raise_error()
+    pipeline.raise_error()
     assert sorted(out) == sorted(number + 2 for number in numbers)
 
 
@@ -54,33 +58,33 @@ def test_one_thread_a_stage_keeps_the_order() -> None:
 
 
 def test_a_fault_in_a_stage_ends_the_chain_and_is_raised_afterwards() -> None:
-    flow, out = run_chain(list(range(10_000)), threads=2, most=1, fail_at=30)
+    pipeline, out = run_chain(list(range(10_000)), threads=2, most=1, fail_at=30)
 
     with pytest.raises(ValueError, match="30"):
-        flow.raise_error()
+        pipeline.raise_error()
     assert len(out) < 100
 
 
 def test_a_fault_in_the_source_is_raised_as_well() -> None:
-    flow = Flow()
-    first, last = Channel[int](2), Channel[int](2)
+    pipeline = Pipeline()
+    first, last = BoundedQueue[int](2), BoundedQueue[int](2)
 
     def produce() -> None:
         first.put(1)
         raise OSError("gone")
 
-    flow.source("source", produce, first)
-    flow.stage("copy", 1, lambda items: last.put(items[0]), (first, last))
+    pipeline.source("source", produce, first)
+    pipeline.stage("copy", 1, lambda items: last.put(items[0]), (first, last))
     while not last.ended:
         last.take(1, timeout=0.1)
 
     with pytest.raises(OSError, match="gone"):
-        flow.raise_error()
+        pipeline.raise_error()
 
 
 def test_a_stop_lets_a_thread_finish_and_drops_what_waits() -> None:
-    flow = Flow()
-    first, last = Channel[int](5), Channel[int](5)
+    pipeline = Pipeline()
+    first, last = BoundedQueue[int](5), BoundedQueue[int](5)
     begun, go_on = threading.Event(), threading.Event()
 
     def work(items: list[int]) -> None:
@@ -88,56 +92,56 @@ def test_a_stop_lets_a_thread_finish_and_drops_what_waits() -> None:
         go_on.wait(5)
         last.put(items[0])
 
-    flow.source("source", lambda: [first.put(number) for number in range(100)], first)
-    flow.stage("slow", 1, work, (first, last))
+    pipeline.source("source", lambda: [first.put(number) for number in range(100)], first)
+    pipeline.stage("slow", 1, work, (first, last))
     begun.wait(5)
-    flow.stop()
+    pipeline.stop()
     go_on.set()
     out = []
     while not last.ended:
         out += last.take(5, timeout=0.1)
 
     assert out == [0]
-    flow.raise_error()
+    pipeline.raise_error()
 
 
 def test_a_producer_waits_while_the_channel_is_full() -> None:
-    channel = Channel[str](most=10, most_bytes=100)
-    channel.put("a", 60)
-    waiting = threading.Thread(target=channel.put, args=("b", 60), daemon=True)
+    queue = BoundedQueue[str](most=10, most_bytes=100)
+    queue.put("a", 60)
+    waiting = threading.Thread(target=queue.put, args=("b", 60), daemon=True)
     waiting.start()
     sleep(0.05)
     assert waiting.is_alive()
 
-    assert channel.take(5) == ["a"]
+    assert queue.take(5) == ["a"]
 
     waiting.join(5)
-    assert channel.take(5) == ["b"]
+    assert queue.take(5) == ["b"]
 
 
 def test_an_item_larger_than_the_bound_passes_alone() -> None:
-    channel = Channel[str](most=10, most_bytes=100)
+    queue = BoundedQueue[str](most=10, most_bytes=100)
 
-    channel.put("huge", 1000)
+    queue.put("huge", 1000)
 
-    assert channel.take() == ["huge"]
+    assert queue.take() == ["huge"]
 
 
 def test_a_take_gives_up_after_its_time() -> None:
     begun = monotonic()
 
-    assert Channel[int](1).take(1, timeout=0.05) == []
+    assert BoundedQueue[int](1).take(1, timeout=0.05) == []
     assert monotonic() - begun < 2
 
 
 def test_a_channel_that_is_closed_gives_what_waits_and_takes_no_more() -> None:
-    channel = Channel[int](5)
-    channel.put(1)
-    channel.close()
+    queue = BoundedQueue[int](5)
+    queue.put(1)
+    queue.close()
 
-    assert not channel.ended
+    assert not queue.ended
     with pytest.raises(Abandoned):
-        channel.put(2)
-    assert channel.take(5) == [1]
-    assert channel.ended
-    assert channel.take(5) == []
+        queue.put(2)
+    assert queue.take(5) == [1]
+    assert queue.ended
+    assert queue.take(5) == []

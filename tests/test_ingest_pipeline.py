@@ -9,7 +9,7 @@ import pytest
 
 from indexer.errors import DatabaseUnavailable, UnreadableSource
 from indexer.ingest import IngestReport
-from indexer.ingest.report import MOST_LISTED
+from indexer.ingest.ingest_report import MOST_LISTED
 from indexer.sources import SourceItem
 from indexer.store.images.image_edits import ImageEdits
 from indexer.types import BankKind, SkippedSource, SourceStamp

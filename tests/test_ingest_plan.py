@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from indexer.ingest import IngestOptions, Plan
-from indexer.ingest.pace import Pace, recall_pace, remember_pace
-from indexer.ingest.prepare import Preparer
+from indexer.ingest.encoding import PictureEncoder
+from indexer.ingest.throughput import Throughput, load_throughput, save_throughput
 from indexer.store import Store
 from support.consistency import examine
 from support.ingesting import NAMES, Place, make_place, noise, rewrite
@@ -32,7 +32,7 @@ def counted(plan: Plan) -> dict[str, int]:
 
 
 def test_a_plan_for_a_new_folder_embeds_and_writes_nothing(place: Place) -> None:
-    with patch.object(Preparer, "encode", side_effect=AssertionError("it encodes")):
+    with patch.object(PictureEncoder, "encode", side_effect=AssertionError("it encodes")):
         plan = place.plan()
 
     content = examine(place.store)
@@ -129,13 +129,13 @@ def test_a_short_run_is_not_remembered(place: Place) -> None:
 
 
 def test_a_pace_is_that_of_the_same_model_and_threads(tmp_path: Path) -> None:
-    pace = Pace(space="ab", threads=2, images=100, seconds=50.0)
-    remember_pace(tmp_path / "home", pace)
+    pace = Throughput(space="ab", threads=2, images=100, seconds=50.0)
+    save_throughput(tmp_path / "home", pace)
 
-    assert recall_pace(tmp_path / "home", space="ab", threads=2) == pace
-    assert recall_pace(tmp_path / "home", space="cd", threads=2) is None
-    assert recall_pace(tmp_path / "home", space="ab", threads=4) is None
-    assert recall_pace(tmp_path, space="ab", threads=2) is None
+    assert load_throughput(tmp_path / "home", space="ab", threads=2) == pace
+    assert load_throughput(tmp_path / "home", space="cd", threads=2) is None
+    assert load_throughput(tmp_path / "home", space="ab", threads=4) is None
+    assert load_throughput(tmp_path, space="ab", threads=2) is None
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_pace_is_that_of_the_same_model_and_threads(tmp_path: Path) -> None:
 def test_a_damaged_pace_is_passed_over(tmp_path: Path, content: str) -> None:
     (tmp_path / "last_run.json").write_text(content)
 
-    assert recall_pace(tmp_path, space="ab", threads=2) is None
+    assert load_throughput(tmp_path, space="ab", threads=2) is None
 
 
 def test_a_folder_of_nothing_gives_an_empty_plan(place: Place, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from indexer.ingest import IngestOptions, IngestReport
-from indexer.ingest.territory import Territory
+from indexer.ingest.walk_coverage import WalkCoverage
 from indexer.types import SkippedSource
 from support.ingesting import NAMES, Place, make_place, rewrite
 
@@ -167,12 +167,12 @@ def test_files_whose_names_are_no_text_can_be_gone_as_well(place: Place) -> None
 
 
 def test_a_walk_with_too_many_blind_spots_says_nothing_is_gone() -> None:
-    territory = Territory()
+    coverage = WalkCoverage()
 
     for number in range(10_000):
-        territory.note(SkippedSource(f"/photos/{number}", "dangling_link", "?"))
+        coverage.note(SkippedSource(f"/photos/{number}", "dangling_link", "?"))
 
-    assert not territory.is_known
+    assert not coverage.is_known
 
 
 def pack(shard: Path, folder: Path, names: tuple[str, ...]) -> None:

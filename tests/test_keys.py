@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from indexer.errors import DatabaseUnavailable, InputError, NotFoundError, Unauthenticated
-from indexer.keys import KeyRing, Sessions, create_key, revoke_key, tokens
+from indexer.keys import KeyCache, Sessions, create_key, revoke_key, tokens
 from indexer.store import Store, open_store
 from indexer.types import Scope, allows
 from support.commands import Index
@@ -28,8 +28,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ring(store: Store, clock: Clock) -> KeyRing:
-    return KeyRing(store, clock=clock)
+def key_cache(store: Store, clock: Clock) -> KeyCache:
+    return KeyCache(store, clock=clock)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(token.public_id)
         return tokens.matches(token, kept)
 
-    monkeypatch.setattr("indexer.keys.ring.matches", spy)
+    monkeypatch.setattr("indexer.keys.key_cache.matches", spy)
     return seen
 
 
@@ -100,21 +100,21 @@ def test_admin_includes_every_scope_and_no_other_does() -> None:
 
 
 def test_a_key_is_hashed_once_and_then_known(
-    store: Store, ring: KeyRing, hashed: list[str]
+    store: Store, key_cache: KeyCache, hashed: list[str]
 ) -> None:
     created = create_key(store, "uploads", [Scope.CHECK])
 
-    assert ring.recall(created.token) is None
-    assert ring.verify(created.token) == created.key
-    assert ring.recall(created.token) == ring.verify(created.token) == created.key
+    assert key_cache.recall(created.token) is None
+    assert key_cache.verify(created.token) == created.key
+    assert key_cache.recall(created.token) == key_cache.verify(created.token) == created.key
     assert hashed == [created.key.public_id]
 
 
-def test_nothing_in_memory_holds_a_token(store: Store, ring: KeyRing) -> None:
+def test_nothing_in_memory_holds_a_token(store: Store, key_cache: KeyCache) -> None:
     created = create_key(store, "uploads", [Scope.CHECK])
-    ring.verify(created.token)
+    key_cache.verify(created.token)
 
-    assert created.token.split("_")[2] not in repr(vars(ring))
+    assert created.token.split("_")[2] not in repr(vars(key_cache))
 
 
 @pytest.mark.parametrize(
@@ -129,111 +129,111 @@ def test_nothing_in_memory_holds_a_token(store: Store, ring: KeyRing) -> None:
         lambda _: "\udcff",
     ],
 )
-def test_anything_but_the_token_is_refused(store: Store, ring: KeyRing, change: Any) -> None:
+def test_anything_but_the_token_is_refused(store: Store, key_cache: KeyCache, change: Any) -> None:
     token = create_key(store, "uploads", [Scope.CHECK]).token
-    ring.verify(token)
+    key_cache.verify(token)
 
     with pytest.raises(Unauthenticated):
-        ring.verify(change(token))
-    assert ring.recall(change(token)) is None
+        key_cache.verify(change(token))
+    assert key_cache.recall(change(token)) is None
 
 
 def test_only_a_known_public_id_costs_a_slow_hash_and_each_wrong_secret_one(
-    store: Store, ring: KeyRing, hashed: list[str]
+    store: Store, key_cache: KeyCache, hashed: list[str]
 ) -> None:
     public_id = create_key(store, "uploads", [Scope.CHECK]).key.public_id
 
     for text in ("nonsense", "lk_000000000000_" + "0" * 64, *[f"lk_{public_id}_{'0' * 64}"] * 3):
         with pytest.raises(Unauthenticated):
-            ring.verify(text)
+            key_cache.verify(text)
 
     assert hashed == [public_id]
 
 
 def test_a_revoked_key_works_no_longer_than_the_bound(
-    store: Store, ring: KeyRing, clock: Clock, hashed: list[str]
+    store: Store, key_cache: KeyCache, clock: Clock, hashed: list[str]
 ) -> None:
     created = create_key(store, "uploads", [Scope.CHECK])
-    ring.verify(created.token)
+    key_cache.verify(created.token)
     revoke_key(store, created.key.id)
 
     clock.now += 5.1
 
-    assert ring.recall(created.token) is None
+    assert key_cache.recall(created.token) is None
     with pytest.raises(Unauthenticated):
-        ring.verify(created.token)
+        key_cache.verify(created.token)
     assert len(hashed) == 1
 
 
-def test_refreshing_lets_go_of_a_revoked_key_at_once(store: Store, ring: KeyRing) -> None:
+def test_refreshing_lets_go_of_a_revoked_key_at_once(store: Store, key_cache: KeyCache) -> None:
     kept, revoked = (create_key(store, name, [Scope.CHECK]) for name in ("kept", "revoked"))
     for created in (kept, revoked):
-        ring.verify(created.token)
+        key_cache.verify(created.token)
     revoke_key(store, revoked.key.id)
 
-    ring.refresh()
+    key_cache.refresh()
 
-    assert ring.recall(kept.token) == kept.key
-    assert ring.recall(revoked.token) is None
+    assert key_cache.recall(kept.token) == kept.key
+    assert key_cache.recall(revoked.token) is None
 
 
 def test_refreshing_keeps_a_key_fresh_without_another_hash(
-    store: Store, ring: KeyRing, clock: Clock, hashed: list[str]
+    store: Store, key_cache: KeyCache, clock: Clock, hashed: list[str]
 ) -> None:
     created = create_key(store, "uploads", [Scope.CHECK])
-    ring.verify(created.token)
+    key_cache.verify(created.token)
 
     for _ in range(5):
         clock.now += 4
-        ring.refresh()
-        assert ring.recall(created.token) == created.key
+        key_cache.refresh()
+        assert key_cache.recall(created.token) == created.key
     clock.now += 601
-    ring.refresh()
-    assert not ring.is_known(created.token)
+    key_cache.refresh()
+    assert not key_cache.is_known(created.token)
     assert len(hashed) == 1
 
 
-def test_an_expired_key_stops_at_its_moment(store: Store, ring: KeyRing) -> None:
+def test_an_expired_key_stops_at_its_moment(store: Store, key_cache: KeyCache) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=0.7)
     created = create_key(store, "uploads", [Scope.CHECK], expires_at=soon)
-    assert ring.verify(created.token)
+    assert key_cache.verify(created.token)
 
     while datetime.now(UTC) < soon:
         pass
 
-    assert ring.recall(created.token) is None
+    assert key_cache.recall(created.token) is None
     with pytest.raises(Unauthenticated):
-        ring.verify(created.token)
+        key_cache.verify(created.token)
 
 
 def test_a_key_is_not_trusted_for_long_without_its_database(tmp_path: Path, clock: Clock) -> None:
     index = Index(tmp_path)
     index.run_here("db", "upgrade")
     with open_store(index.settings.resolved_database_url) as store:
-        ring = KeyRing(store, clock=clock)
+        key_cache = KeyCache(store, clock=clock)
         created = create_key(store, "uploads", [Scope.CHECK])
-        ring.verify(created.token)
+        key_cache.verify(created.token)
         (tmp_path / "lookalike.db").unlink()
         (tmp_path / "lookalike.db").mkdir()
         store.close()
 
-        assert ring.recall(created.token)
+        assert key_cache.recall(created.token)
         clock.now += 5.1
-        assert ring.recall(created.token) is None
+        assert key_cache.recall(created.token) is None
         with pytest.raises(DatabaseUnavailable):
-            ring.verify(created.token)
+            key_cache.verify(created.token)
 
 
 @pytest.mark.postgres
-def test_use_is_written_behind(store: Store, ring: KeyRing) -> None:
+def test_use_is_written_behind(store: Store, key_cache: KeyCache) -> None:
     created = create_key(store, "uploads", [Scope.CHECK])
-    ring.verify(created.token)
+    key_cache.verify(created.token)
     with store.reader() as catalog:
         assert catalog.keys.get(created.key.id).last_used_at is None
 
     begun = datetime.now(UTC)
-    ring.recall(created.token)
-    ring.write_use()
+    key_cache.recall(created.token)
+    key_cache.write_use()
 
     with store.reader() as catalog:
         used = catalog.keys.get(created.key.id).last_used_at

@@ -13,7 +13,7 @@ from indexer.matching import Matcher
 from indexer.matching.verdict import deciding_matches
 from indexer.model import Encoder
 from indexer.retroscan import RetroScanner, scan
-from indexer.retroscan.candidate_images import nominate
+from indexer.retroscan.candidate_images import find_candidate_images
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.thresholds import choose_thresholds
@@ -208,7 +208,7 @@ def test_a_stranger_within_the_reach_of_pdq_is_not_even_judged(place: Place) -> 
     with place.store.reader() as catalog:
         entries = list(catalog.entries.in_force([1], datetime.now(UTC)).values())
         own = catalog.images.get_many([2], with_embedding=True)
-        nominees = nominate(
+        nominees = find_candidate_images(
             catalog, place.matcher.views, choose_thresholds(place.settings), entries, own, 50
         )
 

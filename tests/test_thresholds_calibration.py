@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from indexer.errors import InputError
 from indexer.images.fingerprints import hamming
 from indexer.matching.fusion import pdq_term
-from indexer.thresholds import tally as tally_module
-from indexer.thresholds.aims import Aim
-from indexer.thresholds.comparison import Measure
-from indexer.thresholds.pictures import NO_ID, Pictures
+from indexer.thresholds import score_histogram as tally_module
+from indexer.thresholds.calibration_targets import CalibrationTarget
+from indexer.thresholds.pairwise_scores import Measure
+from indexer.thresholds.picture_matrix import NO_ID, Pictures
 from indexer.thresholds.rate_intervals import clopper_pearson
-from indexer.thresholds.tally import tally
+from indexer.thresholds.score_histogram import count_scores
 from indexer.types import RateUnit, Signal, Tier
 from support.calibration import COPIES, FUSION, TIERS, aim, calibrated, strangers
 
@@ -77,7 +77,7 @@ def test_a_picture_is_not_compared_with_itself_nor_with_a_presumed_copy() -> Non
     pictures = replace(pictures, pdq=copied, embeddings=embeddings)
 
     def count(measure: Measure) -> int:
-        return tally(measure, pictures, pictures, highest_rate=0.01).comparisons
+        return count_scores(measure, pictures, pictures, highest_rate=0.01).comparisons
 
     for signal in SIGNALS:
         assert count(Measure(signal, FUSION)) == 60 * 59
@@ -117,12 +117,12 @@ def test_the_least_distance_over_the_orientations_counts() -> None:
 def test_blocks_of_any_size_count_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     queries, references = strangers(70, 9), strangers(50, 10, first_id=500)
     measure = Measure(Signal.FUSED, FUSION)
-    whole = tally(measure, queries, references, highest_rate=0.01)
+    whole = count_scores(measure, queries, references, highest_rate=0.01)
     monkeypatch.setattr(tally_module, "_ROWS", 7)
     monkeypatch.setattr(tally_module, "_COLUMNS", 3)
-    in_pieces = tally(measure, queries, references, highest_rate=0.01)
+    in_pieces = count_scores(measure, queries, references, highest_rate=0.01)
     monkeypatch.setattr(tally_module, "_COLUMNS", 1)
-    one_by_one = tally(measure, queries, references, highest_rate=0.01)
+    one_by_one = count_scores(measure, queries, references, highest_rate=0.01)
 
     for other in (in_pieces, one_by_one):
         assert (other.histogram == whole.histogram).all()
@@ -305,9 +305,9 @@ def test_a_target_that_is_no_low_rate_is_refused(target: float) -> None:
 
 def test_a_signal_that_does_not_decide_the_tier_is_refused() -> None:
     with pytest.raises(InputError, match="pdq decides near_duplicate"):
-        Aim(Signal.PDQ, Tier.LOOKALIKE, None, 1).check()
+        CalibrationTarget(Signal.PDQ, Tier.LOOKALIKE, None, 1).check()
     with pytest.raises(InputError, match="no threshold"):
-        Aim(Signal.SHA256, Tier.EXACT, None, 1).check()
+        CalibrationTarget(Signal.SHA256, Tier.EXACT, None, 1).check()
 
 
 def test_a_pdq_bound_never_exceeds_the_setting() -> None:

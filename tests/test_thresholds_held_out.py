@@ -8,11 +8,11 @@ import pytest
 
 from indexer.model import load_encoder
 from indexer.settings import SHIPPED_MODEL, Settings
-from indexer.thresholds.comparison import Measure
-from indexer.thresholds.folder import as_pictures, measure_files
-from indexer.thresholds.pictures import Pictures
+from indexer.thresholds.background_folder import as_pictures, measure_files
+from indexer.thresholds.pairwise_scores import Measure
+from indexer.thresholds.picture_matrix import Pictures
 from indexer.thresholds.rate_intervals import count_false_positives, trials
-from indexer.thresholds.tally import tally
+from indexer.thresholds.score_histogram import count_scores
 from indexer.types import RateUnit, Signal
 from support.calibration import FUSION, aim, calibrated
 
@@ -50,7 +50,7 @@ def test_the_rate_on_other_pictures_lies_within_the_interval_of_the_card(
 
         card = calibrated(aim(signal, 1e-4, unit), ours).card
 
-        counted = tally(Measure(signal, FUSION), theirs, theirs, highest_rate=0.01)
+        counted = count_scores(Measure(signal, FUSION), theirs, theirs, highest_rate=0.01)
         rate = count_false_positives(counted, unit, card.value) / trials(counted, unit)
         within += card.rate_low <= rate <= card.rate_high
     # 95 % is what an interval promises of the true rate; the other half's is itself an estimate.

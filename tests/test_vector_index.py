@@ -20,7 +20,7 @@ from indexer.errors import DimensionMismatch, InputError
 from indexer.vectors import Hits, KeySet, RangeHits
 from indexer.vectors.binary_index import BinaryIndex
 from indexer.vectors.faiss_index import FloatIndex
-from indexer.vectors.nearest import MATRIX_QUERIES
+from indexer.vectors.segment_search import MATRIX_QUERIES
 from indexer.vectors.segmented import SegmentedIndex
 from indexer.vectors.segments import merge_plan
 from support.unit_vectors import exact_unit

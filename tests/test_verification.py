@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageOps
 
-from indexer.ingest.prepare import Preparer
+from indexer.ingest.encoding import PictureEncoder
 from indexer.model import load_encoder
 from indexer.settings import Settings
 from indexer.store import Store
@@ -148,7 +148,7 @@ def test_a_picture_of_any_shape_has_a_thumbnail(size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_thumbnail_is_made_only_where_the_settings_say_so(*, kept: bool) -> None:
-    preparer = Preparer(load_encoder("shipped"), Settings(keep_thumbnails=kept), tiled=False)
+    preparer = PictureEncoder(load_encoder("shipped"), Settings(keep_thumbnails=kept), tiled=False)
     data = (PHOTOS / PHOTO).read_bytes()
 
     picture = preparer.prepare(data, b"\0" * 32)

@@ -606,7 +606,7 @@ def test_a_snapshot_is_written_after_a_time_however_little_changed(
     tmp_path: Path, feed: MemoryFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr("indexer.vectors.schedule.monotonic", lambda: now)
+    monkeypatch.setattr("indexer.vectors.snapshot_policy.monotonic", lambda: now)
     policy = SnapshotPolicy(every=NEVER, seconds=60)
     view = VectorView.open(tmp_path / "embeddings", feed, lambda: FloatIndex(D), policy)
     view.catch_up()

@@ -12,7 +12,7 @@ from indexer.runtime.terminal import echo
 from indexer.types import ClusterAlgorithm, ClusterScope, Refresh, Refreshed, RunState
 
 if TYPE_CHECKING:  # they load FAISS
-    from indexer.clustering.parameters import ClusterParameters
+    from indexer.clustering.cluster_parameters import ClusterParameters
     from indexer.settings import Settings
     from indexer.store import Store
 
@@ -90,7 +90,7 @@ def run(
 
     Example: lookalike cluster run --since-last --json
     """
-    from indexer.clustering.parameters import ClusterParameters
+    from indexer.clustering.cluster_parameters import ClusterParameters
 
     settings = load()
     now = datetime.now(UTC)
@@ -123,9 +123,7 @@ def assign(run: RunNumber = None, *, as_json: AsJson = False) -> None:
 
     Example: lookalike cluster assign --json
     """
-    from indexer.clustering.refreshing import (
-        ClusterRefresher,
-    )
+    from indexer.clustering.incremental import ClusterRefresher
     from indexer.clustering.runs import newest_or
 
     settings = load()
@@ -147,13 +145,13 @@ def _cluster(
     """Run or refresh with progress shown, until Ctrl-C stops it."""
     from indexer.cli.interruption import stop_at_ctrl_c
     from indexer.cli.progress import show_progress
-    from indexer.clustering.refreshing import ClusterRefresher
+    from indexer.clustering.incremental import ClusterRefresher
     from indexer.clustering.runs import ClusterRunner
 
     with show_progress() as progress, stop_at_ctrl_c() as stop:
         if few is not None:
             refresher = ClusterRefresher(store, settings)
-            return refresher.refresh(*what, few=few, on_progress=progress, stop=stop)
+            return refresher.refresh(*what, max_changed_share=few, on_progress=progress, stop=stop)
         run = ClusterRunner(store, settings).run(*what, on_progress=progress, stop=stop)
         return Refresh(run, Refreshed.CLUSTERED, 0)
 

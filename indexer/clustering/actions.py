@@ -1,4 +1,4 @@
-"""What analysts do about a cluster: each one transaction, remembered, audited and undoable."""
+"""Cluster actions of analysts: each one transaction, remembered, audited and undoable."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What of the clusters of a run an analyst should look at, against the run before."""
+"""Cluster alerts: new, growing and drifting clusters against the run before."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

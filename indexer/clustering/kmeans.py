@@ -1,4 +1,4 @@
-"""KMeans, with the number of clusters given or chosen."""
+"""K-means, with the number of clusters given or chosen by silhouette."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.types import Embeddings
-from indexer.vectors.centroids import spherical_kmeans
+from indexer.vectors.spherical_kmeans import spherical_kmeans
 
 _SAMPLE: Final = 20_000  # vectors that the number is chosen on
 _STEP: Final = 1.5  # between one number that is tried and the next

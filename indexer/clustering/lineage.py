@@ -1,4 +1,4 @@
-"""A cluster's identity from run to run: which of the new clusters is which of the old ones."""
+"""Cluster lineage: which cluster of a run continues which one of the run before."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

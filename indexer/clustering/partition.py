@@ -1,4 +1,4 @@
-"""The images of a run divided by its algorithm."""
+"""Partition of a run's images by its algorithm."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.clustering.groups import near_duplicate_groups
-from indexer.clustering.hierarchy import hdbscan
+from indexer.clustering.cluster_parameters import ClusterParameters
+from indexer.clustering.complete_linkage import near_duplicate_groups
+from indexer.clustering.hdbscan import hdbscan
 from indexer.clustering.kmeans import kmeans
-from indexer.clustering.parameters import ClusterParameters
 from indexer.types import ClusterAlgorithm, Embeddings
-from indexer.vectors.neighbours import Neighbours, find_neighbours
+from indexer.vectors.knn_graph import KnnGraph, build_knn_graph
 
 _NEIGHBOURS: Final = 16
 """Neighbours that the graph has of each image: enough for exact HDBSCAN's answer (ARI 0.98)."""
@@ -64,7 +64,7 @@ def graph_of(
     *,
     threads: int,
     on_progress: Callable[[int], None] = lambda _count: None,
-) -> Neighbours:
+) -> KnnGraph:
     """Find the neighbours that hdbscan and near_duplicates divide vectors by.
 
     Parameters
@@ -77,7 +77,7 @@ def graph_of(
         As for `partition`.
     """
     n = len(vectors)
-    return find_neighbours(
+    return build_knn_graph(
         vectors,
         n if n <= _ALL_PAIRS else max(_NEIGHBOURS, parameters.min_samples),
         seed=parameters.seed,
@@ -89,7 +89,7 @@ def graph_of(
 def divide(
     algorithm: ClusterAlgorithm,
     vectors: Embeddings,
-    neighbours: Neighbours,
+    neighbours: KnnGraph,
     parameters: ClusterParameters,
 ) -> Partition:
     """Cluster vectors whose neighbours are known, by hdbscan or near_duplicates.
@@ -98,7 +98,7 @@ def divide(
     ----------
     algorithm : ClusterAlgorithm
     vectors : ndarray of shape (n, d), float32, unit rows
-    neighbours : Neighbours
+    neighbours : KnnGraph
         As `graph_of` finds them; they depend on no bound, so one graph serves several.
     parameters : ClusterParameters
     """

@@ -1,4 +1,4 @@
-"""A cluster run: the images in a scope, clustered, described and matched to the run before."""
+"""Cluster run: the images in a scope, clustered, summarised and matched to the run before."""
 
 from collections.abc import Callable
 from threading import Event
@@ -7,10 +7,10 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from indexer.clustering.describing import describe
+from indexer.clustering.cluster_parameters import ClusterParameters
 from indexer.clustering.lineage import trace
-from indexer.clustering.parameters import ClusterParameters
 from indexer.clustering.partition import partition
+from indexer.clustering.summaries import summarise
 from indexer.embedding_space import bound_space
 from indexer.errors import NotFoundError, RunUnderWay, UnusableVectors
 from indexer.settings import Settings
@@ -82,7 +82,7 @@ class ClusterRunner:
         RunUnderWay
             Another run is under way.
         """
-        heeded = parameters.of(algorithm)
+        effective = parameters.of(algorithm)
         space = bound_space(self._store)
         with self._store.clustering() as free:
             if not free:
@@ -91,7 +91,7 @@ class ClusterRunner:
                     "is done: `lookalike cluster list` shows it."
                 )
             with self._store.writer() as writer:
-                run = writer.cluster_runs.begin(algorithm, heeded, scope, space.id)
+                run = writer.cluster_runs.begin(algorithm, effective, scope, space.id)
             try:
                 on_begin(run)
                 steps = _steps(on_progress, self._watch(run, stop or Event()))
@@ -146,7 +146,7 @@ class ClusterRunner:
             on_progress=steps("comparing", n),
         )
         lineage = trace(_clusters_of(before), scoped.ids.tolist(), found.labels)
-        clusters = describe(scoped, found.labels, lineage, previous, steps("describing", n))
+        clusters = summarise(scoped, found.labels, lineage, previous, steps("describing", n))
         members = FoundMembers(scoped.ids, found.labels, found.probabilities, found.outlier_scores)
         steps("writing", n)(0)
         with self._store.writer() as writer:

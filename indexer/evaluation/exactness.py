@@ -17,9 +17,9 @@ _ANGLE: Final = 0.2
 """Length of the noise on a stored unit vector: its cosine to what it was is 0.98."""
 _FLIPPED: Final = 12  # bits of 256, as between two copies of a picture
 _ROUNDING: Final = 1e-5
-"""Difference up to which two gaps count as one: engines add in different orders."""
+"""Difference up to which two distances count as one: engines add in different orders."""
 
-Gaps = NDArray[np.float64]
+Distances = NDArray[np.float64]
 """(n, m): 1 - cosine or bits; lower is closer."""
 
 
@@ -81,21 +81,21 @@ def measure_exactness(view: VectorView, *, k: int, sample: int, seed: int = 0) -
     )
 
 
-def _bounds(feed: ChangeFeed, keys: Keys, queries: Vectors, k: int) -> Gaps:
-    """Return the gap of the k-th nearest key of each query, (n,)."""
-    best: Gaps = np.full((len(queries), k), np.inf)
-    for _, gaps in _gaps(feed, keys, queries):
-        best = np.partition(np.concatenate([best, gaps], axis=1), k - 1, axis=1)[:, :k]
-    bounds: Gaps = best.max(axis=1)
+def _bounds(feed: ChangeFeed, keys: Keys, queries: Vectors, k: int) -> Distances:
+    """Return the distance of the k-th nearest key of each query, (n,)."""
+    best: Distances = np.full((len(queries), k), np.inf)
+    for _, distances in _distances(feed, keys, queries):
+        best = np.partition(np.concatenate([best, distances], axis=1), k - 1, axis=1)[:, :k]
+    bounds: Distances = best.max(axis=1)
     return bounds
 
 
-def _count_within(feed: ChangeFeed, queries: Vectors, found: Keys, bounds: Gaps) -> int:
+def _count_within(feed: ChangeFeed, queries: Vectors, found: Keys, bounds: Distances) -> int:
     """Count the keys found, (n, k), that are within the bound of their query."""
     count = 0
     wanted = np.unique(found[found >= 0])
-    for keys, gaps in _gaps(feed, wanted, queries):
-        within = gaps <= bounds[:, np.newaxis] + _ROUNDING
+    for keys, distances in _distances(feed, wanted, queries):
+        within = distances <= bounds[:, np.newaxis] + _ROUNDING
         count += sum(
             int(np.isin(keys[row], of_query).sum())
             for row, of_query in zip(within, found, strict=True)
@@ -103,18 +103,18 @@ def _count_within(feed: ChangeFeed, queries: Vectors, found: Keys, bounds: Gaps)
     return count
 
 
-def _gaps(feed: ChangeFeed, keys: Keys, queries: Vectors) -> Iterator[tuple[Keys, Gaps]]:
-    """Yield chunks of keys with the gap of each to each query: that of its nearest vector."""
+def _distances(feed: ChangeFeed, keys: Keys, queries: Vectors) -> Iterator[tuple[Keys, Distances]]:
+    """Yield chunks of keys with the distance of each to each query: that of its nearest vector."""
     for start in range(0, len(keys), _CHUNK):
         stored = feed.look_up(keys[start : start + _CHUNK])
         order = np.argsort(stored.keys, kind="stable")
         here, first = np.unique(stored.keys[order], return_index=True)
         if len(here):
-            gaps = _gap(queries, stored.vectors[order])
-            yield here, np.minimum.reduceat(gaps, first, axis=1)
+            distances = _distance(queries, stored.vectors[order])
+            yield here, np.minimum.reduceat(distances, first, axis=1)
 
 
-def _gap(queries: Vectors, vectors: Vectors) -> Gaps:
+def _distance(queries: Vectors, vectors: Vectors) -> Distances:
     if _is_binary(vectors):
         return hamming(queries, vectors).astype(np.float64)
     return 1 - queries.astype(np.float64) @ vectors.astype(np.float64).T

@@ -1,9 +1,9 @@
-"""What one transaction writes, and how it is counted."""
+"""Batch: what one transaction of a run writes, and how it is counted."""
 
 from dataclasses import dataclass, field
 
-from indexer.ingest.items import Encoded, Known, Outcome, Spoiled, Unchanged
-from indexer.ingest.report import IngestReport
+from indexer.ingest.ingest_report import IngestReport
+from indexer.ingest.stage_messages import Encoded, Known, Outcome, Spoiled, Unchanged
 from indexer.sources import is_outside
 from indexer.store import AddOutcome, Store, Walk
 from indexer.types import SkippedSource, Space

@@ -9,8 +9,8 @@ import numpy as np
 
 from indexer.embedding_space import load_bound_encoder
 from indexer.errors import InputError
-from indexer.ingest.pace import recall_pace
-from indexer.ingest.prepare import Picture, Preparer
+from indexer.ingest.encoding import PictureEncoder, PreparedPicture
+from indexer.ingest.throughput import load_throughput
 from indexer.model import Encoder
 from indexer.settings import Settings
 from indexer.store import Store
@@ -72,9 +72,9 @@ class Estimator:
         per_image = 1 + sum(len(picture.parts) for picture in pictures) / len(pictures)
         vectors = round(images * per_image)
         threads = self._settings.worker_threads
-        pace = recall_pace(self._settings.home, space=space.fingerprint, threads=threads)
-        if pace and not self._tiled:
-            seconds, basis = images * pace.seconds_per_image, "last_run"
+        throughput = load_throughput(self._settings.home, space=space.fingerprint, threads=threads)
+        if throughput and not self._tiled:
+            seconds, basis = images * throughput.seconds_per_image, "last_run"
         else:
             encoding = _time_forward(encoder) * per_image
             if encoder.batch_size == 1:  # on a GPU it is beside the threads
@@ -91,14 +91,16 @@ class Estimator:
             view_bytes=vectors * (4 * space.dimension + _PDQ_BYTES + 2 * _KEY_BYTES),
         )
 
-    def _decode(self, encoder: Encoder, sample: Sequence[bytes]) -> tuple[list[Picture], float]:
+    def _decode(
+        self, encoder: Encoder, sample: Sequence[bytes]
+    ) -> tuple[list[PreparedPicture], float]:
         """Return the pictures that can be decoded, and the seconds that one took."""
-        preparer = Preparer(encoder, self._settings, tiled=self._tiled)
+        picture_encoder = PictureEncoder(encoder, self._settings, tiled=self._tiled)
         pictures = []
         begun = perf_counter()
         for data in sample:
             try:
-                pictures.append(preparer.prepare(data, b""))
+                pictures.append(picture_encoder.prepare(data, b""))
             except InputError:
                 continue  # the run will say why; here it only costs its time
         return pictures, (perf_counter() - begun) / len(sample)

@@ -1,4 +1,4 @@
-"""What a run would do, found out without showing the model a picture or writing anything."""
+"""Dry run: what a run would do, without running the model or writing anything."""
 
 from array import array
 from collections.abc import Callable, Iterable
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from indexer.errors import InputError
 from indexer.images.decode import check
-from indexer.ingest.channels import Channel
+from indexer.ingest.bounded_queue import BoundedQueue
 from indexer.ingest.estimate import Estimate, Estimator
-from indexer.ingest.flow import Flow
-from indexer.ingest.intake import Intake
-from indexer.ingest.items import Known, Loaded, Unchanged, skip
-from indexer.ingest.territory import Territory
+from indexer.ingest.pipeline import Pipeline
+from indexer.ingest.read_stages import ReadStages
+from indexer.ingest.stage_messages import Known, Loaded, Unchanged, skip
+from indexer.ingest.walk_coverage import WalkCoverage
 from indexer.settings import Settings
 from indexer.sources import Found, is_outside
 from indexer.store import Store
@@ -126,22 +126,22 @@ class Planner:
         DatabaseUnavailable
             The database cannot be read.
         """
-        territory, tally = Territory(), _Tally()
-        answers = Channel[_Answer](_WAITING, _WAITING_BYTES)
-        flow = Flow()
+        coverage, tally = WalkCoverage(), _Tally()
+        answers = BoundedQueue[_Answer](_WAITING, _WAITING_BYTES)
+        pipeline = Pipeline()
         try:
-            self._start(flow, sources, territory, answers)
+            self._start(pipeline, sources, coverage, answers)
             while not answers.ended:
                 for answer in answers.take(_WAITING, timeout=1):
                     tally.add(answer)
                 on_progress(len(tally.met))
-            flow.raise_error()
+            pipeline.raise_error()
         finally:
-            flow.stop()
+            pipeline.stop()
             answers.abandon()
-            flow.join(1)
-        if territory.is_known:
-            self._find_gone(territory, tally)
+            pipeline.join(1)
+        if coverage.is_known:
+            self._find_gone(coverage, tally)
         tally.plan.estimate = Estimator(self._store, self._settings, tiled=self._tiled).estimate(
             tally.to_encode, [item.data for item in tally.sample]
         )
@@ -149,20 +149,20 @@ class Planner:
 
     def _start(
         self,
-        flow: Flow,
+        pipeline: Pipeline,
         sources: Iterable[Found],
-        territory: Territory,
-        answers: Channel[_Answer],
+        coverage: WalkCoverage,
+        answers: BoundedQueue[_Answer],
     ) -> None:
-        intake = Intake(
+        read_stages = ReadStages(
             self._store,
             self._settings,
-            territory,
+            coverage,
             bank_id=lambda _name: None,
             tiled=self._tiled,
             thumbnails=self._thumbnails,
         )
-        new = intake.start(flow, sources, answers)
+        new = read_stages.start(pipeline, sources, answers)
 
         def look_at_headers(items: list[Loaded]) -> None:
             for item in items:
@@ -173,9 +173,9 @@ class Planner:
                 else:
                     answers.put(item, len(item.data))
 
-        flow.stage("check", 1, look_at_headers, (new, answers))
+        pipeline.stage("check", 1, look_at_headers, (new, answers))
 
-    def _find_gone(self, territory: Territory, tally: "_Tally") -> None:
+    def _find_gone(self, coverage: WalkCoverage, tally: "_Tally") -> None:
         met = np.sort(np.asarray(tally.met, np.uint64))
         last = 0
         while True:
@@ -185,7 +185,7 @@ class Planner:
                 return
             last = page[-1].id
             for source in page:
-                if not _contains(met, _short(source.uri)) and territory.covers(source.uri):
+                if not _contains(met, _short(source.uri)) and coverage.covers(source.uri):
                     tally.plan.gone.add(source.uri)
 
 

@@ -1,11 +1,11 @@
-"""After a complete walk: closing the sources that are gone."""
+"""Pruning: after a complete walk, sources that are gone are closed."""
 
 from typing import Final
 
 import structlog
 
-from indexer.ingest.report import IngestReport
-from indexer.ingest.territory import Territory
+from indexer.ingest.ingest_report import IngestReport
+from indexer.ingest.walk_coverage import WalkCoverage
 from indexer.store import Store, Walk
 
 log = structlog.get_logger(__name__)
@@ -14,7 +14,7 @@ _PAGE: Final = 1000
 
 
 def prune(
-    store: Store, walk: Walk, territory: Territory, report: IngestReport, *, remove_orphans: bool
+    store: Store, walk: Walk, coverage: WalkCoverage, report: IngestReport, *, remove_orphans: bool
 ) -> None:
     """Close the sources that a walk would have met and did not; count them in the report.
 
@@ -26,7 +26,7 @@ def prune(
     store : Store
     walk : Walk
         Whose mark the sources bear that were met.
-    territory : Territory
+    coverage : WalkCoverage
         What was walked.
     report : IngestReport
     remove_orphans : bool
@@ -37,7 +37,7 @@ def prune(
     DatabaseUnavailable
         The database cannot be written; what was closed before is.
     """
-    if not territory.is_known:
+    if not coverage.is_known:
         log.warning("nothing is pruned: too much of what was walked could not be looked at")
         return
     last = 0
@@ -47,7 +47,7 @@ def prune(
         if not page:
             return
         last = page[-1].id
-        gone = [source.id for source in page if territory.covers(source.uri)]
+        gone = [source.id for source in page if coverage.covers(source.uri)]
         if gone:
             with store.writer() as writer:
                 outcome = writer.sources.close(gone, remove_orphans=remove_orphans)

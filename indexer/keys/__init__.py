@@ -1,7 +1,7 @@
-"""Keys of the server: made, shown once, checked, revoked."""
+"""API keys: created, checked, cached, revoked."""
 
-from indexer.keys.making import create_key, revoke_key
-from indexer.keys.ring import KeyRing
+from indexer.keys.key_admin import create_key, revoke_key
+from indexer.keys.key_cache import KeyCache
 from indexer.keys.sessions import Sessions, SignedIn
 
-__all__ = ["KeyRing", "Sessions", "SignedIn", "create_key", "revoke_key"]
+__all__ = ["KeyCache", "Sessions", "SignedIn", "create_key", "revoke_key"]

@@ -1,4 +1,4 @@
-"""Sessions: signed in with a key once, then known by a token of their own."""
+"""Sessions: sign in with a key once, then by a session token."""
 
 import hashlib
 import hmac

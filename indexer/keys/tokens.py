@@ -1,4 +1,4 @@
-"""The text of a key, `lk_<public id>_<secret>`, and the slow hash that is kept of its secret."""
+"""API tokens, `lk_<public id>_<secret>`, and the slow hash (scrypt) of their secrets."""
 
 import hashlib
 import hmac

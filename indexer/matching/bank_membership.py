@@ -1,4 +1,4 @@
-"""What the banks hold at a moment, kept ready for filtering a search before it happens."""
+"""Bank membership: cached key sets, to filter a search before it is made."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

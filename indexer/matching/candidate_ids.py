@@ -12,11 +12,11 @@ from indexer.matching.fusion import PDQ_REACH
 from indexer.matching.query import EncodedQuery
 from indexer.runtime.timing import timed
 from indexer.store import Catalog
-from indexer.thresholds import ThresholdBook
+from indexer.thresholds import ThresholdResolver
 from indexer.types import Fingerprint, FingerprintKind, Signal
 from indexer.vector_views import Views
 from indexer.vectors import KeySet, VectorView
-from indexer.vectors.hits import DistanceHits
+from indexer.vectors.results import DistanceHits
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class CandidateIds:
     entries: frozenset[int]  # those that are bare fingerprints
 
 
-def reach_of(thresholds: ThresholdBook) -> int:
+def reach_of(thresholds: ThresholdResolver) -> int:
     """Return the largest PDQ distance, in bits, at which a candidate can match in any bank."""
     bounds = [card.value for card in thresholds.cards.values() if card.signal is Signal.PDQ]
     return int(max(PDQ_REACH, thresholds.settings.pdq_max_distance, *bounds))

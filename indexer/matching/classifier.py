@@ -1,4 +1,4 @@
-"""Class probabilities of a picture, without an index."""
+"""Classifier: class probabilities and embeddings of pictures, without an index."""
 
 from collections.abc import Sequence
 

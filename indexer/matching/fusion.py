@@ -1,4 +1,4 @@
-"""The fused signal: similarity and PDQ in one number, for they fail on different edits.
+"""Score fusion: similarity and PDQ in one number, because they fail on different edits.
 
     fused = similarity - bias of the query + sigmoid((50 - PDQ distance) / 8)
 

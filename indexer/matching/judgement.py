@@ -7,7 +7,7 @@ from typing import Self
 
 from indexer.matching.comparison import Compared, Comparison
 from indexer.matching.fusion import closeness
-from indexer.thresholds import ThresholdBook
+from indexer.thresholds import ThresholdResolver
 from indexer.types import BankKind, Entry, Evidence, ImageRecord, Judgement, Part, Tier
 
 TIER_RANK = {tier: rank for rank, tier in enumerate(Tier)}
@@ -63,7 +63,7 @@ class Judged:
         return next((inliers for inliers in found if inliers is not None), None)
 
 
-def judge(compared: Iterable[Compared], thresholds: ThresholdBook) -> list[Judged]:
+def judge(compared: Iterable[Compared], thresholds: ThresholdResolver) -> list[Judged]:
     """Judge each candidate once for each of its entries, by the bounds of the entry's bank."""
     bounds = cache(thresholds.for_bank)
     judged = []

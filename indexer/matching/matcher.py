@@ -20,7 +20,7 @@ from indexer.runtime.cpu import Cores
 from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
-from indexer.thresholds import ThresholdBook
+from indexer.thresholds import ThresholdResolver
 from indexer.types import Match, PartialVerdict, Space, SpaceTraits, Verdict
 from indexer.vector_views import open_views
 
@@ -76,7 +76,7 @@ class Matcher:
             view.catch_up()
         self._clusters.refresh()
 
-    def thresholds(self, catalog: Catalog) -> ThresholdBook:
+    def thresholds(self, catalog: Catalog) -> ThresholdResolver:
         """Return the bounds that hold now."""
         return self._retriever.thresholds(catalog)
 

@@ -13,7 +13,7 @@ from indexer.matching.suppression import Rejections
 from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Catalog
-from indexer.thresholds import ThresholdBook, choose_thresholds
+from indexer.thresholds import ThresholdResolver, choose_thresholds
 from indexer.types import BankKind, Bounds, Entry, ImageRecord, Space
 from indexer.vector_views import Views
 
@@ -23,7 +23,7 @@ class CandidateSet:
     """The candidates of one query, with the bounds and decisions that hold for them."""
 
     candidates: list[Candidate]
-    thresholds: ThresholdBook
+    thresholds: ThresholdResolver
     rejections: Rejections
 
 
@@ -73,7 +73,7 @@ class CandidateRetriever:
         rejections = Rejections.of(catalog.decisions.for_query(query.sha256))
         return CandidateSet(candidates, thresholds, rejections)
 
-    def thresholds(self, catalog: Catalog, threshold: float | None = None) -> ThresholdBook:
+    def thresholds(self, catalog: Catalog, threshold: float | None = None) -> ThresholdResolver:
         """Return the bounds that hold now; `threshold` is a cosine that the request wants."""
         return choose_thresholds(
             self._settings,

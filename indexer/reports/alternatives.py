@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from indexer.clustering.parameters import ClusterParameters
+from indexer.clustering.cluster_parameters import ClusterParameters
 from indexer.clustering.partition import divide, graph_of
 from indexer.reports.report_tree import Alternative
 from indexer.types import ClusterAlgorithm, ClusterRun, Embeddings

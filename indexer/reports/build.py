@@ -30,7 +30,7 @@ from indexer.reports.shares import days_of
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
 from indexer.types import ClusterRun, Embeddings, Lineage, LineageEvent, RunState
-from indexer.vectors.neighbours import find_neighbours
+from indexer.vectors.knn_graph import build_knn_graph
 
 _NEIGHBOURS: Final = 10
 _RARE_FIRST: Final = (
@@ -225,7 +225,7 @@ def _vectors(catalog: Catalog, material: Material) -> Embeddings:
 
 
 def _neighbours(vectors: Embeddings, settings: Settings) -> Neighbours:
-    found = find_neighbours(vectors, _NEIGHBOURS, threads=settings.worker_threads)
+    found = build_knn_graph(vectors, _NEIGHBOURS, threads=settings.worker_threads)
     return Neighbours(
         rows=tuple(map(tuple, found.rows.tolist())),
         distances=tuple(map(tuple, np.clip(1 - found.similarities, 0, 2).round(6).tolist())),

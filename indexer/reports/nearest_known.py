@@ -7,7 +7,7 @@ import numpy as np
 
 from indexer.reports.report_tree import NearEntry
 from indexer.store import ClusterReach, EntryVectors
-from indexer.thresholds import ThresholdBook
+from indexer.thresholds import ThresholdResolver
 from indexer.types import Evidence
 
 _KEPT: Final = 3  # entries of each cluster
@@ -15,7 +15,7 @@ _STEP: Final = 1024  # medoids compared at a time
 
 
 def nearest_entries(
-    reach: ClusterReach, entries: Iterable[EntryVectors], thresholds: ThresholdBook
+    reach: ClusterReach, entries: Iterable[EntryVectors], thresholds: ThresholdResolver
 ) -> dict[int, tuple[NearEntry, ...]]:
     """Find each cluster's nearest entries, by cluster id, nearest first.
 
@@ -45,7 +45,7 @@ def nearest_entries(
     }
 
 
-def _judged(found: tuple[float, int, str, int], thresholds: ThresholdBook) -> NearEntry:
+def _judged(found: tuple[float, int, str, int], thresholds: ThresholdResolver) -> NearEntry:
     similarity, entry_id, bank, image_id = found
     judgement = thresholds.for_bank(bank).judge(
         Evidence(same_bytes=False, pdq_distance=None, similarity=similarity)

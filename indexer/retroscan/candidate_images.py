@@ -1,4 +1,4 @@
-"""Candidate images of new entries: all within reach of the thresholds.
+"""Candidate images of new entries: all within reach of the thresholds, not only the nearest.
 
 A search with each new entry finds them, so the cost is that of the new entries, however large the
 gallery is.
@@ -12,29 +12,29 @@ import numpy as np
 from indexer.matching.pieces import Pieces, stored_pieces
 from indexer.retroscan.reach import Pair, near_by_both, near_by_embedding, near_by_pdq
 from indexer.store import Catalog
-from indexer.thresholds import ThresholdBook, Thresholds
+from indexer.thresholds import ThresholdResolver, Thresholds
 from indexer.types import Entry, FingerprintKind, ImageRecord
 from indexer.vector_views import Views
 
-Nominees = Mapping[int, set[int]]
+CandidateImages = Mapping[int, set[int]]
 """Ids of entries by the id of the stored image that they may match."""
 
 
-def nominate(
+def find_candidate_images(
     catalog: Catalog,
     views: Views,
-    thresholds: ThresholdBook,
+    thresholds: ThresholdResolver,
     entries: Sequence[Entry],
     records: Mapping[int, ImageRecord],
     min_quality: int,
-) -> Nominees:
+) -> CandidateImages:
     """Find the stored images that entries may match; judging tells which they do.
 
     Parameters
     ----------
     catalog : Catalog
     views : Views
-    thresholds : ThresholdBook
+    thresholds : ThresholdResolver
     entries : sequence of Entry
     records : mapping of int to ImageRecord
         With their embeddings, the images among the entries by id.

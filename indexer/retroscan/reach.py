@@ -1,4 +1,4 @@
-"""Reach of entries: stored vectors within their thresholds."""
+"""Range search: stored images within reach of entries, by each signal."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final, cast

@@ -1,4 +1,4 @@
-"""A retro-scan: new entries page by page, each page one transaction with its cursor."""
+"""Retro-scan: new entries page by page, each page one transaction with its cursor."""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from indexer.embedding_space import bound_space
 from indexer.errors import InputError, NotFoundError
 from indexer.matching import Matcher, Query, SearchOptions
 from indexer.matching.verdict import deciding_matches
-from indexer.retroscan.candidate_images import nominate
+from indexer.retroscan.candidate_images import find_candidate_images
 from indexer.settings import Settings
 from indexer.store import Catalog, NewRetroMatch, Store
 from indexer.types import BankKind, Entry, RetroScan, ScanState, Space, Tier
@@ -113,11 +113,11 @@ class RetroScanner:
             entries = catalog.entries.in_force(
                 {entry_id for _, entry_id in changes}, datetime.now(UTC)
             )
-            nominees = self._nominate(catalog, list(entries.values()))
+            candidates = self._find_candidates(catalog, list(entries.values()))
         found = sorted(
             (
                 match
-                for image_id, entry_ids in nominees.items()
+                for image_id, entry_ids in candidates.items()
                 for match in self._judge(image_id, entry_ids)
             ),
             key=attrgetter("entry_id", "image_id"),
@@ -127,7 +127,7 @@ class RetroScanner:
         with self._store.writer() as writer:
             return writer.retro_scans.advance(scan, cursor, len(entries), found)
 
-    def _nominate(self, catalog: Catalog, entries: Sequence[Entry]) -> dict[int, set[int]]:
+    def _find_candidates(self, catalog: Catalog, entries: Sequence[Entry]) -> dict[int, set[int]]:
         """Return which stored images are to be judged against which entries.
 
         Images of the very bank of an entry are known as what it says, and left out.
@@ -137,7 +137,7 @@ class RetroScanner:
             self._space.id,
             with_embedding=True,
         )
-        nominees = nominate(
+        candidates = find_candidate_images(
             catalog,
             self._matcher.views,
             self._matcher.thresholds(catalog),
@@ -146,10 +146,10 @@ class RetroScanner:
             self._settings.pdq_min_quality,
         )
         bank_of = {entry.id: entry.bank for entry in entries}
-        banks_of = catalog.entries.banks_of_images(nominees)
+        banks_of = catalog.entries.banks_of_images(candidates)
         fresh = {
             image_id: {each for each in entry_ids if bank_of[each] not in banks_of[image_id]}
-            for image_id, entry_ids in nominees.items()
+            for image_id, entry_ids in candidates.items()
         }
         return {image_id: entry_ids for image_id, entry_ids in fresh.items() if entry_ids}
 

@@ -1,4 +1,4 @@
-"""Contents of banks: a picture, or bare signals of one thing, with what is said of it."""
+"""Bank contents: pictures or bare signals, with their metadata."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Looking signals up: which contents of the block banks lie within the bounds in force."""
+"""Signal lookup: contents of the block banks within the bounds in force."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from indexer.matching import Matcher
 from indexer.matching.judgement import Finding, Judged
 from indexer.matching.suppression import Rejections, suppress
 from indexer.settings import Settings
-from indexer.signals.hashed import HashedPicture
+from indexer.signals.hashed_picture import HashedPicture
 from indexer.signals.registry import signal_types
 from indexer.signals.signal_type import Near, Place, SignalType
 from indexer.store import Catalog, Store

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from indexer.settings import Settings
-from indexer.signals.digests import DigestType
-from indexer.signals.embedding import EmbeddingType
-from indexer.signals.pdq import PdqType
+from indexer.signals.digest_signal import DigestType
+from indexer.signals.embedding_signal import EmbeddingType
+from indexer.signals.pdq_signal import PdqType
 from indexer.signals.signal_type import SignalType
 from indexer.types import FingerprintKind, Space
 

@@ -1,13 +1,13 @@
-"""What a type of signal has to offer."""
+"""Signal type: the interface of each kind of signal."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from indexer.signals.hashed import HashedPicture
+from indexer.signals.hashed_picture import HashedPicture
 from indexer.store import Catalog
-from indexer.thresholds import ThresholdBook
+from indexer.thresholds import ThresholdResolver
 from indexer.types import Evidence, Fingerprint, FingerprintKind, ImageRecord
 from indexer.vector_views import Views
 
@@ -20,7 +20,7 @@ class Place:
 
     catalog: Catalog
     views: Views
-    thresholds: ThresholdBook
+    thresholds: ThresholdResolver
 
     @property
     def banks(self) -> set[str | None]:

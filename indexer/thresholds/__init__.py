@@ -1,12 +1,12 @@
-"""When two pictures match: the bounds, where each came from, and how they are calibrated."""
+"""Thresholds: bounds of the tiers, where each comes from, and how they are calibrated."""
 
-from indexer.thresholds.book import ThresholdBook, choose_thresholds
+from indexer.thresholds.active_cards import find_card, put_in_force
 from indexer.thresholds.bounds import FROM_MODEL, FROM_REQUEST, FROM_SETTINGS, Threshold, Thresholds
 from indexer.thresholds.calibration import Calibration
-from indexer.thresholds.comparison import Fusion
-from indexer.thresholds.in_force import find_card, put_in_force
-from indexer.thresholds.moving import Position, copy_scores, positions
-from indexer.thresholds.run import CalibrationRun, Request
+from indexer.thresholds.calibration_run import CalibrationRun, Request
+from indexer.thresholds.pairwise_scores import Fusion
+from indexer.thresholds.resolution import ThresholdResolver, choose_thresholds
+from indexer.thresholds.what_if import Position, copy_scores, positions
 
 __all__ = [
     "FROM_MODEL",
@@ -18,7 +18,7 @@ __all__ = [
     "Position",
     "Request",
     "Threshold",
-    "ThresholdBook",
+    "ThresholdResolver",
     "Thresholds",
     "choose_thresholds",
     "copy_scores",

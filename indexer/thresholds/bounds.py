@@ -1,4 +1,4 @@
-"""The bounds of the tiers, and the judgement that they give."""
+"""Threshold bounds of the tiers, and the judgement of evidence by them."""
 
 from dataclasses import dataclass
 

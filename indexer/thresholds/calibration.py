@@ -1,4 +1,4 @@
-"""Calibrating a threshold: the lowest bound that lets no more innocent pictures through than asked.
+"""Threshold calibration: the lowest bound whose false-positive rate is at most the target.
 
 Nothing is extrapolated: where the pictures are too few to show the target rate, the bound lies
 just above the closest pair, and the interval of the card says what that proves.
@@ -10,11 +10,11 @@ from math import floor
 from typing import Final
 
 from indexer.errors import InputError
-from indexer.thresholds.aims import EPSILON, Aim
-from indexer.thresholds.comparison import CopyRule, Fusion, Measure
-from indexer.thresholds.pictures import Pictures
+from indexer.thresholds.calibration_targets import EPSILON, CalibrationTarget
+from indexer.thresholds.pairwise_scores import CopyRule, Fusion, Measure
+from indexer.thresholds.picture_matrix import Pictures
 from indexer.thresholds.rate_intervals import count_false_positives, rate_interval, scores, trials
-from indexer.thresholds.tally import Tally, tally
+from indexer.thresholds.score_histogram import ScoreHistogram, count_scores
 from indexer.types import Histogram, NewCard, RateUnit, Signal
 
 LEAST_PICTURES: Final = 2
@@ -70,7 +70,7 @@ class Calibration:
 
 
 def calibrate(
-    aim: Aim,
+    aim: CalibrationTarget,
     sample: Sample,
     fusion: Fusion,
     *,
@@ -81,7 +81,7 @@ def calibrate(
 
     Parameters
     ----------
-    aim : Aim
+    aim : CalibrationTarget
     sample : Sample
     fusion : Fusion
     pdq_max_distance : float
@@ -98,7 +98,7 @@ def calibrate(
     """
     aim.check()
     sample.check()
-    counted = tally(
+    counted = count_scores(
         Measure(aim.signal, fusion, sample.copies),
         sample.queries,
         sample.references,
@@ -117,7 +117,7 @@ def calibrate(
     return Calibration(_card(aim, sample, counted, unit, bound), tuple(_closest(sample, counted)))
 
 
-def _choose_bound(counted: Tally, unit: RateUnit, target: float, sample: Sample) -> float:
+def _choose_bound(counted: ScoreHistogram, unit: RateUnit, target: float, sample: Sample) -> float:
     """Return the least closeness that no more than the target rate reaches.
 
     Raises
@@ -140,7 +140,9 @@ def _choose_bound(counted: Tally, unit: RateUnit, target: float, sample: Sample)
     return bound
 
 
-def _card(aim: Aim, sample: Sample, counted: Tally, unit: RateUnit, bound: float) -> NewCard:
+def _card(
+    aim: CalibrationTarget, sample: Sample, counted: ScoreHistogram, unit: RateUnit, bound: float
+) -> NewCard:
     interval = rate_interval(counted, unit, bound)
     return NewCard(
         signal=aim.signal,
@@ -161,7 +163,7 @@ def _card(aim: Aim, sample: Sample, counted: Tally, unit: RateUnit, bound: float
     )
 
 
-def _histogram(counted: Tally) -> Histogram:
+def _histogram(counted: ScoreHistogram) -> Histogram:
     """Return the counts from the lowest score on, which for PDQ is the closest."""
     scale, turn = counted.scale, -1 if counted.scale.signal is Signal.PDQ else 1
     return Histogram(
@@ -172,7 +174,7 @@ def _histogram(counted: Tally) -> Histogram:
     )
 
 
-def _closest(sample: Sample, counted: Tally) -> list[ClosePair]:
+def _closest(sample: Sample, counted: ScoreHistogram) -> list[ClosePair]:
     """Return the closest pairs, each once where the pictures are compared with each other."""
     chosen: dict[tuple[int, int], float] = {}
     pairs = zip(

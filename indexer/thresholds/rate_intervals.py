@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.thresholds.tally import LEAST_TAIL, Tally
+from indexer.thresholds.score_histogram import LEAST_TAIL, ScoreHistogram
 from indexer.types import RateUnit
 
 CONFIDENCE: Final = 0.95
@@ -72,51 +72,51 @@ def student_quantile(freedom: float) -> float:
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
 
-def scores(tally: Tally, unit: RateUnit) -> NDArray[np.float32]:
+def scores(histogram: ScoreHistogram, unit: RateUnit) -> NDArray[np.float32]:
     """Return the closeness of uploads, or of the closest comparisons, highest first, float32."""
     if unit is RateUnit.COMPARISON:
-        return tally.tail
-    return np.sort(tally.best[:, 0])[::-1]
+        return histogram.tail
+    return np.sort(histogram.best[:, 0])[::-1]
 
 
-def trials(tally: Tally, unit: RateUnit) -> int:
+def trials(histogram: ScoreHistogram, unit: RateUnit) -> int:
     """Count the uploads, or comparisons, that there are."""
-    return tally.comparisons if unit is RateUnit.COMPARISON else tally.queries
+    return histogram.comparisons if unit is RateUnit.COMPARISON else histogram.queries
 
 
-def count_false_positives(tally: Tally, unit: RateUnit, bound: float) -> int:
+def count_false_positives(histogram: ScoreHistogram, unit: RateUnit, bound: float) -> int:
     """Count the uploads, or comparisons, that reach a bound (a closeness within the tail)."""
-    return int(np.count_nonzero(scores(tally, unit) >= bound))
+    return int(np.count_nonzero(scores(histogram, unit) >= bound))
 
 
-def rate_interval(tally: Tally, unit: RateUnit, bound: float) -> Interval:
+def rate_interval(histogram: ScoreHistogram, unit: RateUnit, bound: float) -> Interval:
     """Return the 95 % interval of the false-positive rate at a bound.
 
     Dependence is measured at the bound; where too few trials reach that to measure anything, at the
     `LEAST_TAIL` closest ones.
     """
-    total = trials(tally, unit)
-    rate = count_false_positives(tally, unit, bound) / total
-    closest = scores(tally, unit)[:LEAST_TAIL]
-    independent = _independent_trials(tally, unit, min(bound, float(closest[-1])))
+    total = trials(histogram, unit)
+    rate = count_false_positives(histogram, unit, bound) / total
+    closest = scores(histogram, unit)[:LEAST_TAIL]
+    independent = _independent_trials(histogram, unit, min(bound, float(closest[-1])))
     return clopper_pearson(rate * independent, independent)
 
 
-def _independent_trials(tally: Tally, unit: RateUnit, bound: float) -> float:
+def _independent_trials(histogram: ScoreHistogram, unit: RateUnit, bound: float) -> float:
     """Return how many independent trials would vary as much as those that reach a bound.
 
     Where nothing varies, or too few pictures are there to tell, each picture counts for one.
     """
-    pictures, total = tally.queries, trials(tally, unit)
-    rate = count_false_positives(tally, unit, bound) / total
-    if unit is RateUnit.UPLOAD and not tally.is_square:
+    pictures, total = histogram.queries, trials(histogram, unit)
+    rate = count_false_positives(histogram, unit, bound) / total
+    if unit is RateUnit.UPLOAD and not histogram.is_square:
         return float(pictures)  # they have nothing to do with each other
     if not 0 < rate < 1 or pictures < _LEAST_PICTURES:
         return float(pictures)
     without = (
-        _comparison_rates(tally, bound)
+        _comparison_rates(histogram, bound)
         if unit is RateUnit.COMPARISON
-        else _upload_rates(tally, bound)
+        else _upload_rates(histogram, bound)
     )
     squares = (without - without.mean()) ** 2
     if not squares.any():
@@ -127,24 +127,24 @@ def _independent_trials(tally: Tally, unit: RateUnit, bound: float) -> float:
     return independent * (_NORMAL_QUANTILE / student_quantile(max(freedom, 1.0))) ** 2
 
 
-def _comparison_rates(tally: Tally, bound: float) -> NDArray[np.float64]:
+def _comparison_rates(histogram: ScoreHistogram, bound: float) -> NDArray[np.float64]:
     """Return the rate of comparisons as it would be without each of the queries, (n,)."""
-    reached = tally.tail >= bound
-    pictures = tally.queries
-    involved = np.bincount(tally.tail_queries[reached], minlength=pictures)
+    reached = histogram.tail >= bound
+    pictures = histogram.queries
+    involved = np.bincount(histogram.tail_queries[reached], minlength=pictures)
     left = pictures - 1
-    if tally.is_square:  # a picture that is left out is gone from both sides
-        involved += np.bincount(tally.tail_references[reached], minlength=pictures)
+    if histogram.is_square:  # a picture that is left out is gone from both sides
+        involved += np.bincount(histogram.tail_references[reached], minlength=pictures)
         left -= 1
-    return (np.count_nonzero(reached) - involved) / (tally.comparisons * left / pictures)
+    return (np.count_nonzero(reached) - involved) / (histogram.comparisons * left / pictures)
 
 
-def _upload_rates(tally: Tally, bound: float) -> NDArray[np.float64]:
+def _upload_rates(histogram: ScoreHistogram, bound: float) -> NDArray[np.float64]:
     """Return the rate of uploads as it would be without each of the pictures, (n,).
 
     For pictures that are compared with each other: without its only match an upload has none.
     """
-    reached = tally.best >= bound
+    reached = histogram.best >= bound
     lone = reached[:, 0] & ~reached[:, 1]
-    involved = reached[:, 0] + np.bincount(tally.partner[lone], minlength=tally.queries)
-    return (np.count_nonzero(reached[:, 0]) - involved) / (tally.queries - 1)
+    involved = reached[:, 0] + np.bincount(histogram.partner[lone], minlength=histogram.queries)
+    return (np.count_nonzero(reached[:, 0]) - involved) / (histogram.queries - 1)

@@ -1,10 +1,10 @@
-"""The scale that each signal is measured on: its ends, its bins, and the bounds between."""
+"""Score scale of each signal: its ends, its bins, and the bounds between."""
 
 from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from indexer.thresholds.pictures import FAR
+from indexer.thresholds.picture_matrix import FAR
 from indexer.types import Signal
 
 _DECIMALS: Final = 10_000  # bounds are rounded to four, so that people can read and repeat them

@@ -11,7 +11,7 @@ from indexer.store import Store
 from indexer.types import PartKind, SkippedSource, Space
 from indexer.upkeep.consistency import SAMPLE, verify
 from indexer.vector_views import find_leftovers, open_views, rebuild_views
-from indexer.vectors.inventory import ViewFiles, read_inventory
+from indexer.vectors.snapshot_inventory import ViewFiles, read_inventory
 from indexer.vectors.snapshots import remove_view
 
 NO_EMBEDDING: Final = "no_embedding"

@@ -4,7 +4,7 @@ from indexer.settings import Settings
 from indexer.store import Store
 from indexer.types import Status, ViewStatus
 from indexer.vector_views import view_names
-from indexer.vectors.inventory import ViewFiles, read_inventory
+from indexer.vectors.snapshot_inventory import ViewFiles, read_inventory
 
 
 def read_status(store: Store, settings: Settings) -> Status:

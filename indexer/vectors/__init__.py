@@ -5,7 +5,7 @@ this package loads none of them.
 """
 
 from indexer.vectors.base import KeySet, LocalIndex, VectorIndex
-from indexer.vectors.hits import (
+from indexer.vectors.results import (
     DistanceHits,
     DistanceRangeHits,
     Hits,
@@ -13,7 +13,7 @@ from indexer.vectors.hits import (
     SimilarityHits,
     SimilarityRangeHits,
 )
-from indexer.vectors.schedule import SnapshotPolicy
+from indexer.vectors.snapshot_policy import SnapshotPolicy
 from indexer.vectors.view import VectorView
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What every vector index promises, whichever engine is behind it."""
+"""Vector index protocols: what every engine promises."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from indexer.types import Keys, Vectors
-from indexer.vectors.hits import Hits, RangeHits
+from indexer.vectors.results import Hits, RangeHits
 
 
 class KeySet:

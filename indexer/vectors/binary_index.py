@@ -1,4 +1,4 @@
-"""Packed bits in memory, compared by Hamming distance with FAISS."""
+"""Binary index: packed bits in memory, compared by Hamming distance with FAISS."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -11,9 +11,9 @@ from indexer.errors import DimensionMismatch, InputError, SnapshotMismatch
 from indexer.types import PdqBits, Vectors
 from indexer.vectors.base import KeySet, Sink
 from indexer.vectors.faiss_index import bitmap_parameters
-from indexer.vectors.hits import DistanceHits, DistanceRangeHits
+from indexer.vectors.results import DistanceHits, DistanceRangeHits
 from indexer.vectors.segmented import SegmentedIndex
-from indexer.vectors.segments import Bitmap, Gaps
+from indexer.vectors.segments import Bitmap, Distances
 
 PDQ_BITS = 256
 
@@ -33,7 +33,7 @@ class BinaryIndex(SegmentedIndex):
     """
 
     metric: ClassVar[str] = "hamming"
-    _worst: ClassVar[np.int32] = np.int32(np.iinfo(np.int32).max)
+    _no_distance: ClassVar[np.int32] = np.int32(np.iinfo(np.int32).max)
 
     def __init__(self, dimension: int = PDQ_BITS) -> None:
         if dimension < 1 or dimension % 8:
@@ -42,8 +42,8 @@ class BinaryIndex(SegmentedIndex):
 
     def search(self, queries: PdqBits, k: int, within: KeySet | None = None) -> DistanceHits:
         """Find the k keys of lowest Hamming distance; see `VectorIndex`."""
-        keys, gaps = self._nearest(queries, k, within)
-        return DistanceHits(keys=keys, distances=gaps)
+        keys, distances = self._nearest(queries, k, within)
+        return DistanceHits(keys=keys, distances=distances)
 
     def range_search(
         self, queries: PdqBits, threshold: float, within: KeySet | None = None
@@ -53,8 +53,8 @@ class BinaryIndex(SegmentedIndex):
             raise InputError(
                 f"The distance threshold is {threshold} bits. Pass 0 to {self.dimension}."
             )
-        offsets, keys, gaps = self._up_to(queries, threshold, within)
-        return DistanceRangeHits(offsets=offsets, keys=keys, distances=gaps)
+        offsets, keys, distances = self._up_to(queries, threshold, within)
+        return DistanceRangeHits(offsets=offsets, keys=keys, distances=distances)
 
     def _checked(self, vectors: Vectors) -> Vectors:
         array = np.asarray(vectors)
@@ -103,16 +103,16 @@ class _BinaryRows:
 
     def nearest(
         self, queries: Vectors, k: int, bitmap: Bitmap | None
-    ) -> tuple[Gaps, NDArray[np.int64]]:
+    ) -> tuple[Distances, NDArray[np.int64]]:
         distances, rows = self._flat.search(queries, k, params=bitmap_parameters(bitmap))
         return distances, rows
 
     def up_to(
-        self, queries: Vectors, gap: float, bitmap: Bitmap | None
-    ) -> tuple[NDArray[np.int64], Gaps, NDArray[np.int64]]:
+        self, queries: Vectors, distance: float, bitmap: Bitmap | None
+    ) -> tuple[NDArray[np.int64], Distances, NDArray[np.int64]]:
         # FAISS returns what is below the radius; we promise what is at it, too.
         offsets, distances, rows = self._flat.range_search(
-            queries, int(gap) + 1, params=bitmap_parameters(bitmap)
+            queries, int(distance) + 1, params=bitmap_parameters(bitmap)
         )
         # Where nothing was found, FAISS makes empty arrays of float64.
         return offsets.astype(np.int64), distances, rows.astype(np.int64)

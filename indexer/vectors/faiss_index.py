@@ -1,4 +1,4 @@
-"""Unit vectors in memory, compared by cosine similarity with FAISS."""
+"""Float index: unit vectors in memory, compared by cosine similarity with FAISS."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from indexer.errors import DimensionMismatch, InputError, SnapshotMismatch
 from indexer.types import Embeddings, Vectors
 from indexer.vectors.base import KeySet, Sink
-from indexer.vectors.hits import SimilarityHits, SimilarityRangeHits
+from indexer.vectors.results import SimilarityHits, SimilarityRangeHits
 from indexer.vectors.segmented import SegmentedIndex
-from indexer.vectors.segments import Bitmap, Gaps
+from indexer.vectors.segments import Bitmap, Distances
 
 UNIT_TOLERANCE = 1e-3
 """How far a vector's length may be from 1: float16 storage stays inside, a forgotten
@@ -23,12 +23,12 @@ class FloatIndex(SegmentedIndex):
     """Exact nearest neighbours by cosine similarity; see `VectorIndex`."""
 
     metric: ClassVar[str] = "cosine"
-    _worst: ClassVar[np.float32] = np.float32(np.inf)
+    _no_distance: ClassVar[np.float32] = np.float32(np.inf)
 
     def search(self, queries: Embeddings, k: int, within: KeySet | None = None) -> SimilarityHits:
         """Find the k keys of highest cosine similarity; see `VectorIndex`."""
-        keys, gaps = self._nearest(queries, k, within)
-        return SimilarityHits(keys=keys, similarities=-gaps)
+        keys, distances = self._nearest(queries, k, within)
+        return SimilarityHits(keys=keys, similarities=-distances)
 
     def range_search(
         self, queries: Embeddings, threshold: float, within: KeySet | None = None
@@ -38,8 +38,8 @@ class FloatIndex(SegmentedIndex):
             raise InputError(
                 f"The similarity threshold is {threshold}. Pass a number from -1 to 1."
             )
-        offsets, keys, gaps = self._up_to(queries, -threshold, within)
-        return SimilarityRangeHits(offsets=offsets, keys=keys, similarities=-gaps)
+        offsets, keys, distances = self._up_to(queries, -threshold, within)
+        return SimilarityRangeHits(offsets=offsets, keys=keys, similarities=-distances)
 
     def _checked(self, vectors: Vectors) -> Vectors:
         array = np.asarray(vectors)
@@ -97,14 +97,14 @@ class _FloatRows:
 
     def nearest(
         self, queries: Vectors, k: int, bitmap: Bitmap | None
-    ) -> tuple[Gaps, NDArray[np.int64]]:
+    ) -> tuple[Distances, NDArray[np.int64]]:
         similarities, rows = self._flat.search(queries, k, params=bitmap_parameters(bitmap))
         return -np.clip(similarities, -1, 1), rows
 
     def up_to(
-        self, queries: Vectors, gap: float, bitmap: Bitmap | None
-    ) -> tuple[NDArray[np.int64], Gaps, NDArray[np.int64]]:
-        lowest = np.float32(-gap)
+        self, queries: Vectors, distance: float, bitmap: Bitmap | None
+    ) -> tuple[NDArray[np.int64], Distances, NDArray[np.int64]]:
+        lowest = np.float32(-distance)
         # FAISS returns what is above the radius; we promise what is at it, too. Rounding may put
         # opposite vectors a little below -1.
         radius = np.nextafter(lowest, np.float32(-2)) if lowest > -1 else np.float32(-2)

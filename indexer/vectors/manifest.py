@@ -1,4 +1,4 @@
-"""What a snapshot folder holds, and whether it still does."""
+"""Snapshot manifest: what a snapshot folder holds, with checksums."""
 
 import hashlib
 import json

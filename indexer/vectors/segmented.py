@@ -1,4 +1,4 @@
-"""An exact index in memory, as a log-structured merge of sealed segments (as in Lucene)."""
+"""Segmented index: exact, in memory, a log-structured merge of sealed segments (as in Lucene)."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from indexer.errors import InputError, SnapshotMismatch
 from indexer.types import Keys, Vectors
 from indexer.vectors.base import FileKeeper, KeySet, SegmentRecord, Sink
-from indexer.vectors.nearest import nearest, up_to
-from indexer.vectors.segments import Block, Gaps, Rows, Segment, compact, erase, seal, sealed
+from indexer.vectors.segment_search import nearest, up_to
+from indexer.vectors.segments import Block, Distances, Rows, Segment, compact, erase, seal, sealed
 
 
 class SegmentedIndex(ABC):
@@ -30,7 +30,9 @@ class SegmentedIndex(ABC):
     """
 
     metric: ClassVar[str]
-    _worst: ClassVar[np.float32 | np.int32]  # larger than any gap, and of the gaps' type
+    _no_distance: ClassVar[
+        np.float32 | np.int32
+    ]  # larger than any distance, and of the distances' type
 
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
@@ -133,18 +135,18 @@ class SegmentedIndex(ABC):
 
     def _nearest(
         self, queries: Vectors, k: int, within: KeySet | None
-    ) -> tuple[NDArray[np.int64], Gaps]:
-        """Return keys and gaps, (n, k) each; see `nearest`."""
+    ) -> tuple[NDArray[np.int64], Distances]:
+        """Return keys and distances, (n, k) each; see `nearest`."""
         if k < 1:
             raise InputError(f"k is {k}, but at least 1 neighbour must be asked for.")
-        return nearest(self._segments, self._checked(queries), k, within, self._worst)
+        return nearest(self._segments, self._checked(queries), k, within, self._no_distance)
 
     def _up_to(
-        self, queries: Vectors, gap: float, within: KeySet | None
-    ) -> tuple[NDArray[np.int64], Keys, Gaps]:
-        """Return offsets, keys and gaps; see `up_to`."""
-        offsets, keys, gaps = up_to(self._segments, self._checked(queries), gap, within)
-        return offsets, keys, gaps.astype(self._worst.dtype)
+        self, queries: Vectors, distance: float, within: KeySet | None
+    ) -> tuple[NDArray[np.int64], Keys, Distances]:
+        """Return offsets, keys and distances; see `up_to`."""
+        offsets, keys, distances = up_to(self._segments, self._checked(queries), distance, within)
+        return offsets, keys, distances.astype(self._no_distance.dtype)
 
     def _change(self, gone: Keys, *added: Segment) -> None:
         with self._changing:

@@ -1,4 +1,4 @@
-"""The sealed, key-sorted blocks of vectors that an in-memory index is made of."""
+"""Segments: the sealed, key-sorted blocks of vectors of an in-memory index."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ from indexer.vectors.base import KeySet, Sink
 
 Bitmap = NDArray[np.uint8]
 """One bit a row, least significant bit first, set where the row may be found."""
-Gaps = NDArray[Any]
+Distances = NDArray[Any]
 """How far apart, lower is closer: bits (int32), or the negated cosine similarity (float32)."""
 
 COPY_ROWS = 16_384
@@ -32,13 +32,13 @@ class Rows(Protocol):
 
     def nearest(
         self, queries: Vectors, k: int, bitmap: Bitmap | None
-    ) -> tuple[Gaps, NDArray[np.int64]]:
-        """Return gaps and row numbers, (n, k) each, nearest first; k rows must be allowed."""
+    ) -> tuple[Distances, NDArray[np.int64]]:
+        """Return distances and row numbers, (n, k) each, nearest first; k rows must be allowed."""
 
     def up_to(
-        self, queries: Vectors, gap: float, bitmap: Bitmap | None
-    ) -> tuple[NDArray[np.int64], Gaps, NDArray[np.int64]]:
-        """Return offsets (n + 1,), gaps and row numbers of all rows not farther than `gap`."""
+        self, queries: Vectors, distance: float, bitmap: Bitmap | None
+    ) -> tuple[NDArray[np.int64], Distances, NDArray[np.int64]]:
+        """Return offsets (n + 1,), distances and rows of all that are within `distance`."""
 
     def write(self, sink: Sink) -> None:
         """Write the vectors in the engine's file format."""

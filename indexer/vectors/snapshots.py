@@ -1,4 +1,4 @@
-"""The folder in which one view keeps its snapshots."""
+"""Snapshot folder of one view."""
 
 import fcntl
 import os
@@ -15,8 +15,8 @@ from indexer.errors import SnapshotMismatch, SnapshotNotWritten
 from indexer.runtime.private_files import make_private_folder, private
 from indexer.types import ChangeFeed
 from indexer.vectors.base import LocalIndex
-from indexer.vectors.files import SnapshotFiles, sync_folder
 from indexer.vectors.manifest import MANIFEST, Identity, Manifest, Position
+from indexer.vectors.snapshot_files import SnapshotFiles, sync_folder
 
 PREFIX = "snapshot-"
 UNFINISHED = "unfinished-"

@@ -1,4 +1,4 @@
-"""A vector index that follows the log."""
+"""Vector view: an index that follows the log."""
 
 import threading
 from collections.abc import Callable
@@ -11,10 +11,10 @@ import structlog
 from indexer.errors import SnapshotMismatch, SnapshotNotWritten
 from indexer.types import ChangeFeed, Keys
 from indexer.vectors.base import LocalIndex
-from indexer.vectors.comparison import PLURAL, count_by_key, differing_keys, key_problems
+from indexer.vectors.log_consistency import PLURAL, count_by_key, differing_keys, key_problems
 from indexer.vectors.manifest import START, Identity, Position
-from indexer.vectors.restoring import load_newest
-from indexer.vectors.schedule import Schedule, SnapshotPolicy
+from indexer.vectors.snapshot_loading import load_newest
+from indexer.vectors.snapshot_policy import Schedule, SnapshotPolicy
 from indexer.vectors.snapshots import SnapshotFolder
 
 CHUNK = 4096

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from indexer.keys import KeyRing, Sessions
+from indexer.keys import KeyCache, Sessions
 from indexer.store import Store
 from search_api.access.authenticator import Authenticator
 from search_api.access.client_address import Caller, is_loopback
@@ -24,7 +24,7 @@ class Access:
 
 def make_access(store: Store, serve: ServeSettings) -> Access:
     """Make the access control of a server; nothing is read yet."""
-    ring = KeyRing(store)
+    key_cache = KeyCache(store)
     sessions = Sessions(
         store,
         lifetime=timedelta(seconds=serve.session_seconds),
@@ -37,9 +37,9 @@ def make_access(store: Store, serve: ServeSettings) -> Access:
         return serve.access == "open" or (opens_here(serve) and caller.local)
 
     authenticator = Authenticator(
-        ring, sessions, Lockout(), RateLimit(serve.requests_per_second), is_open
+        key_cache, sessions, Lockout(), RateLimit(serve.requests_per_second), is_open
     )
-    return Access(authenticator, sessions, KeyRefresher(ring))
+    return Access(authenticator, sessions, KeyRefresher(key_cache))
 
 
 def opens_here(serve: ServeSettings) -> bool:

@@ -8,7 +8,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from indexer.errors import Forbidden, Unauthenticated, UnavailableError
-from indexer.keys import KeyRing, Sessions
+from indexer.keys import KeyCache, Sessions
 from indexer.types import ApiKey
 from search_api.access.client_address import Caller
 from search_api.access.lockout import Lockout
@@ -23,7 +23,7 @@ class Authenticator:
 
     Parameters
     ----------
-    ring : KeyRing
+    key_cache : KeyCache
     sessions : Sessions
     lockout : Lockout
     rate_limit : RateLimit
@@ -33,13 +33,13 @@ class Authenticator:
 
     def __init__(
         self,
-        ring: KeyRing,
+        key_cache: KeyCache,
         sessions: Sessions,
         lockout: Lockout,
         rate_limit: RateLimit,
         is_open: Callable[[Caller], bool],
     ) -> None:
-        self._ring = ring
+        self._key_cache = key_cache
         self._sessions = sessions
         self._lockout = lockout
         self._rate_limit = rate_limit
@@ -96,22 +96,22 @@ class Authenticator:
         UnavailableError
             The database cannot be reached, or too many new keys are being checked.
         """
-        key = self._ring.recall(token)
+        key = self._key_cache.recall(token)
         if key is not None:
             return key
-        if self._ring.is_known(token):
-            return await run_sync(self._ring.verify, token, limiter=self._reading)
+        if self._key_cache.is_known(token):
+            return await run_sync(self._key_cache.verify, token, limiter=self._reading)
         self._lockout.require_unlocked(address)
         if self._hashing.statistics().tasks_waiting >= _WAITING:
             raise UnavailableError("Too many new keys are being checked at once. Try again.")
         async with self._hashing:
-            return self._ring.recall(token) or await self._hash(token, address)
+            return self._key_cache.recall(token) or await self._hash(token, address)
 
     async def _hash(self, token: str, address: str) -> ApiKey:
         """Check a token that is new here; it counts as wrong until it turns out right."""
         self._lockout.begin(address)
         try:
-            key = await run_sync(self._ring.verify, token, limiter=self._reading)
+            key = await run_sync(self._key_cache.verify, token, limiter=self._reading)
         except Unauthenticated:
             raise
         except BaseException:

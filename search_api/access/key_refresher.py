@@ -2,7 +2,7 @@
 
 from time import monotonic
 
-from indexer.keys import KeyRing
+from indexer.keys import KeyCache
 from search_api.jobs.periodic import PeriodicTask
 
 _REFRESHED_EVERY = 1.0  # seconds
@@ -10,13 +10,13 @@ _WRITTEN_EVERY = 60.0  # seconds
 
 
 class KeyRefresher(PeriodicTask):
-    """Works for a key ring in a thread of its own, so that no request waits for the database.
+    """Works for the key cache in a thread of its own, so that no request waits for the database.
 
     A process that is killed loses what it knew of uses since the last writing.
     """
 
-    def __init__(self, ring: KeyRing) -> None:
-        self._ring = ring
+    def __init__(self, key_cache: KeyCache) -> None:
+        self._key_cache = key_cache
         self._written_at = monotonic()
         super().__init__(
             self._keep,
@@ -27,7 +27,7 @@ class KeyRefresher(PeriodicTask):
         )
 
     def _keep(self) -> None:
-        self._ring.refresh()
+        self._key_cache.refresh()
         if self.is_stopping or monotonic() - self._written_at >= _WRITTEN_EVERY:
             self._written_at = monotonic()
-            self._ring.write_use()
+            self._key_cache.write_use()

@@ -7,8 +7,8 @@ from typing import Final, Self
 
 import structlog
 
-from indexer.clustering.parameters import ClusterParameters
-from indexer.clustering.refreshing import ClusterRefresher
+from indexer.clustering.cluster_parameters import ClusterParameters
+from indexer.clustering.incremental import ClusterRefresher
 from indexer.clustering.runs import ClusterRunner
 from indexer.errors import RunUnderWay
 from indexer.runtime.actor import Actor, acting_as

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
 from indexer.clustering.alerts import AlertRules, find_alerts
-from indexer.clustering.parameters import ClusterParameters
+from indexer.clustering.cluster_parameters import ClusterParameters
 from indexer.errors import InputError
 from indexer.store import Catalog, Store
 from indexer.types import (

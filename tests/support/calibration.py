@@ -6,10 +6,10 @@ import numpy as np
 
 from indexer.matching.fusion import pdq_term, query_bias
 from indexer.thresholds import Fusion
-from indexer.thresholds.aims import Aim
 from indexer.thresholds.calibration import Calibration, Sample, calibrate
-from indexer.thresholds.comparison import CopyRule
-from indexer.thresholds.pictures import Pictures
+from indexer.thresholds.calibration_targets import CalibrationTarget
+from indexer.thresholds.pairwise_scores import CopyRule
+from indexer.thresholds.picture_matrix import Pictures
 from indexer.types import Embeddings, RateUnit, Signal, Tier
 from support.unit_vectors import exact_unit
 
@@ -45,12 +45,16 @@ def _unit(vectors: Embeddings) -> Embeddings:
 
 def aim(
     signal: Signal = Signal.EMBEDDING, target: float = 1e-3, unit: RateUnit | None = None
-) -> Aim:
-    return Aim(signal, TIERS[signal], None, 1, target, unit)
+) -> CalibrationTarget:
+    return CalibrationTarget(signal, TIERS[signal], None, 1, target, unit)
 
 
 def calibrated(
-    wanted: Aim, queries: Pictures, references: Pictures | None = None, *, most_bits: int = 256
+    wanted: CalibrationTarget,
+    queries: Pictures,
+    references: Pictures | None = None,
+    *,
+    most_bits: int = 256,
 ) -> Calibration:
     """Calibrate with pictures against others, or each other."""
     sample = Sample(queries, queries if references is None else references, "test", None)

@@ -57,9 +57,9 @@ class Death:
 
 
 def _arm_decode(strike: Callable[[], None]) -> None:
-    from indexer.ingest import prepare
+    from indexer.ingest import encoding
 
-    prepare.decoded = _before(prepare.decoded, strike)
+    encoding.decoded = _before(encoding.decoded, strike)
 
 
 def _arm_forward(strike: Callable[[], None]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.clustering.parameters import ClusterParameters
+from indexer.clustering.cluster_parameters import ClusterParameters
 from indexer.clustering.runs import ClusterRunner
 from indexer.settings import Settings
 from indexer.store import Store

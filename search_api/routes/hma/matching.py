@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict
 
-from indexer.signals import SignalMatch, SignalType, flip, freshness
+from indexer.signals import SignalMatch, SignalType, flip, measure_lag
 from indexer.types import FingerprintKind
 from search_api.auth import Scope, requires
 from search_api.dependencies import Service, ServiceDependency
@@ -203,7 +203,7 @@ async def index_status(
 ) -> dict[str, IndexStatus]:
     """Tell what a lookup knows of."""
     types = types_named(service, signal_type)
-    states = await service.read(lambda catalog: freshness(catalog, service.matcher.views, types))
+    states = await service.read(lambda catalog: measure_lag(catalog, service.matcher.views, types))
     return {
         name: IndexStatus(present=True, built_to=each.built_to, size=each.searchable)
         for name, each in states.items()

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from indexer.signals import freshness
+from indexer.signals import measure_lag
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.routes.hma import examples
@@ -90,7 +90,7 @@ async def signal_type_index(
 ) -> dict[str, IndexSizes]:
     """Compare what is stored with what a lookup knows of."""
     types = types_named(service, signal_type)
-    states = await service.read(lambda catalog: freshness(catalog, service.matcher.views, types))
+    states = await service.read(lambda catalog: measure_lag(catalog, service.matcher.views, types))
     return {
         name: IndexSizes(
             db_size=each.stored,

@@ -1,0 +1,49 @@
+"""Parameters of a cluster run, and which of them each algorithm uses."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from indexer.errors import InputError
+from indexer.types import ClusterAlgorithm
+
+_USED: Final = {
+    ClusterAlgorithm.HDBSCAN: {"min_cluster_size", "min_samples", "max_link", "seed"},
+    ClusterAlgorithm.KMEANS: {"k", "seed"},
+    ClusterAlgorithm.NEAR_DUPLICATES: {"max_distance", "seed"},
+}
+_FARTHEST: Final = 2  # cosine distance of opposite vectors
+_LEAST: Final = 2  # images: one is no cluster
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterParameters:
+    """How a run clusters; each algorithm uses its own."""
+
+    min_cluster_size: int = 5  # hdbscan: images that a cluster has at least
+    min_samples: int = 5  # hdbscan: how many must lie close for a place to be dense
+    max_link: float = 0.3  # hdbscan: cosine distance beyond which nothing is linked
+    k: int | None = None  # kmeans: clusters; chosen when None
+    max_distance: float = 0.08  # near_duplicates: largest cosine distance within a group
+    seed: int = 0
+
+    def of(self, algorithm: ClusterAlgorithm) -> dict[str, Any]:
+        """Return those that an algorithm uses.
+
+        Raises
+        ------
+        InputError
+            One of them is out of bounds.
+        """
+        if self.min_cluster_size < _LEAST or self.min_samples < 1:
+            raise InputError(
+                "A cluster has 2 images or more, and at least 1 sample decides how dense a place "
+                f"is; got {self.min_cluster_size} and {self.min_samples}."
+            )
+        if self.k is not None and self.k < 1:
+            raise InputError(f"The number of clusters is {self.k}. Give 1 or more, or none.")
+        if self.seed < 0:
+            raise InputError(f"A seed is 0 or more, got {self.seed}.")
+        for distance in (self.max_link, self.max_distance):
+            if not 0 <= distance <= _FARTHEST:
+                raise InputError(f"A cosine distance lies from 0 to 2, got {distance}.")
+        return {name: value for name, value in asdict(self).items() if name in _USED[algorithm]}

@@ -1,0 +1,176 @@
+"""Ingest run: sources through the pipeline, batches into the catalog."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from threading import Event
+from time import monotonic
+from typing import Final
+
+from indexer.embedding_space import load_bound_encoder
+from indexer.ingest.bank_ids import BankIds
+from indexer.ingest.batch import Batch
+from indexer.ingest.bounded_queue import BoundedQueue
+from indexer.ingest.encode_stages import EncodeStages
+from indexer.ingest.encoding import PictureEncoder
+from indexer.ingest.ingest_report import IngestReport
+from indexer.ingest.pipeline import Pipeline
+from indexer.ingest.prune import prune
+from indexer.ingest.read_stages import ReadStages
+from indexer.ingest.stage_messages import Outcome
+from indexer.ingest.throughput import LEAST_IMAGES, Throughput, save_throughput
+from indexer.ingest.walk_coverage import WalkCoverage
+from indexer.model import Encoder
+from indexer.settings import Settings
+from indexer.sources import Found
+from indexer.store import Store, Walk
+from indexer.types import Space
+
+_WAITING_BATCHES: Final = 4  # of outcomes, between the model and the disk
+_LOOK_UP: Final = 0.2  # seconds between two looks whether to stop
+_LONGEST_WAIT: Final = 5.0  # seconds until a batch is committed that does not fill
+_PATIENCE: Final = 1.0  # seconds that a run which is given up waits for its threads
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """What one run is asked to do besides adding."""
+
+    tiled: bool = False
+    """Cut large pictures into tiles that are matched on their own."""
+    thumbnails: bool = False
+    """Make the thumbnails of known images that have none."""
+    prune: bool = False
+    """Close the sources that were walked past and are gone."""
+    remove_orphans: bool = False
+    """With `prune`: remove the images that no source is left of."""
+
+
+_PLAIN: Final = IngestOptions()
+
+
+class Ingest:
+    """Adds sources to an index.
+
+    The stages are threads of their own with bounded queues between them: walk, read, decode and
+    encode (on a GPU encode is a stage of its own, in batches), commit. Each batch is one
+    transaction: a crash loses at most the batches not yet committed, and the same command run
+    again skips what is there. Pictures are committed in the order in which they are ready, so a
+    slow one holds up no other.
+    """
+
+    def __init__(self, store: Store, encoder: Encoder, space: Space, settings: Settings) -> None:
+        self._store = store
+        self._encoder = encoder
+        self._space = space
+        self._settings = settings
+
+    def run(
+        self,
+        sources: Iterable[Found],
+        options: IngestOptions = _PLAIN,
+        *,
+        bank_id: int | None = None,
+        on_progress: Callable[[IngestReport], None] = lambda _report: None,
+        stop: Event | None = None,
+    ) -> IngestReport:
+        """Index every source; what cannot be read is skipped with its reason.
+
+        Parameters
+        ----------
+        sources : iterable of SourceItem or SkippedSource
+            As `open_sources` or `walk` give them; iterated in a thread of its own.
+        options : IngestOptions
+        bank_id : int, optional
+            Bank that every image becomes an entry of whose source names none.
+        on_progress : callable
+            Called with the running report after each commit, by the calling thread.
+        stop : Event, optional
+            Once it is set nothing new is begun; the pictures that are being decoded and encoded
+            are finished and committed, and the report is marked as interrupted.
+
+        Raises
+        ------
+        LookalikeError
+            What a stage cannot go on after, such as DatabaseUnavailable. What was complete by then
+            is committed if the database allows.
+        """
+        begun = monotonic()
+        report = IngestReport()
+        coverage = WalkCoverage()
+        walk = self._begin_walk() if options.prune else None
+        outcomes = BoundedQueue[Outcome](_WAITING_BATCHES * self._settings.batch_size)
+        pipeline = Pipeline()
+        read_stages = ReadStages(
+            self._store,
+            self._settings,
+            coverage,
+            bank_id=BankIds(self._store, bank_id),
+            tiled=options.tiled,
+            thumbnails=options.thumbnails,
+        )
+        picture_encoder = PictureEncoder(self._encoder, self._settings, tiled=options.tiled)
+        try:
+            new = read_stages.start(pipeline, sources, outcomes)
+            EncodeStages(picture_encoder, outcomes).start(
+                pipeline, new, self._settings.worker_threads, self._encoder.batch_size
+            )
+            for batch in self._batches(pipeline, outcomes, stop or Event()):
+                batch.commit(self._store, self._space, walk, report)
+                report.time(monotonic() - begun)
+                on_progress(report)
+            pipeline.raise_error()
+            report.interrupted = pipeline.stopping.is_set()
+        finally:  # also when Ctrl-C or a failed commit ends it
+            pipeline.stop()
+            outcomes.abandon()
+            pipeline.join(_PATIENCE)
+        if walk and not report.interrupted:
+            prune(self._store, walk, coverage, report, remove_orphans=options.remove_orphans)
+        report.time(monotonic() - begun)
+        if not options.tiled:  # tiles take far longer than a plan without them should expect
+            self._remember(report)
+        return report
+
+    def _begin_walk(self) -> Walk:
+        with self._store.reader() as catalog:
+            return catalog.sources.begin_walk()
+
+    def _batches(
+        self, pipeline: Pipeline, outcomes: BoundedQueue[Outcome], stop: Event
+    ) -> Iterator[Batch]:
+        """Gather outcomes into batches: full ones, or what there is after a while."""
+        size = self._settings.batch_size
+        batch, opened = Batch(), monotonic()
+        while not outcomes.ended:
+            if stop.is_set() and not pipeline.stopping.is_set():
+                pipeline.stop()
+            for outcome in outcomes.take(size - len(batch), _LOOK_UP):
+                batch.add(outcome)
+            only_unchanged = batch.unchanged and not len(batch)
+            if len(batch) == size or only_unchanged or monotonic() - opened > _LONGEST_WAIT:
+                yield batch
+                batch, opened = Batch(), monotonic()
+        yield batch
+
+    def _remember(self, report: IngestReport) -> None:
+        """Keep the throughput of this run for the next plan."""
+        if report.encoded >= LEAST_IMAGES:
+            threads = self._settings.worker_threads
+            throughput = Throughput(
+                self._space.fingerprint, threads, report.encoded, report.seconds
+            )
+            save_throughput(self._settings.home, throughput)
+
+
+def open_ingest(store: Store, settings: Settings) -> Ingest:
+    """Load the model that the index is bound to.
+
+    Raises
+    ------
+    IndexNotInitialised
+        The index is not bound to a model yet.
+    ModelMismatch
+        The settings name another model than the index was built with.
+    """
+    encoder, space = load_bound_encoder(store, settings)
+    return Ingest(store, encoder, space, settings)

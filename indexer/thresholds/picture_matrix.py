@@ -1,0 +1,58 @@
+"""Picture matrix of a calibration: one row for the whole first frame of each picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import InputError
+from indexer.types import Embeddings, Keys, PdqBits
+
+NO_ID: Final = 0
+"""Id of pictures of which nothing but the row tells them apart."""
+FAR: Final = 256
+"""Bits between two pictures of which one is too flat to hash: PDQ never takes them for copies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Pictures that are scored against others.
+
+    Pictures of the same id are the same, and never strangers.
+    """
+
+    ids: Keys  # (n,) image ids; `NO_ID` where the index does not hold the picture
+    names: Sequence[str]  # n, for people
+    embeddings: Embeddings  # (n, d); rows of zeros where only a fingerprint is known
+    pdq: PdqBits  # (n, o, 32): o orientations
+    hashable: NDArray[np.bool_]  # (n,): not too flat for PDQ
+
+    def __post_init__(self) -> None:
+        """Refuse what no rate can be told from.
+
+        Raises
+        ------
+        InputError
+            An embedding is not finite.
+        """
+        if not np.isfinite(self.embeddings).all():
+            raise InputError(
+                "An embedding among the pictures to calibrate with is not finite. Run `lookalike "
+                "verify` to find it."
+            )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: slice | NDArray[np.int64]) -> Self:
+        """Return some of the rows."""
+        chosen = range(len(self))[rows] if isinstance(rows, slice) else rows.tolist()
+        return type(self)(
+            ids=self.ids[rows],
+            names=[self.names[row] for row in chosen],
+            embeddings=self.embeddings[rows],
+            pdq=self.pdq[rows],
+            hashable=self.hashable[rows],
+        )

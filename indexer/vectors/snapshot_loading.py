@@ -1,0 +1,54 @@
+"""Snapshot loading: the newest snapshot that can be trusted."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from indexer.errors import SnapshotMismatch
+from indexer.types import ChangeFeed
+from indexer.vectors.base import LocalIndex
+from indexer.vectors.manifest import START, Manifest, Position
+from indexer.vectors.snapshots import SnapshotFolder
+
+log = structlog.get_logger(__name__)
+
+
+def load_newest(
+    snapshots: SnapshotFolder, feed: ChangeFeed, new_index: Callable[[], LocalIndex]
+) -> tuple[LocalIndex, Position]:
+    """Return an index from the newest snapshot that can be trusted, or an empty one.
+
+    With it comes how far it had followed the log.
+    """
+    tried: set[Path] = set()
+    # Listed anew each time, because another process may replace snapshots while we look at them;
+    # and the log is read after listing, because that process may be ahead of us.
+    while untried := [path for path in snapshots.newest_first() if path not in tried]:
+        path = untried[0]
+        tried.add(path)
+        index = new_index()
+        try:
+            manifest = _load(snapshots, path, feed, index)
+        except (SnapshotMismatch, OSError) as error:
+            snapshots.refuse(path)
+            log.warning(
+                "a snapshot was refused; the view is rebuilt from the log, or an older snapshot",
+                snapshot=str(path),
+                reason=str(error),
+            )
+        else:
+            return index, manifest.position
+    return new_index(), START
+
+
+def _load(snapshots: SnapshotFolder, path: Path, feed: ChangeFeed, index: LocalIndex) -> Manifest:
+    """Fill an empty index from one snapshot and return its manifest."""
+    manifest = snapshots.verified(path, feed)
+    index.load(path, manifest.segments)
+    if len(index) != manifest.vectors:
+        raise SnapshotMismatch(
+            f"{path} holds {len(index)} vectors, its manifest says {manifest.vectors}."
+        )
+    snapshots.adopt(path, manifest)
+    return manifest
