@@ -48,7 +48,7 @@ class Expectation:
         """Return the probability of at least so many hits in an hour."""
         if hits <= self.mean:
             return 1.0  # more than about one half, which is all that anyone asks
-        from scipy.special import betainc  # noqa: PLC0415 -- takes 0.1 s, and floods are rare
+        from scipy.special import betainc
 
         size = self.mean**2 / (self.variance - self.mean)
         return float(betainc(hits, size, self.mean / (size + self.mean)))

@@ -37,7 +37,7 @@ class GeometricVerifier:
         list of Compared
             In the order given.
         """
-        from indexer.verification.geometry import (  # noqa: PLC0415 -- loads OpenCV
+        from indexer.verification.geometry import (
             count_inliers,
             find_features,
             find_in_both_hands,

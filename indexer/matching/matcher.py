@@ -8,7 +8,7 @@ from indexer.embedding_space import load_bound_encoder
 from indexer.matching.comparison import compare
 from indexer.matching.geometric_verification import GeometricVerifier
 from indexer.matching.judgement import judge
-from indexer.matching.query import EncodedQuery, Query, VerdictT
+from indexer.matching.query import EncodedQuery, Query, StoredImage, VerdictT
 from indexer.matching.query_encoder import QueryEncoder
 from indexer.matching.ranking import rank
 from indexer.matching.retrieval import CandidateRetriever, CandidateSet
@@ -130,8 +130,14 @@ class Matcher:
         InputError, ModelMismatch, DimensionMismatch, NotFoundError
             As for `answer`.
         """
-        encoded = self._query_encoder.encode(query)
-        return self._judge(encoded, self._retrieve(encoded, options.k, options))
+        if isinstance(query.subject, StoredImage):  # read in the transaction that retrieves
+            with self._store.reader() as catalog:
+                encoded = self._query_encoder.read_image(catalog, query.subject)
+                found = self._retriever.retrieve(catalog, encoded, options.k, options)
+        else:
+            encoded = self._query_encoder.encode(query)
+            found = self._retrieve(encoded, options.k, options)
+        return self._judge(encoded, found)
 
     def _retrieve(self, query: EncodedQuery, k: int, options: SearchOptions) -> CandidateSet:
         with self._store.reader() as catalog:

@@ -116,17 +116,8 @@ class EncodedQuery:
     record: ImageRecord | None = None  # the stored image that asks, which does not match itself
 
     @classmethod
-    def of(  # noqa: PLR0913 -- one for each field
-        cls,
-        sha256: bytes,
-        md5: bytes,
-        pieces: Pieces,
-        background: Embeddings | None = None,
-        *,
-        facts: PictureFacts | None = None,
-        grey: Grey | None = None,
-        record: ImageRecord | None = None,
+    def of(
+        cls, sha256: bytes, md5: bytes, pieces: Pieces, background: Embeddings | None = None
     ) -> Self:
         """Make a query with its bias towards a background, (m, d) float32 unit rows."""
-        bias = query_bias(pieces.embeddings, background)
-        return cls(sha256, md5, pieces, bias, facts, grey, record)
+        return cls(sha256, md5, pieces, query_bias(pieces.embeddings, background))

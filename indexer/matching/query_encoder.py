@@ -1,6 +1,7 @@
 """Query encoding: from what is asked about to the pieces that are compared."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from indexer.matching.query import (
 from indexer.model import Encoder
 from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
-from indexer.store import Store
+from indexer.store import Catalog, Store
 from indexer.types import Embeddings, Fingerprint, FingerprintKind, Space
 
 _NO_PDQ = np.empty((0, 32), np.uint8)
@@ -78,7 +79,28 @@ class QueryEncoder:
             case Fingerprint():
                 return self._encode_fingerprint(query.subject)
             case StoredImage():
-                return self._read_image(query.subject.image_id)
+                with self._store.reader() as catalog:
+                    return self.read_image(catalog, query.subject)
+
+    def read_image(self, catalog: Catalog, image: StoredImage) -> EncodedQuery:
+        """Return a stored image as a query.
+
+        Raises
+        ------
+        NotFoundError
+            No active image has this id, or it has no embedding in the space of this index.
+        """
+        image_id = image.image_id
+        found = catalog.images.get_many([image_id], self._space.id, with_embedding=True)
+        record = found.get(image_id)
+        pieces = stored_pieces(record, self._settings.pdq_min_quality) if record else []
+        if record is None or not pieces:
+            raise NotFoundError(
+                f"No image {image_id} is in the index. `lookalike index list` shows the ids."
+            )
+        facts = PictureFacts(record.probabilities, record.pdq.bits.hex(), record.pdq.quality)
+        asked = EncodedQuery.of(record.sha256, record.md5, Pieces.of(pieces), self._background)
+        return replace(asked, facts=facts, record=record)
 
     def _encode_picture(self, picture: Picture) -> EncodedQuery:
         encoded = encode_picture(
@@ -89,14 +111,8 @@ class QueryEncoder:
             encoded.pdq.bits[0].tobytes().hex(),
             encoded.pdq.quality,
         )
-        return EncodedQuery.of(
-            encoded.sha256,
-            encoded.md5,
-            encoded.pieces,
-            self._background,
-            facts=facts,
-            grey=encoded.grey,
-        )
+        asked = EncodedQuery.of(encoded.sha256, encoded.md5, encoded.pieces, self._background)
+        return replace(asked, facts=facts, grey=encoded.grey)
 
     def _encode_vector(self, vector: Vector) -> EncodedQuery:
         if vector.model != self._space.fingerprint:
@@ -120,26 +136,6 @@ class QueryEncoder:
             sha256=value if kind is FingerprintKind.SHA256 else b"",
             md5=value if kind is FingerprintKind.MD5 else b"",
             pieces=pieces,
-        )
-
-    def _read_image(self, image_id: int) -> EncodedQuery:
-        with self._store.reader() as catalog:
-            record = catalog.images.get_many([image_id], self._space.id, with_embedding=True).get(
-                image_id
-            )
-        pieces = stored_pieces(record, self._settings.pdq_min_quality) if record else []
-        if record is None or not pieces:
-            raise NotFoundError(
-                f"No image {image_id} is in the index. `lookalike index list` shows the ids."
-            )
-        facts = PictureFacts(record.probabilities, record.pdq.bits.hex(), record.pdq.quality)
-        return EncodedQuery.of(
-            record.sha256,
-            record.md5,
-            Pieces.of(pieces),
-            self._background,
-            facts=facts,
-            record=record,
         )
 
 

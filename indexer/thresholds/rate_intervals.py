@@ -56,7 +56,7 @@ def clopper_pearson(successes: float, trials: float) -> Interval:
     """
     if not (isfinite(trials) and trials > 0 and 0 <= successes <= trials):
         raise ValueError(f"{successes} of {trials} is no rate.")
-    from scipy.special import betaincinv  # noqa: PLC0415 -- takes 0.1 s, which no search needs
+    from scipy.special import betaincinv
 
     tail = (1 - CONFIDENCE) / 2
     failures = trials - successes
@@ -67,7 +67,7 @@ def clopper_pearson(successes: float, trials: float) -> Interval:
 
 def student_quantile(freedom: float) -> float:
     """Return the two-sided 95 % quantile of Student's t with some degrees of freedom."""
-    from scipy.special import stdtrit  # noqa: PLC0415 -- as above
+    from scipy.special import stdtrit
 
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
