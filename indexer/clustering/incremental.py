@@ -42,7 +42,7 @@ class _Since:
 
 
 class ClusterRefresher:
-    """Keeps the clusters of an index up to date."""
+    """Keeps the clusters of an index up to date with its images."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store

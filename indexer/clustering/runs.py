@@ -22,16 +22,16 @@ _ROUNDING: Final = 1e-3  # of a length, in float32
 _LOOK: Final = 1.0  # seconds between looks at whether a run was cancelled in the database
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many images of it are done, and how many there are to do."""
+"""Called with the stage, the number of images done, and the number to do."""
 OnBegin = Callable[[ClusterRun], None]
-"""Told of a run as it begins."""
+"""Called with a run as it begins."""
 
 
 class _Steps(Protocol):
     """Makes what tells the progress of one stage, and ends a run that was stopped."""
 
     def __call__(self, stage: str, of: int) -> Callable[[int], None]:
-        """Begin a stage over so many images."""
+        """Begin a stage over `of` images."""
 
 
 class Cancelled(Exception):

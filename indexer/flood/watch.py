@@ -23,9 +23,9 @@ Hits = Mapping[tuple[int, datetime], int]
 
 
 class FloodWatch:
-    """Counts in memory what verdicts say, and writes it down when told to.
+    """Counts hits in memory, and writes them to the database on `flush`.
 
-    What is not written down yet is lost with the process. Safe to use from several threads.
+    Counts that are not written yet are lost with the process. Safe to use from several threads.
     """
 
     def __init__(self, store: Store, settings: Settings) -> None:

@@ -8,14 +8,14 @@ ItemT = TypeVar("ItemT")
 
 
 class Abandoned(Exception):
-    """Nobody takes from this queue any more: its producer may stop."""
+    """Nothing takes from this queue any more; its producer may stop."""
 
 
 class BoundedQueue(Generic[ItemT]):
     """A queue bounded in items and in bytes, which can be closed.
 
-    A producer that is faster than its consumers waits, so that memory stays the same however long
-    the run is.
+    A producer that is faster than its consumers waits, so memory stays bounded however long the run
+    is.
 
     Parameters
     ----------
@@ -35,12 +35,12 @@ class BoundedQueue(Generic[ItemT]):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing waits and nothing will come."""
+        """Whether it is closed and empty."""
         with self._changed:
             return self._closed and not self._items
 
     def put(self, item: ItemT, size: int = 0) -> None:
-        """Hand an item of `size` bytes over; wait until there is room for it.
+        """Put an item of `size` bytes; wait until there is room for it.
 
         Raises
         ------
@@ -71,13 +71,13 @@ class BoundedQueue(Generic[ItemT]):
             return [item for item, _ in taken]
 
     def close(self) -> None:
-        """Let nothing more in; what waits can still be taken."""
+        """Accept no more items; those that wait can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def abandon(self) -> None:
-        """Let nothing more in and drop what waits."""
+        """Accept no more items and drop those that wait."""
         with self._changed:
             self._items.clear()
             self._bytes = 0

@@ -118,7 +118,7 @@ class PictureEncoder:
         seen = {pdq.bits}
         for part, rgb in parts(data, picture, self._settings, tiled=self._tiled):
             hashed = fingerprints.pdq(rgb)
-            # A frame like an earlier one brings nothing; of flat ones the hash does not tell.
+            # A frame like an earlier one adds nothing; the hash of a flat one says nothing.
             if part.kind is PartKind.FRAME and hashed.quality >= self._settings.pdq_min_quality:
                 if hashed.bits in seen:
                     continue

@@ -16,7 +16,7 @@ from indexer.settings import Settings
 from indexer.store import Store
 
 _FORWARDS: Final = 3  # timed passes over noise
-_TELLING: Final = 1000  # images from which the database itself tells what one takes
+_TELLING: Final = 1000  # images from which the database's own size shows what one takes
 _ROW_BYTES: Final = 1_900
 """What a vector takes in the database besides its values: rows of images, sources, probabilities
 and the log, indexes and unused space. Measured on SQLite with 600 photos and 1,792 values each."""
@@ -31,7 +31,7 @@ class Estimate:
     images: int = 0
     """Pictures that would go through the model."""
     vectors: int = 0
-    """Embeddings of them, with those of frames and tiles as far as a sample tells."""
+    """Embeddings of them, with those of frames and tiles estimated from a sample."""
     seconds: float | None = None
     """How long it would take; null when there is nothing to measure."""
     basis: str | None = None

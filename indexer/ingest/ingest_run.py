@@ -33,7 +33,7 @@ _PATIENCE: Final = 1.0  # seconds that a run which is given up waits for its thr
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
-    """What one run is asked to do besides adding."""
+    """Options of one run, besides adding sources."""
 
     tiled: bool = False
     """Cut large pictures into tiles that are matched on their own."""
@@ -153,7 +153,7 @@ class Ingest:
         yield batch
 
     def _remember(self, report: IngestReport) -> None:
-        """Keep the throughput of this run for the next plan."""
+        """Save the throughput of this run for the next plan."""
         if report.encoded >= LEAST_IMAGES:
             threads = self._settings.worker_threads
             throughput = Throughput(

@@ -11,11 +11,11 @@ ItemT = TypeVar("ItemT")
 
 
 class Pipeline:
-    """A chain of stages that ends when its source does, when it is stopped, or at the first fault.
+    """A chain of stages that ends with its source, when it is stopped, or at the first error.
 
-    A stage closes the queue that it hands on to when its last thread has ended, so the end runs
-    through the chain by itself. The queue at the very end is left alone by a stop and by a fault:
-    what was complete by then can still be taken.
+    A stage closes its output queue when its last thread has ended, so the end propagates through
+    the chain. Neither a stop nor an error touches the last queue: what was complete by then can
+    still be taken.
 
     Threads are daemons: one that hangs in a network read or a long forward pass must not keep a
     process alive that its user has interrupted.
@@ -27,10 +27,10 @@ class Pipeline:
         self._between: list[BoundedQueue[Any]] = []
         self._error: BaseException | None = None
         self.stopping = Event()
-        """Set once nothing more is to be begun."""
+        """Set once no new work may begin."""
 
     def source(self, name: str, produce: Callable[[], None], sink: BoundedQueue[Any]) -> None:
-        """Start the thread that everything comes from; `produce` puts into `sink` by itself."""
+        """Start the source thread; `produce` itself puts into `sink`."""
         self._start(name, 1, produce, sink)
 
     def stage(
@@ -49,9 +49,9 @@ class Pipeline:
             Of its threads.
         threads : int
         work : callable
-            Deals with up to `most` items, and hands on by itself.
+            Processes up to `most` items, and itself puts its results into the output queue.
         queues : (BoundedQueue, BoundedQueue)
-            What to take from, and what to close at the end.
+            Input queue, and the output queue to close at the end.
         most : int
         """
         source, sink = queues
@@ -64,22 +64,22 @@ class Pipeline:
         self._start(name, threads, loop, sink)
 
     def stop(self) -> None:
-        """Let each thread finish what it is at, and nothing else be begun.
+        """Let each thread finish its current items, and begin nothing else.
 
-        What waits between the stages is dropped; what has come to the end of the chain is not.
+        Items between the stages are dropped; those in the last queue are kept.
         """
         self.stopping.set()
         for queue in self._between:
             queue.abandon()
 
     def join(self, seconds: float) -> None:
-        """Wait for the threads, at most so long all together."""
+        """Wait for the threads, at most `seconds` in all."""
         end = monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, end - monotonic()))
 
     def raise_error(self) -> None:
-        """Raise what the first thread that failed has raised, if one has."""
+        """Raise the error of the first thread that failed, if any."""
         if self._error is not None:
             raise self._error
 

@@ -25,7 +25,7 @@ def prune(
     ----------
     store : Store
     walk : Walk
-        Whose mark the sources bear that were met.
+        The walk whose mark was set on every source that it met.
     coverage : WalkCoverage
         What was walked.
     report : IngestReport

@@ -27,7 +27,7 @@ _UNKNOWN_SIZE: Final = 2**18  # bytes assumed of a source that does not say its 
 
 
 class ReadStages:
-    """Passes over what is unchanged, reads the rest, and tells what the index holds already.
+    """Skips unchanged sources, reads the rest, and finds the bytes that the index already holds.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ class ReadStages:
     coverage : WalkCoverage
         Learns what was walked.
     bank_id : callable
-        Gives the id of the bank that a source's image is to join, by the name that a manifest
-        says or None.
+        Returns the id of the bank that a source's image is to join, for the bank's name in a
+        manifest or None.
     tiled : bool
         Whether an image that the index holds has to have its tiles.
     thumbnails : bool
@@ -108,7 +108,7 @@ class ReadStages:
     def _sort(
         self, items: list[SourceItem], wanted: BoundedQueue[Wanted], outcomes: BoundedQueue[Any]
     ) -> None:
-        """Tell what must be read from what is as it was."""
+        """Separate the sources that must be read from unchanged ones."""
         with self._store.reader() as catalog:
             known = catalog.sources.known([item.stamp.uri for item in items])
             lacking = self._lacking(catalog, {source.image_id for source in known.values()})
@@ -175,7 +175,7 @@ class ReadStages:
 
 
 def is_same(before: KnownSource, stamp: SourceStamp) -> bool:
-    """Tell whether a source need not be read; without a version only its bytes would tell."""
+    """Return whether a source is unchanged; without a version only its bytes would show it."""
     return bool(stamp.version) and (before.size, before.version) == (stamp.size, stamp.version)
 
 

@@ -18,7 +18,7 @@ class Wanted:
 
     @property
     def arrival(self) -> Arrival:
-        """What the catalog is told of it."""
+        """The source as the catalog stores it."""
         return Arrival(self.item.stamp, self.item.details, self.bank_id)
 
     @property
@@ -27,7 +27,7 @@ class Wanted:
         return self.item.stamp.uri
 
     def replaces(self, image_id: int | None) -> bool:
-        """Tell whether this URI held another image before; None is one not known yet."""
+        """Return whether this URI held another image before; None is an image not known yet."""
         return self.before is not None and self.before.image_id != image_id
 
 

@@ -13,13 +13,13 @@ from indexer.runtime.private_files import make_private_folder, private
 log = structlog.get_logger(__name__)
 
 LEAST_IMAGES: Final = 20
-"""Of a run that is worth remembering: a shorter one mostly shows how long a start takes."""
+"""Images of a run from which its throughput is kept: a shorter one mostly measures the start-up."""
 _FILE: Final = "last_run.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """What a run of some length took."""
+    """Images and seconds of one run."""
 
     space: str  # fingerprint of the model
     threads: int
@@ -28,12 +28,12 @@ class Throughput:
 
     @property
     def seconds_per_image(self) -> float:
-        """How long an image takes, with all threads at work."""
+        """Wall time of one image, with all threads at work."""
         return self.seconds / self.images
 
 
 def save_throughput(home: Path, throughput: Throughput) -> None:
-    """Keep a run's throughput; a failure costs an estimate only, and is logged."""
+    """Save the throughput of a run; a failure is only logged, because it costs only an estimate."""
     temporary = home / f"{_FILE}.{uuid4().hex}"
     try:
         make_private_folder(home)
@@ -42,20 +42,18 @@ def save_throughput(home: Path, throughput: Throughput) -> None:
         temporary.replace(home / _FILE)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        log.warning("the throughput of this run cannot be remembered", reason=str(error))
+        log.warning("throughput not saved", reason=str(error))
 
 
 def load_throughput(home: Path, *, space: str, threads: int) -> Throughput | None:
-    """Return the throughput of the last run, if it was one of this model and as many threads."""
+    """Return the throughput of the last run, if it had the same model and number of threads."""
     try:
         throughput = Throughput(**json.loads((home / _FILE).read_text(encoding="utf-8")))
-        usable = (throughput.space, throughput.threads) == (
-            space,
-            threads,
-        ) and throughput.seconds_per_image > 0
+        alike = (throughput.space, throughput.threads) == (space, threads)
+        usable = alike and throughput.seconds_per_image > 0
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, ArithmeticError) as error:
-        log.debug("the throughput of the last run cannot be read", reason=str(error))
+        log.debug("throughput of the last run unreadable", reason=str(error))
         return None
     return throughput if usable else None

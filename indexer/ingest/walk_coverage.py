@@ -7,14 +7,14 @@ from typing import Final
 from indexer.sources import Found, SourceItem, would_find
 
 _MOST_BLIND: Final = 10_000
-"""Places that a walk could not look behind; with more of them nothing is said to be gone."""
+"""Most places that could not be entered; with more of them no source is said to be gone."""
 
 
 class WalkCoverage:
-    """The roots that were walked, and the places in them that could not be looked behind.
+    """The roots that were walked, and the places in them that could not be entered.
 
-    A root in which nothing at all is found answers for nothing: an empty folder is, more often than
-    not, a disk that is not attached.
+    A root in which nothing is found covers nothing: an empty folder is usually a disk that is not
+    mounted.
     """
 
     def __init__(self) -> None:
@@ -23,18 +23,18 @@ class WalkCoverage:
 
     @property
     def is_known(self) -> bool:
-        """Whether all the blind spots are known; there is no telling what is gone otherwise."""
+        """Whether all blind spots are known; otherwise no source can be said to be gone."""
         return len(self._blind) < _MOST_BLIND
 
     def note(self, found: Found) -> None:
-        """Add what the walk gave."""
+        """Add an item of the walk."""
         if isinstance(found, SourceItem):
             self._add(found.root)
         elif len(self._blind) < _MOST_BLIND:
             self._blind.add(found.uri)
 
     def covers(self, uri: str) -> bool:
-        """Tell whether the walk would have met this source, were it still there."""
+        """Return whether the walk would have met this source if it still existed."""
         above = [*_above(uri)]
         return self._blind.isdisjoint(above) and any(
             would_find(self._roots[start], uri) for start in above if start in self._roots

@@ -70,7 +70,7 @@ class KeyCache:
             return known.key
 
     def is_known(self, token: str) -> bool:
-        """Tell whether a token was right before, so that verifying it costs no slow hash."""
+        """Return whether a token is cached as valid, so that verifying it costs no slow hash."""
         with self._lock:
             return self._name(token) in self._known
 

@@ -30,7 +30,7 @@ class Token:
 
 
 def new_token() -> Token:
-    """Make a token that nobody has."""
+    """Make a random token."""
     return Token(secrets.token_hex(6), secrets.token_hex(32))
 
 
@@ -48,7 +48,7 @@ def hash_secret(token: Token) -> SecretHash:
 
 
 def matches(token: Token, kept: SecretHash) -> bool:
-    """Tell in constant time whether a token's secret is the one whose hash was kept; slow."""
+    """Compare a token's secret with a kept hash, in constant time; slow."""
     digest = _scrypt(token, kept.salt, kept.n, kept.r, kept.p)
     return hmac.compare_digest(digest, kept.digest)
 

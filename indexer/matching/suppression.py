@@ -63,7 +63,7 @@ class AllowMatch:
     suppression: Suppression
 
     def covers(self, finding: Finding) -> bool:
-        """Tell whether it suppresses a finding of the same piece: that must not be stronger."""
+        """Return whether it suppresses a finding of the same piece, which must not be stronger."""
         return TIER_RANK[finding.judgement.tier] >= TIER_RANK[self.tier]
 
 

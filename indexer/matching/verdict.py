@@ -15,7 +15,7 @@ def deciding_matches(matches: Sequence[Match]) -> list[Match]:
 
 
 def is_displaced(matches: Sequence[Match], options: SearchOptions) -> bool:
-    """Tell whether stronger matches may have left no room for weaker ones of the wanted tiers.
+    """Return whether stronger matches may have displaced weaker ones of the wanted tiers.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def find_candidate_images(
     records: Mapping[int, ImageRecord],
     min_quality: int,
 ) -> CandidateImages:
-    """Find the stored images that entries may match; judging tells which they do.
+    """Find the stored images that entries may match; the matcher judges which of them do.
 
     Parameters
     ----------

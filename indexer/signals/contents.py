@@ -40,7 +40,7 @@ class Contents:
         Raises
         ------
         NotFoundError
-            There is no such block bank: that is told before the picture costs anything.
+            There is no such block bank; this is checked before the picture is decoded.
         InputError
             It is no picture that we can use.
         """

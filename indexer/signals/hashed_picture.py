@@ -47,7 +47,7 @@ class HashedPicture:
 
     @cached_property
     def pdq(self) -> PdqOrientations | None:
-        """The PDQ in eight orientations; None of a picture too flat to be told by it."""
+        """The PDQ in eight orientations; None of a picture too flat to hash."""
         return self._pdq if self._pdq.quality >= self._min_quality else None
 
     @cached_property

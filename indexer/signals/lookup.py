@@ -110,7 +110,7 @@ class Signals:
     def compare(
         self, catalog: Catalog, kind: SignalType[Any], left: Any, right: Any
     ) -> tuple[bool, float]:
-        """Tell whether two values match at the bounds for all banks, and their distance."""
+        """Return whether two values match at the bounds for all banks, and their distance."""
         distance = kind.distance(left, right)
         bounds = self._matcher.thresholds(catalog).for_bank(None)
         return bounds.judge(kind.evidence(distance)).tier is not Tier.NONE, kind.number(distance)
@@ -128,7 +128,7 @@ class Signals:
 
         A bank takes part if its ratio is at least the coin flip. What suppresses a match is said by
         `indexer.matching.suppression.suppress`, as for every search; what one type of signal finds
-        in an allow bank excuses what another finds, too.
+        in an allow bank suppresses what another finds, too.
 
         Parameters
         ----------
@@ -164,7 +164,7 @@ class Signals:
     def look_up_raw(
         self, catalog: Catalog, name: str, value: Any, banks: Collection[str] | None = None
     ) -> list[SignalMatch]:
-        """Find what a signal of a type matches, nearest first, disabled or not, excused or not.
+        """Find what a signal of a type matches, nearest first, disabled or not, suppressed or not.
 
         Parameters
         ----------
@@ -200,7 +200,7 @@ class Signals:
 
 
 def _counts(entry: ContentEntry, at: datetime) -> bool:
-    """Tell whether an entry is enabled, and its bank if that is an allow bank.
+    """Return whether an entry is enabled, and its bank if that is an allow bank.
 
     Whether a block bank takes part is for the coin to say, which may be bypassed.
     """

@@ -68,7 +68,7 @@ class PdqType(SignalType[PdqBits]):
         return float(hamming(left, right).min())
 
     def evidence(self, distance: float) -> Evidence:
-        """Return the evidence of so many bits."""
+        """Return the evidence of a distance in bits."""
         return Evidence(same_bytes=False, pdq_distance=int(distance), similarity=None)
 
     def watermark(self, views: Views, head: int) -> int:  # noqa: ARG002 -- the views tell

@@ -16,7 +16,7 @@ ValueT = TypeVar("ValueT")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is searched."""
+    """The catalog, views and bounds of one lookup."""
 
     catalog: Catalog
     views: Views

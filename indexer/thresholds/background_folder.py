@@ -23,7 +23,7 @@ from indexer.types import Embeddings
 log = structlog.get_logger(__name__)
 
 OnProgress = Callable[[int, int], None]
-"""Told the pictures done, and all there are."""
+"""Called with the number of pictures done, and of all."""
 
 
 @dataclass(frozen=True, slots=True)

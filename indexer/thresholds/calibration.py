@@ -88,7 +88,7 @@ def calibrate(
         Bits that a PDQ bound never exceeds. Strangers are so far apart that a rate alone would
         allow about 90, where PDQ has no power to tell copies any more.
     on_progress : callable
-        Told the queries done, and all there are.
+        Called with the number of queries done, and of all.
 
     Raises
     ------

@@ -22,7 +22,7 @@ from indexer.thresholds.picture_matrix import Pictures
 from indexer.types import COMMON_BOUNDS, RateUnit, Signal, Space, Tier
 
 Progress = Callable[[str, int, int], None]
-"""Told what is done, how much of it, and how much there is."""
+"""Called with the stage, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class CalibrationRun:
         Raises
         ------
         InputError
-            What is asked for is impossible, or there are too few pictures.
+            The request is impossible, or there are too few pictures.
         NotFoundError
             There is no such bank.
         UnreadableSource

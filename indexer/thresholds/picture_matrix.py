@@ -11,7 +11,7 @@ from indexer.errors import InputError
 from indexer.types import Embeddings, Keys, PdqBits
 
 NO_ID: Final = 0
-"""Id of pictures of which nothing but the row tells them apart."""
+"""Id of pictures that the index does not hold."""
 FAR: Final = 256
 """Bits between two pictures of which one is too flat to hash: PDQ never takes them for copies."""
 
@@ -30,7 +30,7 @@ class Pictures:
     hashable: NDArray[np.bool_]  # (n,): not too flat for PDQ
 
     def __post_init__(self) -> None:
-        """Refuse what no rate can be told from.
+        """Refuse embeddings from which no rate can be measured.
 
         Raises
         ------

@@ -32,7 +32,7 @@ class Interval:
     high: float
 
     def __contains__(self, rate: float) -> bool:
-        """Tell whether a rate lies in it, its ends included."""
+        """Return whether a rate lies in it, its ends included."""
         return self.low <= rate <= self.high
 
 

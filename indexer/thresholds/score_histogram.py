@@ -69,7 +69,7 @@ def count_scores(
         Share of the comparisons whose scores are kept one by one: the tail. `LEAST_TAIL` are kept
         in any case.
     on_progress : callable
-        Told the queries done, and all there are.
+        Called with the number of queries done, and of all.
     """
     counter = _Counter(measure, len(queries), floor(highest_rate * len(queries) * len(references)))
     for start in range(0, len(queries), _ROWS):

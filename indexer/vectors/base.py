@@ -64,7 +64,7 @@ class VectorIndex(Protocol):
         """Return the live keys, (len(self),) int64, ascending; one for each vector."""
 
     def is_within(self, keys: KeySet) -> bool:
-        """Tell whether every live vector is of these keys: a search within them is one of all."""
+        """Return whether all live vectors are of these keys: a search within them is one of all."""
 
     def reconstruct(self, keys: Keys) -> tuple[Keys, Vectors]:
         """Return the live vectors of some keys, ordered by key.

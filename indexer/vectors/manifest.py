@@ -25,7 +25,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """What tells that a file is whole."""
+    """Size and checksum of a file."""
 
     size: int  # bytes
     sha256: str  # 64 hex digits

@@ -53,7 +53,7 @@ class SegmentedIndex(ABC):
         return np.sort(np.concatenate(live)) if live else np.zeros(0, np.int64)
 
     def is_within(self, keys: KeySet) -> bool:
-        """Tell whether every live vector is of these keys; see `VectorIndex`."""
+        """Return whether every live vector is of these keys; see `VectorIndex`."""
         return all(segment.selection(keys).count == segment.live for segment in self._segments)
 
     def reconstruct(self, keys: Keys) -> tuple[Keys, Vectors]:

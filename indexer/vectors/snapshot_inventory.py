@@ -13,7 +13,7 @@ from indexer.vectors.snapshots import UNFINISHED, snapshots_in
 
 @dataclass(frozen=True, slots=True)
 class SnapshotSummary:
-    """What a snapshot says of itself; whether it tells the truth, only its checksums can prove."""
+    """What a snapshot's manifest says, without a check of its files."""
 
     path: Path
     log_id: str

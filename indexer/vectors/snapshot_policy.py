@@ -29,7 +29,7 @@ class Schedule:
         self._at = monotonic()
 
     def is_due(self, watermark: int) -> bool:
-        """Tell whether a view at this change should be written."""
+        """Return whether a view at this change should be written."""
         changes = watermark - self._watermark
         waited = monotonic() - self._at
         return changes >= self._policy.every or (changes > 0 and waited >= self._policy.seconds)

@@ -195,14 +195,14 @@ class SnapshotFolder:
                 self._discard(path)
 
     def _has_base(self) -> bool:
-        """Tell whether the snapshot to link from is still there, and not another of its name."""
+        """Return whether the snapshot to link from is still there, and not another of its name."""
         if self._base is None or not self._is_sound(self._base[0]):
             return False
         path, manifest = self._base
         return Manifest.read(path, self._identity) == manifest
 
     def _is_sound(self, path: Path) -> bool:
-        """Tell whether a snapshot looks whole, without reading all of it."""
+        """Return whether a snapshot looks whole, without reading all of it."""
         if path in self._refused or not path.exists():
             return False
         try:
