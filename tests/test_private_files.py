@@ -30,7 +30,7 @@ def open_to_others(folder: Path) -> dict[str, str]:
 
 _WATCH: Final = """
 import os, sys
-from indexer.store import migrate
+from indexer.store.database import migrate
 
 def look(event, arguments):
     if event == "sqlite3.connect":
