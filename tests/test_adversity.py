@@ -16,7 +16,6 @@ from indexer.store import open_store
 from support.commands import Index
 from support.consistency import examine
 from support.disks import SmallDisk, small_disk
-from support.extent import extent
 from support.feeding import (
     BATCH,
     SKIPPED_SOME,
@@ -246,6 +245,7 @@ def test_a_sqlite_that_was_replaced_by_garbage_is_told(
 # --- a damaged snapshot ---------------------------------------------------------------------------
 
 
+@pytest.mark.long  # test_upkeep.py flips a bit in each kind of file, without the commands
 def test_a_flipped_bit_in_any_file_of_any_view_is_named_and_mended_and_misleads_nobody(
     tmp_path: Path, model: Path, mixed: Mixed
 ) -> None:
@@ -263,16 +263,12 @@ def test_a_flipped_bit_in_any_file_of_any_view_is_named_and_mended_and_misleads_
     run("bank", "remove", "known", str(last))
     run("index", "snapshot")
     views, sound = index.home / "views", tmp_path / "sound"
-    search = ("search", *files[:: extent(40, 12)], "--json")
+    search = ("search", *files[::12], "--json")
     answer = run(*search).stdout
     shutil.copytree(views, sound)
 
     damaged = set()
-    newest = extent(1, 2)  # snapshots of a view
-    snapshots = [
-        path for view in sound.iterdir() for path in sorted(view.glob("snapshot-*"))[-newest:]
-    ]
-    for path in sorted(file for snapshot in snapshots for file in snapshot.iterdir()):
+    for path in sorted(sound.rglob("snapshot-*/*")):
         shutil.rmtree(views)
         shutil.copytree(sound, views)
         file = views / path.relative_to(sound)
