@@ -6,9 +6,6 @@ LOCKED := Linux x86_64 3.11  # what requirements.lock is of; elsewhere constrain
 PLATFORM := $(shell $(PYTHON) -c 'import platform as p, sys; \
 	print(p.system(), p.machine(), "%d.%d" % sys.version_info[:2])')
 
-# Containers may set it; each of the hundred processes that a test run starts would compile every module.
-test test-all test-dispatch: export PYTHONDONTWRITEBYTECODE =
-
 .PHONY: demo test test-all test-dispatch lint format lock
 
 .venv/installed: pyproject.toml constraints.txt requirements.lock

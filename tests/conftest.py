@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     take_everything(config.getoption("--all"))
+    # Containers set it, and each of the hundred processes of a run would compile every module.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     _write_to_memory()
     # Speed is measured in benchmarks/: a busy machine must not fail a property.
     hypothesis.settings.register_profile("lookalike", deadline=None, max_examples=extent(30, 100))
