@@ -27,12 +27,10 @@ class HttpProtocol(HttpToolsProtocol):
         self,
         *arguments: Any,
         waiting: WaitingConnections | None = None,
-        on_lost: Callable[[], object] = lambda: None,
         **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
         self._waiting = WaitingConnections() if waiting is None else waiting
-        self._on_lost = on_lost
         self._besides = 0  # bytes of the request that is being read
         self._body = 0  # likewise
         self._is_reading = False  # a request whose beginning has come, and not its end
@@ -46,11 +44,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._wait(self.timeout_keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing more, and tell whoever counts connections."""
+        """Wait for nothing more."""
         self._stop_waiting()
         self._stop_writing()
         super().connection_lost(exc)
-        self._on_lost()
 
     def abort(self) -> None:
         """End at once, whatever has not been sent."""

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -21,15 +22,16 @@ from indexer.store import open_store
 from search_api.access import describe
 from search_api.admission.batching import batching
 from search_api.app import create_app
-from search_api.process.connection_balancing import ConnectionBalancer, Share
+from search_api.process.acceptor import Acceptor
 from search_api.process.http_protocol import HttpProtocol
 from search_api.process.open_files import raise_limit, room_for_connections
 from search_api.process.waiting_connections import WaitingConnections
 from search_api.process.warmup import warm_up
 from search_api.settings import ServeSettings
 
+_AT_ONCE = 32  # connections that a worker by itself accepts before it works on
 _LINGER = 0.5  # seconds that a connection may be silent before a stop closes it
-_KEEP_ALIVE = 75  # seconds; longer than load balancers keep a connection, so that they close it
+_KEEP_ALIVE = 75  # seconds; longer than load acceptors keep a connection, so that they close it
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +43,6 @@ def answer(
     *,
     on_ready: Callable[[], object],
     greet: bool = True,
-    share: Share | None = None,
 ) -> None:
     """Open the index and serve until interrupted; SIGTERM ends the process with code 0.
 
@@ -57,8 +58,6 @@ def answer(
         Called once requests are answered.
     greet : bool
         Whether to say on stderr who may ask.
-    share : Share, optional
-        Of the connections, where other processes answer on the same socket.
     """
     # uvicorn raises the signal once more when it has shut down: a stop is no failure
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
@@ -83,7 +82,9 @@ def answer(
         )
         most = min(serve.max_connections, room_for_connections(raise_limit()))
         waiting = WaitingConnections(serve.proxy_networks)
-        _Server(config, on_ready, share, waiting, most).run(sockets=[listener])
+        _Server(config, on_ready, waiting, most, at_once=_AT_ONCE if serve.workers == 1 else 1).run(
+            sockets=[listener]
+        )
 
 
 def _tell(message: str, settings: Settings) -> None:
@@ -110,21 +111,22 @@ class _Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         on_ready: Callable[[], object],
-        share: Share | None,
         waiting: WaitingConnections,
         most: int,
+        *,
+        at_once: int,
     ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
-        self._share = share
         self._waiting = waiting
         self._most = most
-        self._balancers: list[ConnectionBalancer] = []
+        self._at_once = at_once
+        self._acceptors: list[Acceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
         for listener in sockets or []:
-            self._deal(listener)
+            self._accept_on(listener)
         if self.started:
             _exempt_from_collection()
             self._on_ready()
@@ -136,8 +138,8 @@ class _Server(uvicorn.Server):
         """
         app: Any = self.config.app
         app.state.service.follower.retire()
-        for balancer in self._balancers:
-            balancer.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         self.server_state.default_headers.append((b"connection", b"close"))
         silent_until = monotonic() + _LINGER
         while (  # noqa: ASYNC110 -- as uvicorn's own shutdown waits
@@ -146,26 +148,24 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
 
-    def _deal(self, listener: socket.socket) -> None:
-        def make_protocol() -> asyncio.BaseProtocol:
-            return HttpProtocol(
-                self.config,
-                self.server_state,
-                self.lifespan.state,
-                waiting=self._waiting,
-                on_lost=balancer.publish,
-            )
-
-        balancer = ConnectionBalancer(
+    def _accept_on(self, listener: socket.socket) -> None:
+        make_protocol = partial(
+            HttpProtocol,
+            self.config,
+            self.server_state,
+            self.lifespan.state,
+            waiting=self._waiting,
+        )
+        acceptor = Acceptor(
             listener,
-            self._share,
             self.server_state.connections,
             make_protocol,
+            at_once=self._at_once,
             most=self._most,
             end_one=self._waiting.end_one,
         )
-        balancer.start(self.config.backlog)
-        self._balancers.append(balancer)
+        acceptor.start(self.config.backlog)
+        self._acceptors.append(acceptor)
 
     def _has_idle(self) -> bool:
         cycles = [connection.cycle for connection in self.server_state.connections]  # type: ignore[union-attr]

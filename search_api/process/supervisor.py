@@ -14,7 +14,6 @@ from typing import Any
 import structlog
 
 from indexer.settings import Settings
-from search_api.process.connection_balancing import Share, Shares
 from search_api.process.worker import work
 from search_api.settings import ServeSettings
 from search_api.telemetry.metrics import forget_worker, shared_metrics
@@ -34,7 +33,6 @@ class _Worker:
 
     process: SpawnProcess
     pipe: Connection
-    share: Share
     born: float
     heard: float | None = None  # when its event loop was last known to turn; None until it is ready
     kill_at: float | None = None  # set once it was asked to leave
@@ -76,7 +74,6 @@ class Supervisor:
         self._grace = serve.grace
         self._on_ready = on_ready
         self._context = multiprocessing.get_context("spawn")
-        self._shares = Shares(self._context, 2 * serve.workers + 1)  # as many may leave, one come
         self._workers: list[_Worker] = []
         self._outdated: list[_Worker] = []
         self._successor: _Worker | None = None
@@ -119,16 +116,15 @@ class Supervisor:
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        share = self._shares.besides({worker.share.place for worker in self._workers})
         process = self._context.Process(
             target=work,
-            args=(*self._arguments, theirs, share),
+            args=(*self._arguments, theirs),
             kwargs={"greet": not self._was_ready},
             name="lookalike-worker",
         )
         process.start()
         theirs.close()
-        worker = _Worker(process, ours, share, monotonic())
+        worker = _Worker(process, ours, monotonic())
         self._workers.append(worker)
         return worker
 
@@ -178,7 +174,6 @@ class Supervisor:
         for worker in [w for w in self._workers if w.process.exitcode is not None]:
             self._workers.remove(worker)
             worker.pipe.close()
-            worker.share.leave()
             forget_worker(worker.process.pid or 0)
             if not worker.leaving:
                 self._on_death(worker)

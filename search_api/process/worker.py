@@ -13,7 +13,6 @@ from indexer.errors import LookalikeError
 from indexer.runtime.log_setup import configure_logging
 from indexer.runtime.terminal import echo
 from indexer.settings import Settings
-from search_api.process.connection_balancing import Share
 from search_api.settings import ServeSettings
 
 _BEAT = 2.0  # seconds
@@ -24,7 +23,6 @@ def work(
     settings: Settings,
     serve: ServeSettings,
     supervisor: Connection,
-    share: Share,
     *,
     greet: bool,
 ) -> None:
@@ -45,7 +43,6 @@ def work(
             serve,
             on_ready=lambda: _beat(supervisor),
             greet=greet,
-            share=share,
         )
     except LookalikeError as error:
         echo(f"Error ({error.code}): {error}", err=True)
