@@ -54,7 +54,7 @@ def print_verdict(verdict: Verdict, searched: str | None) -> None:
     print_facts(None, [("classes", classes(verdict.probabilities)), ("searched", searched)], 2)
     for match in verdict.matches:
         echo()
-        echo(f"  {match.tier}{_excuse(match.suppressed_by)}")
+        echo(f"  {match.tier}{_suppression(match.suppressed_by)}")
         evidence = [("decided by", _reason(match)), ("also", _others(match))]
         print_facts(None, [*evidence, *_place(match)], 4)
     if verdict.nearest:
@@ -137,7 +137,7 @@ def _said(form: str, value: float | None) -> str:
 _SIGNALS = {Signal.SHA256: "SHA-256", Signal.MD5: "MD5"}
 
 
-def _excuse(by: Suppression | None) -> str:
+def _suppression(by: Suppression | None) -> str:
     """Say what takes a match back."""
     if by is None:
         return ""

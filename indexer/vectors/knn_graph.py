@@ -54,7 +54,7 @@ def build_knn_graph(
     """Find each vector's nearest others.
 
     Up to `EXACT_UP_TO` vectors this is exact. Beyond, an inverted file over the vectors' leading
-    principal directions nominates candidates, whose similarities are then measured on the full
+    principal directions finds candidates, whose similarities are then measured on the full
     vectors. As many cells are searched as it takes to find most of the true neighbours of a sample.
     What is missed are those of strangers, rarely those of a close family, which lies in a cell or
     two. Neighbours that tie are ordered by row; where not all that tie fit, any of them are taken.
