@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
 from indexer.errors import SnapshotMismatch, SnapshotNotWritten
-from indexer.types import Keys, VectorCensus, VectorChanges
+from indexer.types import Keys, VectorChanges, VectorKeys
 from indexer.vectors import SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
 from indexer.vectors.faiss_index import FloatIndex
@@ -78,9 +78,9 @@ class MemoryFeed:
     def look_up(self, keys: Keys) -> VectorChanges:
         return self._changes(self.head(), keys.tolist())
 
-    def all_keys(self) -> VectorCensus:
+    def all_keys(self) -> VectorKeys:
         changes = self._changes(self.head(), list(self.state))
-        return VectorCensus(self.head(), changes.keys, np.array(sorted(self.purged), np.int64))
+        return VectorKeys(self.head(), changes.keys, np.array(sorted(self.purged), np.int64))
 
     def _changes(self, watermark: int, touched: list[int]) -> VectorChanges:
         live = sorted({key for key in touched if key in self.state})
@@ -765,10 +765,10 @@ def test_an_index_that_the_log_overtakes_while_it_is_checked_is_sound(
     tmp_path: Path, feed: MemoryFeed
 ) -> None:
     view = open_view(tmp_path, feed)
-    census, look_up = feed.all_keys, feed.look_up
+    all_keys, look_up = feed.all_keys, feed.look_up
 
-    def census_then_change() -> VectorCensus:
-        taken = census()
+    def all_keys_then_change() -> VectorKeys:
+        taken = all_keys()
         feed.drop(50)
         feed.put(7000, 8)
         return taken
@@ -780,5 +780,5 @@ def test_an_index_that_the_log_overtakes_while_it_is_checked_is_sound(
             feed.put(key)
         return look_up(keys)
 
-    feed.all_keys, feed.look_up = census_then_change, change_then_look_up  # type: ignore[method-assign]
+    feed.all_keys, feed.look_up = all_keys_then_change, change_then_look_up  # type: ignore[method-assign]
     assert view.check_index() == []

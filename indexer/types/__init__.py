@@ -71,8 +71,8 @@ from indexer.types.decisions import (
 )
 from indexer.types.feeds import (
     ChangeFeed,
-    VectorCensus,
     VectorChanges,
+    VectorKeys,
 )
 from indexer.types.floods import (
     Flood,
@@ -232,8 +232,8 @@ __all__ = [
     "SuppressionKind",
     "ThresholdCard",
     "Tier",
-    "VectorCensus",
     "VectorChanges",
+    "VectorKeys",
     "Vectors",
     "Verdict",
     "VerdictCluster",

@@ -21,7 +21,7 @@ class VectorChanges:
 
 
 @dataclass(frozen=True, slots=True)
-class VectorCensus:
+class VectorKeys:
     """Which images or entries have vectors, as the log has it at one moment."""
 
     watermark: int  # the log's last change at that moment
@@ -55,7 +55,7 @@ class ChangeFeed(Protocol):
         The watermark equals `after` when there are none.
         """
 
-    def all_keys(self) -> VectorCensus:
+    def all_keys(self) -> VectorKeys:
         """Return which keys have vectors now, without the vectors."""
 
     def look_up(self, keys: Keys) -> VectorChanges:

@@ -245,9 +245,9 @@ class VectorView:
         return f"{path} still holds vectors of {len(kept)} purged images." if len(kept) else None
 
     def _key_problems(self) -> list[str]:
-        census = self._feed.all_keys()
-        expected = count_by_key(census.keys)  # vectors by key, as the log has them
-        after = census.watermark
+        logged = self._feed.all_keys()
+        expected = count_by_key(logged.keys)  # vectors by key, as the log has them
+        after = logged.watermark
         while True:
             with self._applying:
                 self._apply(until=self._feed.head())

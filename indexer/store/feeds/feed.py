@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Executable, Row, Select, select
 from indexer.store.models import ChangeRow
 from indexer.store.sql_parameters import chunks
 from indexer.store.store import Store
-from indexer.types import Keys, PdqBits, VectorCensus, VectorChanges, Vectors
+from indexer.types import Keys, PdqBits, VectorChanges, VectorKeys, Vectors
 
 Ids = Select[int] | Sequence[int]
 """Ids, or a statement that selects them."""
@@ -102,7 +102,7 @@ class Feed(ABC):
                 rows += catalog.connection.execute(self._present(chunk))
         return self._changes(watermark, rows, keys.tolist(), ())
 
-    def all_keys(self) -> VectorCensus:
+    def all_keys(self) -> VectorKeys:
         """Return which keys have vectors now, without reading the vectors.
 
         Raises
@@ -114,7 +114,7 @@ class Feed(ABC):
             watermark = catalog.log.head()
             keys = np.fromiter(catalog.connection.scalars(self._holders()), np.int64)
             purged = np.array(self._purged(catalog.connection), np.int64)
-        return VectorCensus(watermark, np.sort(keys), np.sort(purged))
+        return VectorKeys(watermark, np.sort(keys), np.sort(purged))
 
     def _touched(self, after: int, watermark: int) -> Select[int]:
         """Select the ids that a stretch of the log names."""
