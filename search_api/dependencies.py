@@ -82,7 +82,7 @@ async def get_service(request: Request) -> Service:
 
 
 ServiceDependency = Annotated[Service, Depends(get_service)]
-TopK = Annotated[int, Query(ge=1, le=1000, description="Most matches returned.")]
+TopK = Annotated[int, Query(ge=1, le=1000, description="Maximum number of matches.")]
 BankNames = Annotated[
     list[str] | None,
     Query(alias="bank", description="Only entries of these banks; may be repeated."),

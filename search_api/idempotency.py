@@ -63,8 +63,8 @@ Key = Annotated[
     Header(
         alias="Idempotency-Key",
         pattern=r"^[!-~]{1,255}$",
-        description="Any text of its own for each request: one that comes again within 24 hours is "
-        "not carried out again, and gets the first answer.",
+        description="A text unique to this request: within 24 hours, a repeated request is not "
+        "carried out again and gets the first answer.",
     ),
 ]
 

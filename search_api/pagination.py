@@ -13,9 +13,11 @@ __all__ = ["MAX_ID", "Cursor", "Page", "PageLimit", "id_after", "page_of"]
 
 Cursor = Annotated[
     str | None,
-    Query(max_length=64, description="`next_cursor` of the page before; the first page if unset."),
+    Query(
+        max_length=64, description="`next_cursor` of the previous page; by default the first page."
+    ),
 ]
-PageLimit = Annotated[int, Query(ge=1, le=1000, description="Most items of a page.")]
+PageLimit = Annotated[int, Query(ge=1, le=1000, description="Maximum items per page.")]
 
 
 def id_after(cursor: str | None) -> int:

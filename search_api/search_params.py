@@ -11,17 +11,18 @@ from search_api.schemas import Moment
 
 CreatedAfter = Annotated[
     Moment | None,
-    Query(description="Only what was added after this moment (ISO 8601, with its zone)."),
+    Query(description="Only what was added after this time (ISO 8601 with zone)."),
 ]
 LookalikeThreshold = Annotated[
     float | None,
-    Query(ge=-1, le=1, description="Cosine from which a match is a lookalike."),
+    Query(ge=-1, le=1, description="Minimum cosine similarity of a lookalike."),
 ]
 Tiers = Annotated[
     list[Literal[Tier.EXACT, Tier.NEAR_DUPLICATE, Tier.LOOKALIKE]] | None,
     Query(
         alias="tier",
-        description="Only matches of these tiers, the verdict stays the same; may be repeated.",
+        description="Only return matches of these tiers; may be repeated. The verdict's tier "
+        "is unaffected.",
     ),
 ]
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from search_api.routes import hma
 from search_api.routes.hma.messages import Message
-from support.openapi import HMA_OPERATIONS
+from support.openapi import HMA_OPERATIONS, assert_imperative
 
 EACH_OPERATION = pytest.mark.parametrize(
     ("name", "operation"), HMA_OPERATIONS.items(), ids=HMA_OPERATIONS
@@ -47,8 +47,8 @@ def test_the_example_of_each_route_is_an_answer_that_it_could_give(
 
 @EACH_OPERATION
 def test_each_route_says_what_it_is_for(name: str, operation: dict[str, Any]) -> None:
-    assert operation["summary"].endswith("?"), name
-    assert operation["description"].endswith(".")
+    assert_imperative(operation["summary"])
+    assert operation["description"].endswith("."), name
     for parameter in operation.get("parameters", []):
         assert parameter["description"]
 

@@ -13,7 +13,7 @@ from search_api.errors import PROBLEM
 from search_api.pagination import Page
 from search_api.routes import V1, audit, health, keys, webhooks
 from search_api.schemas import Problem
-from support.openapi import DOCUMENT, OPERATIONS
+from support.openapi import DOCUMENT, OPERATIONS, assert_imperative
 
 EACH_OPERATION = pytest.mark.parametrize(("name", "operation"), OPERATIONS.items(), ids=OPERATIONS)
 
@@ -48,7 +48,7 @@ def test_the_example_of_each_route_is_an_answer_that_it_could_give(
 
 @EACH_OPERATION
 def test_each_route_says_what_it_is_for(name: str, operation: dict[str, Any]) -> None:
-    assert operation["summary"].endswith("?")
+    assert_imperative(operation["summary"])
     assert operation["description"].endswith(".")
     assert operation["tags"], name
     for parameter in operation.get("parameters", []):

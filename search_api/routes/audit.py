@@ -16,15 +16,17 @@ from search_api.schemas import UtcMoment
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 OfAction = Annotated[
-    str | None, Query(max_length=64, description="Only actions that begin so, such as `bank.`.")
+    str | None, Query(max_length=64, description="Only actions with this prefix, such as `bank.`.")
 ]
-OfActor = Annotated[str | None, Query(max_length=256, description="Only what this one did.")]
+OfActor = Annotated[
+    str | None, Query(max_length=256, description="Only actions of this key or user.")
+]
 OfSubject = Annotated[
     str | None,
-    Query(max_length=256, description="Only what was done to this: `bank`, or `bank:7`."),
+    Query(max_length=256, description="Only actions on this: `bank`, or `bank:7`."),
 ]
 Since = Annotated[
-    UtcMoment | None, Query(description="Only what happened from then on; UTC unless it says.")
+    UtcMoment | None, Query(description="Only events since this time; UTC unless it has a zone.")
 ]
 NewestFirst = Annotated[bool, Query(description="Newest first instead of oldest first.")]
 
@@ -33,7 +35,7 @@ NewestFirst = Annotated[bool, Query(description="Newest first instead of oldest 
     "",
     dependencies=[requires(Scope.ADMIN)],
     operation_id="list_audit_events",
-    summary="Who did and looked up what?",
+    summary="List audit events",
     responses={
         200: examples.answer("In the order asked for.", examples.page(examples.AUDIT_ENTRY)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -50,7 +52,7 @@ async def list_audit(
     cursor: Cursor = None,
     limit: PageLimit = 100,
 ) -> Page[AuditEntry]:
-    """Return a page of the audit log; lookups come into it a second after their answer."""
+    """Return a page of the audit log. Lookups are logged within a second of their answer."""
     query = AuditQuery(
         action=action,
         actor=actor,
@@ -67,12 +69,12 @@ async def list_audit(
     "/head",
     dependencies=[requires(Scope.ADMIN)],
     operation_id="get_audit_head",
-    summary="Where does the audit log end?",
+    summary="Get the head of the audit log",
     responses={
         200: examples.answer("Its last row.", examples.AUDIT_HEAD),
         **problems(HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
 async def head(service: ServiceDependency) -> AuditHead:
-    """Return the last row's number and hash: kept elsewhere, they prove that none is gone."""
+    """Return the last row's number and hash. Kept elsewhere, they prove that no row is missing."""
     return await service.read(lambda catalog: catalog.audit.head())

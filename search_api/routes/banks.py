@@ -32,7 +32,7 @@ UNUSABLE_BODY = problems(
     "",
     operation_id="list_banks",
     dependencies=[requires(Scope.ANALYST)],
-    summary="Which banks are there?",
+    summary="List banks",
     responses={
         200: examples.answer("Oldest first.", examples.page(examples.BANK)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -51,7 +51,7 @@ async def list_banks(
     "",
     operation_id="create_bank",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="May a bank be made?",
+    summary="Create a bank",
     status_code=HTTPStatus.CREATED,
     responses={
         201: examples.answer("The bank.", examples.BANK | {"entry_count": 0}),
@@ -63,7 +63,7 @@ async def list_banks(
     ),
 )
 async def create_bank(request: NewBank, service: ServiceDependency) -> Bank:
-    """Make a bank; one that exists with the same kind is left and given as it is."""
+    """Create a bank; one that exists with the same kind is returned unchanged."""
     details = BankDetails(request.category, request.severity, request.notes, request.owner)
 
     def create(store: Store) -> Bank:
@@ -77,7 +77,7 @@ async def create_bank(request: NewBank, service: ServiceDependency) -> Bank:
     "/{name}",
     operation_id="get_bank",
     dependencies=[requires(Scope.ANALYST)],
-    summary="What is said of a bank?",
+    summary="Get a bank",
     responses={200: examples.answer("The bank.", examples.BANK), **UNKNOWN},
 )
 async def get_bank(name: BankName, service: ServiceDependency) -> Bank:
@@ -89,7 +89,7 @@ async def get_bank(name: BankName, service: ServiceDependency) -> Bank:
     "/{name}",
     operation_id="edit_bank",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="Is something else said of a bank?",
+    summary="Edit a bank",
     responses={
         200: examples.answer("The bank as it is now.", examples.BANK),
         **UNKNOWN,
@@ -98,7 +98,7 @@ async def get_bank(name: BankName, service: ServiceDependency) -> Bank:
     openapi_extra=examples.request({"severity": "high", "owner": "Ana", "notes": ""}),
 )
 async def edit_bank(name: BankName, request: BankEdit, service: ServiceDependency) -> Bank:
-    """Change what is said of a bank, or disable it as a whole."""
+    """Change a bank's details, or disable or enable it as a whole."""
     details = BankDetails(request.category, request.severity, request.notes, request.owner)
 
     def edit(store: Store) -> Bank:
@@ -112,7 +112,7 @@ async def edit_bank(name: BankName, request: BankEdit, service: ServiceDependenc
     "/{name}",
     operation_id="remove_bank",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="May a bank be removed with all its entries?",
+    summary="Delete a bank with all its entries",
     responses={200: examples.answer("It is removed.", examples.REMOVED_BANK), **UNKNOWN},
 )
 async def remove_bank(name: BankName, service: ServiceDependency) -> RemovedBank:

@@ -34,7 +34,7 @@ async def _classify(service: Service, upload: Upload) -> Classification:
 @router.post(
     "/classify",
     operation_id="classify",
-    summary="What does the model say of this picture?",
+    summary="Classify an image",
     openapi_extra=REQUEST_BODY,
     responses={
         200: examples.answer("Class probabilities.", examples.CLASSIFICATION),
@@ -42,14 +42,14 @@ async def _classify(service: Service, upload: Upload) -> Classification:
     },
 )
 async def classify(upload: UploadDependency, service: ServiceDependency) -> Classification:
-    """Return the class probabilities of one picture; nothing is searched."""
+    """Return the class probabilities of one image, without a search."""
     return await _classify(service, upload)
 
 
 @router.post(
     "/classify/batch",
     operation_id="classify_batch",
-    summary="What does the model say of these pictures?",
+    summary="Classify several images",
     openapi_extra=BATCH_BODY,
     responses={
         200: examples.answer("Class probabilities or a problem for each.", examples.CLASSIFIED),
@@ -62,7 +62,7 @@ async def classify(upload: UploadDependency, service: ServiceDependency) -> Clas
     },
 )
 async def classify_batch(uploads: UploadsDependency, service: ServiceDependency) -> ClassifiedItems:
-    """Classify several pictures: one that cannot be used does not fail the others."""
+    """Classify each image; an invalid image does not fail the others."""
     answered = await answer_each(uploads, partial(_classify, service))
     return ClassifiedItems(
         items=[
@@ -75,7 +75,7 @@ async def classify_batch(uploads: UploadsDependency, service: ServiceDependency)
 @router.post(
     "/embed",
     operation_id="embed",
-    summary="What is the embedding of this picture?",
+    summary="Embed an image",
     openapi_extra=REQUEST_BODY,
     responses={
         200: examples.answer("The embedding, and its space.", examples.EMBEDDED),
@@ -83,7 +83,7 @@ async def classify_batch(uploads: UploadsDependency, service: ServiceDependency)
     },
 )
 async def embed(upload: UploadDependency, service: ServiceDependency) -> Embedded:
-    """Return the embedding of one picture, which `POST /v1/search/vector` takes."""
+    """Return the embedding of one image, which `POST /v1/search/vector` accepts."""
     answer = await service.run(_classifier(service).embed, upload.data, upload.name)
     digest = sha256(upload.data).hexdigest()
     service.lookups.record(Lookup.EMBED, subject_id=digest, model=answer.model)

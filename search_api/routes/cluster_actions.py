@@ -23,13 +23,15 @@ router = APIRouter(
     dependencies=[requires(Scope.ANALYST, Scope.BANK_WRITE)],
 )
 ActionId = Annotated[int, Path(ge=1, le=MAX_ID, description="The action.")]
-OfCluster = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only about this cluster.")]
+OfCluster = Annotated[
+    int | None, Query(ge=1, le=MAX_ID, description="Only actions on this cluster.")
+]
 
 
 @router.get(
     "",
     operation_id="list_cluster_actions",
-    summary="What was done about clusters?",
+    summary="List cluster actions",
     responses={
         200: examples.answer("Oldest first.", examples.page(shown.BANK_ACTION)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -52,7 +54,7 @@ async def list_actions(
 @router.post(
     "/{action_id}/undo",
     operation_id="undo_cluster_action",
-    summary="Is an action to be taken back?",
+    summary="Undo a cluster action",
     responses={
         200: examples.answer("As it is now.", shown.UNDONE_ACTION),
         **problems(
@@ -66,7 +68,7 @@ async def list_actions(
 async def undo_action(
     action_id: ActionId, service: ServiceDependency, principal: PrincipalDependency
 ) -> ClusterAction:
-    """Take back all that an action did, unless something of it has changed since."""
+    """Undo all that an action did, unless any of it has changed since."""
 
     def undo(store: Store) -> ClusterAction:
         with store.writer() as writer:

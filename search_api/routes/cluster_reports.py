@@ -29,12 +29,12 @@ PROBLEMS = problems(
 @router.get(
     "/{run_id}/report",
     operation_id="get_cluster_report",
-    summary="What is there to say about a cluster run?",
+    summary="Get a cluster report",
     response_model=Report,
     responses={200: examples.answer("All of it.", shown.REPORT), **PROBLEMS},
 )
 async def get_report(run_id: RunId, service: ServiceDependency) -> Response:
-    """Return the report about a run that is done: every cluster, every image."""
+    """Return the report of a finished run: every cluster, every image."""
     return Response(
         await _made(service, run_id, ReportFormat.JSON), media_type=JSONResponse.media_type
     )
@@ -43,12 +43,12 @@ async def get_report(run_id: RunId, service: ServiceDependency) -> Response:
 @router.get(
     "/{run_id}/report.html",
     operation_id="get_report_page",
-    summary="How does an analyst read about a cluster run?",
+    summary="Get a cluster report as HTML",
     response_class=HTMLResponse,
     responses={200: {"description": "One file that needs no network."}, **PROBLEMS},
 )
 async def get_page(run_id: RunId, service: ServiceDependency) -> Response:
-    """Return the report about a run that is done as one file of HTML, to be saved and opened."""
+    """Return the report of a finished run as one HTML file to save and open."""
     page = await _made(service, run_id, ReportFormat.HTML)
     # as a file it has a policy of its own, and nothing of this server within its reach
     saved = {"Content-Disposition": f'attachment; filename="cluster-run-{run_id}.html"'}

@@ -44,20 +44,20 @@ UNKNOWN = problems(
     HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
 )
 GrowthFactor = Annotated[
-    float, Query(gt=1, le=1e9, description="Times its size before that a cluster grew to.")
+    float, Query(gt=1, le=1e9, description="Minimum growth factor of a cluster's size.")
 ]
 MinSize = Annotated[
-    int, Query(ge=1, le=MAX_ID, description="Images; smaller clusters only alert by a bank.")
+    int, Query(ge=1, le=MAX_ID, description="Minimum cluster size, except for bank matches.")
 ]
 Drift = Annotated[
-    float, Query(ge=0, le=1, description="Total variation distance of the shares of classes.")
+    float, Query(ge=0, le=1, description="Minimum total variation distance of the class shares.")
 ]
 
 
 @router.post(
     "",
     operation_id="start_cluster_run",
-    summary="Which images look alike?",
+    summary="Start a cluster run",
     responses={
         200: examples.answer("The run as it begins, or the one that holds.", shown.REFRESH),
         **UNKNOWN,
@@ -68,7 +68,7 @@ Drift = Annotated[
     openapi_extra=examples.request(shown.RUN_REQUEST),
 )
 async def start_run(request: RunRequest, service: ServiceDependency) -> Refresh:
-    """Begin a cluster run, and answer at once; the index is clustered by one run at a time."""
+    """Start a cluster run and answer at once; the index has one run at a time."""
     said = request.scope.model_dump()
     return await service.write(
         service.cluster_runs.start,
@@ -82,7 +82,7 @@ async def start_run(request: RunRequest, service: ServiceDependency) -> Refresh:
 @router.get(
     "",
     operation_id="list_cluster_runs",
-    summary="Which cluster runs are there?",
+    summary="List cluster runs",
     responses={
         200: examples.answer("Oldest first.", examples.page(shown.RUN)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -91,7 +91,7 @@ async def start_run(request: RunRequest, service: ServiceDependency) -> Refresh:
 async def list_runs(
     service: ServiceDependency, cursor: Cursor = None, limit: PageLimit = 100
 ) -> Page[ClusterRun]:
-    """Return a page of the cluster runs, whichever program runs them."""
+    """Return a page of the cluster runs of all programs."""
     after = id_after(cursor)
     rows = await service.read(
         lambda catalog: catalog.cluster_runs.page(after_id=after, limit=limit + 1)
@@ -102,7 +102,7 @@ async def list_runs(
 @router.get(
     "/{run_id}",
     operation_id="get_cluster_run",
-    summary="What came of a cluster run?",
+    summary="Get a cluster run",
     responses={200: examples.answer("The run as it is now.", shown.RUN), **UNKNOWN},
 )
 async def get_run(run_id: RunId, service: ServiceDependency) -> ClusterRun:
@@ -113,11 +113,11 @@ async def get_run(run_id: RunId, service: ServiceDependency) -> ClusterRun:
 @router.post(
     "/{run_id}/cancel",
     operation_id="cancel_cluster_run",
-    summary="Is a cluster run to end?",
+    summary="Cancel a cluster run",
     responses={200: examples.answer("The run as it is now.", shown.RUN_CANCELLED), **UNKNOWN},
 )
 async def cancel_run(run_id: RunId, service: ServiceDependency) -> ClusterRun:
-    """Cancel a run, whichever program runs it; one that has ended stays as it is."""
+    """Cancel a run, whichever program runs it; a finished run stays unchanged."""
 
     def cancel(store: Store) -> ClusterRun:
         with store.writer() as writer:
@@ -129,13 +129,13 @@ async def cancel_run(run_id: RunId, service: ServiceDependency) -> ClusterRun:
 @router.get(
     "/{run_id}/clusters",
     operation_id="list_clusters",
-    summary="Which clusters did a run find?",
+    summary="List a run's clusters",
     responses={200: examples.answer("Largest first.", examples.page(shown.CLUSTER)), **UNKNOWN},
 )
 async def list_clusters(
     run_id: RunId, service: ServiceDependency, cursor: Cursor = None, limit: PageLimit = 100
 ) -> Page[Cluster]:
-    """Return a page of the clusters of a run, by their size when it found them."""
+    """Return a page of a run's clusters, largest first when the run found them."""
     after = _place(cursor)
 
     def read(catalog: Catalog) -> list[Cluster]:
@@ -149,7 +149,7 @@ async def list_clusters(
 @router.get(
     "/{run_id}/members",
     operation_id="list_cluster_members",
-    summary="Which images are in a cluster?",
+    summary="List a cluster's members",
     responses={200: examples.answer("By image.", examples.page(shown.MEMBER)), **UNKNOWN},
 )
 async def list_members(
@@ -159,7 +159,7 @@ async def list_members(
     cursor: Cursor = None,
     limit: PageLimit = 100,
 ) -> Page[ClusterMember]:
-    """Return a page of the images of a cluster as a run found it, or of those in none."""
+    """Return a page of a cluster's images as the run found them, or of the images in no cluster."""
     after = id_after(cursor)
 
     def read(catalog: Catalog) -> list[ClusterMember]:
@@ -173,13 +173,13 @@ async def list_members(
 @router.get(
     "/{run_id}/lineage",
     operation_id="list_run_lineage",
-    summary="What became of the clusters with a run?",
+    summary="List the changes of a run's clusters",
     responses={200: examples.answer("As found.", examples.page(shown.LINEAGE)), **UNKNOWN},
 )
 async def list_lineage(
     run_id: RunId, service: ServiceDependency, cursor: Cursor = None, limit: PageLimit = 100
 ) -> Page[Lineage]:
-    """Return a page of what became of each cluster since the run before of the same images."""
+    """Return a page of what became of each cluster since the previous run of the same images."""
     after = id_after(cursor)
 
     def read(catalog: Catalog) -> list[Lineage]:
@@ -192,7 +192,7 @@ async def list_lineage(
 @router.get(
     "/{run_id}/alerts",
     operation_id="list_cluster_alerts",
-    summary="Which clusters of a run should be looked at?",
+    summary="List a run's alerts",
     responses={
         200: examples.answer("Hits of banks first.", examples.page(shown.ALERT)),
         **UNKNOWN,
@@ -206,7 +206,7 @@ async def list_alerts(
     min_size: MinSize = 10,
     drift: Drift = 0.2,
 ) -> Page[Alert]:
-    """Compare a run with the one before of the same images; all that is found is one page."""
+    """Compare a run with the previous run of the same images. All alerts are on one page."""
     rules = AlertRules(growth_factor, min_size, drift)
     found = await service.pools.reads.run(lambda: find_alerts(service.store, rules, run_id))
     return Page(items=found, next_cursor=None)

@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1/clusters", tags=["clusters"], route_class=WriteRo
 ClusterId = Annotated[int, Path(ge=1, le=MAX_ID, description="The cluster.")]
 OfRun = Annotated[
     int | None,
-    Query(ge=1, le=MAX_ID, description="As this run found it; the newest that has it by default."),
+    Query(ge=1, le=MAX_ID, description="The run; by default the newest that has the cluster."),
 ]
 UNKNOWN = problems(
     HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
@@ -37,13 +37,13 @@ UNUSABLE = {
     "/{cluster_id}",
     dependencies=[requires(Scope.ANALYST)],
     operation_id="get_cluster",
-    summary="What is a cluster like?",
+    summary="Get a cluster",
     responses={200: examples.answer("As a run found it.", shown.CLUSTER), **UNKNOWN},
 )
 async def get_cluster(
     cluster_id: ClusterId, service: ServiceDependency, run: OfRun = None
 ) -> Cluster:
-    """Return a cluster as a run found it, with the name and note that it has now."""
+    """Return a cluster as a run found it, with its current name and note."""
     return await service.read(lambda catalog: catalog.clusters.get(cluster_id, run))
 
 
@@ -51,7 +51,7 @@ async def get_cluster(
     "/{cluster_id}/lineage",
     dependencies=[requires(Scope.ANALYST)],
     operation_id="list_cluster_lineage",
-    summary="What became of a cluster from run to run?",
+    summary="List a cluster's history",
     responses={200: examples.answer("Oldest first.", examples.page(shown.LINEAGE)), **UNKNOWN},
 )
 async def list_lineage(
@@ -60,7 +60,7 @@ async def list_lineage(
     cursor: Cursor = None,
     limit: PageLimit = 100,
 ) -> Page[Lineage]:
-    """Return a page of what became of a cluster, and of those that merged into or split off it."""
+    """Return a page of the events of a cluster, and of those that merged into or split off it."""
     after = id_after(cursor)
 
     def read(catalog: Catalog) -> list[Lineage]:
@@ -74,14 +74,14 @@ async def list_lineage(
     "/{cluster_id}",
     dependencies=[requires(Scope.ANALYST)],
     operation_id="edit_cluster",
-    summary="Is something else said of a cluster?",
+    summary="Edit a cluster's name or note",
     responses={200: examples.answer("As it is now.", shown.EDITED), **UNUSABLE},
     openapi_extra=examples.request({"name": "statues"}),
 )
 async def edit_cluster(
     cluster_id: ClusterId, request: ClusterEdit, service: ServiceDependency
 ) -> EditedCluster:
-    """Give a cluster another name, another note, or both in one transaction."""
+    """Change a cluster's name, its note, or both in one transaction."""
     name, note = request.name, request.note
 
     def edit(store: Store) -> EditedCluster:
@@ -102,14 +102,14 @@ async def edit_cluster(
     "/{cluster_id}/bank",
     dependencies=[requires(Scope.BANK_WRITE)],
     operation_id="bank_cluster",
-    summary="Are the members of a cluster to be entries of a bank?",
+    summary="Add a cluster's members to a bank",
     responses={200: examples.answer("What was done.", shown.BANK_ACTION), **UNUSABLE},
     openapi_extra=examples.request({"bank": "known-unsafe", "min_probability": 0.5}),
 )
 async def bank_cluster(
     cluster_id: ClusterId, request: MembersToBank, service: ServiceDependency
 ) -> ClusterAction:
-    """Make members of a cluster entries of a bank, in one step; those that are already stay."""
+    """Add members of a cluster to a bank in one transaction; existing entries stay unchanged."""
     return await service.commit(
         lambda store: actions.add_to_bank(
             store,
@@ -125,7 +125,7 @@ async def bank_cluster(
     "/{cluster_id}/decisions",
     dependencies=[requires(Scope.ANALYST)],
     operation_id="decide_cluster",
-    summary="What does an analyst say of the matches of a cluster?",
+    summary="Decide on all matches of a cluster",
     responses={200: examples.answer("What was done.", shown.DECISION_ACTION), **UNUSABLE},
     openapi_extra=examples.request({"outcome": "rejected", "bank": "known-benign"}),
 )
@@ -135,7 +135,7 @@ async def decide_cluster(
     service: ServiceDependency,
     principal: PrincipalDependency,
 ) -> ClusterAction:
-    """Decide about all matches that retro-scans listed for a cluster's members, in one step."""
+    """Decide on all matches that retro-scans listed for a cluster's members, in one transaction."""
     if request.bank:
         require(principal, "A decision with a bank", Scope.BANK_WRITE)
     return await service.commit(

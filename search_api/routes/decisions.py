@@ -24,17 +24,17 @@ from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, pag
 from search_api.schemas import DecisionRequest
 
 router = APIRouter(prefix="/v1/decisions", tags=["decisions"], route_class=WriteRoute)
-Digest = Annotated[str | None, Query(description="Only on the query of this SHA-256.")]
-EntryId = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only on this entry.")]
-OfOutcome = Annotated[Outcome | None, Query(description="Only of this outcome.")]
-Superseded = Annotated[bool, Query(description="Those that were superseded, too.")]
+Digest = Annotated[str | None, Query(description="Only decisions on the query with this SHA-256.")]
+EntryId = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only decisions on this entry.")]
+OfOutcome = Annotated[Outcome | None, Query(description="Only decisions with this outcome.")]
+Superseded = Annotated[bool, Query(description="Include superseded decisions.")]
 
 
 @router.post(
     "",
     dependencies=[requires(Scope.ANALYST)],
     operation_id="decide",
-    summary="What does an analyst say of a match?",
+    summary="Record a decision on a match",
     responses={
         200: examples.answer("As it is remembered.", examples.DECIDED),
         **problems(
@@ -52,7 +52,7 @@ Superseded = Annotated[bool, Query(description="Those that were superseded, too.
 async def post_decision(
     request: DecisionRequest, service: ServiceDependency, principal: PrincipalDependency
 ) -> Decided:
-    """Remember a decision, which takes the place of the earlier one on the same match.
+    """Record a decision, which replaces the earlier one on the same match.
 
     A query that joins a bank does so in the same transaction: as an image if the index holds these
     bytes, else as bare fingerprints.
@@ -90,7 +90,7 @@ async def post_decision(
     "",
     dependencies=[requires(Scope.ANALYST)],
     operation_id="list_decisions",
-    summary="What was decided?",
+    summary="List decisions",
     responses={
         200: examples.answer("Oldest first.", examples.page(examples.DECISION)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -106,7 +106,7 @@ async def list_decisions(
     cursor: Cursor = None,
     limit: PageLimit = 100,
 ) -> Page[Decision]:
-    """Return a page of the decisions that hold."""
+    """Return a page of the decisions in force."""
     digest = parse_fingerprint(FingerprintKind.SHA256, sha256).value if sha256 else None
     after = id_after(cursor)
     rows = await service.read(

@@ -29,13 +29,13 @@ EntryId = Annotated[int, Path(ge=1, le=MAX_ID, description="The entry.")]
     "/banks/{name}/entries",
     operation_id="list_entries",
     dependencies=[requires(Scope.ANALYST)],
-    summary="What does a bank hold?",
+    summary="List a bank's entries",
     responses={200: examples.answer("Oldest first.", examples.page(examples.ENTRY)), **UNKNOWN},
 )
 async def list_entries(
     name: BankName, service: ServiceDependency, cursor: Cursor = None, limit: PageLimit = 100
 ) -> Page[EntryRecord]:
-    """Return a page of the entries of a bank, disabled ones too."""
+    """Return a page of a bank's entries, including disabled ones."""
     after = id_after(cursor)
     rows = await service.read(
         lambda catalog: catalog.entries.page(name, after_id=after, limit=limit + 1)
@@ -47,7 +47,7 @@ async def list_entries(
     "/banks/{name}/entries",
     operation_id="add_entry",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="Is a stored image, or a fingerprint, to join a bank?",
+    summary="Add a stored image or a fingerprint to a bank",
     status_code=HTTPStatus.CREATED,
     responses={
         201: examples.answer("The entry.", examples.BARE_ENTRY),
@@ -59,7 +59,7 @@ async def list_entries(
     ),
 )
 async def post_entry(name: BankName, request: NewEntry, service: ServiceDependency) -> EntryRecord:
-    """Make an entry; one that the bank has already is left and given as it is."""
+    """Create an entry; one that exists is returned unchanged."""
     if (request.image_id is None) == (request.fingerprint is None):
         raise InputError("Say what is to join the bank: either `image_id` or `fingerprint`.")
     if request.image_id is not None and (request.notes or request.labels):
@@ -85,7 +85,7 @@ async def post_entry(name: BankName, request: NewEntry, service: ServiceDependen
     "/banks/{name}/entries/upload",
     operation_id="upload_entry",
     dependencies=[requires(Scope.BANK_WRITE), Place],  # a place before anything is looked up
-    summary="Is this picture to join a bank?",
+    summary="Upload an image to a bank",
     status_code=HTTPStatus.CREATED,
     openapi_extra=REQUEST_BODY,
     responses={
@@ -96,7 +96,7 @@ async def post_entry(name: BankName, request: NewEntry, service: ServiceDependen
 async def upload_entry(
     name: BankName, upload: UploadDependency, service: ServiceDependency
 ) -> EntryRecord:
-    """Index a picture, unless the index holds it, and make it an entry; twice changes nothing."""
+    """Index an image, if it is new, and add it to the bank; repeating this changes nothing."""
     await service.read(lambda catalog: catalog.banks.id_of(name))
     matcher = service.matcher
     image = await service.run(make_image, upload.data, matcher.encoder, service.settings)
@@ -107,7 +107,7 @@ async def upload_entry(
     "/entries/{entry_id}",
     operation_id="get_entry",
     dependencies=[requires(Scope.ANALYST)],
-    summary="What is known of an entry?",
+    summary="Get an entry",
     responses={200: examples.answer("The entry.", examples.ENTRY), **UNKNOWN},
 )
 async def get_entry(entry_id: EntryId, service: ServiceDependency) -> EntryRecord:
@@ -119,7 +119,7 @@ async def get_entry(entry_id: EntryId, service: ServiceDependency) -> EntryRecor
     "/entries/{entry_id}/disable",
     operation_id="disable_entry",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="Is an entry to match nothing for a while?",
+    summary="Disable an entry",
     responses={
         200: examples.answer("The entry.", examples.DISABLED_ENTRY),
         **UNKNOWN,
@@ -130,7 +130,7 @@ async def get_entry(entry_id: EntryId, service: ServiceDependency) -> EntryRecor
 async def disable_entry(
     entry_id: EntryId, request: Disabling, service: ServiceDependency
 ) -> EntryRecord:
-    """Let an entry match nothing from the next query on; it stays in its bank."""
+    """Disable an entry: it stays in its bank, but matches nothing from the next query on."""
     until = request.until or FOR_GOOD
     if until <= datetime.now(UTC):
         raise InputError(f"{until:%Y-%m-%d %H:%M %Z} has passed. Say a moment that is to come.")
@@ -148,11 +148,11 @@ async def disable_entry(
     "/entries/{entry_id}/enable",
     operation_id="enable_entry",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="Is a disabled entry to match again?",
+    summary="Enable an entry",
     responses={200: examples.answer("The entry.", examples.ENTRY), **UNKNOWN},
 )
 async def enable_entry(entry_id: EntryId, service: ServiceDependency) -> EntryRecord:
-    """Let an entry match again; it does not while its bank is disabled."""
+    """Enable an entry; it matches again unless its bank is disabled."""
 
     def enable(store: Store) -> EntryRecord:
         with store.writer() as writer:
@@ -166,11 +166,11 @@ async def enable_entry(entry_id: EntryId, service: ServiceDependency) -> EntryRe
     "/entries/{entry_id}",
     operation_id="remove_entry",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="May an entry be removed from its bank?",
+    summary="Delete an entry",
     responses={200: examples.answer("It is removed.", examples.REMOVED_ENTRY), **UNKNOWN},
 )
 async def remove_entry(entry_id: EntryId, service: ServiceDependency) -> RemovedEntry:
-    """Remove an entry; its image stays. A list that gave it does not bring it back."""
+    """Remove an entry; its image stays. Importing its list again does not restore it."""
 
     def remove(store: Store) -> RemovedEntry:
         with store.writer() as writer:

@@ -26,7 +26,7 @@ UNKNOWN = problems(
     "",
     dependencies=[requires(Scope.ANALYST)],
     operation_id="list_floods",
-    summary="Which entries suddenly match far more than before?",
+    summary="List flood flags",
     responses={
         200: examples.answer("Oldest first.", examples.page(examples.FLOOD)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -50,14 +50,14 @@ async def list_floods(
     "/{flood_id}/quarantine",
     dependencies=[requires(Scope.ANALYST)],
     operation_id="quarantine_flood",
-    summary="May the entry of a flag match nothing for now?",
+    summary="Disable the entry of a flood flag",
     responses={
         200: examples.answer("The flag.", {**examples.FLOOD, "state": "quarantined"}),
         **UNKNOWN,
     },
 )
 async def quarantine(flood_id: FlagId, service: ServiceDependency) -> Flood:
-    """Disable the entry of a flag until the flag is dismissed; doing it twice changes nothing."""
+    """Disable the entry until the flag is dismissed; repeating this changes nothing."""
     return await service.commit(lambda store: flood.quarantine(store, flood_id))
 
 
@@ -65,12 +65,12 @@ async def quarantine(flood_id: FlagId, service: ServiceDependency) -> Flood:
     "/{flood_id}/dismiss",
     dependencies=[requires(Scope.ANALYST)],
     operation_id="dismiss_flood",
-    summary="Did a flag mean nothing?",
+    summary="Dismiss a flood flag",
     responses={
         200: examples.answer("The flag.", {**examples.FLOOD, "state": "dismissed"}),
         **UNKNOWN,
     },
 )
 async def dismiss(flood_id: FlagId, service: ServiceDependency) -> Flood:
-    """Dismiss a flag; an entry that was quarantined for it is enabled again."""
+    """Dismiss a flag; if its entry was quarantined, the entry is enabled again."""
     return await service.commit(lambda store: flood.dismiss(store, flood_id))

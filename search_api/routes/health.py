@@ -32,7 +32,7 @@ class Readiness(BaseModel):
 @router.get(
     "/healthz",
     operation_id="get_health",
-    summary="Is the process alive?",
+    summary="Check that the process is alive",
     responses={200: examples.answer("Alive.", {"status": "alive"})},
 )
 async def healthz() -> Health:
@@ -43,12 +43,12 @@ async def healthz() -> Health:
 @router.get(
     "/readyz",
     operation_id="get_readiness",
-    summary="Do the views follow the log?",
+    summary="Check that the views are current",
     responses={
         200: examples.answer("Ready.", {"status": "ready", "watermark": 90210}),
         **problems(HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
 async def readyz(service: ServiceDependency) -> Readiness:
-    """Answer 503 when the log could not be read lately."""
+    """Answer 503 if the log could not be read recently."""
     return Readiness(status="ready", watermark=service.follower.check())

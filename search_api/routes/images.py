@@ -25,7 +25,7 @@ ImageId = Annotated[int, Path(ge=1, le=MAX_ID, description="The stored image.")]
 OfBank = Annotated[str | None, Query(description="Only images that are entries of this bank.")]
 Purge = Annotated[
     bool,
-    Query(description="Erase all that is known of it for good, but its SHA-256 as the proof."),
+    Query(description="Erase all its data for good, except its SHA-256 as proof."),
 ]
 UNKNOWN = problems(
     HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
@@ -36,7 +36,7 @@ UNKNOWN = problems(
     "",
     operation_id="list_images",
     dependencies=[requires(Scope.ANALYST)],
-    summary="What is stored?",
+    summary="List stored images",
     responses={200: examples.answer("Oldest first.", examples.page(examples.IMAGE)), **UNKNOWN},
 )
 async def list_images(
@@ -46,7 +46,7 @@ async def list_images(
     cursor: Cursor = None,
     limit: PageLimit = 100,
 ) -> Page[ImageSummary]:
-    """Return a page of the images of the index; never their pixels."""
+    """Return a page of the images of the index, without their pixels."""
     after = id_after(cursor)
     rows = await service.read(
         lambda catalog: catalog.images.page(
@@ -60,7 +60,7 @@ async def list_images(
     "/{image_id}",
     operation_id="get_image",
     dependencies=[requires(Scope.ANALYST)],
-    summary="What is known of a stored image?",
+    summary="Get a stored image",
     responses={200: examples.answer("The image.", examples.IMAGE), **UNKNOWN},
 )
 async def get_image(image_id: ImageId, service: ServiceDependency) -> ImageSummary:
@@ -76,7 +76,7 @@ async def get_image(image_id: ImageId, service: ServiceDependency) -> ImageSumma
     "/{image_id}",
     operation_id="remove_image",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="May an image be removed from the index?",
+    summary="Delete an image",
     responses={200: examples.answer("It is removed.", examples.REMOVED_IMAGE), **UNKNOWN},
 )
 async def remove_image(
@@ -84,9 +84,9 @@ async def remove_image(
     service: ServiceDependency,
     purge: Purge = False,
 ) -> RemovedImage:
-    """Remove an image, its sources and its bank entries, which match nothing from then on.
+    """Remove an image with its sources and bank entries; it stops matching at once.
 
-    An image that was only removed can still be purged.
+    An image that was removed can still be purged.
     """
 
     def remove(store: Store) -> RemovedImage:
@@ -108,15 +108,15 @@ async def remove_image(
     "/{image_id}/similar",
     operation_id="list_similar_images",
     dependencies=[requires(Scope.ANALYST)],
-    summary="Which stored images are nearest to this one?",
+    summary="List the nearest stored images",
     responses={200: examples.answer("Nearest first.", examples.page(examples.MATCH)), **UNKNOWN},
 )
 async def similar(
     image_id: ImageId, service: ServiceDependency, k: TopK = 10, bank: BankNames = None
 ) -> Page[Match]:
-    """Return the nearest stored images of every tier, `none` included; not the image itself.
+    """Return the nearest stored images of every tier, including `none`, without the image itself.
 
-    `k` bounds the list: there is no page after the first.
+    `k` limits the list: there is only one page.
     """
     matches = await service.run(similar_images, service.matcher, image_id, k=k, banks=bank or ())
     service.lookups.record(

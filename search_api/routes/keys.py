@@ -38,7 +38,7 @@ class KeyRequest(BaseModel):
     "",
     dependencies=[requires(Scope.ADMIN)],
     operation_id="create_key",
-    summary="Who else may use the server?",
+    summary="Create an API key",
     responses={
         200: examples.answer("The key and, this once, its token.", examples.CREATED_KEY),
         **problems(
@@ -47,7 +47,7 @@ class KeyRequest(BaseModel):
     },
 )
 async def create_key(request: KeyRequest, service: ServiceDependency) -> CreatedKey:
-    """Make a key; it works at once. Its token is in this answer and nowhere else."""
+    """Create a key, which works at once. Its token is returned only this once."""
     expires_at: datetime | None = request.expires_at
     return await service.write(
         keys.create_key,
@@ -63,7 +63,7 @@ async def create_key(request: KeyRequest, service: ServiceDependency) -> Created
     "",
     dependencies=[requires(Scope.ADMIN)],
     operation_id="list_keys",
-    summary="Which keys are there?",
+    summary="List API keys",
     responses={
         200: examples.answer("Oldest first.", examples.page(examples.KEY)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -72,7 +72,7 @@ async def create_key(request: KeyRequest, service: ServiceDependency) -> Created
 async def list_keys(
     service: ServiceDependency, cursor: Cursor = None, limit: PageLimit = 100
 ) -> Page[ApiKey]:
-    """Return a page of the keys, those that work no longer included; never their secrets."""
+    """Return a page of the keys, including expired and revoked ones; never their secrets."""
     after = id_after(cursor)
     rows = await service.read(lambda catalog: catalog.keys.page(after_id=after, limit=limit + 1))
     return page_of(rows, limit, lambda key: key.id)
@@ -82,7 +82,7 @@ async def list_keys(
     "/{key_id}/revoke",
     dependencies=[requires(Scope.ADMIN)],
     operation_id="revoke_key",
-    summary="May a key be used no longer?",
+    summary="Revoke an API key",
     responses={
         200: examples.answer("The key.", examples.REVOKED_KEY),
         **problems(
@@ -91,5 +91,5 @@ async def list_keys(
     },
 )
 async def revoke_key(key_id: KeyId, service: ServiceDependency) -> ApiKey:
-    """Let a key and its sessions work no longer, in every server within seconds."""
+    """Revoke a key: every server refuses it and its sessions within seconds."""
     return await service.write(keys.revoke_key, service.store, key_id)

@@ -25,7 +25,7 @@ PROBLEMS = problems(
     "",
     dependencies=[requires(Scope.ANALYST)],
     operation_id="start_retro_scan",
-    summary="Which past images do newer entries match?",
+    summary="Start a retro-scan",
     responses={
         200: examples.answer("The scan as it begins.", examples.SCAN),
         **PROBLEMS,
@@ -34,7 +34,7 @@ PROBLEMS = problems(
     openapi_extra=examples.request({"bank": "known-unsafe"}),
 )
 async def start_scan(request: ScanRequest, service: ServiceDependency) -> RetroScan:
-    """Begin a retro-scan, or go on with the one that was cut off; the server runs one at a time."""
+    """Start a retro-scan, or continue an interrupted one; the server runs one at a time."""
     return await service.write(service.scans.start, request.bank, request.since)
 
 
@@ -42,7 +42,7 @@ async def start_scan(request: ScanRequest, service: ServiceDependency) -> RetroS
     "",
     dependencies=[requires(Scope.ANALYST)],
     operation_id="list_retro_scans",
-    summary="Which retro-scans are there?",
+    summary="List retro-scans",
     responses={
         200: examples.answer("Oldest first.", examples.page(examples.SCAN)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -51,7 +51,7 @@ async def start_scan(request: ScanRequest, service: ServiceDependency) -> RetroS
 async def list_scans(
     service: ServiceDependency, cursor: Cursor = None, limit: PageLimit = 100
 ) -> Page[RetroScan]:
-    """Return a page of the retro-scans, whichever program runs them."""
+    """Return a page of the retro-scans of all programs."""
     after = id_after(cursor)
     rows = await service.read(
         lambda catalog: catalog.retro_scans.page(after_id=after, limit=limit + 1)
@@ -63,7 +63,7 @@ async def list_scans(
     "/{scan_id}",
     dependencies=[requires(Scope.ANALYST)],
     operation_id="get_retro_scan",
-    summary="How far is a retro-scan?",
+    summary="Get a retro-scan",
     responses={200: examples.answer("The scan as it is now.", examples.SCAN), **PROBLEMS},
 )
 async def get_scan(scan_id: ScanId, service: ServiceDependency) -> RetroScan:
@@ -75,7 +75,7 @@ async def get_scan(scan_id: ScanId, service: ServiceDependency) -> RetroScan:
     "/{scan_id}/matches",
     dependencies=[requires(Scope.ANALYST)],
     operation_id="list_retro_matches",
-    summary="What did a retro-scan find?",
+    summary="List a retro-scan's matches",
     responses={
         200: examples.answer("In the order found.", examples.page(examples.RETRO_MATCH)),
         **PROBLEMS,
@@ -84,7 +84,7 @@ async def get_scan(scan_id: ScanId, service: ServiceDependency) -> RetroScan:
 async def list_matches(
     scan_id: ScanId, service: ServiceDependency, cursor: Cursor = None, limit: PageLimit = 100
 ) -> Page[RetroMatch]:
-    """Return a page of the past images that match; also while the scan is running."""
+    """Return a page of the stored images that match, also while the scan is running."""
     after = id_after(cursor)
     rows = await service.read(
         lambda catalog: catalog.retro_scans.matches(scan_id, after_id=after, limit=limit + 1)

@@ -28,7 +28,7 @@ VECTOR_PATH = f"{router.prefix}/vector"
 ImageId = Annotated[int, Path(ge=1, le=MAX_ID, description="The stored image.")]
 Tiles = Annotated[
     bool,
-    Query(description="Cut a large picture into tiles and match each; more false matches."),
+    Query(description="Also match tiles of a large image; more false matches."),
 ]
 
 
@@ -73,7 +73,7 @@ def _record(
 @router.post(
     "",
     operation_id="search",
-    summary="Is this picture a copy or a lookalike of something known?",
+    summary="Search with an image",
     openapi_extra=REQUEST_BODY,
     responses={
         200: examples.answer("The verdict with its evidence.", examples.VERDICT),
@@ -86,14 +86,14 @@ async def search(
     options: OptionsDependency,
     tiles: Tiles = False,
 ) -> Verdict:
-    """Judge one picture; the same answer as `lookalike search --json`."""
+    """Return the verdict on one image, as `lookalike search --json` does."""
     return await _judge(service, options, tiles, upload)
 
 
 @router.post(
     "/batch",
     operation_id="search_batch",
-    summary="Are these pictures copies or lookalikes of something known?",
+    summary="Search with several images",
     openapi_extra=BATCH_BODY,
     responses={
         200: examples.answer("A verdict or a problem for each.", examples.SEARCHED),
@@ -112,7 +112,7 @@ async def search_batch(
     options: OptionsDependency,
     tiles: Tiles = False,
 ) -> SearchedItems:
-    """Judge several pictures, each by itself: one that cannot be used does not fail the others."""
+    """Return a verdict for each image; an invalid image does not fail the others."""
     await service.read(lambda catalog: [catalog.banks.id_of(name) for name in options.banks])
     answered = await answer_each(uploads, partial(_judge, service, options, tiles))
     return SearchedItems(
@@ -126,7 +126,7 @@ async def search_batch(
 @router.post(
     "/vector",
     operation_id="search_vector",
-    summary="What is near to this embedding?",
+    summary="Search with an embedding",
     responses={
         200: examples.answer("The verdict with its evidence.", examples.PARTIAL_VERDICT),
         **problems(
@@ -143,7 +143,7 @@ async def search_batch(
 async def search_vector(
     request: VectorRequest, service: ServiceDependency, options: OptionsDependency
 ) -> PartialVerdict:
-    """Judge an embedding, as `POST /v1/embed` gives it; 409 when it is of another model."""
+    """Search with an embedding from `POST /v1/embed`; 409 if it is from another model."""
     query = matching.Query.vector(request.vector, request.model)
     verdict = await service.run(service.matcher.answer, query, options)
     _record(service, verdict, options, subject_id=verdict.query)
@@ -153,7 +153,7 @@ async def search_vector(
 @router.post(
     "/fingerprint",
     operation_id="search_fingerprint",
-    summary="What has this fingerprint, or one close to it?",
+    summary="Search with a fingerprint",
     responses={
         200: examples.answer("The verdict with its evidence.", examples.FINGERPRINT_VERDICT),
         **problems(
@@ -169,7 +169,7 @@ async def search_vector(
 async def search_fingerprint(
     request: FingerprintRequest, service: ServiceDependency, options: FingerprintOptions
 ) -> PartialVerdict:
-    """Judge a fingerprint: SHA-256 and MD5 match the same bytes, PDQ what is within its bound."""
+    """Search with a fingerprint: SHA-256 and MD5 match the same bytes, PDQ within its threshold."""
     query = matching.Query.fingerprint(parse_fingerprint(request.kind, request.value))
     verdict = await service.run(service.matcher.answer, query, options)
     _record(service, verdict, options, subject_id=verdict.query)
@@ -179,7 +179,7 @@ async def search_fingerprint(
 @router.post(
     "/image/{image_id}",
     operation_id="search_image",
-    summary="Is this stored image a copy or a lookalike of something known?",
+    summary="Search with a stored image",
     responses={
         200: examples.answer("The verdict with its evidence.", examples.STORED_VERDICT),
         **problems(
@@ -190,7 +190,7 @@ async def search_fingerprint(
 async def search_image(
     image_id: ImageId, service: ServiceDependency, options: OptionsDependency
 ) -> Verdict:
-    """Judge a stored image by what is stored of it, itself left out."""
+    """Return the verdict on a stored image by its stored signals; the image itself is left out."""
     verdict = await service.run(
         service.matcher.answer, matching.Query.stored_image(image_id), options
     )

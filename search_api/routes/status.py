@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1/status", tags=["status"])
     "",
     operation_id="get_status",
     dependencies=[requires(Scope.ANALYST)],
-    summary="What does the index hold, and what does it take on the disk?",
+    summary="Get the status of the index",
     responses={
         200: examples.answer("As `lookalike status --json` says it.", examples.STATUS),
         **problems(HTTPStatus.SERVICE_UNAVAILABLE),

@@ -16,13 +16,13 @@ router = APIRouter(
     prefix="/v1/thresholds", tags=["thresholds"], dependencies=[requires(Scope.ANALYST)]
 )
 CardId = Annotated[int, Path(ge=1, le=MAX_ID, description="The card.")]
-Retired = Annotated[bool, Query(description="Those that a newer card replaced, too.")]
+Retired = Annotated[bool, Query(description="Include retired cards.")]
 
 
 @router.get(
     "",
     operation_id="list_thresholds",
-    summary="Which threshold cards are in force?",
+    summary="List threshold cards",
     responses={
         200: examples.answer("Newest first.", examples.page(examples.CARD)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -34,7 +34,7 @@ async def list_thresholds(
     cursor: Cursor = None,
     limit: PageLimit = 100,
 ) -> Page[ThresholdCard]:
-    """Return a page of the cards; where there is none, the settings hold."""
+    """Return a page of the cards; where there is no card, the setting holds."""
     before = id_after(cursor) or None
     rows = await service.read(
         lambda catalog: catalog.cards.page(retired=retired, before_id=before, limit=limit + 1)
@@ -45,7 +45,7 @@ async def list_thresholds(
 @router.get(
     "/{card_id}",
     operation_id="get_threshold",
-    summary="What does a threshold rest on?",
+    summary="Get a threshold card",
     responses={
         200: examples.answer("The card.", examples.CARD),
         **problems(
@@ -54,5 +54,5 @@ async def list_thresholds(
     },
 )
 async def get_threshold(card_id: CardId, service: ServiceDependency) -> ThresholdCard:
-    """Return one card, in force or not."""
+    """Return one card, in force or retired."""
     return await service.read(lambda catalog: catalog.cards.get(card_id))

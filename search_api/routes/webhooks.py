@@ -58,7 +58,7 @@ class WebhookChanges(BaseModel):
 @router.post(
     "",
     operation_id="create_webhook",
-    summary="Whom to tell of events?",
+    summary="Create a webhook",
     responses={
         200: examples.answer("Once, with its secret.", examples.WEBHOOK_SECRET),
         **REFUSED,
@@ -66,7 +66,7 @@ class WebhookChanges(BaseModel):
     },
 )
 async def create_webhook(request: NewWebhook, service: ServiceDependency) -> WebhookSecret:
-    """Make a webhook; its secret is not shown again."""
+    """Create a webhook. Its secret is returned only this once."""
     return await service.write(
         registration.create_webhook,
         service.store,
@@ -80,7 +80,7 @@ async def create_webhook(request: NewWebhook, service: ServiceDependency) -> Web
 @router.get(
     "",
     operation_id="list_webhooks",
-    summary="Who is told of events?",
+    summary="List webhooks",
     responses={200: examples.answer("Oldest first.", examples.page(examples.WEBHOOK)), **LISTED},
 )
 async def list_webhooks(
@@ -97,7 +97,7 @@ async def list_webhooks(
 @router.get(
     "/{webhook_id}",
     operation_id="get_webhook",
-    summary="What is known of a webhook?",
+    summary="Get a webhook",
     responses={200: examples.answer("The webhook.", examples.WEBHOOK), **UNKNOWN},
 )
 async def get_webhook(webhook_id: WebhookId, service: ServiceDependency) -> Webhook:
@@ -108,13 +108,13 @@ async def get_webhook(webhook_id: WebhookId, service: ServiceDependency) -> Webh
 @router.patch(
     "/{webhook_id}",
     operation_id="edit_webhook",
-    summary="What is to change of a webhook?",
+    summary="Edit a webhook",
     responses={200: examples.answer("As it is now.", examples.WEBHOOK), **REFUSED, **UNKNOWN},
 )
 async def edit_webhook(
     webhook_id: WebhookId, request: WebhookChanges, service: ServiceDependency
 ) -> Webhook:
-    """Change a webhook; enabling one that was disabled lets its old deliveries go on."""
+    """Change a webhook. Enabling it resumes the deliveries left when it was disabled."""
     return await service.write(
         registration.edit_webhook,
         service.store,
@@ -130,40 +130,40 @@ async def edit_webhook(
 @router.delete(
     "/{webhook_id}",
     operation_id="remove_webhook",
-    summary="Who is not to be told any more?",
+    summary="Delete a webhook",
     responses={200: examples.answer("As it was.", examples.WEBHOOK), **UNKNOWN},
 )
 async def remove_webhook(webhook_id: WebhookId, service: ServiceDependency) -> Webhook:
-    """Remove a webhook with its secret; what is not delivered yet is given up."""
+    """Remove a webhook with its secret; pending deliveries are dropped."""
     return await service.write(_write, service, lambda writer: writer.webhooks.remove(webhook_id))
 
 
 @router.post(
     "/{webhook_id}/rotate-secret",
     operation_id="rotate_webhook_secret",
-    summary="Which secret holds from now on?",
+    summary="Replace a webhook's secret",
     responses={200: examples.answer("Once, the secret.", examples.WEBHOOK_SECRET), **UNKNOWN},
 )
 async def rotate_secret(webhook_id: WebhookId, service: ServiceDependency) -> WebhookSecret:
-    """Give a webhook another secret, for its next delivery on."""
+    """Replace the secret that signs deliveries, from the next delivery on."""
     return await service.write(registration.rotate_secret, service.store, webhook_id)
 
 
 @router.post(
     "/{webhook_id}/test",
     operation_id="test_webhook",
-    summary="Does a webhook work?",
+    summary="Send a test event to a webhook",
     responses={200: examples.answer("To be delivered.", examples.DELIVERY), **UNKNOWN},
 )
 async def test_webhook(webhook_id: WebhookId, service: ServiceDependency) -> WebhookDelivery:
-    """Send an event `ping`, like any other; the list of deliveries says how it went."""
+    """Send the event `ping`; the list of deliveries shows the result."""
     return await service.write(_write, service, lambda writer: writer.webhooks.ping(webhook_id))
 
 
 @router.get(
     "/{webhook_id}/deliveries",
     operation_id="list_webhook_deliveries",
-    summary="What became of the deliveries to a webhook?",
+    summary="List a webhook's deliveries",
     responses={200: examples.answer("Oldest first.", examples.page(examples.DELIVERY)), **UNKNOWN},
 )
 async def list_deliveries(
@@ -173,7 +173,7 @@ async def list_deliveries(
     cursor: Cursor = None,
     limit: PageLimit = 100,
 ) -> Page[WebhookDelivery]:
-    """Return a page of the deliveries; those delivered are forgotten after 30 days."""
+    """Return a page of the deliveries; delivered ones are kept for 30 days."""
     after = id_after(cursor)
     rows = await service.read(
         lambda catalog: catalog.deliveries.page(
@@ -186,13 +186,13 @@ async def list_deliveries(
 @router.post(
     "/{webhook_id}/deliveries/{delivery_id}/retry",
     operation_id="retry_webhook_delivery",
-    summary="Is a delivery that was given up to be tried again?",
+    summary="Retry a dead delivery",
     responses={200: examples.answer("To be delivered.", examples.DELIVERY), **UNKNOWN},
 )
 async def retry_delivery(
     webhook_id: WebhookId, delivery_id: DeliveryId, service: ServiceDependency
 ) -> WebhookDelivery:
-    """Try a dead delivery again at once, and as often as a new one."""
+    """Retry a dead delivery at once, with as many attempts as a new one."""
     return await service.write(
         _write, service, lambda writer: writer.deliveries.retry(delivery_id, of=webhook_id)
     )

@@ -18,4 +18,15 @@ HMA_OPERATIONS: dict[str, dict[str, Any]] = {
     for method, operation in operations.items()
     if operation["tags"] == ["hma"]
 }
-"""Likewise: those of HMA."""
+"""HMA's routes, by name."""
+IMPERATIVES = (
+    "Add Cancel Check Classify Compare Create Decide Delete Disable Dismiss Edit Embed Enable Get "
+    "Hash List Record Rename Replace Retry Revoke Search Send Set Start Undo Upload"
+)
+
+
+def assert_imperative(summary: str) -> None:
+    """Check that a route's summary is an order of at most 60 characters: `Delete an image`."""
+    assert summary.split(maxsplit=1)[0] in IMPERATIVES.split(), summary
+    assert len(summary) <= 60, summary
+    assert summary[-1] not in ".?", summary

@@ -60,11 +60,11 @@ class NewBank(BankChange):
 @router.get(
     "/banks",
     dependencies=[requires(Scope.ANALYST)],
-    summary="Which banks are there?",
+    summary="List banks",
     responses=answers(HTTPStatus.OK, "By name.", [examples.BANK]),
 )
 async def list_banks(service: ServiceDependency) -> list[Bank]:
-    """List the block banks, whatever they are called; allow banks hold nothing to be matched."""
+    """List the block banks, whatever their names; allow banks hold nothing to match."""
     ratios = await service.read(lambda catalog: catalog.ratios.of_banks())
     return [Bank(name=name, matching_enabled_ratio=ratio) for name, ratio in ratios.items()]
 
@@ -73,7 +73,7 @@ async def list_banks(service: ServiceDependency) -> list[Bank]:
     "/banks",
     dependencies=[requires(Scope.BANK_WRITE)],
     status_code=HTTPStatus.CREATED,
-    summary="May there be a new bank?",
+    summary="Create a bank",
     responses=answers(
         HTTPStatus.CREATED,
         "The bank.",
@@ -83,7 +83,7 @@ async def list_banks(service: ServiceDependency) -> list[Bank]:
     ),
 )
 async def create_bank(new: NewBank, service: ServiceDependency) -> Bank:
-    """Make a block bank; 403 says that there is one of this name."""
+    """Create a block bank; 403 if the name is taken."""
     name = _checked(new.name)
     ratio = 1.0 if new.ratio is None else new.ratio
 
@@ -98,7 +98,7 @@ async def create_bank(new: NewBank, service: ServiceDependency) -> Bank:
 @router.get(
     "/bank/{name}",
     dependencies=[requires(Scope.ANALYST)],
-    summary="Is there a bank of this name?",
+    summary="Get a bank",
     responses=answers(HTTPStatus.OK, "The bank.", examples.BANK, HTTPStatus.NOT_FOUND),
 )
 async def get_bank(name: BankName, service: ServiceDependency) -> Bank:
@@ -109,7 +109,7 @@ async def get_bank(name: BankName, service: ServiceDependency) -> Bank:
 @router.put(
     "/bank/{name}",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="May a bank be called otherwise, or take part more or less?",
+    summary="Rename a bank or set its ratio",
     responses=answers(
         HTTPStatus.OK,
         "The bank as it is now.",
@@ -120,7 +120,7 @@ async def get_bank(name: BankName, service: ServiceDependency) -> Bank:
     ),
 )
 async def change_bank(name: BankName, change: BankChange, service: ServiceDependency) -> Bank:
-    """Rename a bank, or set its ratio; what it holds stays."""
+    """Rename a bank or set its ratio; its contents stay."""
     new_name = name if change.name in (None, name) else _checked(change.name or "")
 
     def apply() -> Bank:
@@ -137,15 +137,15 @@ async def change_bank(name: BankName, change: BankChange, service: ServiceDepend
 @router.delete(
     "/bank/{name}",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="May a bank go, with all that it holds?",
+    summary="Delete a bank with its contents",
     responses=answers(
         HTTPStatus.OK, "Done, or there was none.", {"message": "Done"}, HTTPStatus.NOT_FOUND
     ),
 )
 async def delete_bank(name: BankName, service: ServiceDependency) -> Message:
-    """Remove a block bank and its contents; the pictures stay in the index.
+    """Remove a block bank and its contents; the images stay in the index.
 
-    A bank that does not exist is as good as removed; an allow bank is not removed here: 404.
+    Deleting a missing bank succeeds. An allow bank cannot be deleted here: 404.
     """
 
     def remove() -> None:

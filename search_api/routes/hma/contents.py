@@ -43,17 +43,17 @@ from search_api.routes.hma.messages import answers, hma_router, refuse
 router = hma_router("/c/bank/{name}")
 
 ContentId = Annotated[int, Path(description="The content.")]
-IncludeSignals = Annotated[bool, Query(description="Say its signals.")]
-IncludeMetadata = Annotated[bool, Query(description="Say what else is known of it.")]
+IncludeSignals = Annotated[bool, Query(description="Include its signals.")]
+IncludeMetadata = Annotated[bool, Query(description="Include its metadata.")]
 SaidText = Annotated[
     str | None,
     Query(
-        description="As in `metadata`, or `note`: where neither form nor JSON body says it.",
+        description="Like the field of `metadata` or `note`; used if form and JSON body lack it.",
         json_schema_extra=MAY_BE_EMPTY,
     ),
 ]
 SaidJson = Annotated[
-    str | None, Query(description="`metadata` as JSON, where neither form nor JSON body says it.")
+    str | None, Query(description="`metadata` as JSON; used if form and JSON body lack it.")
 ]
 
 
@@ -91,7 +91,7 @@ class Deleted(BaseModel):
 @router.post(
     "/content",
     dependencies=[requires(Scope.BANK_WRITE), Place],
-    summary="May a picture join a bank?",
+    summary="Add an image to a bank",
     openapi_extra={"requestBody": {"content": {**UPLOAD, **JSON_BODY}}},
     responses=answers(
         HTTPStatus.OK,
@@ -115,10 +115,10 @@ async def add_content(
     metadata: SaidJson = None,
     note: SaidText = None,
 ) -> Added:
-    """Index a picture that is uploaded or fetched, and let it join a block bank.
+    """Index an uploaded or fetched image and add it to a block bank.
 
-    With `types` its signals of these types join alone, and the picture is not indexed, unless the
-    embedding is among them. `metadata` and `note` may come as JSON, or as fields of the form.
+    With `types`, only its signals of these types are added, and the image is not indexed unless the
+    embedding is among them. `metadata` and `note` may come as JSON or as fields of the form.
     """
     check_content_type(content_type)
     wanted = await wanted_types(service, types)
@@ -146,7 +146,7 @@ async def add_content(
 @router.post(
     "/signal",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="May bare signals join a bank?",
+    summary="Add bare signals to a bank",
     responses=answers(
         HTTPStatus.OK,
         "The content.",
@@ -156,9 +156,9 @@ async def add_content(
     ),
 )
 async def add_signal(name: BankName, body: dict[str, Any], service: ServiceDependency) -> Added:
-    """Let signals of one thing join a block bank as one content: `{"pdq": "...", "note": "..."}`.
+    """Add signals of one image to a block bank as one content: `{"pdq": "...", "note": "..."}`.
 
-    A picture itself is better: it is found by every type of signal.
+    Prefer adding the image itself: every signal type then finds it.
     """
     said = Said.of({key: body.pop(key) for key in ("note", "metadata") if key in body})
     signals = {key: value for key, value in body.items() if isinstance(value, str)}
@@ -174,7 +174,7 @@ async def add_signal(name: BankName, body: dict[str, Any], service: ServiceDepen
 @router.get(
     "/content/{content_id:int}",
     dependencies=[requires(Scope.ANALYST)],
-    summary="What is known of a content?",
+    summary="Get a content",
     response_model_exclude_unset=True,
     responses=answers(HTTPStatus.OK, "The content.", examples.CONTENT_STATE, HTTPStatus.NOT_FOUND),
 )
@@ -204,7 +204,7 @@ async def get_content(
 @router.put(
     "/content/{content_id:int}",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="May a content match again, or match nothing for a while?",
+    summary="Enable, disable or describe a content",
     response_model_exclude_unset=True,
     responses=answers(
         HTTPStatus.OK,
@@ -217,7 +217,7 @@ async def get_content(
 async def change_content(
     name: BankName, content_id: ContentId, change: ContentChange, service: ServiceDependency
 ) -> ContentState:
-    """Disable or enable a content of a block bank, or say something of it."""
+    """Disable or enable a content of a block bank, or edit its metadata."""
     note = checked_note(change.note)
     if note is None and "note" in change.model_fields_set:
         note = ""  # clears it
@@ -238,13 +238,13 @@ async def change_content(
 @router.delete(
     "/content/{content_id:int}",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="May a content go?",
+    summary="Delete a content",
     responses=answers(HTTPStatus.OK, "How many are gone.", {"deleted": 1}, HTTPStatus.NOT_FOUND),
 )
 async def delete_content(
     name: BankName, content_id: ContentId, service: ServiceDependency
 ) -> Deleted:
-    """Remove a content from a block bank; its picture stays in the index."""
+    """Remove a content from a block bank; its image stays in the index."""
 
     def remove() -> int:
         with service.store.writer() as writer:

@@ -76,11 +76,11 @@ def _answers(description: str, example: Any, *failures: HTTPStatus) -> Any:
 @router.get(
     "/exchanges",
     dependencies=[requires(Scope.ANALYST)],
-    summary="Which exchanges are configured?",
+    summary="List exchanges",
     responses=_answers("None.", []),
 )
 async def list_exchanges() -> list[str]:
-    """List the exchanges: there are none, as lists are read by `lookalike bank import`."""
+    """Return an empty list: `lookalike bank import` reads lists instead."""
     return []
 
 
@@ -88,7 +88,7 @@ async def list_exchanges() -> list[str]:
     "/exchanges",
     dependencies=[requires(Scope.BANK_WRITE)],
     status_code=HTTPStatus.CREATED,
-    summary="May there be a new exchange?",
+    summary="Create an exchange",
     responses=answers(
         HTTPStatus.CREATED,
         "Not given by this server.",
@@ -97,7 +97,7 @@ async def list_exchanges() -> list[str]:
     ),
 )
 async def create_exchange(new: NewExchange) -> Message:
-    """Refuse: 400 says what is wrong, or how lists are read."""
+    """Answer 400, with the error or with how lists are imported."""
     if not _NAME.fullmatch(new.bank):
         raise refuse("Field `bank` must match /^[A-Z0-9_]+$/")
     if new.api is None:
@@ -110,18 +110,18 @@ async def create_exchange(new: NewExchange) -> Message:
 @router.get(
     "/exchanges/apis",
     dependencies=[requires(Scope.ANALYST)],
-    summary="Which kinds of exchanges are there?",
+    summary="List exchange APIs",
     responses=_answers("Their names.", list(_APIS)),
 )
 async def list_apis() -> list[str]:
-    """List the kinds of exchanges: a file that is read by a command."""
+    """List the kinds of exchanges: a file that a command reads."""
     return list(_APIS)
 
 
 @router.get(
     "/exchanges/api/{api}",
     dependencies=[requires(Scope.ANALYST)],
-    summary="Does a kind of exchange have credentials?",
+    summary="Get an exchange API",
     responses=_answers(
         "What it has.",
         {"supports_authentification": False, "has_set_authentification": False},
@@ -129,14 +129,14 @@ async def list_apis() -> list[str]:
     ),
 )
 async def get_api(api: ApiName) -> Api:
-    """Tell of a kind of exchange."""
+    """Return a kind of exchange."""
     return _api(api)
 
 
 @router.post(
     "/exchanges/api/{api}",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="May a kind of exchange have credentials?",
+    summary="Set credentials of an exchange API",
     responses=_answers(
         "What it has.",
         {"supports_authentification": False, "has_set_authentification": False},
@@ -144,7 +144,7 @@ async def get_api(api: ApiName) -> Api:
     ),
 )
 async def set_api_credentials(api: ApiName, change: ApiChange) -> Api:
-    """Refuse credentials: no kind of exchange here has any; taking them back is done."""
+    """Refuse credentials: no kind of exchange here has any. Removing them succeeds."""
     found = _api(api)
     if change.credential_json:
         raise refuse(f"Exchange API '{api}' takes no credentials. {_HINT}")
@@ -154,7 +154,7 @@ async def set_api_credentials(api: ApiName, change: ApiChange) -> Api:
 @router.get(
     "/exchanges/api/{api}/schema",
     dependencies=[requires(Scope.ANALYST)],
-    summary="What is a kind of exchange configured by?",
+    summary="Get the configuration schema of an exchange API",
     responses=_answers("Its fields.", examples.SCHEMA, HTTPStatus.NOT_FOUND),
 )
 async def get_api_schema(api: ApiName) -> ApiSchema:
@@ -167,46 +167,46 @@ async def get_api_schema(api: ApiName) -> ApiSchema:
 @router.get(
     "/exchange/{exchange}",
     dependencies=[requires(Scope.ANALYST)],
-    summary="How is an exchange configured?",
+    summary="Get an exchange",
     responses=_answers("Not given by this server.", {}, HTTPStatus.NOT_FOUND),
 )
 async def get_exchange(exchange: ExchangeName) -> dict[str, Any]:
-    """Answer 404: there is none."""
+    """Answer 404: there are no exchanges."""
     raise _unknown(exchange)
 
 
 @router.put(
     "/exchange/{exchange}",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="May an exchange be configured otherwise?",
+    summary="Edit an exchange",
     responses=_answers("Not given by this server.", {}, HTTPStatus.NOT_FOUND),
 )
 async def change_exchange(exchange: ExchangeName) -> dict[str, Any]:
-    """Answer 404: there is none."""
+    """Answer 404: there are no exchanges."""
     raise _unknown(exchange)
 
 
 @router.delete(
     "/exchange/{exchange}",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="May an exchange go?",
+    summary="Delete an exchange",
     responses=_answers("There was none.", {"message": _DELETED}),
 )
 async def delete_exchange(
     exchange: ExchangeName,  # noqa: ARG001 -- whatever it is called, there is none
 ) -> Message:
-    """Answer that it is gone, as HMA does where there was none."""
+    """Answer that it is deleted, as HMA does for a missing exchange."""
     return Message(message=_DELETED)
 
 
 @router.get(
     "/exchange/{exchange}/status",
     dependencies=[requires(Scope.ANALYST)],
-    summary="How far has an exchange come?",
+    summary="Get the status of an exchange",
     responses=_answers("Not given by this server.", {}, HTTPStatus.NOT_FOUND),
 )
 async def exchange_status(exchange: ExchangeName) -> dict[str, Any]:
-    """Answer 404: there is none."""
+    """Answer 404: there are no exchanges."""
     raise _unknown(exchange)
 
 

@@ -35,7 +35,7 @@ ANSWERS = answers(
 @router.get(
     "/hash",
     dependencies=[requires(Scope.CHECK), Place],
-    summary="What are the signals of the picture at a URL?",
+    summary="Hash the image at a URL",
     responses=ANSWERS,
 )
 async def hash_url(
@@ -44,7 +44,7 @@ async def hash_url(
     content_type: ContentType = None,
     types: Types = None,
 ) -> dict[str, str]:
-    """Fetch a picture and hash it; the server must be allowed to fetch from the host."""
+    """Fetch an image and hash it. The server must be allowed to fetch from the host."""
     check_content_type(content_type)
     if not url:
         raise refuse("url is required")
@@ -55,7 +55,7 @@ async def hash_url(
 @router.post(
     "/hash",
     dependencies=[requires(Scope.CHECK), Place],
-    summary="What are the signals of this picture?",
+    summary="Hash an image",
     openapi_extra={"requestBody": {"required": True, "content": UPLOAD}},
     responses=ANSWERS,
 )
@@ -65,7 +65,7 @@ async def hash_upload(
     content_type: ContentType = None,
     types: Types = None,
 ) -> dict[str, str]:
-    """Hash the one picture of the form."""
+    """Hash the one image of the form."""
     check_content_type(content_type)
     wanted = await wanted_types(service, types)
     form = await read_upload(request, service)

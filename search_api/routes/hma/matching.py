@@ -31,17 +31,15 @@ router = hma_router("/m")
 
 SignalText = Annotated[
     str | None,
-    Query(description="The signal, as hashing gives it.", json_schema_extra=MAY_BE_EMPTY),
+    Query(description="The signal, as returned by `/h/hash`.", json_schema_extra=MAY_BE_EMPTY),
 ]
-SignalName = Annotated[str | None, Query(description="Its type.")]
+SignalName = Annotated[str | None, Query(description="The signal type.")]
 Banks = Annotated[
-    str | None, Query(description="Only these banks, separated by commas; all by default.")
+    str | None, Query(description="Only these banks, separated by commas; by default all.")
 ]
-Seed = Annotated[
-    str | None, Query(description="Flips the coin of the banks' ratios the same way each time.")
-]
-Bypass = Annotated[bool, Query(description="Let every bank take part, whatever its ratio.")]
-IncludeDistance = Annotated[bool, Query(description="Say how far each match is.")]
+Seed = Annotated[str | None, Query(description="Seed of the sampling by the banks' ratios.")]
+Bypass = Annotated[bool, Query(description="Search every bank, whatever its ratio.")]
+IncludeDistance = Annotated[bool, Query(description="Include the distance of each match.")]
 
 
 class ContentMatch(BaseModel):
@@ -83,7 +81,7 @@ MatchesByBank = dict[str, list[ContentMatch]]
 @router.get(
     "/raw_lookup",
     dependencies=[requires(Scope.CHECK)],
-    summary="Which contents does a signal match, disabled or not?",
+    summary="List the contents that a signal matches",
     responses=answers(HTTPStatus.OK, "Nearest first.", {"matches": [17]}, HTTPStatus.BAD_REQUEST),
 )
 async def raw_lookup(
@@ -93,7 +91,7 @@ async def raw_lookup(
     banks: Banks = None,
     include_distance: IncludeDistance = False,
 ) -> RawMatches:
-    """Look a signal up; whether contents and banks are enabled is not asked."""
+    """Look a signal up, including disabled contents and banks."""
     if signal is None or not signal_type:
         raise refuse("signal and signal_type are required")
     found = await service.run(_raw, service, signal, signal_type, _banks(banks))
@@ -105,7 +103,7 @@ async def raw_lookup(
 @router.get(
     "/lookup",
     dependencies=[requires(Scope.CHECK), Place],
-    summary="Which banks does a signal match, or the picture at a URL?",
+    summary="List the banks that a signal or URL matches",
     responses=answers(
         HTTPStatus.OK,
         "By bank; of a URL by signal type first.",
@@ -126,7 +124,7 @@ async def lookup(
     seed: Seed = None,
     bypass_coinflip: Bypass = False,
 ) -> MatchesByBank | dict[str, MatchesByBank]:
-    """Look a signal up, or every signal of a picture; nothing found is an empty object."""
+    """Look up a signal, or every signal of an image; an empty object if nothing matches."""
     coin = flip(seed, bypass=bypass_coinflip)
     if url:
         check_content_type(content_type)
@@ -144,7 +142,7 @@ async def lookup(
 @router.post(
     "/lookup",
     dependencies=[requires(Scope.CHECK), Place],
-    summary="Which banks does this picture match, by each signal type?",
+    summary="List the banks that an image matches",
     openapi_extra={"requestBody": {"required": True, "content": UPLOAD}},
     responses=answers(
         HTTPStatus.OK,
@@ -164,7 +162,7 @@ async def lookup_upload(
     seed: Seed = None,
     bypass_coinflip: Bypass = False,
 ) -> dict[str, MatchesByBank]:
-    """Look up the signals of the one picture of the form; PDQ in all eight orientations."""
+    """Look up the signals of the one image of the form; PDQ in all eight orientations."""
     check_content_type(content_type)
     coin = flip(seed, bypass=bypass_coinflip)
     wanted = await wanted_types(service, types)
@@ -175,7 +173,7 @@ async def lookup_upload(
 @router.post(
     "/compare",
     dependencies=[requires(Scope.CHECK)],
-    summary="Do two signals match each other?",
+    summary="Compare pairs of signals",
     responses=answers(
         HTTPStatus.OK,
         "By type: whether they match, and how far they are.",
@@ -186,14 +184,14 @@ async def lookup_upload(
 async def compare(
     signals: dict[str, list[str]], service: ServiceDependency
 ) -> dict[str, tuple[bool, dict[str, int | float]]]:
-    """Compare exactly two signals of each type, at the bounds for all banks."""
+    """Compare exactly two signals of each type, at the thresholds for all banks."""
     return await service.run(_compare, service, signals)
 
 
 @router.get(
     "/index/status",
     dependencies=[requires(Scope.CHECK)],
-    summary="How far has the search for each signal type come?",
+    summary="Get the state of each signal type's index",
     responses=answers(
         HTTPStatus.OK, "By signal type.", examples.INDEX_STATUS, HTTPStatus.BAD_REQUEST
     ),
@@ -201,7 +199,7 @@ async def compare(
 async def index_status(
     service: ServiceDependency, signal_type: SignalName = None
 ) -> dict[str, IndexStatus]:
-    """Tell what a lookup knows of."""
+    """Return how current lookups are."""
     types = types_named(service, signal_type)
     states = await service.read(lambda catalog: measure_lag(catalog, service.matcher.views, types))
     return {

@@ -17,15 +17,13 @@ _HINT: Final = f"Send one file: curl -F {PHOTO}=@picture.jpg"
 Place = places(_HINT)
 """What routes depend on that read a picture."""
 
-Url = Annotated[str | None, Query(max_length=8192, description="Where the picture is.")]
-ContentType = Annotated[
-    str | None, Query(description="What the picture is: `photo`, which it is taken for anyway.")
-]
+Url = Annotated[str | None, Query(max_length=8192, description="URL of the image.")]
+ContentType = Annotated[str | None, Query(description="Content type: `photo`, the only one.")]
 Types = Annotated[
     str | None,
     Query(
-        description="Signal types, separated by commas. By default all that are on, but not the "
-        "embedding, which must be named."
+        description="Signal types, separated by commas. By default all enabled types except "
+        "the embedding."
     ),
 ]
 UPLOAD: Final[dict[str, Any]] = {

@@ -68,7 +68,7 @@ class ContentTypeState(BaseModel):
 @router.get(
     "/signal_type",
     dependencies=[requires(Scope.ANALYST)],
-    summary="Which types of signals are there?",
+    summary="List signal types",
     responses=answers(HTTPStatus.OK, "All types.", [{"name": "pdq", "enabled_ratio": 1.0}]),
 )
 async def list_signal_types(service: ServiceDependency) -> list[SignalTypeState]:
@@ -80,7 +80,7 @@ async def list_signal_types(service: ServiceDependency) -> list[SignalTypeState]
 @router.get(
     "/signal_type/index",
     dependencies=[requires(Scope.ANALYST)],
-    summary="Does a lookup know of all that is stored?",
+    summary="Get the lag of each signal type's index",
     responses=answers(
         HTTPStatus.OK, "By signal type.", examples.INDEX_SIZES, HTTPStatus.BAD_REQUEST
     ),
@@ -88,7 +88,7 @@ async def list_signal_types(service: ServiceDependency) -> list[SignalTypeState]
 async def signal_type_index(
     service: ServiceDependency, signal_type: SignalName = None
 ) -> dict[str, IndexSizes]:
-    """Compare what is stored with what a lookup knows of."""
+    """Compare what is stored with what lookups have seen."""
     types = types_named(service, signal_type)
     states = await service.read(lambda catalog: measure_lag(catalog, service.matcher.views, types))
     return {
@@ -108,7 +108,7 @@ async def signal_type_index(
     dependencies=[requires(Scope.BANK_WRITE)],
     status_code=HTTPStatus.NO_CONTENT,
     response_class=Response,
-    summary="May a type of signals be switched off, or on again?",
+    summary="Enable or disable a signal type",
     responses=answers(HTTPStatus.NO_CONTENT, "Done.", None, HTTPStatus.BAD_REQUEST),
 )
 async def change_signal_type(
@@ -116,7 +116,7 @@ async def change_signal_type(
     change: SignalTypeChange,
     service: ServiceDependency,
 ) -> None:
-    """Set the ratio of a type; a type whose ratio is 0 is not hashed, looked up or added."""
+    """Set the ratio of a type; a type with ratio 0 is not hashed, looked up or added."""
     types_named(service, name)
 
     def apply() -> None:
@@ -129,9 +129,9 @@ async def change_signal_type(
 @router.get(
     "/content_type",
     dependencies=[requires(Scope.ANALYST)],
-    summary="Which types of contents are there?",
+    summary="List content types",
     responses=answers(HTTPStatus.OK, "One.", [{"name": PHOTO, "enabled": True}]),
 )
 async def list_content_types() -> list[ContentTypeState]:
-    """List the types of contents: photos, whose animations are taken by their first frame."""
+    """List the content types: photos, with animations matched by their first frame."""
     return [ContentTypeState(name=PHOTO, enabled=True)]

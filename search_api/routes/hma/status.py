@@ -25,14 +25,14 @@ def _text(description: str, example: str) -> dict[str, Any]:
 @router.get(
     "/status",
     response_class=PlainTextResponse,
-    summary="Does the index follow the log?",
+    summary="Check that the index is current",
     responses={
         200: _text("It does.", _ALIVE),
         503: _text("It could not be read lately.", _STALE),
     },
 )
 async def status(service: ServiceDependency) -> Response:
-    """Answer like `/readyz`, in HMA's words."""
+    """Answer like `/readyz`, in HMA's format."""
     try:
         service.follower.check()
     except UnavailableError:
@@ -43,7 +43,7 @@ async def status(service: ServiceDependency) -> Response:
 @router.get(
     "/status/live",
     response_class=PlainTextResponse,
-    summary="Does the process answer?",
+    summary="Check that the process is alive",
     responses={200: _text("It does.", _ALIVE)},
 )
 async def live() -> str:
@@ -54,7 +54,7 @@ async def live() -> str:
 @router.get(
     "/site-map",
     dependencies=[requires(Scope.CHECK)],
-    summary="Which paths are there?",
+    summary="List the paths of all routes",
     responses=answers(HTTPStatus.OK, "Sorted.", ["/c/banks", "/h/hash"]),
 )
 async def site_map(request: Request) -> list[str]:
