@@ -136,12 +136,13 @@ class ChainCheck:
         """
         if record.number != self.number + 1:
             raise AuditBroken(
-                self.number + 1, f"row {record.number} follows row {self.number} in its place"
+                self.number + 1, f"row {record.number} follows row {self.number}, out of sequence"
             )
         self._check_seal(record)
         if not hmac.compare_digest(record.previous, self.hash):
             raise AuditBroken(
-                record.number, "it is not chained to the row before, which was replaced or removed"
+                record.number,
+                "its chain to the previous row is broken: that row was replaced or removed",
             )
         self.number, self.hash = record.number, record.hash
         self._compare()
@@ -157,13 +158,13 @@ class ChainCheck:
         if self.expected is not None and self.number < self.expected.number:
             raise AuditBroken(
                 self.number + 1,
-                f"the log ends with row {self.number}, it had {self.expected.number} rows",
+                f"the log ends at row {self.number}, but had {self.expected.number} rows",
             )
         return self.head
 
     def _check_seal(self, record: AuditRecord) -> None:
         if record.version != VERSION:
-            raise AuditBroken(record.number, f"its encoding, {record.version}, is not known")
+            raise AuditBroken(record.number, f"unknown encoding {record.version}")
         if record.method == SealMethod.HMAC:
             self.keyed += 1
             if self.key is None:
@@ -171,13 +172,13 @@ class ChainCheck:
                 return
         elif record.method != SealMethod.SHA256 or self.keyed:
             raise AuditBroken(
-                record.number, "its hash was made without the key that rows before it have"
+                record.number, "its hash was made without the key of the previous rows"
             )
         key = self.key if record.method == SealMethod.HMAC else None
         if not hmac.compare_digest(record.hash, seal_of(record, key)):
             raise AuditBroken(
                 record.number,
-                "its content does not have its hash"
+                "its content does not match its hash"
                 + (", or LOOKALIKE_AUDIT_KEY is not its key" if key else ""),
             )
 
@@ -185,5 +186,5 @@ class ChainCheck:
         expected = self.expected
         if expected and expected.number == self.number and expected.hash != self.hash:
             raise AuditBroken(
-                self.number, "its hash is not the one expected: rows up to it were written anew"
+                self.number, "its hash differs from the expected one: rows up to it were rewritten"
             )

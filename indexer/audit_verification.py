@@ -133,8 +133,8 @@ def parse_head(text: str, log_id: str) -> AuditHead:
     if number.isascii() and number.isdigit() and len(digest) == len(genesis("")):
         return AuditHead(log_id, int(number), digest.lower())
     raise InputError(
-        f"{text!r} is not the end of an audit log. Give it as `lookalike audit verify` printed it: "
-        "NUMBER:HASH."
+        f"{text!r} is not a valid audit log head. Pass it as `lookalike audit verify` "
+        "prints it: NUMBER:HASH."
     )
 
 
@@ -160,8 +160,8 @@ def _read_header(path: Path, line: str) -> AuditHead:
     except (ValueError, TypeError, KeyError):
         pass
     raise InputError(
-        f"{path} is no export of an audit log: its first line does not say {_FORMAT!r}. Name a "
-        "file that `lookalike audit export` wrote."
+        f"{path} is not an audit log export: its first line lacks {_FORMAT!r}. Name a "
+        "file written by `lookalike audit export`."
     )
 
 
@@ -170,7 +170,7 @@ def _records(lines: Iterable[str]) -> Iterator[AuditRecord]:
         try:
             yield _record(json.loads(line))
         except (ValueError, TypeError, KeyError) as error:
-            raise AuditBroken(number, "its line is not one that an export has") from error
+            raise AuditBroken(number, "its line is invalid") from error
 
 
 def _record(row: dict[str, Any]) -> AuditRecord:

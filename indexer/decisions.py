@@ -73,7 +73,7 @@ def bank_for(writer: Writer, name: str, outcome: Outcome) -> Bank:
     wanted = _JOINS.get(outcome)
     if wanted is None:
         raise InputError(
-            f"A query that is {outcome} joins no bank. Leave the bank out, or decide "
+            f"A query that is {outcome} cannot join a bank. Omit the bank, or decide "
             f"{Outcome.CONFIRMED} or {Outcome.REJECTED}."
         )
     if bank.kind is not wanted:

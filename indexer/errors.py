@@ -1,29 +1,29 @@
 """Errors that this project raises on purpose.
 
 * LookalikeError
-  x InputError              the caller sent something we cannot use
-    - SettingsError         a setting has a value we cannot use, or a name we do not know
+  x InputError              the input is invalid
+    - SettingsError         a setting has an invalid value or an unknown name
     - UnreadableSource      a file or folder could not be opened or read
-    - EmptyImage            there are no bytes
-    - UnreadableImage       the bytes are not an image that we can decode
+    - EmptyImage            the file is empty
+    - UnreadableImage       the bytes are not a decodable image
     - ImageTooLarge         more bytes, pixels or frames than the settings allow
       * CostlyImage         decoding it would keep a core busy for seconds
-    - InvalidName           a bank's name is not one we accept
-    - InvalidFingerprint    the text is no fingerprint of the kind it should be
-      * EmptyFingerprint    a fingerprint of no content at all, which matches by accident
-    - InvalidModel          a model reference or directory that cannot be used
-    - UnexportableModel     a model that ONNX Runtime cannot run as torch does
-    - RequestKeyReused      another request had the same idempotency key
-    - UnusableOutput        the model gave no finite probabilities or embedding for an image
+    - InvalidName           a bank's name is invalid
+    - InvalidFingerprint    the text is not a valid fingerprint of its kind
+      * EmptyFingerprint    a fingerprint of empty content, which matches by accident
+    - InvalidModel          a model reference or directory is invalid
+    - UnexportableModel     ONNX Runtime cannot run the model as torch does
+    - RequestKeyReused      a different request had the same idempotency key
+    - UnusableOutput        the model returned non-finite probabilities or embeddings
     - UnusableVectors       stored embeddings that cannot be clustered
-    - FetchDisabled         pictures are not fetched by URL here
-    - FetchRefused          a URL, or an address behind it, that we do not send requests to
-    - FetchFailed           another server did not give what was asked of it
-  x AccessError             the caller may not do that
-    - Unauthenticated       no key was given, or one that does not work
-    - Forbidden             the key has not the scope that this takes
-    - RateLimited           the key made more requests than it may
-    - LockedOut             too many wrong keys came from there
+    - FetchDisabled         fetching images by URL is disabled
+    - FetchRefused          a URL, or an address behind it, is not allowed
+    - FetchFailed           a request to another server failed
+  x AccessError             access is denied
+    - Unauthenticated       the key is missing or invalid
+    - Forbidden             the key lacks the required scope
+    - RateLimited           the key exceeded its rate limit
+    - LockedOut             too many invalid keys came from the address
   x MismatchError           two artefacts that must agree do not
     - DimensionMismatch     a vector is not as long as the index expects
     - ModelMismatch         the index was built with another model
@@ -32,21 +32,21 @@
     - SchemaMismatch        the database's schema is not this version's
     - SnapshotMismatch      a snapshot does not fit its manifest or its log
     - CardMismatch          a threshold card was calibrated for another embedding space
-    - UndoRefused           what an action did has changed since
-    - AuditBroken           a row of the audit log is not the one that was written
-    - AuditUnguarded        the database would let somebody change the audit log
-  x NotFoundError           no such image, bank or model
+    - UndoRefused           the results of an action have changed since
+    - AuditBroken           a row of the audit log was changed or is missing
+    - AuditUnguarded        the audit log is not protected against changes
+  x NotFoundError           an image, bank or model does not exist
     - IndexNotInitialised   the database holds no tables yet
-  x UnavailableError        nothing is wrong with the request; try again later
+  x UnavailableError        a resource is unavailable; try again later
     - DatabaseUnavailable   the database cannot be reached or is locked
-    - DatabaseReplaced      the database is another one than when it was opened
+    - DatabaseReplaced      the database was replaced while open
     - ViewNotReady          the vector view has not caught up yet
     - SnapshotNotWritten    a view could not be written to disk
     - ExportNotWritten      an exported model could not be written to disk
     - ListNotWritten        a list of fingerprints could not be written to disk
     - AuditNotWritten       an export of the audit log could not be written to disk
-    - AuditUnavailable      lookups cannot be written down, so none is answered
-    - RunUnderWay           the index is being clustered already
+    - AuditUnavailable      lookups cannot be logged, so none is answered
+    - RunUnderWay           a cluster run is already under way
 """
 
 import math
@@ -72,14 +72,14 @@ class LookalikeError(Exception):
 
 
 class InputError(LookalikeError):
-    """The caller sent something we cannot use."""
+    """The input is invalid."""
 
     code = "invalid_input"
     exit_code = 2
 
 
 class SettingsError(InputError):
-    """A setting has a value we cannot use, or a name we do not know."""
+    """A setting has an invalid value or an unknown name."""
 
     code = "invalid_setting"
 
@@ -89,11 +89,11 @@ class UnreadableSource(InputError):
 
 
 class EmptyImage(InputError):
-    """There are no bytes."""
+    """The file is empty."""
 
 
 class UnreadableImage(InputError):
-    """The bytes are not an image that we can decode."""
+    """The bytes are not a decodable image."""
 
 
 class ImageTooLarge(InputError):
@@ -105,45 +105,45 @@ class CostlyImage(ImageTooLarge):
 
 
 class InvalidName(InputError):
-    """A bank's name is not one we accept."""
+    """A bank's name is invalid."""
 
 
 class InvalidFingerprint(InputError):
-    """The text is no fingerprint of the kind it should be."""
+    """The text is not a valid fingerprint of its kind."""
 
 
 class EmptyFingerprint(InvalidFingerprint):
-    """A fingerprint of no content at all, which matches by accident."""
+    """A fingerprint of empty content, which matches by accident."""
 
 
 class InvalidModel(InputError):
-    """A model reference or directory that cannot be used."""
+    """A model reference or directory is invalid."""
 
 
 class UnexportableModel(InputError):
-    """A model that ONNX Runtime cannot run as torch does."""
+    """ONNX Runtime cannot run the model as torch does."""
 
 
 class RequestKeyReused(InputError):
-    """Another request had the same idempotency key."""
+    """A different request had the same idempotency key."""
 
     code = "idempotency_key_reused"
 
     def __init__(self, key: str) -> None:
         super().__init__(
-            f"The idempotency key {key!r} came with another request in the last 24 hours, so this "
-            "one was not carried out. Send it with a key of its own."
+            f"The idempotency key {key!r} was used for a different request in the last 24 "
+            "hours, so this one was not carried out. Send it with a new key."
         )
 
 
 class UnusableOutput(InputError):
-    """The model gave no finite probabilities or embedding for an image."""
+    """The model returned non-finite probabilities or embeddings."""
 
     def __init__(self, *, rows: tuple[int, ...], model: str) -> None:
         super().__init__(
-            f"The model {model} gave no finite output, or an embedding of length 0, for row(s) "
-            f"{', '.join(map(str, rows))} of the batch. Leave those images out; if it happens for "
-            "every image, the weights are damaged: fetch the model again."
+            f"The model {model} returned a non-finite output or an embedding of length 0 for "
+            f"row(s) {', '.join(map(str, rows))} of the batch. Omit those images; if it "
+            "happens for every image, the weights are damaged: fetch the model again."
         )
         self.rows = rows
 
@@ -154,56 +154,56 @@ class UnusableVectors(InputError):
     def __init__(self, image_ids: list[int]) -> None:
         super().__init__(
             f"The embeddings of {len(image_ids)} images are not finite or not of length 1 "
-            f"({named(image_ids)}). `lookalike verify` names other faults; restore the database "
-            "from a backup, or remove those images and add them again."
+            f"({named(image_ids)}). `lookalike verify` finds other faults; restore the "
+            "database from a backup, or remove those images and add them again."
         )
 
 
 class FetchDisabled(InputError):
-    """Pictures are not fetched by URL here."""
+    """Fetching images by URL is disabled."""
 
 
 class FetchRefused(InputError):
-    """A URL, or an address behind it, that we do not send requests to."""
+    """A URL, or an address behind it, is not allowed."""
 
 
 class FetchFailed(InputError):
-    """Another server did not give what was asked of it."""
+    """A request to another server failed."""
 
 
 class AccessError(LookalikeError):
-    """The caller may not do that."""
+    """Access is denied."""
 
     code = "access_denied"
     exit_code = 2
 
 
 class Unauthenticated(AccessError):
-    """No key was given, or one that does not work."""
+    """The key is missing or invalid."""
 
 
 class Forbidden(AccessError):
-    """The key has not the scope that this takes."""
+    """The key lacks the required scope."""
 
 
 class RateLimited(AccessError):
-    """The key made more requests than it may."""
+    """The key exceeded its rate limit."""
 
     def __init__(self, *, name: str, rate: float, wait: float) -> None:
         super().__init__(
             f"Key {name!r} may make {rate:g} requests a second on average. Try again in "
-            f"{max(1, math.ceil(wait))} s, or let an admin make a key with a higher rate."
+            f"{max(1, math.ceil(wait))} s, or ask an admin for a key with a higher rate."
         )
         self.retry_after = max(1, math.ceil(wait))  # seconds
 
 
 class LockedOut(AccessError):
-    """Too many wrong keys came from there."""
+    """Too many invalid keys came from the address."""
 
     def __init__(self, *, address: str, wait: float) -> None:
         super().__init__(
-            f"Too many wrong keys came from {address}. Keys that were not used from there lately "
-            f"are looked at again in {max(1, math.ceil(wait))} s."
+            f"Too many invalid keys came from {address}. Keys not used from there recently "
+            f"are checked again in {max(1, math.ceil(wait))} s."
         )
         self.retry_after = max(1, math.ceil(wait))  # seconds
 
@@ -230,10 +230,10 @@ class ModelMismatch(MismatchError):
 
     def __init__(self, *, expected: str, got: str) -> None:
         super().__init__(
-            f"The index holds embeddings of space {expected[:12]}, the loaded model makes space "
-            f"{got[:12]}. Use the model that the index was built with (`lookalike status` names "
-            "it), or start a new index: set LOOKALIKE_HOME to an empty folder and run "
-            "`lookalike init --model ...`."
+            f"The index holds embeddings of space {expected[:12]}, the loaded model makes "
+            f"space {got[:12]}. Use the model that the index was built with (`lookalike "
+            "status` names it), or create a new index: set LOOKALIKE_HOME to an empty "
+            "folder and run `lookalike init --model ...`."
         )
 
 
@@ -265,32 +265,33 @@ class CardMismatch(MismatchError):
 
 
 class UndoRefused(MismatchError):
-    """What an action did has changed since."""
+    """The results of an action have changed since."""
 
 
 class AuditBroken(MismatchError):
-    """A row of the audit log is not the one that was written."""
+    """A row of the audit log was changed or is missing."""
 
     def __init__(self, number: int, reason: str) -> None:
         super().__init__(
-            f"The audit log is broken at row {number}: {reason}. Compare with an earlier export "
-            "or backup; `lookalike audit list` shows the rows as they are now."
+            f"The audit log is broken at row {number}: {reason}. Compare with an earlier "
+            "export or backup; `lookalike audit list` shows the current rows."
         )
         self.number = number
 
 
 class AuditUnguarded(MismatchError):
-    """The database would let somebody change the audit log."""
+    """The audit log is not protected against changes."""
 
     def __init__(self, flaws: list[str]) -> None:
         super().__init__(
-            f"The database would let somebody change the audit log: {'; '.join(flaws)}. Compare "
-            "with an earlier export or backup, and restore the triggers as docs/audit.md says."
+            f"The audit log is not protected against changes: {'; '.join(flaws)}. Compare "
+            "with an earlier export or backup, and restore the triggers as docs/audit.md "
+            "says."
         )
 
 
 class NotFoundError(LookalikeError):
-    """No such image, bank or model."""
+    """An image, bank or model does not exist."""
 
     code = "not_found"
     exit_code = 4
@@ -301,7 +302,7 @@ class IndexNotInitialised(NotFoundError):
 
 
 class UnavailableError(LookalikeError):
-    """Nothing is wrong with the request; try again later."""
+    """A resource is unavailable; try again later."""
 
     code = "unavailable"
     exit_code = 5
@@ -312,7 +313,7 @@ class DatabaseUnavailable(UnavailableError):
 
 
 class DatabaseReplaced(UnavailableError):
-    """The database is another one than when it was opened."""
+    """The database was replaced while open."""
 
 
 class ViewNotReady(UnavailableError):
@@ -340,4 +341,4 @@ class AuditUnavailable(UnavailableError):
 
 
 class RunUnderWay(UnavailableError):
-    """The index is being clustered already."""
+    """A cluster run is already under way."""

@@ -306,7 +306,7 @@ def read_settings(cls: type[SettingsT], *, except_prefix: str = "", **overrides:
         if name.upper() not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else "See docs/settings.md for the settings."
-            raise SettingsError(f"{name} is not a setting. {hint}")
+            raise SettingsError(f"{name} is not a known setting. {hint}")
     _refuse_empty(ours)
     try:
         return cls(**{name: value for name, value in overrides.items() if value is not None})
@@ -314,4 +314,4 @@ def read_settings(cls: type[SettingsT], *, except_prefix: str = "", **overrides:
         problems = "; ".join(
             f"{prefix}{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
         )
-        raise SettingsError(f"Settings that cannot be used: {problems}.") from error
+        raise SettingsError(f"Invalid settings: {problems}.") from error

@@ -58,8 +58,8 @@ async def principal_of(request: Request) -> Principal:
     principal: Principal | None = getattr(request.state, "principal", None)
     if principal is None:
         raise Unauthenticated(
-            "This needs a key. Send it as `Authorization: Bearer lk_...`; "
-            "`lookalike key create` makes one."
+            "This request needs a key. Send it as `Authorization: Bearer lk_...`; "
+            "`lookalike key create` creates one."
         )
     return principal
 
@@ -96,8 +96,8 @@ def require(principal: Principal, doing: str, *scopes: Scope) -> None:
     """
     if not any(allows(principal.scopes, scope) for scope in scopes):
         raise Forbidden(
-            f"{doing} takes the scope {' or '.join(scopes)}; key {principal.name!r} has "
-            f"{', '.join(principal.scopes)}. Use another key, or let an admin make one."
+            f"{doing} requires the scope {' or '.join(scopes)}; key {principal.name!r} has "
+            f"{', '.join(principal.scopes)}. Use another key, or ask an admin for one."
         )
 
 

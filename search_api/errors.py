@@ -166,7 +166,7 @@ def unexpected(route: str, error: Exception) -> JSONResponse:
     return problem(
         "internal_error",
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "The server failed in a way that it did not foresee; its log has the details.",
+        "An unexpected error occurred; the server's log has the details.",
     )
 
 

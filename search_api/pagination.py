@@ -32,7 +32,8 @@ def id_after(cursor: str | None) -> int:
         return 0
     if not (cursor.isascii() and cursor.isdigit() and int(cursor) <= MAX_ID):
         raise InputError(
-            f"{cursor!r} is no cursor of this list. Use `next_cursor` of the page before, as it is."
+            f"{cursor!r} is not a valid cursor of this list. Use `next_cursor` of the "
+            "previous page unchanged."
         )
     return int(cursor)
 

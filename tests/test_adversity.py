@@ -106,7 +106,7 @@ def test_snapshots_that_find_no_room_spoil_nothing(
     searching = start(index, "search", picture, "--json")
 
     assert json.loads(searching.finish())["tier"] == "exact"
-    assert "no snapshot was written" in searching.stderr
+    assert "snapshot not written" in searching.stderr
     assert list(index.home.glob("views/*/unfinished-*")) == []
     disk.clear()
     start(index, "index", "snapshot").finish()

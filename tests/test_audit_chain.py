@@ -238,7 +238,7 @@ def test_a_line_that_is_no_row_is_named(tmp_path: Path, row: str) -> None:
 def test_what_is_no_export_is_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "list.jsonl"
     path.write_text('{"pdq": "00"}\n')
-    with pytest.raises(InputError, match="no export"):
+    with pytest.raises(InputError, match="not an audit log export"):
         prove(path)
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(UnreadableSource, match=r"list\.jsonl"):

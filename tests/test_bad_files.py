@@ -34,8 +34,8 @@ WRITTEN = {
 EXPECTED = {  # path within the folder: code, and what the message must speak of
     "bomb.png": ("image_too_large", "LOOKALIKE_MAX_IMAGE_PIXELS"),
     "empty.jpg": ("empty_image", "0 bytes"),
-    "postscript.jpg": ("unreadable_image", "not a picture"),
-    "text.jpg": ("unreadable_image", "not a picture"),
+    "postscript.jpg": ("unreadable_image", "not an image"),
+    "text.jpg": ("unreadable_image", "not an image"),
     "truncated.jpg": ("unreadable_image", "damaged"),
     "truncated.png": ("unreadable_image", "damaged"),
     "failing-disk.jpg": ("unreadable_source", "cannot be read"),

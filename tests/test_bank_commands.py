@@ -54,7 +54,7 @@ def test_a_bank_is_described_and_described_anew(index: Index) -> None:
     assert shown.stdout == "Bank known (block, severity high, owner Ana) has 2 entries.\n"
     assert index.run_here("bank", "list", "--json").json == [edited | {"notes": None}]
     both = index.run_here("bank", "edit", "known", "--notes", "x", "--clear", "notes", code=2)
-    assert "exclude each other" in both.stderr
+    assert "mutually exclusive" in both.stderr
 
 
 def test_a_bank_shows_its_entries_page_by_page(index: Index) -> None:
@@ -103,7 +103,7 @@ def test_what_is_no_fingerprint_is_refused_and_nothing_added(
 
 
 def test_nothing_to_add_is_refused(index: Index) -> None:
-    assert "Say what to add" in index.run_here("bank", "add", "known", code=2).stderr
+    assert "Name what to add" in index.run_here("bank", "add", "known", code=2).stderr
 
 
 def test_entries_are_disabled_until_a_moment_or_enabled_by_hand(index: Index) -> None:
@@ -164,7 +164,7 @@ def test_entries_are_removed_unless_it_is_a_dry_run(index: Index) -> None:
 def test_a_whole_bank_is_removed_only_when_that_is_confirmed(index: Index) -> None:
     planned = index.run_here("bank", "remove", "known", "--dry-run").stdout
     assert planned == "Bank known would be removed, 2 entries of bank known.\n"
-    assert "say --yes" in index.run_here("bank", "remove", "known", code=2).stderr
+    assert "use --yes" in index.run_here("bank", "remove", "known", code=2).stderr
     assert len(entries(index)) == 2
     index.run_here("bank", "remove", "known", "--yes")
     assert index.run_here("bank", "list", "--json").json == []

@@ -135,7 +135,7 @@ def test_a_bank_of_another_kind_or_an_odd_name_is_refused(store: Store, bank: Ba
     with store.writer() as writer:
         with pytest.raises(BankMismatch, match="is of kind block"):
             writer.banks.create(bank.name, BankKind.ALLOW)
-        with pytest.raises(InvalidName, match="cannot be a bank's name"):
+        with pytest.raises(InvalidName, match="is not a valid bank name"):
             writer.banks.create("no spaces", BankKind.BLOCK)
 
 

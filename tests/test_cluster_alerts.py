@@ -116,7 +116,7 @@ def test_a_cluster_alerts_by_classes_that_are_not_what_they_were(
 
 
 def test_a_first_run_has_no_alerts_and_no_run_is_an_error(store: Store, space: Space) -> None:
-    with pytest.raises(NotFoundError, match="No cluster run is done yet"):
+    with pytest.raises(NotFoundError, match="There is no finished cluster run yet"):
         find_alerts(store, RULES)
     add_vectors(store, space, {seed: near_axis(0, seed) for seed in range(20)})
     clustered(store)

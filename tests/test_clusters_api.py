@@ -233,7 +233,7 @@ def test_so_does_a_decision_that_lets_the_query_join_a_bank(
 
     assert without.status_code == 404  # there is no such entry
     assert joining.status_code == 403
-    assert "A decision with a bank takes the scope bank:write" in joining.json()["detail"]
+    assert "A decision with a bank requires the scope bank:write" in joining.json()["detail"]
 
 
 def test_an_action_that_is_sent_twice_is_done_once(

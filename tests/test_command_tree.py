@@ -81,7 +81,7 @@ def test_a_pattern_of_nothing_is_no_source(tmp_path: Path) -> None:
     index = Index(tmp_path / "home")
     index.run_here("db", "upgrade")
 
-    assert "names no source" in index.run_here("index", "add", "{ ,}", code=2).stderr
+    assert "is not a source" in index.run_here("index", "add", "{ ,}", code=2).stderr
 
 
 # --- help and versions ---------------------------------------------------------------------------

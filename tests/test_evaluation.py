@@ -139,7 +139,7 @@ def test_an_index_that_holds_no_reference_is_refused(index: Index, benchmark: Pa
 
     done = index.run_here("evaluate", benchmark, "--against", index.home, code=2)
 
-    assert "holds none of the pictures" in done.stderr
+    assert "holds none of the images" in done.stderr
 
 
 def test_a_query_that_cannot_be_read_is_missed_and_told(
@@ -158,7 +158,7 @@ def test_a_query_that_cannot_be_read_is_missed_and_told(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--image", "recall.docx"], "not the name of a picture"),
+        (["--image", "recall.docx"], "not a valid plot name"),
         (["--image", "nowhere/recall.png"], "There is no folder"),
         (["--pairs", "nowhere/pairs.csv"], "There is no folder"),
         (["--transform", "spin"], "transforms are blur, mirror"),

@@ -173,10 +173,10 @@ def test_a_reference_elsewhere_is_searched_as_well(tmp_path: Path) -> None:
     ("rows", "header", "words"),
     [
         (["1.jpg,refs/a.jpg,blur,"], "query,reference_path,transform,", "no column query_path"),
-        (["1.jpg,refs/a.jpg,blur,"] * 2, HEADER, "line 3: 1.jpg is there twice"),
-        (["1.jpg,refs/a.jpg"], HEADER, "line 2: the row is cut short"),
-        (["1.jpg,,blur,"], HEADER, "names no copy"),
-        ([], HEADER, "names no copy"),
+        (["1.jpg,refs/a.jpg,blur,"] * 2, HEADER, "line 3: 1.jpg is listed twice"),
+        (["1.jpg,refs/a.jpg"], HEADER, "line 2: the row is incomplete"),
+        (["1.jpg,,blur,"], HEADER, "lists no copies"),
+        ([], HEADER, "lists no copies"),
     ],
     ids=["column", "twice", "short", "no copy", "empty"],
 )

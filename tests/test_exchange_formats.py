@@ -154,7 +154,7 @@ def test_fingerprints_of_no_content_are_refused(
     [item] = read(list_format, row)
 
     assert isinstance(item, BadRow)
-    assert "no content" in item.reason
+    assert "empty content" in item.reason
     assert not item.unread  # it is known what the row lists
 
 

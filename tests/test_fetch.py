@@ -305,12 +305,12 @@ def test_a_decompression_bomb_is_broken_off(web: Web) -> None:
     [
         (page(b"no", 404), "answered 404"),
         (page(b"part", 206), "answered 206"),
-        (page(b"cut off", length=100), "broke off"),
-        (page(b"x", Content_Encoding="br"), "did not ask for"),
+        (page(b"cut off", length=100), "closed the connection"),
+        (page(b"x", Content_Encoding="br"), "not requested"),
         (page(b"xxxxx", Content_Encoding="gzip"), "damaged"),
         (page(gzip.compress(b"a picture")[:-9], Content_Encoding="gzip"), "cut short"),
-        (page(status=302), "where to"),
-        (lambda request: request.wfile.write(b"not HTTP\r\n\r\n"), "broke off"),
+        (page(status=302), "without a Location"),
+        (lambda request: request.wfile.write(b"not HTTP\r\n\r\n"), "closed the connection"),
     ],
 )
 def test_an_answer_that_is_no_picture_fails(web: Web, answer: object, why: str) -> None:
@@ -337,7 +337,7 @@ def test_a_server_that_drips_is_given_up(web: Web) -> None:
 
 
 def test_a_host_that_is_not_there_fails(web: Web) -> None:
-    with pytest.raises(FetchFailed, match="There is no host"):
+    with pytest.raises(FetchFailed, match="does not exist"):
         get(fetcher("nowhere.invalid"), "https://nowhere.invalid/a.jpg")
     with pytest.raises(FetchFailed, match="cannot be reached"):
         get(fetcher("http://127.0.0.1:9", "127.0.0.1"), "http://127.0.0.1:9/")

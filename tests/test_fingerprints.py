@@ -181,5 +181,5 @@ def test_what_is_no_fingerprint_is_refused(kind: FingerprintKind, text: str) -> 
     ],
 )
 def test_a_fingerprint_of_no_content_is_refused(kind: FingerprintKind, text: str) -> None:
-    with pytest.raises(EmptyFingerprint, match="no content"):
+    with pytest.raises(EmptyFingerprint, match="empty content"):
         parse_fingerprint(kind, text)

@@ -187,13 +187,13 @@ def test_a_truncated_picture_is_unreadable(maker: Callable[[], bytes]) -> None:
 
 @pytest.mark.parametrize("maker", [pictures.text, pictures.eps])
 def test_what_is_no_picture_of_ours_is_unreadable(maker: Callable[[], bytes]) -> None:
-    with pytest.raises(UnreadableImage, match="not a picture that we read"):
+    with pytest.raises(UnreadableImage, match="not an image in a supported format"):
         decode(maker(), LIMITS)
 
 
 @pytest.mark.parametrize("maker", [pictures.float_tiff, pictures.grey_32_bit_tiff])
 def test_values_without_a_known_white_are_unreadable(maker: Callable[[], bytes]) -> None:
-    with pytest.raises(UnreadableImage, match="nothing says which of them is white"):
+    with pytest.raises(UnreadableImage, match="of unknown range"):
         decode(maker(), LIMITS)
 
 

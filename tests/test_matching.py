@@ -306,7 +306,7 @@ def test_the_similarity_is_the_cosine_of_the_two_embeddings(
 
 
 def test_an_unreadable_query_says_why(matcher: Matcher) -> None:
-    with pytest.raises(UnreadableImage, match="not a picture"):
+    with pytest.raises(UnreadableImage, match="not an image"):
         match(matcher, b"no picture", "upload")
 
 

@@ -246,7 +246,7 @@ def test_a_schema_changed_by_hand_is_told_with_the_difference(database_url: str)
     [
         ("my database", "is not a database URL"),
         ("postgresql://host:port/name", "is not a database URL"),
-        ("mysql://host/name", "mysql, which is not supported"),
+        ("mysql://host/name", "unsupported driver mysql"),
         ("sqlite://", "without a file"),
         ("sqlite:///:memory:", "without a file"),
     ],

@@ -215,7 +215,7 @@ def test_answers_of_two_workers_are_not_mixed_up(index: Index) -> None:
         return is_judged_right(server.search(contents[name], name), name, contents[name])
 
     with running(roomy, "--workers", 2) as server, ThreadPoolExecutor(8) as pool:
-        until(lambda: server.log.count("a worker is ready") == 2)
+        until(lambda: server.log.count("worker ready") == 2)
         assert all(pool.map(ask, KNOWN * extent(3, 10)))
 
 

@@ -224,7 +224,7 @@ def test_a_manifest_that_names_no_pictures_is_refused_at_once(folder: Path, kind
 def test_a_table_that_is_no_parquet_is_refused_at_once(folder: Path) -> None:
     (folder / "list.parquet").write_bytes(b"not a table")
 
-    with pytest.raises(UnreadableSource, match="no Parquet file"):
+    with pytest.raises(UnreadableSource, match="not a valid Parquet file"):
         opened(folder / "list.parquet")
 
 

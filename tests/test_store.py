@@ -295,7 +295,7 @@ def test_a_bank_keeps_its_kind(store: Store, bank: Bank) -> None:
 
 @pytest.mark.parametrize("name", ["", ".hidden", "-x", "a b", "a/b", "ü", "a\n", "x" * 65])
 def test_names_that_are_no_good_are_refused(store: Store, name: str) -> None:
-    with store.writer() as writer, pytest.raises(InvalidName, match="cannot be a bank's name"):
+    with store.writer() as writer, pytest.raises(InvalidName, match="is not a valid bank name"):
         writer.banks.create(name, BankKind.BLOCK)
 
 

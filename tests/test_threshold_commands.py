@@ -181,7 +181,7 @@ def test_the_positions_of_pdq_go_by_bits(index: Index) -> None:
         (["calibrate", "--bank", "knwon"], 4, "knwon"),
         (["calibrate", "--background", "nowhere"], 2, "nowhere"),
         (["show", "7"], 4, "no threshold card 7"),
-        (["show"], 4, "settings hold"),
+        (["show"], 4, "setting holds"),
     ],
 )
 def test_what_cannot_be_done_is_said(
@@ -201,5 +201,5 @@ def test_a_bank_without_pictures_has_no_embedding_to_calibrate(index: Index) -> 
         "threshold", "calibrate", "--bank", "hashes", "--signal", "pdq", "--json"
     ).json[0]["card"]
 
-    assert "no entry of the bank counts" in refused.stderr
+    assert "no enabled entry" in refused.stderr
     assert card["reference_count"] == 1

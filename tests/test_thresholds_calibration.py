@@ -259,9 +259,9 @@ def test_uploads_that_are_too_few_for_the_target_get_the_bound_above_all_of_them
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_no_or_one_innocent_picture_is_refused(count: int) -> None:
-    with pytest.raises(InputError, match=f"too few innocent pictures.*: {count}"):
+    with pytest.raises(InputError, match=f"too few innocent images.*: {count}"):
         calibrated(aim(), strangers(count, 0))
-    with pytest.raises(InputError, match=f"too few innocent pictures.*: {count}"):
+    with pytest.raises(InputError, match=f"too few innocent images.*: {count}"):
         calibrated(aim(), strangers(count, 0), strangers(30, 1))
 
 

@@ -100,7 +100,7 @@ def test_a_card_of_another_space_is_never_chosen(store: Store, space_id: int) ->
 
     with store.reader() as catalog:
         cards = catalog.cards.bounds(space_id)
-        with pytest.raises(NotFoundError, match="settings hold"):
+        with pytest.raises(NotFoundError, match="setting holds"):
             find_card(catalog, Signal.EMBEDDING, None, None)
 
     assert cards == []

@@ -232,7 +232,7 @@ def test_images_are_removed_by_what_they_are(index: Index, pictures: Path) -> No
 def test_removing_nothing_is_refused(index: Index, options: list[str]) -> None:
     done = index.run_here("index", "remove", *options, code=2)
 
-    assert "Nothing is to be removed" in done.stderr
+    assert "No image matches all options" in done.stderr
     assert len(ids_of(index)) == 5
 
 
@@ -316,9 +316,9 @@ def test_only_the_files_named_are_retried(
 
 def test_the_quarantine_is_cleared_by_file_by_code_or_wholly(index: Index, bad: Path) -> None:
     run = index.run_here
-    assert "one of the three" in run("index", "quarantine", "clear", code=2).stderr
+    assert "exactly one of" in run("index", "quarantine", "clear", code=2).stderr
     both = ("--all", "--code", "empty_image")
-    assert "one of the three" in run("index", "quarantine", "clear", *both, code=2).stderr
+    assert "exactly one of" in run("index", "quarantine", "clear", *both, code=2).stderr
 
     assert run("index", "quarantine", "clear", bad / "text.jpg", "--json").json == {"cleared": 1}
     run("index", "quarantine", "clear", "--code", "empty_image")

@@ -344,7 +344,7 @@ def test_a_manifest_that_is_none_means_a_rebuild(
     tmp_path: Path, feed: MemoryFeed, content: bytes
 ) -> None:
     rewrite(snapshot_of(tmp_path, feed) / "manifest.json", content)
-    assert_rebuilds_with_a_warning(tmp_path, feed, "is not a manifest that we wrote")
+    assert_rebuilds_with_a_warning(tmp_path, feed, "is not a valid manifest")
 
 
 def test_no_flipped_bit_in_a_manifest_goes_unnoticed(tmp_path: Path, feed: MemoryFeed) -> None:
@@ -473,7 +473,7 @@ def test_a_disk_that_fills_up_leaves_the_old_snapshot_and_the_view(
         assert view.catch_up() == 300
         with pytest.raises(SnapshotNotWritten):
             view.snapshot()
-    assert [entry["event"] for entry in logs] == ["no snapshot was written"]
+    assert [entry["event"] for entry in logs] == ["snapshot not written"]
     assert sorted(path.name for path in (tmp_path / "embeddings").iterdir()) == [
         "lock",
         f"snapshot-{old_at:020d}",

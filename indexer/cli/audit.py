@@ -118,7 +118,7 @@ def verify(
     if as_json:
         print_json(proof)
         return
-    echo(f"The chain holds: {proof.head.number} rows, {proof.keyed} of them sealed by a key.")
+    echo(f"The chain is valid: {proof.head.number} rows, {proof.keyed} of them sealed by a key.")
     if proof.unchecked:
         echo(f"{proof.unchecked} rows were not checked: set LOOKALIKE_AUDIT_KEY to do so.")
     echo(f"Keep this elsewhere, for --expect: {proof.head.number}:{proof.head.hash}")

@@ -85,7 +85,7 @@ def edit(
     given = {"category": category, "notes": notes, "owner": owner}
     for detail in clear or ():
         if given[detail] is not None:
-            raise InputError(f"--{detail} and --clear {detail} exclude each other: leave one out.")
+            raise InputError(f"--{detail} and --clear {detail} are mutually exclusive.")
         given[detail] = ""  # takes it back
     details = BankDetails(**given, severity=severity)
     with opened() as store, store.writer() as writer:

@@ -74,7 +74,7 @@ def add(
     from indexer.cli.index_add import add_sources
 
     if not what and not fingerprint:
-        raise InputError("Say what to add: files, folders, ids of images, or --fingerprint.")
+        raise InputError("Name what to add: files, folders, image ids, or --fingerprint.")
     fingerprints = [_parse(text) for text in fingerprint or ()]
     settings = load(model)
     ids = [int(item) for item in what or () if item.isdecimal()]
@@ -115,8 +115,9 @@ def _parse(text: str) -> Fingerprint:
     kind, _, digits = text.strip().partition(" ")
     if kind.lower() not in {*FingerprintKind}:
         raise InputError(
-            f"{text!r} is no fingerprint. Write its kind ({', '.join(FingerprintKind)}) and its "
-            "hexadecimal, such as 'md5 0123456789abcdef0123456789abcdef'."
+            f"{text!r} is not a valid fingerprint. Write its kind "
+            f"({', '.join(FingerprintKind)}) and its hexadecimal digits, such as 'md5 "
+            "0123456789abcdef0123456789abcdef'."
         )
     return parse_fingerprint(FingerprintKind(kind.lower()), digits.strip())
 

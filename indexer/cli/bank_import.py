@@ -69,8 +69,7 @@ def _noting(path: Path | None) -> Iterator[Callable[[BadRow], None]]:
             yield note
     except OSError as error:
         raise ListNotWritten(
-            f"The rows that cannot be used cannot be written to {path} ({error.strerror}). Name "
-            "another file."
+            f"Invalid rows cannot be written to {path} ({error.strerror}). Name another file."
         ) from error
 
 
@@ -78,20 +77,17 @@ def _print_import(report: ImportReport, *, full: bool) -> None:
     """Say what was done, and what was not and why."""
     would = "Would be changed" if report.dry_run else "Changed"
     echo(
-        f"{would} in bank {report.bank}: {report.added} entries added, {report.updated} updated, "
-        f"{report.revived} brought back, {report.removed} removed; {report.unchanged} unchanged, "
-        f"{report.refused_count} rows refused."
+        f"{would} in bank {report.bank}: {report.added} entries added, {report.updated} "
+        f"updated, {report.revived} restored, {report.removed} removed; "
+        f"{report.unchanged} unchanged, {report.refused_count} rows refused."
     )
     if report.kept_removed:
-        echo(f"{report.kept_removed} stay removed, as a person removed them.")
+        echo(f"{report.kept_removed} stay removed because a person removed them.")
     if full and report.incomplete:
-        echo(
-            "Nothing was withdrawn for not being listed: some rows could not be read, or are of an "
-            "unknown kind."
-        )
+        echo("Nothing was withdrawn: some rows are invalid or of an unknown kind.")
     if report.ignored:
         counts = ", ".join(f"{count} {what}" for what, count in sorted(report.ignored.items()))
-        echo(f"Not matched by, and passed over: {counts}.")
+        echo(f"Skipped kinds: {counts}.")
     for row in report.refused[:_SHOWN]:
         echo(f"refused {row.where}: {row.reason}", err=True)
     if report.refused_count > _SHOWN:
@@ -105,4 +101,4 @@ def print_export(report: ExportReport) -> None:
         err=True,
     )
     if report.disabled:
-        echo(f"{report.disabled} entries are disabled and were left out.", err=True)
+        echo(f"{report.disabled} entries are disabled and were not exported.", err=True)

@@ -44,7 +44,7 @@ def disable(
     from indexer.store import FOR_GOOD
 
     if until and not entry:
-        raise InputError("A bank is disabled as a whole until it is enabled: name entries.")
+        raise InputError("--until applies to entries only: name entries.")
     moment = parse_later(until, datetime.now(UTC)) if until else FOR_GOOD
     with opened() as store, store.writer() as writer:
         if entry:
@@ -109,7 +109,9 @@ def remove(
 def _confirm(question: str) -> None:
     """Ask, where somebody can answer."""
     if not sys.stdin.isatty():
-        raise InputError(f"{question} Nobody is there to answer: say --yes, or try --dry-run.")
+        raise InputError(
+            f"{question} There is no terminal to confirm on: use --yes, or try --dry-run."
+        )
     typer.confirm(question, abort=True)
 
 

@@ -58,7 +58,7 @@ def note(
     from indexer.clustering import actions
 
     if (text is None) is not clear:
-        raise InputError("Give the note's TEXT, or --clear to remove it: one of the two.")
+        raise InputError("Pass either the note's TEXT or --clear.")
     with opened() as store:
         action = actions.note(store, cluster, text or "")
     done = "removed" if clear else "kept"

@@ -160,7 +160,7 @@ def _print_refresh(done: Refresh) -> None:
     run = done.run
     found = f"{run.images} images, {run.clusters} clusters, {run.noise} images in none"
     if run.state is not RunState.DONE:
-        echo(f"Run {run.id} was {run.state}: nothing of it is kept.")
+        echo(f"Run {run.id} was {run.state}: no results were saved.")
     elif done.how is Refreshed.CLUSTERED:
         echo(f"Run {run.id}: {found}.")
     elif done.how is Refreshed.ASSIGNED:

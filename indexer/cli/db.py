@@ -33,7 +33,7 @@ def check() -> None:
     from indexer.store import check
 
     check(load().resolved_database_url)
-    echo("The schema is what this version of the program needs.")
+    echo("The schema is up to date.")
 
 
 @app.command()

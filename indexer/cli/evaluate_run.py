@@ -60,7 +60,7 @@ class Outputs:
             check_drawable(self.image)
         if self.pairs and not self.pairs.absolute().parent.is_dir():
             raise UnreadableSource(
-                f"There is no folder {self.pairs.absolute().parent}. Make it first."
+                f"There is no folder {self.pairs.absolute().parent}. Create it first."
             )
 
 

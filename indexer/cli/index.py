@@ -78,7 +78,7 @@ def add(
     from indexer.ingest import IngestOptions
 
     if remove_orphans and not prune:
-        raise typer.BadParameter("--remove-orphans is of no use without --prune.")
+        raise typer.BadParameter("--remove-orphans requires --prune.")
     settings = load(model, runtime)
     if frames is not None:
         settings = settings.model_copy(update={"frames": frames})

@@ -44,8 +44,8 @@ def print_plan(
         return
     print_table("Plan", ["what", "sources", "meaning", "example"], _rows(plan))
     echo(
-        f"{decimal(plan.bytes_read)} were read and hashed for this; the model saw no picture, and "
-        "nothing was written."
+        f"{decimal(plan.bytes_read)} were read and hashed for this; the model was not "
+        "run, and nothing was written."
     )
     echo(_cost(plan.estimate, plan.bytes))
 

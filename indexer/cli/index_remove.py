@@ -38,8 +38,7 @@ def remove_images(
     ids = select(store, query)
     if not ids:
         raise InputError(
-            "Nothing is to be removed: no image is what all options together say. `lookalike "
-            "index list` shows what the index holds."
+            "No image matches all options. `lookalike index list` shows what the index holds."
         )
     if not dry_run:
         if purged:

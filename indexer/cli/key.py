@@ -49,7 +49,7 @@ def create(
     if as_json:
         print_json(created)
         return
-    echo(f"Key {created.key.id} is made. Keep it: it is not shown again.", err=True)
+    echo(f"Key {created.key.id} is created. Store it now: it is not shown again.", err=True)
     echo(created.token)
 
 

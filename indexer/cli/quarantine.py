@@ -102,7 +102,7 @@ def clear(
     Example: lookalike index quarantine clear --code dangling_link
     """
     if [bool(files), code is not None, every].count(True) != 1:
-        raise InputError("Name files, or --code, or --all: one of the three.")
+        raise InputError("Name exactly one of: files, --code, --all.")
     with opened() as store, store.writer() as writer:
         if files:
             forgotten = writer.quarantine.release(_names_of(files))

@@ -178,7 +178,7 @@ def _count_hits(store: "Store", settings: Settings, verdicts: list[Verdict]) -> 
     try:
         watch.flush()
     except UnavailableError as error:
-        echo(f"The hits were not counted: {error}", err=True)
+        echo(f"Hits not counted: {error}", err=True)
 
 
 def _print_json(answers: Sequence[object], asked: _Asked) -> None:

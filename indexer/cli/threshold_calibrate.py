@@ -57,7 +57,7 @@ def calibrate_thresholds(
     for calibration in calibrations:
         _print_calibration(calibration, request)
     if dry_run:
-        echo("Nothing was changed: this was a dry run.")
+        echo("Dry run: nothing was changed.")
     else:
         echo("In force from the next query on. `lookalike threshold list` shows the cards.")
 
@@ -76,18 +76,18 @@ def _print_calibration(calibration: Calibration, request: Request) -> None:
     echo(f"  {uploads_of(card)}")
     if request.unit is None and card.unit is RateUnit.COMPARISON:
         echo(
-            f"  {card.background_images} innocent pictures are too few to measure a share of "
-            f"{card.target_rate:g} of uploads, so it is one of comparisons: an upload that is "
-            "compared with N references meets up to N times as many. --per upload is stricter."
+            f"  {card.background_images} innocent images are too few to measure a rate of "
+            f"{card.target_rate:g} per upload, so it is per comparison: an upload compared "
+            "with N references has up to N times the rate. --per upload is stricter."
         )
     if card.rate_high > card.target_rate:
         echo(
-            "  The pictures do not prove the target: the rate may be as high as "
-            f"{card.rate_high:.2g}. More innocent pictures would tell."
+            "  The images do not prove the target: the rate may be as high as "
+            f"{card.rate_high:.2g}. Use more innocent images."
         )
     pairs = [
         (f"{pair.value:g}", pair.query, pair.reference)
         for pair in calibration.closest[:_SHOWN_PAIRS]
     ]
-    echo("  The closest pairs, taken for strangers; copies among them make it too strict:")
+    echo("  The closest pairs of innocent images; copies among them make it too strict:")
     print_table(None, [card.signal, "innocent picture", "reference"], pairs)

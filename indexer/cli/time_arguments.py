@@ -34,8 +34,8 @@ def parse_later(text: str, now: datetime) -> datetime:
     moment = _parse(text, now, ago=False)
     if moment is None:
         raise InputError(
-            f"{text!r} is no moment in the future. Write how long from now (90m, 36h, 7d, 2w), "
-            "tomorrow, or a date in ISO 8601 (2027-01-31, 2027-01-31T18:00)."
+            f"{text!r} is not a valid future time. Write how long from now (90m, 36h, 7d, "
+            "2w), tomorrow, or a date in ISO 8601 (2027-01-31, 2027-01-31T18:00)."
         )
     if moment <= now:
         raise InputError(f"{text!r} is not later than now: {moment:%Y-%m-%d %H:%M %Z}.")
@@ -55,8 +55,8 @@ def parse_earlier(text: str, now: datetime) -> datetime:
     moment = _parse(text, now, ago=True)
     if moment is None:
         raise InputError(
-            f"{text!r} is no moment in the past. Write how long ago (90m, 36h, 7d, 2w), today, "
-            "yesterday, or a date in ISO 8601 (2026-11-01, 2026-11-01T18:00)."
+            f"{text!r} is not a valid past time. Write how long ago (90m, 36h, 7d, 2w), "
+            "today, yesterday, or a date in ISO 8601 (2026-11-01, 2026-11-01T18:00)."
         )
     return moment
 

@@ -34,13 +34,13 @@ def verify(*, every: Every = False, as_json: AsJson = False) -> None:
         print_json(report)
     elif not report.problems:
         echo(
-            f"All is well: {report.images} images, {report.changes} changes, {len(report.views)} "
-            f"views; vectors of {report.compared} images compared."
+            f"No problems: {report.images} images, {report.changes} changes, "
+            f"{len(report.views)} views; vectors of {report.compared} images compared."
         )
     else:
         for problem in report.problems:
             echo(problem)
-        echo("`lookalike repair` mends what can be mended.", err=True)
+        echo("Run `lookalike repair` to repair what it can.", err=True)
     if report.problems:
         raise typer.Exit(MismatchError.exit_code)
 
@@ -78,7 +78,7 @@ def repair(
         for sentence in report.advice:
             echo(sentence)
         if not report.mended and not report.left:
-            echo("There is nothing to mend.")
+            echo("There is nothing to repair.")
     if report.left:
         raise typer.Exit(MismatchError.exit_code)
 

@@ -24,7 +24,7 @@ def label(store: Store, cluster_id: int, name: str) -> ClusterAction:
     name = name.strip()
     if not (0 < len(name) <= _LONGEST_NAME and name.isprintable()):
         raise InputError(
-            f"{name!r} cannot be a cluster's name. Use 1 to {_LONGEST_NAME} printable characters."
+            f"{name!r} is not a valid cluster name. Use 1 to {_LONGEST_NAME} printable characters."
         )
     with store.writer() as writer:
         return writer.cluster_actions.label(cluster_id, name)
@@ -41,10 +41,7 @@ def note(store: Store, cluster_id: int, text: str) -> ClusterAction:
         There is no such cluster.
     """
     if len(text) > _LONGEST_NOTE:
-        raise InputError(
-            f"The note has {len(text)} characters. Write {_LONGEST_NOTE} at most, and refer to "
-            "where the rest is."
-        )
+        raise InputError(f"The note has {len(text)} characters. Write at most {_LONGEST_NOTE}.")
     with store.writer() as writer:
         return writer.cluster_actions.note(cluster_id, text.strip() or None)
 
@@ -126,9 +123,9 @@ def decide(  # noqa: PLR0913 -- one for each thing that is said
         said = action.detail
         if joined is None and not said["decisions"] and not said["unchanged"]:
             raise InputError(
-                f"No retro-scan has listed a match of the {said['members']} members of cluster "
-                f"{cluster_id}, so there is nothing to decide. Name a bank for them to join, or "
-                "run `lookalike retro-scan run` first."
+                f"No retro-scan has listed a match of the {said['members']} members of "
+                f"cluster {cluster_id}, so there is nothing to decide on. Name a bank to add "
+                "them to, or run `lookalike retro-scan run` first."
             )
         return action
 
@@ -151,6 +148,6 @@ def _part(
     writer: Writer, cluster_id: int, run_id: int | None, min_probability: float
 ) -> ClusterPart:
     if not 0 <= min_probability <= 1:
-        raise InputError(f"A probability lies from 0 to 1, got {min_probability}.")
+        raise InputError(f"A probability must be from 0 to 1, got {min_probability}.")
     cluster = writer.clusters.get(cluster_id, run_id)
     return ClusterPart(cluster.id, cluster.run_id, min_probability)

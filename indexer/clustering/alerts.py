@@ -29,8 +29,8 @@ class AlertRules:
         """
         if self.growth_factor <= 1 or self.min_size < 1 or not 0 <= self.drift <= 1:
             raise InputError(
-                "Alerts take a growth factor above 1, a size of 1 or more and a drift from 0 to 1; "
-                f"got {self.growth_factor}, {self.min_size} and {self.drift}."
+                "Alerts require a growth factor above 1, a size of at least 1 and a drift "
+                f"from 0 to 1; got {self.growth_factor}, {self.min_size} and {self.drift}."
             )
 
 

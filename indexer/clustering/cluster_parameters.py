@@ -36,14 +36,14 @@ class ClusterParameters:
         """
         if self.min_cluster_size < _LEAST or self.min_samples < 1:
             raise InputError(
-                "A cluster has 2 images or more, and at least 1 sample decides how dense a place "
-                f"is; got {self.min_cluster_size} and {self.min_samples}."
+                "The minimum cluster size must be at least 2 and the minimum samples at "
+                f"least 1; got {self.min_cluster_size} and {self.min_samples}."
             )
         if self.k is not None and self.k < 1:
-            raise InputError(f"The number of clusters is {self.k}. Give 1 or more, or none.")
+            raise InputError(f"The number of clusters must be at least 1, got {self.k}.")
         if self.seed < 0:
-            raise InputError(f"A seed is 0 or more, got {self.seed}.")
+            raise InputError(f"A seed must be at least 0, got {self.seed}.")
         for distance in (self.max_link, self.max_distance):
             if not 0 <= distance <= _FARTHEST:
-                raise InputError(f"A cosine distance lies from 0 to 2, got {distance}.")
+                raise InputError(f"A cosine distance must be from 0 to 2, got {distance}.")
         return {name: value for name, value in asdict(self).items() if name in _USED[algorithm]}

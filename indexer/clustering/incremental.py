@@ -79,7 +79,7 @@ class ClusterRefresher:
             `max_changed_share` is no share.
         """
         if not 0 <= max_changed_share <= 1:
-            raise InputError(f"A share lies from 0 to 1, got {max_changed_share}.")
+            raise InputError(f"A share must be from 0 to 1, got {max_changed_share}.")
         effective = parameters.of(algorithm)
         space = bound_space(self._store)
         with self._store.reader() as catalog:

@@ -87,8 +87,8 @@ class ClusterRunner:
         with self._store.clustering() as free:
             if not free:
                 raise RunUnderWay(
-                    "This index is being clustered already, by one run at a time. Wait until that "
-                    "is done: `lookalike cluster list` shows it."
+                    "A cluster run is already under way, and an index has one run at a "
+                    "time. Wait until it is done: `lookalike cluster list` shows it."
                 )
             with self._store.writer() as writer:
                 run = writer.cluster_runs.begin(algorithm, effective, scope, space.id)
@@ -167,7 +167,7 @@ def newest_or(store: Store, run_id: int | None) -> ClusterRun:
             return catalog.cluster_runs.get(run_id)
         run = catalog.cluster_runs.newest(space.id)
     if run is None:
-        raise NotFoundError("No cluster run is done yet. `lookalike cluster run` makes one.")
+        raise NotFoundError("There is no finished cluster run yet. Run `lookalike cluster run`.")
     return run
 
 

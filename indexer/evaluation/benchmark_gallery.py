@@ -76,8 +76,8 @@ def name_references(store: Store, benchmark: Benchmark, settings: Settings) -> N
     ]
     if not any(case.reference and digests[case.reference] in ids for case in cases):
         raise InputError(
-            "The index holds none of the pictures that the ground truth names. Add them to it "
-            "with `lookalike index add`, or leave out --against."
+            "The index holds none of the images of the ground truth. Add them with "
+            "`lookalike index add`, or omit --against."
         )
     return Named(
         replace(benchmark, cases=tuple(cases)),

@@ -90,7 +90,7 @@ def load_benchmark(path: Path) -> Benchmark:
             f"{TRUTH}, or such a file."
         ) from error
     if not any(case.reference for case in cases):
-        raise InputError(f"{truth} names no copy: there is nothing to be found.")
+        raise InputError(f"{truth} lists no copies: there is nothing to evaluate.")
     root = truth.parent
     named = {case.reference for case in cases if case.reference is not None}
     return Benchmark(root, tuple(cases), tuple(sorted(named.union(_files(root)))))
@@ -106,9 +106,9 @@ def _read_cases(rows: "csv.DictReader[str]", truth: Path) -> list[BenchmarkQuery
     for row in rows:
         query = _normal(row["query_path"])
         if not query or row["transform"] is None:
-            raise InputError(f"{truth}, line {rows.line_num}: the row is cut short. Complete it.")
+            raise InputError(f"{truth}, line {rows.line_num}: the row is incomplete. Complete it.")
         if query in cases:
-            raise InputError(f"{truth}, line {rows.line_num}: {query} is there twice. Remove one.")
+            raise InputError(f"{truth}, line {rows.line_num}: {query} is listed twice. Remove one.")
         cases[query] = BenchmarkQuery(
             query, _normal(row["reference_path"]) or None, row["transform"]
         )

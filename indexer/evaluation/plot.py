@@ -29,15 +29,13 @@ def check_drawable(path: Path) -> None:
         There is no such folder.
     """
     if path.suffix.lower() not in _SUFFIXES:
-        raise InputError(f"{path} is not the name of a picture: end it in {', '.join(_SUFFIXES)}.")
+        raise InputError(f"{path} is not a valid plot name: it must end in {', '.join(_SUFFIXES)}.")
     if not path.absolute().parent.is_dir():
-        raise UnreadableSource(f"There is no folder {path.absolute().parent}. Make it first.")
+        raise UnreadableSource(f"There is no folder {path.absolute().parent}. Create it first.")
     try:
         import matplotlib as mpl
     except ImportError as error:
-        raise InputError(
-            "Pictures of an evaluation need matplotlib. pip install 'lookalike[plots]'."
-        ) from error
+        raise InputError("Plots need matplotlib: pip install 'lookalike[plots]'.") from error
     del mpl
 
 

@@ -34,7 +34,7 @@ def text_in(columns: Columns, names: Sequence[str]) -> str | None:
         if value is None or value == "":
             continue
         if not isinstance(value, str | int | float):
-            raise UnusableRow(f"{name} is {_quoted(value)}, which is no text")
+            raise UnusableRow(f"{name} is {_quoted(value)}, which is not text")
         if text := _storable(name, str(value).strip()):
             return text
     return None
@@ -72,7 +72,7 @@ def labels_in(columns: Columns, names: Sequence[str]) -> tuple[str, ...]:
         if isinstance(value, str):
             value = _array(value) or [part.strip() for part in _BETWEEN_LABELS.split(value)]
         if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
-            raise UnusableRow(f"{name} is {_quoted(value)}, which is no list of texts")
+            raise UnusableRow(f"{name} is {_quoted(value)}, which is not a list of texts")
         if labels := tuple(_storable(name, label) for label in value if label):
             return labels
     return ()
@@ -90,7 +90,7 @@ def number_in(columns: Columns, names: Sequence[str]) -> float | None:
     try:
         return None if text is None else float(text)
     except ValueError:
-        raise UnusableRow(f"{names[0]} is {_quoted(text)}, which is no number") from None
+        raise UnusableRow(f"{names[0]} is {_quoted(text)}, which is not a number") from None
 
 
 def flag_in(columns: Columns, names: Sequence[str]) -> bool:
@@ -121,7 +121,7 @@ def _array(text: str) -> Any:
 
 def _storable(name: str, text: str) -> str:
     if not is_storable(text):
-        raise UnusableRow(f"{name} is {_quoted(text)}, no text that a database can hold")
+        raise UnusableRow(f"{name} is {_quoted(text)}, not text that a database can hold")
     return text
 
 

@@ -100,9 +100,9 @@ def _header(lines: _Lines, options: ReadOptions) -> tuple[list[str], str]:
         if _NAMES & set(names):
             return names, delimiter
     raise UnreadableSource(
-        f"No column of the list {options.name} holds fingerprints. Its first line must name the "
-        f"columns, and one of them be called {', '.join(VALUES)}, pdq, md5 or sha256; a list "
-        "without such a line is read with --format text."
+        f"The list {options.name} has no fingerprint column. Its first line must name the "
+        f"columns, one of them {', '.join(VALUES)}, pdq, md5 or sha256; use --format text "
+        "for a list without such a line."
     )
 
 

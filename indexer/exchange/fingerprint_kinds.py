@@ -73,4 +73,4 @@ def kind_named(name: str) -> FingerprintKind | None:
         return _OURS[plain]
     if plain in _OTHERS:
         return None
-    raise UnknownKind(f"{name!r} is no kind of fingerprint that lists hold")
+    raise UnknownKind(f"{name!r} is not a supported kind of fingerprint")

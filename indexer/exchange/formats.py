@@ -52,6 +52,6 @@ def format_of(name: str) -> ListFormat:
         return _BY_SUFFIX[suffix.lower()]
     except KeyError:
         raise InputError(
-            f"The name {name} does not tell the format of the list. Say it with --format: "
-            f"{', '.join(ListFormat)}."
+            f"The name {name} does not determine the format of the list. Set --format to one "
+            f"of: {', '.join(ListFormat)}."
         ) from None

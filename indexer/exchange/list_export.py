@@ -71,7 +71,7 @@ def export_bank(
     """
     if list_format not in WRITERS:
         raise InputError(
-            f"Lists are not written as {list_format}. Choose one of {', '.join(WRITERS)}."
+            f"Lists cannot be written as {list_format}. Choose one of {', '.join(WRITERS)}."
         )
     if strange := set(kinds) - _KINDS.get(list_format, set(FingerprintKind)):
         raise InputError(

@@ -107,7 +107,7 @@ class _Import:
         self._source = options.source or DEFAULT_SOURCE
         if len(self._source.encode("utf-8", "surrogateescape")) > EXTERNAL_ID_BYTES:
             raise InputError(
-                f"The name of a source has at most {EXTERNAL_ID_BYTES} bytes. Choose a shorter one."
+                f"A source name may have at most {EXTERNAL_ID_BYTES} bytes. Choose a shorter one."
             )
         self._report = ImportReport(bank_name, dry_run=options.dry_run)
         self._sources: set[str] = set()

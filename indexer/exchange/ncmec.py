@@ -50,8 +50,8 @@ def read_ncmec(stream: ListStream, options: ReadOptions) -> Iterator[Item]:
     window = TextWindow(stream)
     if window.find(_ROOT) is None:
         raise UnreadableSource(
-            f"The list {options.name} is no answer of NCMEC's hash sharing: there is no "
-            "<queryResult> in it."
+            f"The list {options.name} is not a response of NCMEC's hash sharing: "
+            "<queryResult> is missing."
         )
     while window.find(_ROOT) is not None:
         yield from _result(window, options)

@@ -36,7 +36,7 @@ def read_stopncii(stream: ListStream, options: ReadOptions) -> Iterator[Item]:
     window = TextWindow(stream)
     if window.find(_RECORDS) is None:
         raise UnreadableSource(
-            f'The list {options.name} is no answer of StopNCII: there are no "hashRecords" in it.'
+            f'The list {options.name} is not a response of StopNCII: "hashRecords" is missing.'
         )
     while (found := window.find(_RECORDS)) is not None:
         window.go(found.end())

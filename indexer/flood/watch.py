@@ -86,7 +86,7 @@ class FloodWatch:
             raise
         for flood in floods:
             log.warning(
-                "an entry matches far more than its history lets expect",
+                "entry matches far above history",
                 entry=flood.entry_id,
                 bank=flood.bank,
                 hits=flood.hits,

@@ -154,8 +154,8 @@ def check_byte_size(size: int, max_bytes: int) -> None:
     """
     if size > max_bytes:
         raise ImageTooLarge(
-            f"The file has {size:,} bytes or more; the limit is {max_bytes:,}. "
-            "Shrink the picture or raise LOOKALIKE_MAX_IMAGE_BYTES."
+            f"The file has at least {size:,} bytes; the limit is {max_bytes:,}. Shrink the "
+            "image, or raise LOOKALIKE_MAX_IMAGE_BYTES."
         )
 
 
@@ -194,7 +194,7 @@ class _Opened:
 def _open(data: bytes, limits: ImageLimits) -> _Opened:
     """Open a picture that is within the limits by its header."""
     if not data:
-        raise EmptyImage("The file is empty (0 bytes). Fetch or export the picture again.")
+        raise EmptyImage("The file is empty (0 bytes). Fetch or export the image again.")
     check_byte_size(len(data), limits.max_bytes)
     structure = examine(data, limits.max_frames)
     image = Image.open(BytesIO(structure.data), formats=FORMATS)
@@ -227,23 +227,23 @@ def _faults(limits: ImageLimits) -> Iterator[None]:
         raise
     except UnidentifiedImageError as error:
         raise UnreadableImage(
-            f"The bytes are not a picture that we read ({', '.join(FORMATS)}), or its header is "
-            "damaged. Check the file, or convert it to JPEG or PNG."
+            f"The bytes are not an image in a supported format ({', '.join(FORMATS)}), or "
+            "its header is damaged. Check the file, or convert it to JPEG or PNG."
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLarge(
-            f"The picture has more pixels than the limit of {limits.max_pixels:,} "
-            f"(LOOKALIKE_MAX_IMAGE_PIXELS), or than Pillow's own of {_PILLOW_MAX_PIXELS:,}, which "
-            "no setting raises. Shrink it."
+            f"The image has more pixels than the limit of {limits.max_pixels:,} "
+            "(LOOKALIKE_MAX_IMAGE_PIXELS), or than Pillow's fixed limit of "
+            f"{_PILLOW_MAX_PIXELS:,}. Shrink it."
         ) from error
     except MemoryError as error:
         raise ImageTooLarge(
-            "There is not enough memory to decode the picture. Shrink it, or lower "
+            "There is not enough memory to decode the image. Shrink it, or lower "
             "LOOKALIKE_WORKER_THREADS and try again."
         ) from error
     except Exception as error:  # Pillow's readers raise no closed set of types on bad data
         raise UnreadableImage(
-            "The picture is damaged, cut short or of a rare kind that cannot be decoded "
+            "The image is damaged, truncated or of an unsupported variant "
             f"({str(error) or type(error).__name__}). Fetch or export it again."
         ) from error
 
@@ -251,22 +251,22 @@ def _faults(limits: ImageLimits) -> Iterator[None]:
 def _check_size(image: ImageFile.ImageFile, limits: ImageLimits) -> None:
     width, height = image.size
     if not width * height:
-        raise UnreadableImage("The picture has no pixels. Fetch or export it again.")
+        raise UnreadableImage("The image has no pixels. Fetch or export it again.")
     size = f"The picture has {width:,} x {height:,} pixels"
     if width * height > limits.max_pixels:
         raise ImageTooLarge(
-            f"{size}; the limit is {limits.max_pixels:,} in all. Shrink it or raise "
+            f"{size}; the limit is {limits.max_pixels:,}. Shrink it, or raise "
             "LOOKALIKE_MAX_IMAGE_PIXELS."
         )
     if max(width, height) > limits.max_side:
         raise ImageTooLarge(
-            f"{size}; the limit is {limits.max_side:,} for a side. Shrink it, cut it, or raise "
+            f"{size}; the limit per side is {limits.max_side:,}. Shrink or cut it, or raise "
             "LOOKALIKE_MAX_IMAGE_SIDE."
         )
     if max(width, height) > limits.max_aspect * min(width, height):
         raise ImageTooLarge(
-            f"{size}; the longer side may be {limits.max_aspect:g} times the shorter one. Cut it, "
-            "or raise LOOKALIKE_MAX_IMAGE_ASPECT."
+            f"{size}; the longer side may be at most {limits.max_aspect:g} times the "
+            "shorter. Cut it, or raise LOOKALIKE_MAX_IMAGE_ASPECT."
         )
 
 
@@ -294,8 +294,8 @@ def _check_cost(opened: _Opened) -> None:
 def _check_frames(frame_count: int, max_frames: int) -> None:
     if frame_count > max_frames:
         raise ImageTooLarge(
-            f"The picture has more than {max_frames:,} frames, which is the limit. "
-            "Cut the animation or raise LOOKALIKE_MAX_IMAGE_FRAMES."
+            f"The image has more than {max_frames:,} frames, the limit. Cut the animation, "
+            "or raise LOOKALIKE_MAX_IMAGE_FRAMES."
         )
 
 

@@ -114,12 +114,13 @@ def parse_fingerprint(kind: FingerprintKind, text: str) -> Fingerprint:
         value = b""
     if len(value) != length or len(text) != 2 * length:
         raise InvalidFingerprint(
-            f"{text[:_QUOTED]!r} is no {kind} fingerprint: give {2 * length} hexadecimal digits."
+            f"{text[:_QUOTED]!r} is not a valid {kind} fingerprint: it must be {2 * length} "
+            "hexadecimal digits."
         )
     if value == _OF_NOTHING[kind]:
         raise EmptyFingerprint(
-            f"{text} is the {kind} fingerprint of no content, which matches by accident: leave it "
-            "out."
+            f"{text} is the {kind} fingerprint of empty content, which matches by accident. "
+            "Omit it."
         )
     return Fingerprint(kind, value)
 

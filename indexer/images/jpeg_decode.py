@@ -42,6 +42,6 @@ def decode_jpeg(data: bytes, size: tuple[int, int], *, halve: bool) -> Rgb | Non
             data, min_width=width // 2, min_height=height // 2, min_factor=2
         )
     except ValueError as error:
-        log.debug("JPEG is left to Pillow", reason=str(error))
+        log.debug("JPEG decoded by Pillow", reason=str(error))
         return None
     return rgb

@@ -69,7 +69,7 @@ def frames(
     if picture.frame_count == 1 or not most or picture.format not in _ANIMATED:
         return
     if picture.reachable_frames < picture.frame_count:
-        log.info("animation is sampled from its beginning", frames=picture.reachable_frames)
+        log.info("animation sampled from its start", frames=picture.reachable_frames)
     numbers = frame_numbers(min(picture.frame_count, picture.reachable_frames), most)
     seen = {_digest(picture.rgb)}
     try:
@@ -79,7 +79,7 @@ def frames(
                 seen.add(digest)
                 yield Part(PartKind.FRAME, number, None), rgb
     except InputError as error:
-        log.debug("a later frame cannot be decoded", code=error.code)
+        log.debug("later frame not decodable", code=error.code)
 
 
 def is_cut(width: int, height: int, rules: TileRules) -> bool:

@@ -68,8 +68,8 @@ def to_rgb(image: ImageFile.ImageFile, decoded: NDArray[np.uint8] | None = None)
         image.load()
     if image.mode == "F":
         raise UnreadableImage(
-            "The picture holds floating-point values, and nothing says which of them is white. "
-            "Export it with 8 or 16 bits a channel."
+            "The image has floating-point values of unknown range. Export it with 8 or 16 "
+            "bits per channel."
         )
     width, height = image.size
     convert: Callable[[Image.Image], Image.Image] = _opaque
@@ -160,8 +160,8 @@ def _grey_scale(image: ImageFile.ImageFile) -> Callable[[Image.Image], Image.Ima
         low, high = int(values.min()), int(values.max())
         if low < 0 or high > _MAX_16_BIT:
             raise UnreadableImage(
-                f"The picture holds grey values from {low:,} to {high:,}, beyond 16 bits, and "
-                "nothing says which of them is white. Export it with 8 or 16 bits a channel."
+                f"The image has grey values from {low:,} to {high:,}, beyond 16 bits and of "
+                "unknown range. Export it with 8 or 16 bits per channel."
             )
         grey = grey_of[values]
         if isinstance(transparent, int):

@@ -33,7 +33,7 @@ class BankIds:
         if name is not None and name not in self._ids:
             bank, is_new = find_or_create_bank(self._store, name)
             if is_new:
-                log.info("block bank is created, as a manifest names it", bank=name)
+                log.info("block bank created for manifest", bank=name)
             self._ids[name] = bank.id
         return self._ids[name]
 

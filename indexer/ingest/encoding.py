@@ -126,7 +126,7 @@ class PictureEncoder:
             try:
                 yield _PreparedPart(part, hashed, self._encoder.prepare(rgb))
             except UnreadableImage as error:
-                log.debug("a part is too thin for the model", part=part.number, reason=str(error))
+                log.debug("part too thin for the model", part=part.number, reason=str(error))
 
     def _forward(self, rows: Sequence[Prepared]) -> list[Encoding | UnusableOutput]:
         """Run the model once; find the rows that it cannot answer for by asking one by one."""

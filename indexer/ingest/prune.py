@@ -38,7 +38,7 @@ def prune(
         The database cannot be written; what was closed before is.
     """
     if not coverage.is_known:
-        log.warning("nothing is pruned: too much of what was walked could not be looked at")
+        log.warning("pruning skipped: too many unreadable paths")
         return
     last = 0
     while True:

@@ -40,17 +40,17 @@ def create_key(
     """
     if not (name.strip() and name.isprintable() and len(name) <= MAX_NAME):
         raise InputError(
-            f"{name!r} cannot name a key. Use 1 to {MAX_NAME} printable characters that say what "
-            "the key is for."
+            f"{name!r} is not a valid key name. Use 1 to {MAX_NAME} printable characters "
+            "that describe its purpose."
         )
     if not scopes:
-        raise InputError(f"A key needs a scope. Give at least one of {', '.join(Scope)}.")
+        raise InputError(f"A key needs at least one scope of {', '.join(Scope)}.")
     if expires_at is not None and expires_at <= datetime.now(UTC):
-        raise InputError(f"The key would expire before it is made, at {expires_at:%Y-%m-%d %H:%M}.")
+        raise InputError(f"The expiry is not in the future: {expires_at:%Y-%m-%d %H:%M}.")
     if requests_per_second is not None and not 0 < requests_per_second < float("inf"):
         raise InputError(
-            f"A key cannot make {requests_per_second:g} requests a second. Give a number above 0, "
-            "or none for the server's own limit."
+            f"The rate must be above 0, got {requests_per_second:g}. Omit it for the "
+            "server's limit."
         )
     token = new_token()
     new = NewKey(

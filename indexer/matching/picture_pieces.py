@@ -101,7 +101,7 @@ def _prepare(
         try:
             pixels = encoder.prepare(rgb)
         except InputError as error:
-            log.info("a part of the query is left out", part=part.kind, code=error.code)
+            log.info("query part skipped", part=part.kind, code=error.code)
             continue
         yield _Prepared(part, _usable(fingerprints.pdq_orientations(rgb), settings), pixels)
 
@@ -128,7 +128,7 @@ def _embed(prepared: Sequence[_Prepared], encoder: Encoder) -> Iterator[Piece]:
             try:
                 encoding = encoder.forward([item.pixels for item in batch])
             except UnusableOutput as error:
-                log.info("parts of the query are left out", parts=len(error.rows), code=error.code)
+                log.info("query parts skipped", parts=len(error.rows), code=error.code)
                 batch = [item for row, item in enumerate(batch) if row not in error.rows]
                 continue
             for item, embedding in zip(batch, encoding.embeddings, strict=True):

@@ -145,8 +145,8 @@ def _normalise(values: Sequence[float]) -> Embeddings:
     largest = np.abs(given).max(initial=0)
     if not np.isfinite(largest) or largest == 0:
         raise InputError(
-            "The vector has no direction: every number must be finite, and not all 0. Send it as "
-            "POST /v1/embed gives it."
+            "The vector is invalid: every number must be finite, and not all 0. Send it as "
+            "POST /v1/embed returns it."
         )
     scaled = given / largest  # first: squares of very large or small numbers are 0 or infinite
     unit: Embeddings = (scaled / np.linalg.norm(scaled)).astype(np.float32)

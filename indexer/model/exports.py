@@ -84,7 +84,7 @@ class KeptExport:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning(
-                "an exported model is damaged and made again",
+                "exported model damaged, exporting again",
                 folder=str(self.path),
                 reason=str(error),
             )
@@ -152,7 +152,7 @@ def _acquire(lock: IO[str]) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        log.info("another process exports the model; waiting for it")
+        log.info("waiting for model export by another process")
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 

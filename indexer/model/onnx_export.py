@@ -50,14 +50,14 @@ def export_model(folder: ModelFolder) -> Export:
         torch cannot use the model either.
     """
     model = load_model(folder, _CPU)
-    log.info("exporting the model, step 2 of 3: the graph")
+    log.info("model export, step 2 of 3: graph")
     try:
         graph = _to_onnx(model)
         candidate = NetworkEncoder(model.card, OnnxNetwork(graph))
     except Exception as error:  # noqa: BLE001 -- the exporter and the runtime raise many types
         reason = textwrap.shorten(f"{type(error).__name__}: {error}", _LONGEST_REASON)
         return Export(model.card, b"", None, f"it cannot be exported ({reason})")
-    log.info("exporting the model, step 3 of 3: comparing its answers with torch's")
+    log.info("model export, step 3 of 3: comparison with torch")
     try:
         parity = compare(NetworkEncoder(model.card, TorchNetwork(model, _CPU)), candidate)
     except UnusableOutput as error:

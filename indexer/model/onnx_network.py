@@ -76,7 +76,7 @@ def _wide_session(graph: bytes, weights: Path | None, threads: int, narrow: Any)
     pairs = zip(_run(narrow, noise), _run(wide, noise), strict=True)
     if all(np.array_equal(one, other) for one, other in pairs):
         return wide
-    log.info("a picture that is alone gets one core: with more, the model answers otherwise")
+    log.info("single-image session limited to one core: results differ with more")
     return None
 
 

@@ -41,7 +41,7 @@ def read_packaged(folder: ModelFolder) -> Export | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         log.warning(
-            "the export that comes with the model is not used",
+            "packaged export not used",
             folder=str(folder.path),
             reason=str(error),
         )

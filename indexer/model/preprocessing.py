@@ -76,8 +76,8 @@ class Preprocessor:
                 picture = picture.resize(resized, self._filter)
         except ValueError as error:
             raise UnreadableImage(
-                f"A picture of {picture.width} by {picture.height} pixels cannot be resized for "
-                f"the model ({error}). Leave it out, or cut it to a squarer shape."
+                f"An image of {picture.width} by {picture.height} pixels cannot be resized "
+                f"for the model ({error}). Omit it, or crop it to a squarer shape."
             ) from error
         # Channels first, then arithmetic: NumPy is seven times faster on long rows than on triples.
         planes = np.asarray(self._crop(picture)).transpose(2, 0, 1)

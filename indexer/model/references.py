@@ -85,8 +85,9 @@ def _checked(folder: ModelFolder) -> ModelFolder:
     """Refuse a folder without the two files, before timm looks for others."""
     if not folder.path.exists():
         raise NotFoundError(
-            f"There is no model directory {folder.path}. Name a directory with {CONFIG} and "
-            f"{WEIGHTS}, {_HUB_PREFIX}owner/name for a model on the hub, or `{SHIPPED_MODEL}`."
+            f"The model directory {folder.path} does not exist. Name a directory with "
+            f"{CONFIG} and {WEIGHTS}, {_HUB_PREFIX}owner/name for a model on the hub, or "
+            f"`{SHIPPED_MODEL}`."
         )
     if not folder.path.is_dir():
         raise InvalidModel(
@@ -143,8 +144,8 @@ def _download(reference: str, repository: str, revision: str | None, file: str) 
         raise _no_safetensors(reference, "Its repository has other files only.") from error
     except errors.GatedRepoError as error:
         raise InvalidModel(
-            f"{reference} asks for its terms to be accepted. Accept them on the model's page, then "
-            "log in (`hf auth login`, or HF_TOKEN)."
+            f"{reference} requires accepting its terms. Accept them on the model's page, "
+            "then log in (`hf auth login`, or HF_TOKEN)."
         ) from error
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         raise NotFoundError(

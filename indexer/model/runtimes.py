@@ -35,7 +35,7 @@ def load(
         try:
             return _load_onnx(folder, cache, cores)
         except (UnexportableModel, ExportNotWritten) as error:
-            log.warning("the model runs on torch, which is slower", reason=str(error))
+            log.warning("model runs on torch, slower than ONNX Runtime", reason=str(error))
     from indexer.model import torch_encoder
 
     return torch_encoder.load_encoder(folder, device)
@@ -68,12 +68,12 @@ def find_or_export(folder: ModelFolder, cache: Path) -> tuple[Path, Export]:
 
 
 def _export(folder: ModelFolder) -> Export:
-    log.info("exporting the model for ONNX Runtime, once for all indexes; step 1 of 3: torch")
+    log.info("model export for ONNX Runtime, step 1 of 3: torch")
     from indexer.model.onnx_export import export_model
 
     begun = perf_counter()
     export = export_model(folder)
-    log.info("the model is exported", seconds=round(perf_counter() - begun))
+    log.info("model exported", seconds=round(perf_counter() - begun))
     return export
 
 

@@ -146,9 +146,7 @@ def _preprocessing(module: Any, folder: ModelFolder) -> Preprocessing:
             '"pretrained_cfg" with the model\'s original.'
         ) from error
     if channels != 3:  # noqa: PLR2004 -- red, green, blue
-        raise InvalidModel(
-            f"{folder.config} is for pictures of {channels} channels. Use a model for RGB."
-        )
+        raise InvalidModel(f"{folder.config} has {channels} input channels. Use an RGB model.")
     return preprocessing
 
 

@@ -124,7 +124,7 @@ def _find_run(catalog: Catalog, run_id: int | None) -> ClusterRun:
         newest = catalog.cluster_runs.newest(space.id) if space else None
         if newest is None:
             raise NotFoundError(
-                "There is no finished cluster run yet. `lookalike cluster run` makes one."
+                "There is no finished cluster run yet. Run `lookalike cluster run`."
             )
         return newest
     run = catalog.cluster_runs.get(run_id)

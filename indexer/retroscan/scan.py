@@ -60,7 +60,9 @@ class RetroScanner:
             if bank is not None:
                 chosen = writer.banks.get(bank)
                 if chosen.kind is not BankKind.BLOCK:
-                    raise InputError(f"Bank {bank} is an allow bank: what it matches is benign.")
+                    raise InputError(
+                        f"Bank {bank} is an allow bank; retro-scans need a block bank."
+                    )
                 bank_id = chosen.id
             head = writer.log.head()
             if since is None:

@@ -103,5 +103,5 @@ def _log_uncaught(
 ) -> None:
     """Log what nobody caught, which Python would print as many lines of plain text."""
     structlog.get_logger("indexer").critical(
-        "not caught", exc_info=(kind, error or kind(), traceback)
+        "uncaught exception", exc_info=(kind, error or kind(), traceback)
     )

@@ -67,8 +67,8 @@ class Contents:
         if not signals:
             names = ", ".join(each.name for each in wanted)
             raise InputError(
-                f"The picture is too flat for a {names} signal. Add it without `types`: then it "
-                "is matched by all that it has."
+                f"The image is too flat for a {names} signal. Add it without `types` to "
+                "match it by all its other signals."
             )
         return signals
 
@@ -176,11 +176,11 @@ class Contents:
         value: Any = kind.parse(text)
         if value is None:
             raise InvalidFingerprint(
-                f"Invalid {name} signal: it is that of no content, which matches by accident."
+                f"Invalid {name} signal: it is that of empty content, which matches by accident."
             )
         fingerprint = kind.fingerprint(value)
         if fingerprint is None:
             raise InputError(
-                f"A {name} signal is stored with its picture only. Add the picture itself."
+                f"A {name} signal is only stored with its image. Add the image itself."
             )
         return fingerprint

@@ -46,13 +46,13 @@ class EmbeddingType(SignalType[Embeddings]):
             data = b""
         if len(data) != self._dimension * _FLOAT.itemsize:
             raise InvalidFingerprint(
-                f"This is no {self.name} signal: give base64 of {self._dimension} float32 numbers, "
-                "little-endian."
+                f"The {self.name} signal is invalid: send base64 of {self._dimension} "
+                "float32 numbers, little-endian."
             )
         vector = np.frombuffer(data, _FLOAT).astype(np.float64)
         length = np.linalg.norm(vector)
         if not np.isfinite(length) or length == 0:
-            raise InvalidFingerprint("The numbers of the signal are not finite, or all are 0.")
+            raise InvalidFingerprint("The signal's numbers must be finite, and not all 0.")
         return (vector / length).astype(np.float32)
 
     def of_picture(self, picture: HashedPicture) -> Embeddings:

@@ -49,7 +49,7 @@ class ArchiveMember(SourceItem):
         data = self.content.fetch(self.position, size)
         if len(data) < size:
             raise UnreadableSource(
-                f"{quoted(self.stamp.uri)} is cut short. Copy the archive again."
+                f"{quoted(self.stamp.uri)} is truncated. Copy the archive again."
             )
         return data
 
@@ -204,7 +204,7 @@ class _LocalArchive:
                 return os.pread(self._file, size, position)
         except OSError as error:
             raise unreadable(self._path, error) from error
-        raise UnreadableSource(f"{quoted(self._path)} was changed while it was read. Run again.")
+        raise UnreadableSource(f"{quoted(self._path)} changed while it was read. Run again.")
 
     def _read_version(self) -> str:
         return str(os.fstat(self._file).st_mtime_ns)
@@ -214,7 +214,7 @@ def _decompressor(name: str | Path, magic: bytes) -> Callable[[Any], Any] | None
     """Tell by its first bytes how an archive is compressed; None for a plain one."""
     if magic.startswith(_ZSTANDARD):
         raise UnreadableSource(
-            f"{quoted(name)} is compressed with Zstandard, which this version does not read. "
+            f"{quoted(name)} is compressed with Zstandard, which is not supported. "
             "Decompress it first: `zstd -d`."
         )
     return next((opener for start, opener in _DECOMPRESSORS if magic.startswith(start)), None)
@@ -243,5 +243,5 @@ def _read_sidecar(content: TarContent, sidecar: tarfile.TarInfo) -> dict[str, An
         return {"label" if extension == "cls" else "text": text}
     columns = json.loads(data)
     if not isinstance(columns, dict):
-        raise InvalidRow("it holds no JSON object")
+        raise InvalidRow("it is not a JSON object")
     return columns

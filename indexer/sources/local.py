@@ -87,7 +87,7 @@ def existing(path: Path) -> Path:
         raise unreadable(absolute, error) from error
     except ValueError as error:  # a NUL, or characters that no file name can have
         raise UnreadableSource(
-            f"{quoted(path)} is no name that a file can have. Check the path."
+            f"{quoted(path)} is not a valid file name. Check the path."
         ) from error
     return absolute
 

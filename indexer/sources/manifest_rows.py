@@ -39,7 +39,7 @@ def row_of(number: int, columns: Columns) -> Row:
     """
     named = next((column for column in URI_COLUMNS if columns.get(column)), None)
     if named is None:
-        raise InvalidRow(f"no picture is named: fill one of the columns {', '.join(URI_COLUMNS)}")
+        raise InvalidRow(f"no image is named: fill one of the columns {', '.join(URI_COLUMNS)}")
     name = columns[named]
     if isinstance(name, bytes):
         name = _decoded(named, name)
@@ -96,7 +96,9 @@ def _moment(value: Any) -> datetime | None:
     elif isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
     if not isinstance(value, datetime):
-        raise InvalidRow(f"created_at is {value!r}, not a moment; write it as 2026-11-24T10:30:00Z")
+        raise InvalidRow(
+            f"created_at is {value!r}, not a valid time; write it as 2026-11-24T10:30:00Z"
+        )
     try:
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     except OverflowError:
@@ -128,5 +130,5 @@ def _decoded(column: str, value: bytes) -> str:
 
 def _storable(text: str) -> str:
     if not is_storable(text):
-        raise InvalidRow(f"{quoted(text)} is no text that a database can hold")
+        raise InvalidRow(f"{quoted(text)} is not text that a database can hold")
     return text

@@ -130,7 +130,7 @@ def _parquet(file: BinaryIO) -> Generator[NumberedColumns, None, None]:
         table = parquet.ParquetFile(file)
     except (pa.ArrowException, OSError) as error:
         raise UnreadableSource(
-            f"The manifest is no Parquet file, or damaged ({error}). Make it again."
+            f"The manifest is not a valid Parquet file ({error}). Create it again."
         ) from error
     _check_columns(table.schema_arrow.names)
     named = {*URI_COLUMNS, *DETAIL_COLUMNS}
@@ -165,8 +165,9 @@ def _holds_bytes(kind: Any) -> bool:
 def _check_columns(names: list[str]) -> None:
     if not set(names) & set(URI_COLUMNS):
         raise UnreadableSource(
-            f"The manifest has the columns {', '.join(map(repr, names)) or 'none'}, and none that "
-            f"names pictures. Call one of them {', '.join(URI_COLUMNS[:-1])} or {URI_COLUMNS[-1]}."
+            f"The manifest has the columns {', '.join(map(repr, names)) or 'none'}, none of "
+            f"which names images. Call one of them {', '.join(URI_COLUMNS[:-1])} or "
+            f"{URI_COLUMNS[-1]}."
         )
 
 

@@ -38,8 +38,7 @@ class Places:
             return self._find_remote(name, root)
         if isinstance(self.base, str):
             raise InvalidRow(
-                f"{quoted(name)} is on this machine's disk, which a manifest from elsewhere must "
-                "not name"
+                f"{quoted(name)} is on this machine's disk, which a remote manifest must not name"
             )
         path = self.base / (path_of(name) if protocol_of(name) else name)
         try:
@@ -47,13 +46,15 @@ class Places:
         except UnicodeEncodeError:
             possible = False
         if not possible:
-            raise InvalidRow(f"{quoted(name)} is no name that a file can have")
+            raise InvalidRow(f"{quoted(name)} is not a valid file name")
         # `..` is resolved on the disk, where links may lead elsewhere than the text suggests
         return file_at(Path(os.path.realpath(path)) if ".." in path.parts else path, root)
 
     def _find_remote(self, name: str, root: str) -> Found:
         if not is_storable(name):
-            raise InvalidRow(f"{quoted(name)} is no URL: its other than ASCII is to be UTF-8")
+            raise InvalidRow(
+                f"{quoted(name)} is not a valid URL: non-ASCII characters must be UTF-8"
+            )
         url = name
         if not protocol_of(name):
             if name.startswith("/") or ".." in name.split("/"):
@@ -82,7 +83,9 @@ def path_of(url: str) -> Path:
     """
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"}:
-        raise InvalidRow(f"{quoted(url)} is on the machine {parts.netloc}, which we do not reach")
+        raise InvalidRow(
+            f"{quoted(url)} is on the machine {parts.netloc}, which cannot be read from here"
+        )
     # not parts.path: a file's name may hold ? and #
     encoded = url.split("://", 1)[1].removeprefix(parts.netloc)
     return Path(os.fsdecode(unquote_to_bytes(encoded)))

@@ -33,13 +33,13 @@ class Remotes:
         protocol = protocol_of(url) or ""
         if protocol not in self._allowed:
             raise UnreadableSource(
-                f"{quoted(url)} is not read: nothing is fetched by {protocol} unless it is "
-                f"allowed. Add {protocol} to LOOKALIKE_ALLOWED_PROTOCOLS."
+                f"{quoted(url)} is not allowed: the protocol {protocol} is disabled. Add "
+                f"{protocol} to LOOKALIKE_ALLOWED_PROTOCOLS."
             )
         if urlsplit(url).password is not None:
             raise UnreadableSource(
-                f"A {protocol} URL holds a password, and the index would remember it. Take it out "
-                "and give it to the protocol's library by its own variables or files."
+                f"A {protocol} URL contains a password, which the index would store. Remove "
+                "it, and pass it through the protocol library's own variables or files."
             )
         if protocol not in self._opened:
             self._opened[protocol] = _open(protocol, url)

@@ -139,7 +139,7 @@ class _Opener:
             for name in expand_braces(spec):
                 if not name.strip():  # as a path it would be the current folder
                     raise UnreadableSource(
-                        f"{quoted(spec)} names no source. Write `.` for the current folder."
+                        f"{quoted(spec)} is not a source. Write `.` for the current folder."
                     )
                 yield self._open_glob(name) if has_magic(name) else self._open_path(Path(name))
 
@@ -226,8 +226,8 @@ def _some(pattern: str, readers: _Matches) -> _Matches:
     with closing(readers()) as matches:
         if next(matches, None) is None:
             raise UnreadableSource(
-                f"{quoted(pattern)} does not exist, and as a pattern it matches no picture. Check "
-                "the path; a pattern that ends in a suffix finds other files, too."
+                f"{quoted(pattern)} does not exist, and as a glob it matches no images. "
+                "Check the path; a glob that ends in a suffix also matches other files."
             )
     return readers
 

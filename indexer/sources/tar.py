@@ -55,13 +55,13 @@ def members(content: TarContent) -> Iterator[tarfile.TarInfo]:
         offset = archive.offset
         block = content.advance(offset, tarfile.BLOCKSIZE)
         if len(block) < tarfile.BLOCKSIZE:
-            raise EOFError("the mark at its end is missing")
+            raise EOFError("its end marker is missing")
         if not block.strip(b"\0"):
             return
         file.seek(offset)
         member = tarfile.TarInfo.fromtarfile(archive)
         if member.size < 0 or archive.offset <= offset:
-            raise tarfile.ReadError("a header leads backwards")
+            raise tarfile.ReadError("a header points backwards")
         end = member.offset_data + member.size
         if member.isreg() and member.size and not content.advance(end - 1, 1):
             raise EOFError(f"it ends within {quoted(member.name)}")

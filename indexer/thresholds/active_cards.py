@@ -40,6 +40,6 @@ def find_card(
         if (bound.signal, bound.tier, bound.bank) == wanted:
             return catalog.cards.get(bound.card_id)
     raise NotFoundError(
-        f"No card for {signal}, {wanted[1]}{f', bank {bank}' if bank else ''} is in force, so the "
-        "settings hold. `lookalike threshold calibrate` makes one."
+        f"No card for {signal}, {wanted[1]}{f', bank {bank}' if bank else ''} is in "
+        "force, so the setting holds. `lookalike threshold calibrate` creates one."
     )

@@ -92,7 +92,7 @@ def measure_files(
             rgb = decode(data, settings.image_limits).rgb
             embedding = encoder.encode([rgb]).embeddings[0]
         except InputError as error:
-            log.warning("a picture of the background is left out", code=error.code)
+            log.warning("background image skipped", code=error.code)
             return None
         pdq = fingerprints.pdq_orientations(rgb)
         return MeasuredFile(path, fingerprints.sha256(data), pdq, embedding)

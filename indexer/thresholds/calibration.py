@@ -41,14 +41,13 @@ class Sample:
         """
         if len(self.queries) < LEAST_PICTURES:
             raise InputError(
-                f"There are too few innocent pictures to calibrate with: {len(self.queries)} "
-                f"({self.background}). Thousands make a card worth having; {LEAST_PICTURES} are "
-                "the least."
+                f"There are too few innocent images to calibrate with: {len(self.queries)} "
+                f"({self.background}). Use thousands; at least {LEAST_PICTURES} are required."
             )
         if not len(self.references):
             raise InputError(
-                "There is no reference to compare with: no entry of the bank counts that this "
-                "signal can see. `lookalike bank show` lists the entries of a bank."
+                "There is no reference to compare with: the bank has no enabled entry with "
+                "this signal. `lookalike bank show` lists the entries of a bank."
             )
 
 
@@ -107,8 +106,8 @@ def calibrate(
     )
     if not counted.comparisons:
         raise InputError(
-            "There is nothing to compare: the innocent pictures and the references are the same "
-            "pictures, or copies of each other. Give other innocent pictures."
+            "There is nothing to compare: the innocent images and the references are the "
+            "same images, or copies of each other. Use other innocent images."
         )
     unit = aim.unit_for(counted.queries)
     bound = _choose_bound(counted, unit, aim.target, sample)
@@ -134,8 +133,9 @@ def _choose_bound(counted: ScoreHistogram, unit: RateUnit, target: float, sample
             for pair in _closest(sample, counted)[:_NAMED_PAIRS]
         )
         raise InputError(
-            f"No bound is strict enough for a rate of {target:g}: too many of the pictures taken "
-            f"for innocent are as like a reference as can be. Remove copies from them ({worst})."
+            f"No threshold is strict enough for a rate of {target:g}: too many of the "
+            "innocent images are as similar to a reference as possible. Remove copies from "
+            f"them ({worst})."
         )
     return bound
 

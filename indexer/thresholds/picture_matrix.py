@@ -39,7 +39,7 @@ class Pictures:
         """
         if not np.isfinite(self.embeddings).all():
             raise InputError(
-                "An embedding among the pictures to calibrate with is not finite. Run `lookalike "
+                "An embedding of the calibration images is not finite. Run `lookalike "
                 "verify` to find it."
             )
 

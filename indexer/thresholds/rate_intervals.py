@@ -55,7 +55,7 @@ def clopper_pearson(successes: float, trials: float) -> Interval:
         The counts are none.
     """
     if not (isfinite(trials) and trials > 0 and 0 <= successes <= trials):
-        raise ValueError(f"{successes} of {trials} is no rate.")
+        raise ValueError(f"{successes} of {trials} is not a valid rate.")
     from scipy.special import betaincinv
 
     tail = (1 - CONFIDENCE) / 2

@@ -106,7 +106,7 @@ def choose_thresholds(
     """
     if requested is not None and not -1 <= requested <= 1:
         raise InputError(
-            f"The threshold is {requested}; it is a cosine similarity and lies between -1 and 1."
+            f"The threshold must be a cosine similarity from -1 to 1, got {requested}."
         )
     chosen: dict[_Key, CardBound] = {}
     for card in cards:

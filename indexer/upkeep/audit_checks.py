@@ -23,7 +23,7 @@ def examine_audit(store: Store) -> Iterator[Finding]:
     if flaws:
         yield problem_of("audit log", AuditUnguarded(flaws))
     else:
-        yield Finding("audit log", State.OK, "the database refuses to change its rows")
+        yield Finding("audit log", State.OK, "the database rejects changes to its rows")
     yield _key(last, audit_key_set())
 
 
@@ -37,7 +37,7 @@ def _key(last: AuditRecord | None, key: bytes | None) -> Finding:
             "audit key",
             State.WARNING,
             f"row {last.number} is sealed by a key, and none is set here",
-            "Set LOOKALIKE_AUDIT_KEY: what is written without it breaks the chain.",
+            "Set LOOKALIKE_AUDIT_KEY: rows written without it break the chain.",
         )
     if not hmac.compare_digest(last.hash, seal_of(last, key)):
         return Finding(

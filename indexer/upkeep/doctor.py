@@ -44,7 +44,7 @@ def _database(store: Store) -> Iterator[Finding]:
         yield problem_of("database", error)
         return
     yield Finding(
-        "database", State.OK, f"{facts.product} at {store.location}, schema current, can be written"
+        "database", State.OK, f"{facts.product} at {store.location}, schema current, writable"
     )
     if facts.journal_mode not in {None, _WAL}:
         yield Finding(
@@ -63,7 +63,7 @@ def _clock(last_change_at: datetime | None) -> Finding:
             "clock",
             State.WARNING,
             f"the last change was written {ahead} in the future",
-            "Set the clocks of this machine and of the others that write to the index.",
+            "Synchronise the clocks of all machines that write to the index.",
         )
     return Finding("clock", State.OK, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
 
@@ -105,7 +105,7 @@ def _views(store: Store, settings: Settings) -> Iterator[Finding]:
                 f"view {view.name}",
                 State.WARNING,
                 found,
-                "Opening it takes long: write a snapshot with `lookalike index snapshot`.",
+                "Opening it is slow: write a snapshot with `lookalike index snapshot`.",
             )
         else:
             yield Finding(f"view {view.name}", State.OK, found)

@@ -55,11 +55,11 @@ def _home(home: Path) -> Finding:
         return Finding(
             "home",
             State.PROBLEM,
-            f"{home} cannot be written: {error.strerror or error}",
+            f"the folder {home} is not writable: {error.strerror or error}",
             "Correct the permissions of the folder, or name another one with LOOKALIKE_HOME.",
             exit_code=UnavailableError.exit_code,
         )
-    return Finding("home", State.OK, f"{home} can be written")
+    return Finding("home", State.OK, f"the folder {home} is writable")
 
 
 def _disk(home: Path) -> Finding:

@@ -31,11 +31,11 @@ def _examine(what: str, paths: list[Path], mode: int) -> Finding:
     except OSError as error:
         return Finding(what, State.WARNING, f"cannot be examined: {error.strerror or error}")
     if not wide:
-        return Finding(what, State.OK, "nobody but the owner may read it")
+        return Finding(what, State.OK, "readable only by its owner")
     modes = ", ".join(f"{path} has mode {path.stat().st_mode & 0o777:03o}" for path in wide)
     return Finding(
         what,
         State.WARNING,
-        f"other users of this machine may read it: {modes}",
-        f"Unless they should: chmod {mode:o} {shlex.join(map(str, wide))}",
+        f"readable by other users: {modes}",
+        f"Restrict it, unless intended: chmod {mode:o} {shlex.join(map(str, wide))}",
     )

@@ -37,7 +37,9 @@ class BinaryIndex(SegmentedIndex):
 
     def __init__(self, dimension: int = PDQ_BITS) -> None:
         if dimension < 1 or dimension % 8:
-            raise InputError(f"A binary index of {dimension} bits: pass a multiple of 8.")
+            raise InputError(
+                f"The bits of a binary index must be a multiple of 8, got {dimension}."
+            )
         super().__init__(dimension)
 
     def search(self, queries: PdqBits, k: int, within: KeySet | None = None) -> DistanceHits:
@@ -51,7 +53,7 @@ class BinaryIndex(SegmentedIndex):
         """Find every key whose Hamming distance is `threshold` bits or less; see `VectorIndex`."""
         if not 0 <= threshold <= self.dimension:
             raise InputError(
-                f"The distance threshold is {threshold} bits. Pass 0 to {self.dimension}."
+                f"The distance threshold must be 0 to {self.dimension} bits, got {threshold}."
             )
         offsets, keys, distances = self._up_to(queries, threshold, within)
         return DistanceRangeHits(offsets=offsets, keys=keys, distances=distances)

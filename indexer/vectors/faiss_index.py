@@ -35,9 +35,7 @@ class FloatIndex(SegmentedIndex):
     ) -> SimilarityRangeHits:
         """Find every key whose cosine similarity is `threshold` or more; see `VectorIndex`."""
         if not np.isfinite(threshold):
-            raise InputError(
-                f"The similarity threshold is {threshold}. Pass a number from -1 to 1."
-            )
+            raise InputError(f"The similarity threshold must be from -1 to 1, got {threshold}.")
         offsets, keys, distances = self._up_to(queries, -threshold, within)
         return SimilarityRangeHits(offsets=offsets, keys=keys, similarities=-distances)
 

@@ -107,7 +107,7 @@ class Manifest:
                     f"{FORMAT_VERSION}."
                 )
             if checksum != _checksum({"format_version": version, **body}):
-                raise SnapshotMismatch(f"{path} does not have the checksum that it says.")
+                raise SnapshotMismatch(f"{path} does not match its checksum.")
             return cls(
                 identity=Identity(**body["identity"]),
                 position=Position(**body["position"]),
@@ -116,7 +116,7 @@ class Manifest:
                 files={name: FileRecord(**record) for name, record in body["files"].items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SnapshotMismatch(f"{path} is not a manifest that we wrote: {error!r}.") from error
+            raise SnapshotMismatch(f"{path} is not a valid manifest: {error!r}.") from error
 
     def verify_files(self, folder: Path) -> None:
         """Compare every file with its checksum; costs reading them all.

@@ -138,7 +138,7 @@ class SegmentedIndex(ABC):
     ) -> tuple[NDArray[np.int64], Distances]:
         """Return keys and distances, (n, k) each; see `nearest`."""
         if k < 1:
-            raise InputError(f"k is {k}, but at least 1 neighbour must be asked for.")
+            raise InputError(f"k must be at least 1, got {k}.")
         return nearest(self._segments, self._checked(queries), k, within, self._no_distance)
 
     def _up_to(
@@ -176,7 +176,7 @@ def _checked_keys(keys: Keys) -> Keys:
         )
     array = array.astype(np.int64)
     if array.size and array.min() < 0:
-        raise InputError(f"Key {array.min()} is negative. Image ids start at 0.")
+        raise InputError(f"Keys must not be negative, got {array.min()}.")
     return array
 
 
@@ -200,5 +200,5 @@ def _read_array(path: Path) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.load(path, allow_pickle=False)
     except ValueError as error:
-        raise SnapshotMismatch(f"{path} is not an array that we wrote: {error}.") from error
+        raise SnapshotMismatch(f"{path} is not a valid array file: {error}.") from error
     return array

@@ -33,7 +33,7 @@ def load_newest(
         except (SnapshotMismatch, OSError) as error:
             snapshots.refuse(path)
             log.warning(
-                "a snapshot was refused; the view is rebuilt from the log, or an older snapshot",
+                "snapshot rejected, loading view from an older one or the log",
                 snapshot=str(path),
                 reason=str(error),
             )

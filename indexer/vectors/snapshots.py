@@ -59,7 +59,7 @@ class SnapshotFolder:
             return []
         except OSError as error:
             log.warning(
-                "the folder of snapshots cannot be read; the view is rebuilt from the log",
+                "snapshot folder unreadable, rebuilding view from the log",
                 view=self._identity.view,
                 folder=str(self._folder),
                 reason=str(error),
@@ -95,8 +95,8 @@ class SnapshotFolder:
         if mark != manifest.position.mark:
             raise SnapshotMismatch(
                 f"{path} covers a change {manifest.watermark} that was "
-                f"{manifest.position.mark!r} and is {mark!r} now: the database went back to an "
-                "older state, and on from there."
+                f"{manifest.position.mark!r} and is {mark!r} now: the database went back to "
+                "an older state and continued from there."
             )
         manifest.verify_files(path)
         return manifest
@@ -150,8 +150,8 @@ class SnapshotFolder:
                 self._prune(target, kept=1 if alone else self._kept)
         except OSError as error:
             raise SnapshotNotWritten(
-                f"The snapshot {target} could not be written: {error}. Searching goes on and "
-                "nothing is lost; free space or correct the permissions of the folder."
+                f"The snapshot {target} could not be written: {error}. Searches continue and "
+                "no data is lost. Free space, or correct the folder's permissions."
             ) from error
         return target
 
@@ -208,7 +208,7 @@ class SnapshotFolder:
         try:
             Manifest.read(path, self._identity)
         except (SnapshotMismatch, OSError) as error:
-            log.warning("a bad snapshot is removed", snapshot=str(path), reason=str(error))
+            log.warning("invalid snapshot removed", snapshot=str(path), reason=str(error))
             return False
         return True
 
@@ -253,8 +253,8 @@ def remove_view(folder: Path) -> None:
             folder.rmdir()
     except OSError as error:
         raise SnapshotNotWritten(
-            f"The view in {folder} could not be removed: {error}. Correct the permissions of the "
-            "folder, or remove it by hand."
+            f"The view in {folder} could not be removed: {error}. Correct the folder's "
+            "permissions, or remove it by hand."
         ) from error
 
 

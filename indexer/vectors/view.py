@@ -200,9 +200,9 @@ class VectorView:
         before = self.watermark
         if until < before or (until > before and self._feed.mark(before) != self._position.mark):
             raise SnapshotMismatch(
-                f"The view {self.name} has applied a change {before} that the log, which ends at "
-                f"{until}, does not have: the database went back to an older state. Restart the "
-                "program; the view is rebuilt from the log then."
+                f"The view {self.name} has applied a change {before} that the log, which "
+                f"ends at {until}, does not have: the database went back to an older state. "
+                "Restart the program to rebuild the view from the log."
             )
         while self.watermark < until:
             changes = self._feed.read(self.watermark, CHUNK)
@@ -225,7 +225,7 @@ class VectorView:
         try:
             self._write_snapshot()
         except SnapshotNotWritten as error:
-            log.warning("no snapshot was written", view=self.name, reason=str(error))
+            log.warning("snapshot not written", view=self.name, reason=str(error))
         finally:
             self._snapshotting.release()
 

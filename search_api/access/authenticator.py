@@ -144,14 +144,14 @@ def check_csrf(principal: Principal, caller: Caller, sent: str | None) -> None:
     right = hmac.compare_digest((sent or "").encode(), principal.csrf.encode())
     if caller.cross_site or not right:
         raise Forbidden(
-            "A request by session that changes something must send the session's token as "
-            "X-CSRF-Token, from a page of this server. Load the page again."
+            "A session's request that changes something must send the session's token in "
+            "X-CSRF-Token, from a page of this server. Reload the page."
         )
 
 
 def unauthenticated() -> Unauthenticated:
     """Make the error for who brings nothing."""
     return Unauthenticated(
-        "This needs a key. Send it as `Authorization: Bearer lk_...`; `lookalike key create` makes "
-        "one."
+        "This request needs a key. Send it as `Authorization: Bearer lk_...`; `lookalike "
+        "key create` creates one."
     )

@@ -35,7 +35,7 @@ async def read_form(request: Request) -> dict[str, str]:
     try:
         fields = parse_qs(body.decode("ascii"), max_num_fields=8)
     except ValueError as error:
-        raise InputError(f"The form cannot be read: {error}.") from error
+        raise InputError(f"The form is invalid: {error}.") from error
     for name in fields:
         if name not in _FIELDS:
             raise InputError(f"The form has an unknown field {name[:100]!r}.")

@@ -78,7 +78,7 @@ class Lookalike(AdminCalls, ClusterCalls):
         self, url: str, key: str | None = None, *, timeout: float = 60.0, attempts: int = 4
     ) -> None:
         if not url.startswith(("http://", "https://")):
-            raise ValueError(f"{url!r} is no address of a server. Write http://host:port.")
+            raise ValueError(f"{url!r} is not a valid server address. Write http://host:port.")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         client = httpx.Client(base_url=url, headers=headers, timeout=timeout)
         self._transport = Transport(client, attempts)
@@ -373,7 +373,7 @@ def _bytes_of(image: Picture) -> bytes:
             return bytes(image)
         case str() | PathLike():
             return Path(image).read_bytes()
-    raise TypeError(f"A picture is bytes or the path of a file, not {type(image).__name__}.")
+    raise TypeError(f"An image must be bytes or a file path, not {type(image).__name__}.")
 
 
 def _bank(name: str) -> str:

@@ -85,8 +85,8 @@ class ClusterRunJob:
                 self._thread.join(_MOMENT)
             if self._stopping.is_set() or (self._thread and self._thread.is_alive()):
                 raise RunUnderWay(
-                    "This server is clustering the index, one run at a time. Try again when that "
-                    "is done: GET /v1/cluster-runs shows it."
+                    "This server is already clustering the index, one run at a time. Try "
+                    "again when it is done: GET /v1/cluster-runs shows it."
                 )
             self._thread = Thread(target=self._run, args=(wanted,), name="cluster-run")
             self._thread.start()
@@ -98,7 +98,7 @@ class ClusterRunJob:
                 refresh = self._cluster(wanted)
         except Exception as error:
             if wanted.begun.done():  # the run is marked as failed
-                log.exception("a cluster run failed")
+                log.exception("cluster run failed")
             else:
                 wanted.begun.set_exception(error)
         else:

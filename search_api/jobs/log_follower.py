@@ -41,13 +41,13 @@ class LogFollower(PeriodicTask):
             shutting down.
         """
         if self._retired:
-            raise ViewNotReady("The server is shutting down. Ask another one.")
+            raise ViewNotReady("The server is shutting down. Use another one.")
         if self._replaced:
             raise DatabaseReplaced(str(self._replaced))
         age = self.age
         if age > self._stale_after:
             raise ViewNotReady(
-                f"The log was last read {age:.0f} s ago: answers may miss what was added since. "
+                f"The log was last read {age:.0f} s ago, so answers may miss newer data. "
                 "Check that the database is up."
             )
         return self._matcher.views.watermark

@@ -58,7 +58,7 @@ class LookupAudit(PeriodicTask):
         give_up = monotonic() + _FAREWELL
         while not self.attempt():
             if monotonic() > give_up:
-                log.error("lookups are missing in the audit log", count=len(self._waiting))
+                log.error("lookups missing from audit log", count=len(self._waiting))
                 return
             sleep(0.2)
 
@@ -102,8 +102,8 @@ class LookupAudit(PeriodicTask):
         with self._lock:
             if len(self._waiting) >= self._capacity:
                 raise AuditUnavailable(
-                    f"{self._capacity} lookups wait to be written to the audit log: nothing more "
-                    "is looked up until they are. Check that the database can be written."
+                    f"{self._capacity} lookups are waiting to be written to the audit log; "
+                    "no more are answered until then. Check that the database is writable."
                 )
             self._waiting.append(event)
 

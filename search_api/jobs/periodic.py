@@ -76,9 +76,9 @@ class PeriodicTask:
         except UnavailableError as error:
             if str(error) != self._reason:  # said once, not every second
                 self._reason = str(error)
-                log.warning("not possible now, trying again", task=self._doing, reason=str(error))
+                log.warning("task unavailable, retrying", task=self._doing, reason=str(error))
         except Exception:  # one failure must not end it for good
-            log.exception("failed, trying again", task=self._doing)
+            log.exception("task failed, retrying", task=self._doing)
         else:
             self._reason = ""
             return True

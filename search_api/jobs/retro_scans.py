@@ -48,8 +48,8 @@ class RetroScanJob:
         with self._starting:
             if self._stopping.is_set() or (self._thread and self._thread.is_alive()):
                 raise UnavailableError(
-                    "This server is running a retro-scan, and runs one at a time. Try again when "
-                    "it is done: GET /v1/retro-scans/{id} says how far it is."
+                    "This server is already running a retro-scan, one at a time. Try again "
+                    "when it is done: GET /v1/retro-scans/{id} shows its progress."
                 )
             scan = self._scanner.begin(bank, since)
             if scan.state is ScanState.RUNNING:
@@ -62,6 +62,6 @@ class RetroScanJob:
             with acting_as(Actor("system", "retro-scan")):
                 self._scanner.run(scan, stop=self._stopping)
         except LookalikeError as error:
-            log.warning("a retro-scan was cut off", scan=scan.id, reason=str(error))
+            log.warning("retro-scan interrupted", scan=scan.id, reason=str(error))
         except Exception:
-            log.exception("a retro-scan failed", scan=scan.id)
+            log.exception("retro-scan failed", scan=scan.id)

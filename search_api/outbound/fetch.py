@@ -49,8 +49,8 @@ class Fetcher:
         """
         if not self._hosts.rules:
             raise FetchDisabled(
-                "Pictures are not fetched by URL: send the file, or let the server's administrator "
-                "name the hosts that may be asked in LOOKALIKE_SERVE_FETCH_HOSTS."
+                "Fetching images by URL is disabled. Send the file, or ask the server's "
+                "administrator to list the allowed hosts in LOOKALIKE_SERVE_FETCH_HOSTS."
             )
         place = self._checked(parse_url(url))
         try:
@@ -59,15 +59,15 @@ class Fetcher:
                     return await self._follow(place)
         except TimeoutError as error:
             raise FetchFailed(
-                f"{place.host} did not send the picture within {self._seconds:g} s. Try again, or "
-                "send the file."
+                f"{place.host} did not send the image within {self._seconds:g} s. Try again, "
+                "or send the file."
             ) from error
 
     def _checked(self, url: httpx.URL) -> httpx.URL:
         if not self._hosts.allows(url):
             raise FetchRefused(
-                f"{url.scheme}://{url.netloc.decode('ascii')} is not among the hosts that pictures "
-                "may be fetched from. Send the file, or let the server's administrator add it to "
+                f"{url.scheme}://{url.netloc.decode('ascii')} is not an allowed host for "
+                "images. Send the file, or ask the server's administrator to add it to "
                 "LOOKALIKE_SERVE_FETCH_HOSTS."
             )
         return url
@@ -85,7 +85,7 @@ class Fetcher:
 
     async def _read(self, response: httpcore.Response, host: str) -> bytes:
         if response.status != _OK:
-            raise FetchFailed(f"{host} answered {response.status}, not with a picture.")
+            raise FetchFailed(f"{host} answered {response.status} instead of an image.")
         declared = _header(response, b"content-length")
         if declared.isdigit() and int(declared) > self._max_bytes:
             raise self._too_large()
@@ -108,11 +108,11 @@ class Fetcher:
 def _redirected(place: httpx.URL, response: httpcore.Response) -> httpx.URL:
     location = _header(response, b"location")
     if not location or not location.isascii():
-        raise FetchFailed(f"{place.host} redirects without saying where to.")
+        raise FetchFailed(f"{place.host} redirects without a Location.")
     try:
         target = str(place.join(location))
     except httpx.InvalidURL as error:
-        raise FetchFailed(f"{place.host} redirects to what is no URL.") from error
+        raise FetchFailed(f"{place.host} redirects to an invalid URL.") from error
     return parse_url(target)
 
 
@@ -165,4 +165,4 @@ def _decoder(response: httpcore.Response, host: str) -> _Plain | _Inflated:
         return _Plain()
     if encoding in ("gzip", "x-gzip", "deflate"):
         return _Inflated(host)
-    raise FetchFailed(f"{host} sends the picture in an encoding that we did not ask for.")
+    raise FetchFailed(f"{host} sent the image in an encoding that was not requested.")

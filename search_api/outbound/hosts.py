@@ -68,9 +68,10 @@ def _rule(setting: str, entry: str) -> HostRule:
     match = _ENTRY.fullmatch(entry.lower())
     if match is None or (match["wild"] and match["v6"]) or int(match["port"] or 1) not in _PORTS:
         raise SettingsError(
-            f"{setting}: {entry!r} is no host. Write names such as images.example.org, "
-            "*.example.org, images.example.org:8443 or http://storage.internal:9000, with commas "
-            "between them; a name beyond ASCII in its xn-- form."
+            f"{setting}: {entry!r} is not a valid host. Write names such as "
+            "images.example.org, *.example.org, images.example.org:8443 or "
+            "http://storage.internal:9000, with commas between them; a name beyond ASCII in "
+            "its xn-- form."
         )
     scheme = match["scheme"] or "https"
     port = int(match["port"] or DEFAULT_PORTS[scheme])

@@ -38,20 +38,20 @@ def parse_url(text: str) -> httpx.URL:
     odd = any(not character.isprintable() or character in ' \\"<>^`{|}' for character in text)
     if odd or len(text) > _MOST_CHARACTERS:
         raise FetchRefused(
-            "The URL is longer than 2,048 characters, or holds blanks, control characters or other "
-            "characters that must be percent-encoded. Encode them."
+            "The URL is longer than 2,048 characters, or contains spaces, control "
+            "characters or other characters that must be percent-encoded. Encode them."
         )
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise FetchRefused(f"The URL cannot be read: {error}. Check it.") from error
+        raise FetchRefused(f"The URL is invalid: {error}.") from error
     if url.scheme not in ("http", "https") or not url.raw_host:
-        raise FetchRefused("The URL must begin with https:// or http:// and name a host.")
+        raise FetchRefused("The URL must start with https:// or http:// and name a host.")
     authority = text.partition("//")[2].partition("/")[0].partition("?")[0].partition("#")[0]
     if "@" in authority:
-        raise FetchRefused("The URL holds a user name or password. Leave them out.")
+        raise FetchRefused("The URL contains a user name or password. Remove it.")
     if url.port == 0 or (url.port or 1) > 65535:  # noqa: PLR2004 -- the largest port
-        raise FetchRefused(f"{url.port} is no port. Check the URL.")
+        raise FetchRefused(f"{url.port} is not a valid port. Check the URL.")
     return url
 
 
@@ -125,7 +125,9 @@ class SafeHttp:
             ssl.SSLError,
         ) as error:
             reason = str(error).rstrip(".") or type(error).__name__
-            raise FetchFailed(f"{host} cannot be reached, or broke off: {reason}.") from error
+            raise FetchFailed(
+                f"{host} cannot be reached, or closed the connection: {reason}."
+            ) from error
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -153,11 +155,11 @@ class _Checked(httpcore.AsyncNetworkBackend):
         try:
             addresses = await self._resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise FetchFailed(f"There is no host {host}: check the name.") from error
+            raise FetchFailed(f"The host {host} does not exist. Check the name.") from error
         if not self._private and not all(is_public(parse_address(each)) for each in addresses):
             raise FetchRefused(
-                f"{host} has an address that is not public. If it is meant to be reached, its "
-                "administrator names it in the setting for private hosts."
+                f"{host} has an address that is not public. If it should be reached, the "
+                "administrator must add it to the setting for private hosts."
             )
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in addresses[:_MOST_ADDRESSES]:

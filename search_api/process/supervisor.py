@@ -131,7 +131,7 @@ class Supervisor:
     def _handle_signal(self, number: int) -> None:
         if number == signal.SIGHUP:
             self._outdated = [worker for worker in self._active() if worker.ready]
-            log.info("replacing the workers", workers=len(self._outdated))
+            log.info("worker replacement started", workers=len(self._outdated))
             return
         if self._stopped_by == signal.SIGINT == number:  # the second Ctrl-C
             for worker in self._workers:
@@ -161,7 +161,7 @@ class Supervisor:
                     worker.heard = monotonic()
             if was_ready or not worker.ready:
                 continue
-            log.info("a worker is ready", pid=worker.process.pid)
+            log.info("worker ready", pid=worker.process.pid)
             if not self._was_ready:
                 self._was_ready = True
                 self._on_ready()
@@ -185,7 +185,7 @@ class Supervisor:
             self._stop(signal.SIGTERM)
             return
         if worker is self._successor:
-            log.error("a new worker could not start; the others stay", pid=pid, code=code)
+            log.error("new worker failed to start, old workers kept", pid=pid, code=code)
             self._successor, self._outdated = None, []
             return
         self._outdated = [one for one in self._outdated if one is not worker]
@@ -193,7 +193,7 @@ class Supervisor:
         least, most = _BACKOFF
         delay = min(most, least * 2 ** (self._deaths - 2)) if self._deaths > 1 else 0.0
         self._not_before = monotonic() + delay
-        log.error("a worker has died and is replaced", pid=pid, code=code, seconds=delay)
+        log.error("worker died, restarting", pid=pid, code=code, seconds=delay)
 
     def _replace_next(self) -> None:
         """Start a successor, unless one is starting or somebody is still leaving."""
@@ -210,13 +210,13 @@ class Supervisor:
     def _kill_late(self) -> None:
         for worker in self._workers:
             if worker.kill_at is not None and monotonic() > worker.kill_at:
-                log.error("a worker did not leave and is killed", pid=worker.process.pid)
+                log.error("worker did not stop, killing", pid=worker.process.pid)
                 worker.process.kill()
 
     def _kill_silent(self) -> None:
         for worker in self._workers:
             if worker.heard is not None and monotonic() - worker.heard > _SILENCE:
-                log.error("a worker is hung and is killed", pid=worker.process.pid)
+                log.error("worker hung, killing", pid=worker.process.pid)
                 worker.process.kill()
                 worker.heard = monotonic()
 

@@ -21,4 +21,4 @@ def warm_up(matcher: Matcher) -> None:
     try:
         matcher.answer(Query.picture(buffer.getvalue(), "warm-up"))
     except InputError as error:  # the settings may refuse it, and the model may: callers are told
-        log.warning("the picture that warms the server up was refused", reason=str(error))
+        log.warning("warm-up image rejected", reason=str(error))

@@ -225,6 +225,7 @@ def _place(cursor: str | None) -> tuple[int, int] | None:
     size, dash, cluster_id = cursor.partition("-")
     if not (dash and size and cluster_id):
         raise InputError(
-            f"{cursor!r} is no cursor of this list. Use `next_cursor` of the page before, as it is."
+            f"{cursor!r} is not a valid cursor of this list. Use `next_cursor` of the "
+            "previous page unchanged."
         )
     return id_after(size), id_after(cluster_id)

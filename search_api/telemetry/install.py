@@ -66,7 +66,7 @@ def _open_tracing(endpoint: str | None) -> "Tracing | None":
                 "LOOKALIKE_SERVE_OTLP_ENDPOINT is set, and traces are sent with OpenTelemetry, "
                 f"which is not installed. {_REMEDY}, or unset it."
             )
-        log.warning("OTEL_* is set, but no traces are sent", remedy=_REMEDY)
+        log.warning("OTEL_* set but tracing disabled", remedy=_REMEDY)
         return None
     from search_api.telemetry.tracing import Tracing
 

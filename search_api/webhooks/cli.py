@@ -98,9 +98,7 @@ def edit(
     """
     if clear_description:
         if description is not None:
-            raise InputError(
-                "--description and --clear-description exclude each other: leave one out."
-            )
+            raise InputError("--description and --clear-description are mutually exclusive.")
         description = ""
     _edit(webhook, as_json=as_json, url=url, events=event or None, description=description)
 
@@ -277,7 +275,7 @@ def _print_secret(made: Any, *, as_json: bool) -> None:
         print_json(made)
         return
     _print(made.webhook, as_json=False)
-    echo(f"Its secret, which is not shown again: {made.secret}")
+    echo(f"Its secret, shown only once: {made.secret}")
 
 
 def _print_deliveries(found: list[WebhookDelivery]) -> None:

@@ -136,11 +136,11 @@ class Deliverer(PeriodicTask):
         except LookalikeError as failure:
             error = str(failure)
         except Exception as failure:  # or no other attempt of the round would be written down
-            log.exception("delivering failed unforeseen", delivery=delivery.id)
+            log.exception("webhook delivery failed unexpectedly", delivery=delivery.id)
             error = f"The attempt failed unforeseen: {type(failure).__name__}."
         if error:
             log.warning(
-                "a webhook was not delivered",
+                "webhook delivery failed",
                 webhook=delivery.webhook_id,
                 delivery=delivery.id,
                 attempt=delivery.attempts,

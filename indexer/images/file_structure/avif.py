@@ -101,12 +101,12 @@ def walk_avif(data: bytes) -> Structure:
         items, frames = [None], []
     coded = {size for size in (*items, *frames) if size is not None}
     if None in items or not coded:
-        raise UnreadableImage("The AVIF is damaged or cut short. Fetch or export it again.")
+        raise UnreadableImage("The AVIF is damaged or truncated. Fetch or export it again.")
     for size in coded:
         if size not in index.stated:
             raise UnreadableImage(
-                f"The header of the AVIF does not state the size of {size[0]:,} x {size[1]:,} "
-                "pixels that a picture in it is coded with. Open it in an image editor and "
+                f"The header of the AVIF does not state the size of {size[0]:,} x "
+                f"{size[1]:,} pixels of an image coded in it. Open it in an image editor and "
                 "export it again."
             )
     plain = _EXIF_ITEM.sub(rb"\1free", data)  # `irot` and `imir` turn the picture, not EXIF

@@ -49,7 +49,7 @@ def check_pieces(pieces: int, data: bytes) -> None:
     """Refuse a file of more pieces than any ordinary picture has."""
     if pieces > max(_MOST_PIECES, len(data) // _LEAST_BYTES):
         raise UnreadableImage(
-            f"The file is made of more than {_MOST_PIECES:,} pieces (segments, chunks, blocks, "
-            "tags or strips), which no ordinary picture is. If it can be trusted, open it in an "
-            "image editor and export it again."
+            f"The file has more than {_MOST_PIECES:,} segments, chunks, blocks, tags or "
+            "strips, far more than ordinary images. If you trust it, open it in an image "
+            "editor and export it again."
         )

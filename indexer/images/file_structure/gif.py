@@ -35,5 +35,5 @@ def walk_gif(data: bytes, max_frames: int) -> Structure:
                 check_pieces(pieces, data)
             at += 1
     except (IndexError, struct.error):
-        log.debug("GIF ends without its trailer", frames=frames)
+        log.debug("GIF trailer missing", frames=frames)
     return Structure(data, frames=max(1, frames), largest=right * bottom, cost=Cost(10, 20))

@@ -65,7 +65,7 @@ def walk_tiff(data: bytes, max_frames: int) -> Structure:
             directories.append(directory)
             at = layout.next(end)
     except struct.error:
-        log.debug("the last TIFF directory is damaged", pages=len(pages))
+        log.debug("last TIFF directory damaged", pages=len(pages))
     if not directories:
         return Structure(data, frames=max(1, len(pages)))
     for directory in directories:
@@ -166,8 +166,8 @@ def _check_shared(directory: _Directory, data: bytes) -> None:
     ]
     if len(sizes) > 1 and sum(sizes) > len(data) + _LEAST_SHARED:
         raise UnreadableImage(
-            "The strips or tiles of the TIFF share their bytes, which no ordinary picture's do. "
-            "If it can be trusted, open it in an image editor and export it again."
+            "The strips or tiles of the TIFF share their bytes, unlike in ordinary images. "
+            "If you trust it, open it in an image editor and export it again."
         )
 
 

@@ -129,8 +129,8 @@ def _last_stages(model: LoadedModel) -> tuple[str, ...]:
     stages: list[dict[str, Any]] = list(getattr(model.network, "feature_info", []))
     if not stages:
         raise InputError(
-            f"timm lists no stages of {model.card.architecture}. Name the parts of the network to "
-            "take features from with --tap."
+            f"timm lists no stages of {model.card.architecture}. Name the modules to take "
+            "features from with --tap."
         )
     return tuple(str(stage["module"]) for stage in stages[-_STAGES:])
 

@@ -39,8 +39,8 @@ def find_pictures(folder: Path) -> list[Path]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if len(paths) < _FEWEST:
         raise InputError(
-            f"{folder} holds {len(paths)} pictures. Name a folder of at least {_FEWEST}; a useful "
-            "descriptor takes thousands."
+            f"{folder} has {len(paths)} images. Name a folder with at least {_FEWEST}; a "
+            "useful descriptor needs thousands."
         )
     return paths
 
@@ -97,8 +97,8 @@ def compute_views(  # noqa: PLR0913 -- what of, and how
             rows.append(pool(taps.take(), descriptor).numpy().astype(np.float16))
     if len(rows) < _FEWEST:
         raise InputError(
-            f"Only {len(rows)} of {len(paths)} pictures can be read and are {_LEAST_SIDE} pixels "
-            "wide and high. Name another folder."
+            f"Only {len(rows)} of {len(paths)} images are readable and at least "
+            f"{_LEAST_SIDE} pixels wide and high. Name another folder."
         )
     return np.stack(rows)
 
@@ -108,7 +108,7 @@ def _read(path: Path, limits: ImageLimits) -> Image.Image | None:
     try:
         picture = Image.fromarray(decode(path.read_bytes(), limits).rgb)
     except (OSError, InputError) as error:
-        log.warning("a picture is left out of the training", picture=path.name, reason=str(error))
+        log.warning("training image skipped", picture=path.name, reason=str(error))
         return None
     picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
     return picture if min(picture.size) >= _LEAST_SIDE else None

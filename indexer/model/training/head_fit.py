@@ -58,7 +58,7 @@ class Whitening:
         variances, directions = np.linalg.eigh(scaled.T @ scaled / len(scaled))
         if variances.max() <= 0:
             raise InputError(
-                "The taps give the same numbers for every picture. Name other parts of the "
+                "The taps return the same values for every image. Name other modules of the "
                 "network with --tap."
             )
         best = np.argsort(-variances)[:most]

@@ -69,9 +69,7 @@ class Banks(Queries):
         """
         bank_id = self.id_of(name)
         if not self._count(BankRow, BankRow.id == bank_id, _BLOCK):
-            raise NotFoundError(
-                f"Bank {name} is an allow bank: it excuses, and holds no content to be matched."
-            )
+            raise NotFoundError(f"Bank {name} is an allow bank, and holds no content to match.")
         return bank_id
 
     def _banks(self, statement: Select[Any]) -> list[Bank]:
@@ -127,8 +125,8 @@ class BankEdits(Banks, Edits):
             return bank
         if known.kind != kind:
             raise BankMismatch(
-                f"Bank {name} exists and is of kind {known.kind}, not {kind}. Choose another name, "
-                f"or leave the kind at {known.kind}."
+                f"Bank {name} already exists with kind {known.kind}, not {kind}. Choose "
+                f"another name, or use kind {known.kind}."
             )
         return known
 
@@ -239,6 +237,6 @@ def _check_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise InvalidName(
-            f"{name!r} cannot be a bank's name. Use 1 to 64 letters (a-z, A-Z), digits, '_', "
-            "'.' and '-', starting with a letter, a digit or '_'."
+            f"{name!r} is not a valid bank name. Use 1 to 64 letters (a-z, A-Z), digits, "
+            "'_', '.' and '-', starting with a letter, a digit or '_'."
         )

@@ -106,8 +106,8 @@ class Entries(Queries):
         for row in self._connection.execute(statement):
             return _record(row)
         raise NotFoundError(
-            f"Image {image_id} is no entry of bank {bank_name}. `lookalike bank show {bank_name}` "
-            "lists its entries."
+            f"Image {image_id} is not an entry of bank {bank_name}. `lookalike bank show "
+            f"{bank_name}` lists its entries."
         )
 
     def of_bank(self, bank_name: str, ids: Collection[int]) -> list[EntryRecord]:

@@ -91,5 +91,5 @@ class RatioEdits(Ratios, Edits):
 
 def _share(ratio: float) -> dict[str, Any]:
     if not 0 <= ratio <= 1:
-        raise InputError(f"The ratio is {ratio}; it is a share and lies between 0 and 1.")
+        raise InputError(f"The ratio must be from 0 to 1, got {ratio}.")
     return {"ratio": ratio}

@@ -113,8 +113,8 @@ class ClusterActionEdits(ClusterActions, Edits):
         row = self._action_row(action_id)
         if row.undone_at is not None:
             raise UndoRefused(
-                f"Action {action_id} was undone on {row.undone_at:%Y-%m-%d %H:%M} UTC. Nothing is "
-                "left to undo."
+                f"Action {action_id} was undone on {row.undone_at:%Y-%m-%d %H:%M} UTC. There "
+                "is nothing left to undo."
             )
         said, undo = row.detail["said"], row.detail["undo"]
         if row.kind == ActionKind.LABEL:
@@ -194,8 +194,8 @@ class ClusterActionEdits(ClusterActions, Edits):
     ) -> None:
         if now != expected:
             raise UndoRefused(
-                f"Action {action_id} set the {what} to {expected!r}, which is {now!r} now. Undo "
-                "the later change first, or set it anew."
+                f"Action {action_id} set the {what} to {expected!r}, which is {now!r} now. "
+                "Undo the later change first, or set it again."
             )
 
     def _take_back(self, undo: dict[str, list[Any]], action_id: int) -> None:
@@ -215,6 +215,6 @@ class ClusterActionEdits(ClusterActions, Edits):
             named = ", ".join(map(str, changed[:_NAMED])) + (", ..." if changed[_NAMED:] else "")
             raise UndoRefused(
                 f"Of the {len(ids)} {what} that action {action_id} made, {len(changed)} were "
-                f"changed since ({named}). Undo or settle those first, or change what is left by "
-                "hand."
+                f"changed since ({named}). Undo those changes first, or make the remaining "
+                "ones by hand."
             )

@@ -41,7 +41,7 @@ class ClusterActions(Queries):
         row = self._connection.execute(statement).first()
         if row is None:
             raise NotFoundError(
-                f"There is no action {action_id} about a cluster. `lookalike cluster show CLUSTER` "
+                f"There is no cluster action {action_id}. `lookalike cluster show CLUSTER` "
                 "lists those of a cluster."
             )
         return row

@@ -98,8 +98,8 @@ class ClusterRunEdits(ClusterRuns, Edits):
             return run
         if run.state is not RunState.RUNNING:
             raise RunUnderWay(
-                f"Cluster run {run_id} was given up, as its connection was lost and another run "
-                "began. Wait until that one is done: `lookalike cluster list` shows it."
+                f"Cluster run {run_id} was given up: its connection was lost, and another "
+                "run began. Wait until that one is done: `lookalike cluster list` shows it."
             )
         ids = [
             cluster.cluster_id if cluster.cluster_id is not None else self._new_cluster()

@@ -31,7 +31,7 @@ def parse_address(address: str) -> URL:
         raise SettingsError(f"LOOKALIKE_DATABASE_URL is not a database URL. {_EXAMPLES}") from None
     if url.drivername not in _DRIVERS:
         raise SettingsError(
-            f"LOOKALIKE_DATABASE_URL names {url.drivername}, which is not supported. {_EXAMPLES}"
+            f"LOOKALIKE_DATABASE_URL uses the unsupported driver {url.drivername}. {_EXAMPLES}"
         )
     url = url.set(drivername=_DRIVERS[url.drivername])
     if is_sqlite(url) and (not url.database or url.database.startswith((":memory:", "file:"))):

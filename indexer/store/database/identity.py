@@ -55,7 +55,7 @@ class Identity:
             found = f"it holds the log {log_id or '(none)'} instead of {self._log_id}"
         else:
             return None
-        log.error("the database was replaced", database=self._where, found=found)
+        log.error("database replaced", database=self._where, found=found)
         return (
             f"The database {self._where} is not the one that this program opened: {found}. "
             "Nothing is answered from it until this program is started again."

@@ -54,8 +54,8 @@ def _of_file(engine: Engine, database: Path) -> Iterator[bool]:
         file = path.open("ab")
     except OSError as error:
         raise DatabaseUnavailable(
-            f"No file can be made beside the database {location(engine.url)} ({error.strerror}). "
-            "Check the permissions and the free space of its folder."
+            f"A file cannot be created beside the database {location(engine.url)} "
+            f"({error.strerror}). Check the permissions and the free space of its folder."
         ) from error
     with file:
         try:

@@ -95,6 +95,6 @@ class Maintenance:
             if busy:
                 raise DatabaseUnavailable(
                     f"Deleted data is still in the WAL of {location(self._engine.url)}, "
-                    "because others are reading it. Stop them, or wait for them to finish, then "
-                    "try again."
+                    "because other programs are reading it. Wait for them to finish or stop "
+                    "them, then try again."
                 )

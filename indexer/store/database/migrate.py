@@ -43,8 +43,8 @@ def upgrade(url: str) -> None:
         except OSError as error:
             what = f"database {file}" if file.parent.is_dir() else f"folder {file.parent}"
             raise SettingsError(
-                f"The {what} cannot be created: {error.strerror}. "
-                "Set LOOKALIKE_HOME or LOOKALIKE_DATABASE_URL to a place that can be written."
+                f"The {what} cannot be created: {error.strerror}. Set LOOKALIKE_HOME or "
+                "LOOKALIKE_DATABASE_URL to a writable location."
             ) from error
     engine = make_engine(address)
     try:

@@ -117,8 +117,9 @@ class Audit(AuditRecords):
             last = select(AuditRow.method).where(AuditRow.number == head.number)
             if self._connection.scalar(last) == SealMethod.HMAC:
                 raise SettingsError(
-                    "The audit log is sealed with a key, which this program does not have: it may "
-                    "change nothing. Set LOOKALIKE_AUDIT_KEY as the other programs have it."
+                    "The audit log is sealed with a key that this program does not have, so "
+                    "it cannot change anything. Set LOOKALIKE_AUDIT_KEY as for the other "
+                    "programs."
                 )
         return head
 

@@ -117,8 +117,8 @@ class DecisionEdits(Decisions, Edits):
         """
         if (new.entry_id is None) == (new.image_id is None):
             raise InputError(
-                "A decision is about one match: give its entry, or its image when the match is of "
-                "no bank."
+                "A decision is on one match: name its entry, or its image if the match is "
+                "not in a bank."
             )
         if new.entry_id is not None:
             Entries(self._connection).get(new.entry_id)  # raises when there is none

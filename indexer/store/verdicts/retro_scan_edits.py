@@ -94,7 +94,7 @@ class RetroScanEdits(RetroScans, Edits):
         if not moved.rowcount:
             raise UnavailableError(
                 f"Another program is running retro-scan {scan.id}. Wait for it to finish: "
-                f"`lookalike retro-scan show {scan.id}` says how far it is."
+                f"`lookalike retro-scan show {scan.id}` shows its progress."
             )
         rows = [
             asdict(match)

@@ -194,8 +194,8 @@ class DeliveryEdits(Deliveries, Edits):
         Webhooks(self._connection).get(delivery.webhook_id)
         if delivery.dead_at is None:
             raise InputError(
-                f"Delivery {delivery_id} is {delivery.state}: only one that was given up is tried "
-                "again by hand."
+                f"Delivery {delivery_id} is {delivery.state}: only one that was given up can "
+                "be retried."
             )
         self._connection.execute(
             update(WebhookDeliveryRow)
