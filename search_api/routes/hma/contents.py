@@ -204,7 +204,7 @@ async def get_content(
 @router.put(
     "/content/{content_id:int}",
     dependencies=[requires(Scope.BANK_WRITE)],
-    summary="Enable, disable or describe a content",
+    summary="Edit or disable a content",
     response_model_exclude_unset=True,
     responses=answers(
         HTTPStatus.OK,
