@@ -1,3 +1,3 @@
-"""Lookalike's library and commands: sources to images to model to store to views to verdicts."""
+"""Lookalike's library and command line: index images, search them, return verdicts."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Errors that this project raises on purpose.
+"""Typed errors, with codes and exit codes.
 
 * LookalikeError
   x InputError              the input is invalid

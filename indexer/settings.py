@@ -53,88 +53,88 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         default=None,
-        description="SQLAlchemy URL of the metadata database; SQLite inside the home folder when unset.",
+        description="SQLAlchemy URL of the metadata database; by default SQLite in the home folder.",
     )
     model: str | None = Field(
         default=None,
-        description="Model directory or hf-hub:owner/name; when unset, the model the index was built with, or the shipped one.",
+        description="Model directory or hf-hub:owner/name; by default the index's model, or the shipped one.",
     )
-    device: str = Field(default="auto", description="Torch device; auto takes a GPU when present.")
+    device: str = Field(default="auto", description="Torch device; auto uses a GPU if present.")
     runtime: Runtime = Field(
         default="auto",
-        description="What runs the model: torch, onnx (ONNX Runtime, CPU), or auto: onnx on a CPU where it answers as torch does.",
+        description="Runtime of the model: torch, onnx (ONNX Runtime, CPU), or auto: onnx on a CPU if its results agree with torch's.",
     )
     model_cache: Path | None = Field(
         default=None,
-        description="Folder that keeps models exported for ONNX Runtime; when unset, lookalike/models in the user's cache ($XDG_CACHE_HOME or ~/.cache).",
+        description="Folder of models exported for ONNX Runtime; by default lookalike/models in the user's cache ($XDG_CACHE_HOME or ~/.cache).",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="Least severe message that is logged."
+        default="INFO", description="Minimum level of logged messages."
     )
     log_format: Literal["text", "json"] = Field(
-        default="text", description="Log lines for people (text) or for machines (json)."
+        default="text", description="Log format: text or json."
     )
     max_image_bytes: int = Field(
-        default=32 * 2**20, gt=0, description="Largest file accepted, in bytes."
+        default=32 * 2**20, gt=0, description="Maximum file size, in bytes."
     )
     max_image_pixels: int = Field(
-        default=64_000_000, gt=0, description="Largest picture accepted, width times height."
+        default=64_000_000, gt=0, description="Maximum image size: width times height."
     )
     max_image_side: int = Field(
         default=65_535,
         gt=0,
-        description="Longest side accepted, in pixels: a JPEG's can be no longer.",
+        description="Maximum side of an image, in pixels; the default is JPEG's own limit.",
     )
     max_image_aspect: float = Field(
         default=100.0,
         ge=1,
-        description="Longest side over shortest accepted: web comics in one strip reach 80.",
+        description="Maximum aspect ratio, longer side over shorter; web comics in one strip reach 80.",
     )
     max_image_frames: int = Field(
-        default=1_000, gt=0, description="Most frames an animation may have."
+        default=1_000, gt=0, description="Maximum frames of an animation."
     )
     frames: int = Field(
         default=4,
         ge=0,
-        description="Most frames of an animation that are matched besides the first.",
+        description="Maximum number of further frames of an animation to match.",
     )
     tile_min_side: int = Field(
         default=1024,
         gt=0,
-        description="Longer side, in pixels, from which a picture is cut when tiles are asked for.",
+        description="Minimum longer side, in pixels, of an image that is cut into tiles on request.",
     )
     tile_min_aspect: float = Field(
         default=2.0,
         ge=1,
-        description="Longer side over shorter side from which a picture is cut likewise.",
+        description="Minimum aspect ratio of an image that is cut into tiles on request.",
     )
-    max_tiles: int = Field(default=16, gt=0, description="Most tiles of a picture.")
+    max_tiles: int = Field(default=16, gt=0, description="Maximum tiles of an image.")
     query_views: QueryViews = Field(
         default="insets",
-        description="What else of a query is matched: none; trim: what is left without a border; insets: pictures laid into it, too; crops: its middle and corners, too.",
+        description="Additional crops of a query: none; trim: the image without its border; insets: also images pasted into it; crops: also its centre and corners.",
     )
     allowed_protocols: str | None = Field(
         default=None,
-        description="Kinds of URL that sources may be fetched by, with commas, such as s3,gs,https; none when unset.",
+        description="URL protocols allowed for sources, comma-separated, such as s3,gs,https; by default none.",
     )
-    batch_size: int = Field(default=32, gt=0, description="Images committed together by index add.")
+    batch_size: int = Field(default=32, gt=0, description="Images per transaction of index add.")
     worker_threads: int = Field(
         default_factory=usable_cores,
         gt=0,
-        description="Threads that decode and encode pictures; by default one a core.",
+        description="Threads that decode and encode images; by default one per core.",
     )
     read_threads: int = Field(
         default=8,
         gt=0,
-        description="Sources read at the same time; those behind a network gain by more.",
+        description="Sources read concurrently; remote sources benefit from more.",
     )
     snapshot_every: int = Field(
-        default=1_000, gt=0, description="Changes applied to a view before it is written to disk."
+        default=1_000, gt=0, description="Changes applied to a view before a snapshot is written."
     )
     snapshot_seconds: float = Field(
         default=600.0,
         gt=0,
-        description="Seconds until a view that changed is written to disk, however few the changes.",
+        description="Seconds until a snapshot of a changed view is written, however few the changes.",
     )
     pdq_max_distance: int = Field(
         default=31,
@@ -146,61 +146,61 @@ class Settings(BaseSettings):
         default=50,
         ge=0,
         le=100,
-        description="Below this PDQ quality a picture is too flat to hash; its PDQ is not compared.",
+        description="Minimum PDQ quality; the PDQ of a flatter image is not compared.",
     )
     near_duplicate_similarity: float | None = Field(
         default=None,
         ge=-1,
         le=1,
-        description="Cosine similarity from which a match is a near duplicate; the model's own bound when unset.",
+        description="Minimum cosine similarity of a near duplicate; by default the model's.",
     )
     lookalike_similarity: float | None = Field(
         default=None,
         ge=-1,
         le=1,
-        description="Cosine similarity from which a match is a lookalike; the model's own bound when unset.",
+        description="Minimum cosine similarity of a lookalike; by default the model's.",
     )
     lookalike_fused_score: float | None = Field(
         default=None,
         ge=-1,
         le=2,
-        description="Fused score of embedding and PDQ from which a match is a lookalike, too; the model's own bound when unset.",
+        description="Minimum fused score of embedding and PDQ of a lookalike; by default the model's.",
     )
     keep_thumbnails: bool = Field(
         default=True,
-        description="Whether a thumbnail of each image is kept, about 19 KB, to verify candidates by their details.",
+        description="Whether to store a thumbnail of each image, about 19 KB, for geometric verification.",
     )
     verify_candidates: int = Field(
         default=10,
         ge=0,
-        description="Most candidates of a query that are verified by their thumbnails.",
+        description="Maximum candidates of a query for geometric verification.",
     )
     lookalike_inliers: int = Field(
         default=12,
         ge=4,
-        description="Details in the same arrangement from which a verified match is a lookalike.",
+        description="Minimum inliers of a lookalike in geometric verification.",
     )
     flood_min_hits: int = Field(
         default=100,
         gt=0,
-        description="Matches in an hour below which an entry is not flagged, whatever its history.",
+        description="Minimum matches in an hour to flag an entry, whatever its history.",
     )
     flood_p_value: float = Field(
         default=1e-6,
         gt=0,
         lt=1,
-        description="Probability, by its history, below which an entry's matches in an hour flag it.",
+        description="Flag an entry if its matches in an hour are less probable than this, given its history.",
     )
     flood_history_hours: int = Field(
-        default=168, gt=0, description="Hours of an entry's history that are looked at."
+        default=168, gt=0, description="Hours of an entry's history to consider."
     )
     flood_quarantine: bool = Field(
-        default=False, description="Whether an entry that is flagged is disabled at once."
+        default=False, description="Whether to disable flagged entries at once."
     )
 
     audit_key: SecretStr | None = Field(
         default=None,
-        description="Secret that seals the audit log, so that nobody without it can forge a row; the same for all programs of an index.",
+        description="Secret that seals the audit log against forged rows; the same for all programs of an index.",
     )
 
     @property

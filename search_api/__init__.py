@@ -1,1 +1,1 @@
-"""Lookalike over HTTP: everything here translates between requests and `indexer`."""
+"""HTTP API of Lookalike, translating between requests and `indexer`."""

@@ -1,4 +1,4 @@
-"""The application: one index, opened at start and followed until the end."""
+"""FastAPI application: one index, opened at start and followed until shutdown."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Request and response schemas of clusters, besides the library's own types."""
+"""Request and response schemas of clusters, in addition to the library's types."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Request and response schemas, besides the library's own types; knows no server."""
+"""Request and response schemas, in addition to the library's types."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar

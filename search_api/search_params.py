@@ -1,4 +1,4 @@
-"""Query parameters that every search takes."""
+"""Query parameters of every search."""
 
 from typing import Annotated, Literal
 

@@ -17,29 +17,29 @@ class ServeSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=SERVE_PREFIX, frozen=True, extra="ignore")
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
-    port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 for any free one.")
     workers: int = Field(
-        default=1, gt=0, description="Processes that answer; they share nothing but the database."
+        default=1, gt=0, description="Worker processes; they share only the database."
     )
     threads: int | None = Field(
         default=None,
         gt=0,
-        description="Threads of a worker that decode, hash and search; when unset, the cores are shared out among the workers.",
+        description="Threads of a worker that decode, hash and search; by default the cores are divided among the workers.",
     )
     max_waiting: int = Field(
         default=64,
         ge=0,
-        description="Requests with a picture that may be present in a worker besides those that run; more are answered 503.",
+        description="Maximum waiting image requests of a worker, besides running ones; more get 503.",
     )
     max_waiting_bytes: int = Field(
         default=256 * 2**20,
         gt=0,
-        description="Bytes that the bodies of all requests in a worker may have together.",
+        description="Maximum bytes of all request bodies in a worker together.",
     )
     queue_timeout: float = Field(
         default=5.0,
         gt=0,
-        description="Seconds that a request waits for a thread before it is answered 503.",
+        description="Seconds that a request waits for a thread before it gets 503.",
     )
     body_timeout: float = Field(
         default=30.0, gt=0, description="Seconds within which the body of a request must arrive."
@@ -47,102 +47,98 @@ class ServeSettings(BaseSettings):
     max_connections: int = Field(
         default=4096,
         gt=0,
-        description="Connections of a worker; fewer where it may open few files. For another one, one that waits for its client is ended.",
+        description="Maximum connections of a worker; fewer if the limit of open files is low. For a new one, an idle one is closed.",
     )
     grace: int = Field(
         default=30,
         gt=0,
-        description="Seconds that a stop waits for the requests under way before it breaks them off.",
+        description="Seconds that a stop waits for requests under way before it aborts them.",
     )
     decode_pixels: int = Field(
         default=64_000_000,
         gt=0,
-        description="Pixels of large pictures that a worker decodes at the same time.",
+        description="Maximum pixels of large images that a worker decodes concurrently.",
     )
-    poll_interval: float = Field(
-        default=0.2, gt=0, description="Seconds between two looks at the log."
-    )
+    poll_interval: float = Field(default=0.2, gt=0, description="Seconds between reads of the log.")
     stale_after: float = Field(
         default=10.0,
         gt=0,
-        description="Seconds without a successful look at the log before the server is not ready.",
+        description="Seconds without a successful read of the log until the server is not ready.",
     )
     hits_interval: float = Field(
         default=5.0,
         gt=0,
-        description="Seconds between two writings of which entries were hit, for the flood watch.",
+        description="Seconds between writes of hit counts, for the flood watch.",
     )
     audit_interval: float = Field(
         default=1.0,
         gt=0,
-        description="Seconds between two writings of lookups to the audit log; a killed server loses as much.",
+        description="Seconds between writes of lookups to the audit log; a killed server loses at most these.",
     )
     audit_queue: int = Field(
         default=10_000,
         gt=0,
-        description="Lookups kept in memory while the audit log cannot be written; then answers are refused.",
+        description="Maximum lookups in memory while the audit log cannot be written; then requests are refused.",
     )
     count_interval: float = Field(
         default=60.0,
         gt=0,
-        description="Seconds between two counts of images, entries and quarantine for the metrics.",
+        description="Seconds between counts of images, entries and quarantined files for the metrics.",
     )
     metrics_open: bool = Field(
         default=False, description="Whether /metrics answers without an API key."
     )
     otlp_endpoint: str | None = Field(
         default=None,
-        description="Base URL of an OpenTelemetry collector that traces are sent to, by OTLP over HTTP.",
+        description="Base URL of an OpenTelemetry collector for traces, by OTLP over HTTP.",
     )
     max_request_bytes: int = Field(
         default=48 * 2**20,
         gt=0,
-        description="Largest request body accepted, in bytes; one that is no form with files may have 4 MiB at most.",
+        description="Maximum request body, in bytes; one that is not a form with files may have at most 4 MiB.",
     )
     fetch_hosts: str | None = Field(
         default=None,
-        description="Hosts that pictures may be fetched from by URL, with commas, such as images.example.org,*.example.org; none when unset.",
+        description="Hosts allowed for fetching images by URL, comma-separated, such as images.example.org,*.example.org; by default none.",
     )
     fetch_private_hosts: str | None = Field(
         default=None,
-        description="Hosts among them that may have private addresses, with commas; none when unset.",
+        description="Those of the hosts that may have private addresses, comma-separated; by default none.",
     )
-    fetch_timeout: float = Field(
-        default=10.0, gt=0, description="Seconds until a fetch that is not done is given up."
-    )
+    fetch_timeout: float = Field(default=10.0, gt=0, description="Timeout of a fetch, in seconds.")
     access: Literal["auto", "keys", "open"] = Field(
         default="auto",
-        description="Who needs a key: keys: everybody; auto: everybody but this machine itself, if the server listens on loopback; open: nobody.",
+        description="Who needs a key: keys: everyone; auto: everyone, except clients on this machine if the server listens on loopback; open: no one.",
     )
     requests_per_second: float = Field(
         default=200.0,
         ge=0,
-        description="Requests a second of a key that has no rate of its own, for each worker; 0 for any number.",
+        description="Default rate limit of a key, in requests per second and worker; 0 for none.",
     )
     session_seconds: float = Field(
-        default=43_200.0, gt=0, description="Seconds until who signed in must sign in again."
+        default=43_200.0, gt=0, description="Lifetime of a console session, in seconds."
     )
     session_idle_seconds: float = Field(
-        default=1_800.0, gt=0, description="The same, without any request meanwhile."
+        default=1_800.0, gt=0, description="Lifetime of an idle console session, in seconds."
     )
     trusted_proxies: str | None = Field(
         default=None,
-        description="Addresses or networks, with commas, whose X-Forwarded-For and X-Forwarded-Proto are believed; none when unset.",
+        description="Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are trusted, comma-separated; by default none.",
     )
     webhook_private_hosts: str | None = Field(
         default=None,
-        description="Hosts of webhooks that may have private addresses and do without TLS, with commas; none when unset.",
+        description="Webhook hosts that may have private addresses and no TLS, comma-separated; by default none.",
     )
     webhook_timeout: float = Field(
-        default=10.0, gt=0, description="Seconds that a webhook's receiver has to answer."
+        default=10.0, gt=0, description="Timeout of a webhook's receiver, in seconds."
     )
     webhook_retry: float = Field(
         default=5.0,
         gt=0,
-        description="Seconds until a delivery that failed is tried again; each further wait is four times as long, up to 12 hours.",
+        description="Seconds until a failed delivery is retried; each further wait is four times as long, up to 12 hours.",
     )
     webhook_interval: float = Field(
-        default=1.0, gt=0, description="Seconds between two looks for what is to be delivered."
+        default=1.0, gt=0, description="Seconds between checks for due deliveries."
     )
 
     @property

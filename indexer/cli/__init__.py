@@ -1,4 +1,4 @@
-"""Commands: each parses, calls one function of the library, prints."""
+"""Command line: each command parses arguments, calls the library and prints the result."""
 
 from indexer.runtime.cpu import limit_library_threads
 

@@ -1,4 +1,4 @@
-"""`audit`: who did and looked up what, and the proof that nobody changed the record."""
+"""`audit`: list, verify and export the audit log."""
 
 from pathlib import Path
 from typing import Annotated

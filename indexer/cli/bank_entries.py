@@ -1,4 +1,4 @@
-"""`bank show` and `bank add`: what a bank holds."""
+"""`bank show` and `bank add`: entries of a bank."""
 
 from datetime import UTC, datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`bank disable`, `enable` and `remove`: banks and entries in and out of verdicts."""
+"""`bank disable`, `bank enable` and `bank remove`: state of banks and entries."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Threshold cards on a terminal: in words, and as a histogram."""
+"""Threshold cards on a terminal: text and histogram."""
 
 from collections.abc import Iterator, Sequence
 from math import log

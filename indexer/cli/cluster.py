@@ -1,4 +1,4 @@
-"""`cluster`: what images look alike, and what became of them since."""
+"""`cluster`: groups of similar images, and their changes from run to run."""
 
 from indexer.cli import cluster_actions, cluster_list, cluster_report, cluster_run
 from indexer.cli.commands import Commands

@@ -1,4 +1,4 @@
-"""`decision`: what analysts say of matches, remembered."""
+"""`decision`: analysts' decisions on matches."""
 
 from typing import Annotated
 

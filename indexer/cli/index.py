@@ -1,4 +1,4 @@
-"""`index`: what the gallery holds."""
+"""`index`: add, list and remove images."""
 
 from datetime import UTC, datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Body of `index add --plan`: what a run would do."""
+"""Body of `index add --plan`: estimate of a run."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one asks to finish, the second one ends at once."""
+"""Ctrl-C: the first finishes the current work, the second exits at once."""
 
 import os
 import signal

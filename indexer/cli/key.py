@@ -1,4 +1,4 @@
-"""`key`: who may use the server."""
+"""`key`: API keys of the server."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`model`: what makes the embeddings and the class probabilities."""
+"""`model`: model cards, exports and training."""
 
 from indexer.cli.commands import Commands
 from indexer.cli.model_train import train_descriptor

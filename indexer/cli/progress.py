@@ -1,4 +1,4 @@
-"""Progress of long commands on stderr: a bar on a terminal, elsewhere a line every ten seconds."""
+"""Progress of long commands on stderr: a bar on a terminal, else a line every ten seconds."""
 
 from collections import deque
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""`retro-scan`: past images that newer block entries match."""
+"""`retro-scan`: stored images that new block entries match."""
 
 from typing import Annotated
 

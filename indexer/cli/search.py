@@ -1,4 +1,4 @@
-"""`search` and `classify`: ask about pictures."""
+"""`search` and `classify`: verdicts and class probabilities of images."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`init` and `status`: make an index, see what it holds."""
+"""`init` and `status`: creation and contents of an index."""
 
 from typing import TYPE_CHECKING
 

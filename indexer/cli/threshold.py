@@ -1,4 +1,4 @@
-"""`threshold`: calibrate when two pictures match, and see what that rests on."""
+"""`threshold`: calibration and cards of thresholds."""
 
 from enum import StrEnum
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`verify`, `repair` and `doctor`: whether the index is sound, and what to do when it is not."""
+"""`verify`, `repair` and `doctor`: integrity of an index."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Verdicts on a terminal: the answer in a line, then a block a match with its evidence in words."""
+"""Verdicts on a terminal: one line per answer, one block per match with its evidence."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING

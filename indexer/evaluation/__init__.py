@@ -1,4 +1,4 @@
-"""Evaluation: what an index finds of a copy-detection benchmark, and of its nearest vectors."""
+"""Evaluation: a copy-detection benchmark, and recall against exact search."""
 
 from indexer.evaluation.benchmark_gallery import Named, name_references, temporary_index
 from indexer.evaluation.benchmark_run import Answers, Evaluation, Failure, ask, evaluate

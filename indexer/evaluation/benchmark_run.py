@@ -1,4 +1,4 @@
-"""A run of a benchmark: every query through the matcher, and what the answers are worth."""
+"""Benchmark run: every query through the matcher, with retrieval metrics."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Plot of an evaluation: each signal against each kind of edit."""
+"""Plot of an evaluation: recall of each signal by transform."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""Lists of fingerprints from elsewhere: into banks, and out of them."""
+"""Fingerprint lists: import into banks and export from them."""
 
 from indexer.exchange.formats import format_of
 from indexer.exchange.import_report import ImportReport

@@ -1,4 +1,4 @@
-"""The named values of one row of a list: text, labels, numbers, and yes or no."""
+"""Cells of a list's row: text, labels, numbers, booleans."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Lists in CSV: rows below a header that names their columns; `tx dataset` writes such."""
+"""CSV lists with a header, as `tx dataset` writes them."""
 
 import csv
 from collections import deque

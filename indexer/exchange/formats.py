@@ -1,4 +1,4 @@
-"""The formats of lists, and which one a file is of."""
+"""List formats, and their detection by file name."""
 
 from collections.abc import Mapping
 from pathlib import PurePath

@@ -1,4 +1,4 @@
-"""Lists in JSON lines: an object a line, with named values."""
+"""JSON Lines lists: one object per line."""
 
 import json
 from collections.abc import Iterator

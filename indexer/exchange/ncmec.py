@@ -1,4 +1,4 @@
-"""NCMEC's hash-sharing lists: the XML that its API (version 2) answers queries for entries with.
+"""NCMEC hash-sharing lists: XML responses of its API, version 2.
 
 Entries are cut out of the text and parsed one by one. So memory does not grow with the file, one
 damaged entry does not hide those after it, and no document type is ever read: there are no

@@ -1,4 +1,4 @@
-"""StopNCII's lists: the JSON that its API answers requests for hashes with."""
+"""StopNCII lists: JSON responses of its API."""
 
 import json
 import re

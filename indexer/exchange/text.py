@@ -1,4 +1,4 @@
-"""Lists that are plain text: a fingerprint a line, with or without its kind before it."""
+"""Plain-text lists: one fingerprint per line, optionally after its kind."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,4 @@
-"""Lists as text, in the formats that we write: what their readers read back the same."""
+"""List writers: text in each export format, read back unchanged by its reader."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Flood watch: entries that suddenly match far more than their history."""
+"""Flood watch: entries with a surge of matches."""
 
 from indexer.flood.review import dismiss, quarantine
 from indexer.flood.watch import FloodWatch

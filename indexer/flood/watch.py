@@ -1,4 +1,4 @@
-"""Flood watch: hits of entries by the hour, and flags of those that match far too often."""
+"""Flood watch: hourly hits of entries, and flags of surges."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Insets: pictures laid into another picture, found by their straight edges.
+"""Insets: images pasted into another image, detected by their straight edges.
 
 A photo pasted onto a background, into a page or under a caption begins and ends in four straight
 lines. Cut out along them it is the photo again, which even PDQ can match.

@@ -1,4 +1,4 @@
-"""Conversion of an opened picture to RGB pixels, whatever its mode."""
+"""Conversion of an opened image of any mode to RGB pixels."""
 
 import math
 from collections.abc import Callable

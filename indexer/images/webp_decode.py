@@ -1,4 +1,4 @@
-"""The way through a large WebP: OpenCV, in a quarter to half of the memory.
+"""Large WebP decoding with OpenCV, in a quarter to half of the memory.
 
 Pillow decodes any WebP as an animation, on two canvases of its own, and copies the result while
 every other thread waits.

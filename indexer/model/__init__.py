@@ -1,4 +1,4 @@
-"""Models: what is known of one, and how it turns pictures into probabilities and embeddings."""
+"""Models: cards, encoders, runtimes and exports."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Embeddings of pictures of no interest that come with a model, to measure a query's bias by."""
+"""Background set of a model: embeddings of unrelated images, to measure a query's bias."""
 
 from pathlib import Path
 from typing import Final

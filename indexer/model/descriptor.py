@@ -1,4 +1,4 @@
-"""Descriptor of a model: its folder's descriptor.json, which says how embeddings are made.
+"""Descriptor of a model: its folder's descriptor.json, the recipe of its embeddings.
 
 A folder without one embeds as timm pools. With one, feature maps are taken on the way through the
 network and a small head, trained to tell copies apart, makes the embedding of them; the classes

@@ -1,4 +1,4 @@
-"""Encoder protocol, whatever runs the network."""
+"""Encoder protocol, independent of the runtime."""
 
 from collections.abc import Sequence
 from typing import Protocol

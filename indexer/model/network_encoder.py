@@ -1,4 +1,4 @@
-"""Encoder around a network: what does not depend on its runtime."""
+"""Encoder around a network of any runtime."""
 
 from collections.abc import Sequence
 from typing import Protocol

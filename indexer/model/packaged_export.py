@@ -1,4 +1,4 @@
-"""The export that comes with a model: a graph in its folder, which takes the weights from there.
+"""Packaged export of a model: a graph in its folder that uses the weights there.
 
 So the shipped model needs no export on the machines it is installed on, and its weights are in the
 package once. `export_builder` writes it.

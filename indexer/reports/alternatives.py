@@ -1,4 +1,4 @@
-"""Alternatives: what a run would have found at other thresholds."""
+"""Alternatives: results of a run at other thresholds."""
 
 from dataclasses import replace
 from typing import Final

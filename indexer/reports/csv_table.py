@@ -1,4 +1,4 @@
-"""A report as CSV: one row for each image of the run."""
+"""CSV report: one row per image of the run."""
 
 import csv
 from collections.abc import Iterator

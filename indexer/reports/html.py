@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: no network, no other file."""
+"""HTML report: one self-contained file."""
 
 import json
 from base64 import b64encode

@@ -1,4 +1,4 @@
-"""Object stores and web servers, by way of fsspec: list and read."""
+"""Remote sources through fsspec: object stores and web servers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Retries of requests to remote sources, and their last error."""
+"""Retries of requests to remote sources."""
 
 from collections.abc import Callable
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""The headers of a tar archive, read one by one without trusting them."""
+"""Tar headers, read one by one from untrusted archives."""
 
 import tarfile
 from collections.abc import Iterator

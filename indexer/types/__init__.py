@@ -1,4 +1,4 @@
-"""Values that travel between the layers; all frozen, none with behaviour beyond making itself."""
+"""Values shared by all layers: frozen dataclasses and enumerations."""
 
 from indexer.types.access import (
     ApiKey,

@@ -1,4 +1,4 @@
-"""Threshold cards: a bound, and the calibration that chose it."""
+"""Threshold cards: thresholds with their calibration."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Contents: entries of several signals of one thing, as other systems' consoles know them."""
+"""Contents: entries of several signals of one image, as in HMA."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Feeds: the log as a view reads it, vectors added and vectors gone."""
+"""Feeds: the log as a view reads it, as added and removed vectors."""
 
 from dataclasses import dataclass, field
 from typing import Protocol

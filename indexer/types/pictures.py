@@ -1,4 +1,4 @@
-"""One picture: its pixels, its parts, its PDQ and what the model says of it."""
+"""Pictures: pixels, parts, PDQ and model output of one image."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Sources of images, and what manifests say of them."""
+"""Sources of images, and their metadata from manifests."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Traits of an embedding space: what its similarities mean, as its model says."""
+"""Traits of an embedding space: default thresholds and background of its model."""
 
 from dataclasses import dataclass
 from typing import Final

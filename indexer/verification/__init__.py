@@ -1,4 +1,4 @@
-"""Verification: whether two pictures show the same thing in the same arrangement.
+"""Geometric verification of two images by local features.
 
 The engine (`geometry`) is imported from its own module, so that importing this package loads
 nothing heavy; keeping thumbnails needs no engine.

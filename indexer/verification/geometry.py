@@ -1,4 +1,4 @@
-"""A geometric check: local features of two pictures that agree on one movement.
+"""Geometric check: inliers of local features under one transform.
 
 An edit that a fingerprint or an embedding of the whole picture does not survive (a screenshot, a
 paste into another picture, a hard crop) leaves its details where they were, relative to each

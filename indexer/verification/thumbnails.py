@@ -1,4 +1,4 @@
-"""Thumbnails: as many pixels of a picture as its verification needs."""
+"""Thumbnails for geometric verification."""
 
 from io import BytesIO
 from typing import Final

@@ -1,4 +1,4 @@
-"""Audit of lookups: who asked for what, written behind the answers."""
+"""Audit of lookups, written asynchronously after the answers."""
 
 from collections import deque
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""A periodic task: a thread that does one thing every so many seconds, whatever happens."""
+"""Periodic task: a thread that repeats one job, and retries after failures."""
 
 from collections.abc import Callable
 from threading import Event, Thread

@@ -1,4 +1,4 @@
-"""One file a noun."""
+"""Routes, one file per noun."""
 
 from search_api.routes import (
     banks,

@@ -1,4 +1,4 @@
-"""`/v1/audit`: who did and looked up what."""
+"""`/v1/audit`: the audit log."""
 
 from http import HTTPStatus
 from typing import Annotated

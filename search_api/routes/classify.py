@@ -1,4 +1,4 @@
-"""`/v1/classify` and `/v1/embed`: what the model makes of a picture."""
+"""`/v1/classify` and `/v1/embed`: class probabilities and embeddings of images."""
 
 from functools import partial
 from hashlib import sha256

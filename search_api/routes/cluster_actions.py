@@ -1,4 +1,4 @@
-"""`/v1/cluster-actions`: what analysts did about clusters, to be undone step by step."""
+"""`/v1/cluster-actions`: analysts' actions on clusters, and their undo."""
 
 from http import HTTPStatus
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`/v1/cluster-runs/{run_id}/report`: what an analyst reads about a run, and signs."""
+"""`/v1/cluster-runs/{run_id}/report`: the report of a run."""
 
 from http import HTTPStatus
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""`/v1/cluster-runs`: families of images that look alike, as each run found them."""
+"""`/v1/cluster-runs`: cluster runs and their results."""
 
 from http import HTTPStatus
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""`/v1/clusters`: what is said of a cluster, and done about it; its identity outlives the runs."""
+"""`/v1/clusters`: clusters, their names, lineage and actions."""
 
 from http import HTTPStatus
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`/console`: the pages of the server, for who signed in with a key."""
+"""`/console`: HTML pages for users signed in with a key."""
 
 from http import HTTPStatus
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`/v1/decisions`: what analysts say of matches, remembered."""
+"""`/v1/decisions`: analysts' decisions on matches."""
 
 from http import HTTPStatus
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`/docs` and `/openapi.json`: the routes, described; nothing is loaded from another host."""
+"""`/docs` and `/openapi.json`: API documentation, without external assets."""
 
 from importlib.resources import files
 from typing import Any

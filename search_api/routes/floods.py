@@ -1,4 +1,4 @@
-"""`/v1/floods`: entries that suddenly match far more than their history."""
+"""`/v1/floods`: flags of entries with a surge of matches."""
 
 from http import HTTPStatus
 from typing import Annotated

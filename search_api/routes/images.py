@@ -1,4 +1,4 @@
-"""`/v1/images`: what is stored."""
+"""`/v1/images`: stored images."""
 
 from http import HTTPStatus
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`/v1/keys`: who may use the server."""
+"""`/v1/keys`: API keys."""
 
 from datetime import datetime
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""`/v1/retro-scans`: past images that newer block entries match."""
+"""`/v1/retro-scans`: retro-scans and their matches."""
 
 from http import HTTPStatus
 from typing import Annotated

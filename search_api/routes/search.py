@@ -1,4 +1,4 @@
-"""`/v1/search`: ask whether something is a copy or a lookalike of what is known."""
+"""`/v1/search`: search by image, vector, fingerprint or stored image."""
 
 from functools import partial
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""`/v1/status`: what the index holds."""
+"""`/v1/status`: counts and state of the index."""
 
 from functools import partial
 from http import HTTPStatus

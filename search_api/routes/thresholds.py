@@ -1,4 +1,4 @@
-"""`/v1/thresholds`: the cards that bounds rest on."""
+"""`/v1/thresholds`: threshold cards."""
 
 from http import HTTPStatus
 from typing import Annotated

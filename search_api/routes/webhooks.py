@@ -1,4 +1,4 @@
-"""`/v1/webhooks`: who is told of retro-matches and flood flags."""
+"""`/v1/webhooks`: webhooks and their deliveries."""
 
 from collections.abc import Callable
 from http import HTTPStatus

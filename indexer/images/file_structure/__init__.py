@@ -1,4 +1,4 @@
-"""File structure: what decoding a file will cost, found before a library reads it.
+"""File structure: decoding cost of a file, estimated before a library reads it.
 
 Pillow walks the blocks of a file in Python, and some of its walks take time that grows with the
 square of their number. A file of 5 MB can keep it busy for minutes before any pixel is reached;

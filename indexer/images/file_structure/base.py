@@ -1,4 +1,4 @@
-"""What a walk over a file finds, and the number of pieces at which it gives up."""
+"""Results of parsing a file's structure, and the limit of its pieces."""
 
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""Losses of a descriptor: copies near, all else far and spread out.
+"""Losses of a descriptor: contrastive, with spread of the embeddings.
 
 Both terms are those of Pizzi et al., A Self-Supervised Descriptor for Image Copy Detection (2022).
 """

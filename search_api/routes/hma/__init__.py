@@ -1,4 +1,4 @@
-"""The routes of HMA (hasher-matcher-actioner), so that its clients only change a URL.
+"""Routes compatible with HMA (hasher-matcher-actioner).
 
 Paths, parameters, statuses and shapes are HMA's; `docs/hma.md` says what differs and why.
 """

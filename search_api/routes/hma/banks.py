@@ -1,4 +1,4 @@
-"""`/c/banks` and `/c/bank`: the block banks, and which share of lookups they take part in."""
+"""`/c/banks` and `/c/bank`: block banks and their ratios."""
 
 import re
 from http import HTTPStatus

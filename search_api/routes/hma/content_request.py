@@ -1,4 +1,4 @@
-"""Content requests of HMA: what a caller adds, in every form that is in use."""
+"""Content requests of HMA, in every form in use."""
 
 import json
 from collections.abc import Mapping

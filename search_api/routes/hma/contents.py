@@ -1,4 +1,4 @@
-"""`/c/bank/{name}/content` and `/signal`: what a bank holds."""
+"""`/c/bank/{name}/content` and `/signal`: contents of a bank."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""`/c/exchanges`: lists are read by a command here, not fetched, so there are none to configure."""
+"""`/c/exchanges`: always empty, as a command imports lists."""
 
 import re
 from http import HTTPStatus

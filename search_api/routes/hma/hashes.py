@@ -1,4 +1,4 @@
-"""`/h/hash`: the signals of a picture."""
+"""`/h/hash`: signals of an image."""
 
 from http import HTTPStatus
 from typing import Any

@@ -1,4 +1,4 @@
-"""`/m`: what a signal or a picture matches."""
+"""`/m`: lookups of signals and images."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The picture that a request is about: uploaded, or fetched from a URL."""
+"""Image of a request: uploaded, or fetched from a URL."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field

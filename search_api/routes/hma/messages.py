@@ -1,4 +1,4 @@
-"""Errors as HMA gives them: a message, with the status."""
+"""Errors in HMA's format: a message with the status."""
 
 from collections.abc import Mapping
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""`/c/signal_type` and `/c/content_type`: by what pictures are known here."""
+"""`/c/signal_type` and `/c/content_type`: signal and content types."""
 
 from http import HTTPStatus
 from typing import Annotated

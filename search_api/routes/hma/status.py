@@ -1,4 +1,4 @@
-"""`/status`, `/status/live`, `/site-map`: whether the server answers, and where."""
+"""`/status`, `/status/live` and `/site-map`: HMA's probes and paths."""
 
 from http import HTTPStatus
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Random edits as copies on the web have them, for training a descriptor to see through them."""
+"""Augmentations: random edits as of copies on the web."""
 
 from collections.abc import Callable
 from random import Random

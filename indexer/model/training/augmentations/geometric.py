@@ -1,4 +1,4 @@
-"""Edits that move pixels: crops, turns, mirrors, perspective."""
+"""Geometric augmentations: crops, rotations, mirrors, perspective."""
 
 import math
 from random import Random

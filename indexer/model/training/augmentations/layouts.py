@@ -1,4 +1,4 @@
-"""Edits that put a picture into something larger: borders, captions, screens, other pictures."""
+"""Layout augmentations: borders, captions, screens, collages."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Edits that draw on a picture: text, stickers, bars, another picture on top."""
+"""Overlay augmentations: text, stickers, bars, pasted images."""
 
 from collections.abc import Callable
 from random import Random

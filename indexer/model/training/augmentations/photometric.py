@@ -1,4 +1,4 @@
-"""Edits that leave every pixel where it is: compression, blur, noise, colour."""
+"""Photometric augmentations: compression, blur, noise, colour."""
 
 import math
 from io import BytesIO
