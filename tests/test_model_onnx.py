@@ -536,7 +536,7 @@ def test_two_that_need_an_export_at_once_make_it_once(
 
 FAILURES = {
     "results differ": Parity(pictures=8, probability_difference=0.002, cosine=0.99995),
-    "no finite output": UnusableOutput(rows=(0,), model="here"),
+    "non-finite output": UnusableOutput(rows=(0,), model="here"),
     "cannot be exported": torch.onnx.OnnxExporterError("aten::strange has no translation"),
 }
 

@@ -105,7 +105,7 @@ def _to_onnx(model: LoadedModel) -> bytes:
 
 def _difference(parity: Parity) -> str:
     return (
-        f"its export answers otherwise than torch: a probability differs by "
+        f"its results differ from torch: a probability by "
         f"{parity.probability_difference:.2g} (at most {MAX_PROBABILITY_DIFFERENCE:g}), the least "
         f"cosine of two embeddings is {parity.cosine:.6f} (at least {MIN_COSINE:g})"
     )
