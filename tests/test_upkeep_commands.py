@@ -59,9 +59,9 @@ def execute(index: Index, statement: str, **values: Any) -> None:
 def test_what_verify_names_repair_and_retry_mend(index: Index, pictures: Path) -> None:
     run = index.run_here
     run("index", "snapshot")
-    assert run("verify").stdout.startswith("All is well: 5 images")
+    assert run("verify").stdout.startswith("No problems: 5 images")
     assert run("verify", "--all", "--json").json["problems"] == []
-    assert run("repair").stdout == "There is nothing to mend.\n"
+    assert run("repair").stdout == "There is nothing to repair.\n"
 
     lost = ids_of(index)["crab.jpg"]
     execute(index, "DELETE FROM embeddings WHERE image_id = :id", id=lost)
@@ -72,8 +72,8 @@ def test_what_verify_names_repair_and_retry_mend(index: Index, pictures: Path) -
     assert any(f"no embedding; the first is of image {lost}" in problem for problem in found)
     assert any(str(snapshot) in problem for problem in found)
     told = run("verify", code=3)
-    assert "`lookalike repair` mends" in told.stderr
-    assert "would mend: " in run("repair", "--dry-run", code=3).stdout
+    assert "Run `lookalike repair`" in told.stderr
+    assert "would repair: " in run("repair", "--dry-run", code=3).stdout
 
     repaired = run("repair", "--json", code=3).json
     assert len(repaired["left"]) == 1

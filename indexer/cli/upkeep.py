@@ -72,7 +72,7 @@ def repair(
         print_json(report)
     else:
         for sentence in report.mended:
-            echo(f"{'would mend' if dry_run else 'mended'}: {sentence}")
+            echo(f"{'would repair' if dry_run else 'repaired'}: {sentence}")
         for sentence in report.left:
             echo(f"{'now' if dry_run else 'left'}: {sentence}")
         for sentence in report.advice:

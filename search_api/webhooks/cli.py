@@ -266,7 +266,7 @@ def _print(webhook: Webhook, *, as_json: bool) -> None:
     state = "enabled" if webhook.enabled else "disabled"
     about = f" ({webhook.description})" if webhook.description else ""
     echo(
-        f"Webhook {webhook.id}{about}, {state}, tells {webhook.url} of {', '.join(webhook.events)}."
+        f"Webhook {webhook.id}{about}, {state}, sends {', '.join(webhook.events)} to {webhook.url}."
     )
 
 
