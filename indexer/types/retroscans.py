@@ -58,7 +58,7 @@ class RetroMatch:
     source: str | None
     """Where the image was first found; null when no source of it is left."""
     tier: Tier
-    """How close it is."""
+    """The tier of the match."""
     decided_by: Signal
     """The signal that decided the tier."""
     similarity: float | None

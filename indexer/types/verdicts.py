@@ -61,14 +61,14 @@ class Judgement:
 @described
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """What takes a match back: an allow entry, or an analyst's decision on the very same bytes."""
+    """Suppression of a match: an allow entry, or an analyst's decision on exactly these bytes."""
 
     kind: SuppressionKind
     """allow_entry or decision."""
     bank: str | None
-    """The allow bank, or the bank whose entry the decision is about; null for a stored image."""
+    """The allow bank, or the bank of the entry that was decided on; null for a stored image."""
     entry_id: int | None
-    """The allow entry, or the entry that the decision is about; null for a stored image."""
+    """The allow entry, or the entry that was decided on; null for a stored image."""
     decision_id: int | None
     """The decision; null for an allow entry."""
 
@@ -79,52 +79,52 @@ class Match:
     """One stored image (or bank entry) that the query resembles, with the evidence."""
 
     tier: Tier
-    """How close it is."""
+    """The tier of the match."""
     decided_by: Signal
     """The signal that decided the tier."""
     threshold: float | None
-    """The bound of that signal: bits for pdq, else a similarity; null for sha256 and md5."""
+    """The threshold of that signal: bits for pdq, else a similarity; null for sha256 and md5."""
     threshold_source: str | None
-    """Where the bound came from: request, a card, settings or model; null without a bound."""
+    """Origin of the threshold: request, card, settings or model; null without a threshold."""
     threshold_card: int | None
-    """The threshold card that the bound comes from, if it comes from one."""
+    """The threshold card that it comes from, if any."""
     similarity: float | None
     """Cosine similarity of the embeddings, -1 to 1, higher is closer; null for a fingerprint."""
     pdq_distance: int | None
-    """Hamming distance in bits, 0 to 256, least over 8 orientations; null if not measured."""
+    """Hamming distance in bits, 0 to 256, the minimum over 8 orientations; null if not measured."""
     fused_score: float | None
-    """Similarity and PDQ in one number, at most about 2, higher is closer; orders a tier."""
+    """Similarity and PDQ combined, at most about 2, higher is closer; orders a tier."""
     bank: str | None
-    """The bank whose entry this is; null for an image of the gallery that is in no bank."""
+    """The bank of the entry; null for a gallery image that is in no bank."""
     bank_kind: BankKind | None
     """block accuses, allow excuses."""
     entry_id: int | None
     """The bank's entry."""
     image_id: int | None
-    """The stored image; null for an entry that is a bare fingerprint from a list."""
+    """The stored image; null for an entry that is a bare fingerprint."""
     source: str | None
-    """Where the stored image was first found; null when no source of it is left."""
+    """The first source of the stored image; null if it has no source left."""
     suppressed_by: Suppression | None
-    """The allow entry or the decision that takes this match back."""
+    """The allow entry or decision that suppresses this match."""
     part: Part | None = None
     """The part of the stored image that decided; null for the whole first frame."""
     query_part: Part | None = None
     """The part of the query that matched; null for the whole first frame."""
     inliers: int | None = None
-    """Details that both have in the same arrangement; null where the pixels were not compared."""
+    """Local features in the same geometric arrangement; null if pixels were not compared."""
 
 
 @described
 @dataclass(frozen=True, slots=True)
 class VerdictCluster:
-    """The family of stored images that a query belongs to."""
+    """The cluster of stored images that a query belongs to."""
 
     id: int
     """The cluster's identity, kept from run to run."""
     name: str
-    """Given once, or by an analyst."""
+    """Name of the cluster: generated, or given by an analyst."""
     run_id: int
-    """The cluster run that found it so."""
+    """The cluster run that found it."""
     similarity: float
     """Cosine similarity of the query to the cluster's medoid, -1 to 1."""
 
@@ -132,22 +132,22 @@ class VerdictCluster:
 @described
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer to one query: the strongest tier reached, and everything that led to it."""
+    """The answer to one query: its strongest tier, with the evidence."""
 
     query: str
-    """The name of the file that was asked about."""
+    """File name of the query."""
     tier: Tier
     """The strongest tier of the matches that are neither suppressed nor from an allow bank."""
     banks: tuple[str, ...]
-    """The block banks hit by those matches, strongest first."""
+    """The block banks of those matches, strongest first."""
     hits: tuple[int, ...]
-    """The entries of block banks behind those matches, strongest first, however many there are."""
+    """All entries of block banks behind those matches, strongest first; not limited by k."""
     matches: tuple[Match, ...]
     """Strongest first."""
     probabilities: dict[str, float]
     """The model's class probabilities by label."""
     model: str
-    """Fingerprint of the embedding space that the similarities were measured in."""
+    """Fingerprint of the embedding space of the similarities."""
     sha256: str
     """SHA-256 of the query's bytes, hexadecimal."""
     pdq: str
@@ -155,45 +155,45 @@ class Verdict:
     pdq_quality: int
     """0 to 100; a picture below the threshold of the settings is not compared by PDQ."""
     watermark: int
-    """The last change of the log that the search had seen."""
+    """The last change of the log that the search has seen."""
     cluster: VerdictCluster | None = None
-    """The cluster of the newest run over all images that reaches the query; null for none."""
+    """The cluster of the newest run over all images whose reach includes the query; else null."""
     nearest: Match | None = None
-    """What came nearest where there is no match at all, with the bound it missed; else null."""
+    """If nothing matched, the nearest image or entry, with the threshold it missed; else null."""
 
 
 @described
 @dataclass(frozen=True, slots=True)
 class PartialVerdict:
-    """The answer to a query that is less than a picture: a vector or a fingerprint."""
+    """The answer to a vector or a fingerprint."""
 
     query: str
-    """What was asked about: vector, or the kind and hexadecimal of the fingerprint."""
+    """The query: vector, or the kind and hexadecimal of the fingerprint."""
     tier: Tier
     """The strongest tier of the matches that are neither suppressed nor from an allow bank."""
     banks: tuple[str, ...]
-    """The block banks hit by those matches, strongest first."""
+    """The block banks of those matches, strongest first."""
     hits: tuple[int, ...]
-    """The entries of block banks behind those matches, strongest first, however many there are."""
+    """All entries of block banks behind those matches, strongest first; not limited by k."""
     matches: tuple[Match, ...]
     """Strongest first."""
     model: str
     """Fingerprint of the embedding space of the index."""
     watermark: int
-    """The last change of the log that the search had seen."""
+    """The last change of the log that the search has seen."""
 
 
 @described
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The embedding of one picture, and what the model says of it."""
+    """The embedding and class probabilities of one image."""
 
     query: str
-    """The name of the file that was asked about."""
+    """File name of the query."""
     embedding: tuple[float, ...]
-    """Of its whole first frame, of unit length."""
+    """Embedding of its whole first frame, of unit length."""
     dimension: int
-    """How many numbers that is."""
+    """Length of the embedding."""
     model: str
     """Fingerprint of the model's embedding space."""
     probabilities: dict[str, float]
@@ -203,10 +203,10 @@ class Embedded:
 @described
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What the model says of one picture."""
+    """The class probabilities of one image."""
 
     query: str
-    """The name of the file that was asked about."""
+    """File name of the query."""
     probabilities: dict[str, float]
     """The model's class probabilities by label."""
     model: str
