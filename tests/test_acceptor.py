@@ -22,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterat
     index = Index(tmp_path_factory.mktemp("home"), extra={"LOOKALIKE_MODEL": str(tiny_model)})
     index.run_here("init")
     with running(index, "--workers", 2) as server:
-        until(lambda: server.log.count("a worker is ready") == 2)
+        until(lambda: server.log.count("worker ready") == 2)
         yield server
 
 

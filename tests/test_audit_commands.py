@@ -115,7 +115,7 @@ def test_rows_cut_off_at_the_end_are_missed_by_a_head_kept_elsewhere(sqlite_inde
     sqlite_index.run_here("audit", "verify")
     failed = sqlite_index.run_here("audit", "verify", "--expect", head, code=3)
 
-    assert "ends with row 1" in failed.stderr
+    assert "ends at row 1" in failed.stderr
     sqlite_index.run_here("audit", "verify", "--expect", "two", code=2)
 
 

@@ -133,7 +133,7 @@ def test_a_removed_bank_is_gone_and_its_name_is_free(
 
 def test_a_bank_of_another_kind_or_an_odd_name_is_refused(store: Store, bank: Bank) -> None:
     with store.writer() as writer:
-        with pytest.raises(BankMismatch, match="is of kind block"):
+        with pytest.raises(BankMismatch, match="exists with kind block"):
             writer.banks.create(bank.name, BankKind.ALLOW)
         with pytest.raises(InvalidName, match="is not a valid bank name"):
             writer.banks.create("no spaces", BankKind.BLOCK)

@@ -508,7 +508,7 @@ def test_what_was_in_the_file_stays_when_an_export_fails(
 
     with pytest.raises(NotFoundError):
         export_bank(store, "other", str(file), ListFormat.TEXT, min_quality=MIN_QUALITY)
-    with pytest.raises(InputError, match="not written as ncmec"):
+    with pytest.raises(InputError, match="cannot be written as ncmec"):
         export_bank(store, bank, str(file), ListFormat.NCMEC, min_quality=MIN_QUALITY)
     with pytest.raises(InputError, match="holds no sha256"):
         export_bank(store, bank, str(file), ListFormat.TX, kinds=[SHA256], min_quality=MIN_QUALITY)

@@ -56,7 +56,7 @@ def test_a_dry_run_changes_nothing(index: Index) -> None:
     said = index.run_here("threshold", "calibrate", "--dry-run").stdout
 
     assert "nothing was changed" in said
-    assert "too few to measure a share of 0.0001 of uploads" in said
+    assert "too few to measure a rate of 0.0001 per upload" in said
     assert "do not prove the target" in said
     assert index.run_here("threshold", "list", "--json").json == []
 
