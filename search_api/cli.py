@@ -1,4 +1,4 @@
-"""The console script: the indexer's commands and `serve`."""
+"""Console script: the indexer's commands and `serve`."""
 
 from typing import Annotated
 

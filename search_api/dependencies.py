@@ -1,4 +1,4 @@
-"""Dependencies of the routes: the running service, and bounded threads for blocking work."""
+"""Route dependencies: the running service, and bounded threads for blocking work."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Errors as HTTP: the one table of statuses, and problem documents."""
+"""HTTP errors: table of statuses, and problem documents."""
 
 from collections.abc import Mapping
 from http import HTTPStatus

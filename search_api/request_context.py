@@ -1,4 +1,4 @@
-"""Request context: the id of the current request, and what its log line needs."""
+"""Request context: id of the current request, and fields of its log line."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`cluster report`: the report about a run."""
+"""`cluster report`: report on a cluster run."""
 
 import sys
 from pathlib import Path

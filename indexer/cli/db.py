@@ -1,4 +1,4 @@
-"""`db`: the metadata database's schema."""
+"""`db`: schema of the metadata database."""
 
 from indexer.cli.commands import Commands
 from indexer.cli.options import load

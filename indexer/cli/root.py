@@ -1,4 +1,4 @@
-"""The command tree; one file a noun, and one place where errors become exit codes."""
+"""Command tree, and the mapping of errors to exit codes."""
 
 import getpass
 import os

@@ -1,4 +1,4 @@
-"""The banks that sources are to join."""
+"""Bank ids of sources: found by name, or created."""
 
 import structlog
 

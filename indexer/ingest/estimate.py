@@ -1,4 +1,4 @@
-"""What a run would cost in time and on disk."""
+"""Estimate of a run's time and disk space."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Dry run: what a run would do, without running the model or writing anything."""
+"""Dry run: plan of a run, without running the model or writing anything."""
 
 from array import array
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Pruning: after a complete walk, sources that are gone are closed."""
+"""Pruning: closes missing sources after a complete walk."""
 
 from typing import Final
 

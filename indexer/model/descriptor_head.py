@@ -1,4 +1,4 @@
-"""The descriptor head on torch: feature maps taken on the way through a network to embeddings."""
+"""Descriptor head on torch: feature maps of a network to embeddings."""
 
 import hashlib
 import textwrap

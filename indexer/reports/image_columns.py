@@ -1,4 +1,4 @@
-"""The images of a run as columns of numbers, read in bounded memory."""
+"""Image columns: the images of a run as arrays, read in bounded memory."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

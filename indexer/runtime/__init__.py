@@ -1,1 +1,1 @@
-"""The process: actor, cores, timing, logging, terminal, private files."""
+"""Process runtime: actor, cores, timing, logging, terminal, private files."""

@@ -1,4 +1,4 @@
-"""CPU cores of the process: how many there are, and how the threads share them.
+"""CPU cores of the process, and their division among threads.
 
 Images are independent, so the cores are best kept busy by one thread an image. torch and FAISS
 would each start a team of OpenMP threads inside every one of ours, and the teams wait for each

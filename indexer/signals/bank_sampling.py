@@ -1,4 +1,4 @@
-"""Bank sampling: the coin flip that decides whether a bank takes part in a lookup."""
+"""Bank sampling: random selection of the banks of a lookup, by ratio."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Index lag: how far the search for each type of signal is behind the log."""
+"""Index lag of each signal type behind the log."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

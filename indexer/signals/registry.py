@@ -1,4 +1,4 @@
-"""The types of signals that an index offers.
+"""Registry of an index's signal types.
 
 To add one, write a `SignalType` in a module of its own and name it here: hashing, lookup, banking
 and the index status are made of what it offers.

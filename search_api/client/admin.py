@@ -1,4 +1,4 @@
-"""The client's calls for administrators: keys, webhooks, the audit log."""
+"""Client methods for administrators: keys, webhooks, audit log."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The client's calls about clusters."""
+"""Client methods for clusters."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,1 +1,1 @@
-"""The analysts' console: pages, templates and static files."""
+"""Analysts' console: pages, templates and static files."""

@@ -1,1 +1,1 @@
-"""The processes that serve: run, supervisor, workers, and the HTTP connections they hold."""
+"""Server processes: entry point, supervisor, workers and their HTTP connections."""

@@ -1,4 +1,4 @@
-"""The size that an AV1 picture is coded with (AV1 specification, sections 5.5 and 5.9)."""
+"""Coded size of an AV1 image (AV1 specification, sections 5.5 and 5.9)."""
 
 from typing import Final
 

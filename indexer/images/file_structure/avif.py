@@ -1,4 +1,4 @@
-"""The boxes of an AVIF (ISO 14496-12, 23008-12), and the sizes that are written in them."""
+"""AVIF boxes (ISO 14496-12, 23008-12), and the sizes in them."""
 
 import re
 import struct

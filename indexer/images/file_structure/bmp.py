@@ -1,4 +1,4 @@
-"""The header of a BMP."""
+"""BMP header."""
 
 from typing import Final
 

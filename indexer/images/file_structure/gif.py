@@ -1,4 +1,4 @@
-"""The blocks of a GIF (GIF89a specification, section 17 on)."""
+"""GIF blocks (GIF89a specification, section 17 on)."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""The segments of a JPEG (ITU T.81, annex B)."""
+"""JPEG segments (ITU T.81, annex B)."""
 
 import re
 from typing import Final

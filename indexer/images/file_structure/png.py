@@ -1,4 +1,4 @@
-"""The chunks of a PNG."""
+"""PNG chunks."""
 
 from typing import Final
 

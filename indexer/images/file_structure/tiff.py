@@ -1,4 +1,4 @@
-"""The directories of a TIFF (TIFF 6.0, section 2, and BigTIFF)."""
+"""TIFF directories (TIFF 6.0, section 2, and BigTIFF)."""
 
 import struct
 from dataclasses import dataclass

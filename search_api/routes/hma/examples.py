@@ -1,4 +1,4 @@
-"""The examples of HMA's routes in the OpenAPI document."""
+"""Examples of HMA's routes in the OpenAPI document."""
 
 PDQ = "f8f8f0cce0f4e84d0e370a22028f67f0b36e2ed596623e1d33e6339c4e9c9b22"
 SIGNALS = {
