@@ -51,42 +51,42 @@ class Metrics:
         )
         self.running = Gauge(
             "lookalike_http_requests_in_progress",
-            "Requests that are not answered yet.",
+            "Requests in progress.",
             registry=registry,
             multiprocess_mode="livesum",
         )
         self.problems = Counter(
             "lookalike_http_problems_total",
-            "Requests answered with a problem document, by its code.",
+            "Requests answered with a problem document, by code.",
             ["code"],
             registry=registry,
         )
         self.stages = Histogram(
             "lookalike_stage_duration_seconds",
-            "Time that one run of a stage takes.",
+            "Duration of one run of a stage.",
             ["stage"],
             registry=registry,
             buckets=_SECONDS,
         )
         self.batches = Histogram(
             "lookalike_forward_batch_size",
-            "Pictures in one forward pass of the model.",
+            "Images in one forward pass of the model.",
             registry=registry,
             buckets=_BATCHES,
         )
         self.verdicts = Counter(
-            "lookalike_verdicts_total", "Pictures judged, by tier.", ["tier"], registry=registry
+            "lookalike_verdicts_total", "Verdicts, by tier.", ["tier"], registry=registry
         )
         self.matches = Counter(
             "lookalike_matches_total",
-            "Pictures that match a bank, by the strongest tier; suppressed matches do not count.",
+            "Images that match a bank, by strongest tier, without suppressed matches.",
             ["tier", "bank"],
             registry=registry,
         )
-        self.admitted = self._gauge("queue_depth", "Requests being worked on.", "livesum")
-        self.waiting = self._gauge("queue_waiting", "Requests that wait for their turn.", "livesum")
+        self.admitted = self._gauge("queue_depth", "Requests being processed.", "livesum")
+        self.waiting = self._gauge("queue_waiting", "Requests waiting for a thread.", "livesum")
         self.unwritten = self._gauge(
-            "audit_queue_waiting", "Lookups that the audit log does not hold yet.", "livesum"
+            "audit_queue_waiting", "Lookups not yet written to the audit log.", "livesum"
         )
         self.lag = self._gauge("view_lag_changes", "Committed changes not searchable yet.")
         self.lag_seconds = self._gauge(
@@ -94,40 +94,40 @@ class Metrics:
         )
         self.looked = self._gauge(
             "view_last_look_timestamp_seconds",
-            "When the log was last read with success, in seconds since 1970.",
+            "Time of the last successful read of the log, in seconds since 1970.",
             "livemin",
         )
         self.watermark = self._gauge(
             "view_watermark", "Last change of the log that is searchable.", "livemin"
         )
         self.reachable = self._gauge(
-            "database_up", "1 when the last look at the database succeeded, else 0.", "livemin"
+            "database_up", "1 if the last access to the database succeeded, else 0.", "livemin"
         )
         self.images = self._gauge("images", "Images in the index.")
         self.entries = self._gauge("bank_entries", "Entries of all banks.")
         self.quarantined = Gauge(
             "lookalike_quarantined_files",
-            "Files that could not be indexed, by the code of the error.",
+            "Files that could not be indexed, by error code.",
             ["code"],
             registry=registry,
             multiprocess_mode="livemostrecent",
         )
         self.deliveries = Gauge(
             "lookalike_webhook_deliveries",
-            "Deliveries to webhooks that are not done: pending or dead, which is given up.",
+            "Unfinished webhook deliveries: pending, or dead (given up).",
             ["state"],
             registry=registry,
             multiprocess_mode="livemostrecent",
         )
         self.memory = Gauge(
             "lookalike_worker_resident_memory_bytes",
-            "Memory that a worker process takes.",
+            "Resident memory of a worker process.",
             registry=registry,
             multiprocess_mode="liveall",
         )
         build = Gauge(
             "lookalike_build_info",
-            "Always 1; the label tells the version.",
+            "Always 1; the label is the version.",
             ["version"],
             registry=registry,
             multiprocess_mode="livemax",
