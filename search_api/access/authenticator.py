@@ -1,13 +1,12 @@
 """Authenticator: the principal of a request, by API key or console session."""
 
-import hmac
 from collections.abc import Callable
 from typing import Final
 
 import anyio
 from anyio.to_thread import run_sync
 
-from indexer.errors import Forbidden, Unauthenticated, UnavailableError
+from indexer.errors import Unauthenticated, UnavailableError
 from indexer.keys import KeyCache, Sessions
 from indexer.types import ApiKey
 from search_api.access.client_address import Caller
@@ -128,25 +127,6 @@ class Authenticator:
             return None
         key = signed_in.session.key
         return Principal(key.name, key.scopes, key, signed_in.session, signed_in.csrf)
-
-
-def check_csrf(principal: Principal, caller: Caller, sent: str | None) -> None:
-    """Make sure that a session's request that changes something was made by our own page.
-
-    Raises
-    ------
-    Forbidden
-        The token is missing or wrong, or a page of another site sent the request.
-    """
-    if principal.csrf is None:
-        return
-    # as bytes: texts that are not ASCII cannot be compared
-    right = hmac.compare_digest((sent or "").encode(), principal.csrf.encode())
-    if caller.cross_site or not right:
-        raise Forbidden(
-            "A session's request that changes something must send the session's token in "
-            "X-CSRF-Token, from a page of this server. Reload the page."
-        )
 
 
 def unauthenticated() -> Unauthenticated:

@@ -11,8 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from indexer.errors import AccessError, UnavailableError
 from indexer.runtime.actor import Actor, acting_as
 from indexer.types import ApiKey
-from search_api.access.authenticator import Authenticator, check_csrf, unauthenticated
+from search_api.access.authenticator import Authenticator, unauthenticated
 from search_api.access.client_address import Caller, Network, read_caller
+from search_api.access.csrf import check_csrf
 from search_api.auth import Principal
 from search_api.errors import refusal
 from search_api.request_context import current_request, request_id

@@ -1,6 +1,5 @@
-"""Session cookies of the console, and CSRF tokens of its forms."""
+"""Session cookies of the console, and its log-in form."""
 
-import hmac
 import secrets
 from http import HTTPStatus
 from urllib.parse import parse_qs
@@ -10,16 +9,16 @@ from fastapi import Request, Response
 from indexer.errors import InputError
 from indexer.keys.sessions import csrf_of
 from search_api.access.client_address import SECURE_COOKIE, Caller
+from search_api.access.csrf import LOGIN_COOKIE
 from search_api.auth import SESSION_COOKIE
 
-LOGIN_COOKIE = "lookalike_login"
 _FIELDS = frozenset({"key", "csrf", "next"})
 _MOST = 4096  # bytes of a form: a key and two tokens
 _LOGIN_SECONDS = 3600
 _PAGES = ("/console", "/docs")
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_login_form(request: Request) -> dict[str, str]:
     """Return the fields of a small form.
 
     Raises
@@ -59,14 +58,6 @@ def set_login_cookie(response: Response, token: str, caller: Caller) -> None:
         httponly=True,
         samesite="strict",
     )
-
-
-def is_own_form(request: Request, caller: Caller, sent: str | None) -> bool:
-    """Tell whether a log-in form was one of our page in the same browser."""
-    token = request.cookies.get(LOGIN_COOKIE)
-    if token is None or caller.cross_site:
-        return False
-    return hmac.compare_digest((sent or "").encode(), csrf_of(token).encode())
 
 
 def set_session_cookie(response: Response, token: str, caller: Caller, seconds: float) -> None:

@@ -11,8 +11,8 @@ from indexer.errors import AccessError, Forbidden, UnavailableError
 from indexer.runtime.actor import acting_as
 from indexer.types import allows
 from search_api.access import session_cookies
-from search_api.access.authenticator import check_csrf
 from search_api.access.client_address import Caller
+from search_api.access.csrf import check_csrf, is_own_form
 from search_api.access.middleware import actor_of
 from search_api.auth import PrincipalDependency, Scope, requires
 from search_api.console.home import read_home
@@ -51,9 +51,9 @@ async def login_form(request: Request, next: Next = None) -> Response:  # noqa: 
 async def login(request: Request, service: ServiceDependency) -> Response:
     """Sign in with a key of scope analyst or admin."""
     caller: Caller = request.state.caller
-    form = await session_cookies.read_form(request)
+    form = await session_cookies.read_login_form(request)
     behind = session_cookies.page_behind(form.get("next"))
-    if not session_cookies.is_own_form(request, caller, form.get("csrf")):
+    if not is_own_form(request, caller, form.get("csrf")):
         return _form(request, behind, HTTPStatus.FORBIDDEN, session_cookies.STALE)
     try:
         key = await service.access.authenticator.check(form.get("key", "").strip(), caller.address)
@@ -79,7 +79,7 @@ async def logout(
 ) -> Response:
     """Sign out."""
     caller: Caller = request.state.caller
-    form = await session_cookies.read_form(request)
+    form = await session_cookies.read_login_form(request)
     check_csrf(principal, caller, form.get("csrf"))
     if caller.session is not None:
         await service.write(service.access.sessions.end, caller.session)
