@@ -8,7 +8,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("indexer", "search_api")
 ACTIVITIES = {
-    "balancing",
     "batching",
     "clustering",
     "encoding",
@@ -101,7 +100,7 @@ def test_a_gerund_is_recognised(name: str) -> None:
     assert is_gerund(name)
 
 
-@pytest.mark.parametrize("name", ["clustering", "waiting_room", "connection_balancing"])
+@pytest.mark.parametrize("name", ["clustering", "waiting_room", "bank_sampling"])
 def test_a_noun_of_the_field_is_none(name: str) -> None:
     assert not is_gerund(name)
 
