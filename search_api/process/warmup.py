@@ -1,5 +1,6 @@
 """Warm-up of model and views with a made-up picture."""
 
+from importlib import import_module
 from io import BytesIO
 
 import numpy as np
@@ -14,7 +15,12 @@ _SIDE = 512  # pixels
 
 
 def warm_up(matcher: Matcher) -> None:
-    """Judge one picture: libraries load, and memory is taken, at their first use."""
+    """Judge one picture: libraries load, and memory is taken, at their first use.
+
+    What that one does not use is loaded as well: no other thread runs while a library loads.
+    """
+    import_module("indexer.verification.geometry")
+    Image.init()
     noise = np.random.default_rng(0).integers(0, 256, (_SIDE // 16, _SIDE // 16, 3), np.uint8)
     buffer = BytesIO()
     Image.fromarray(noise).resize((_SIDE, _SIDE)).save(buffer, "JPEG")
