@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from indexer.images.pixel_budget import limit_pixels
 from indexer.matching import open_matcher
@@ -26,7 +27,7 @@ from search_api.process.acceptor import Acceptor
 from search_api.process.http_protocol import HttpProtocol
 from search_api.process.open_files import raise_limit, room_for_connections
 from search_api.process.waiting_connections import WaitingConnections
-from search_api.process.warmup import warm_up
+from search_api.process.warmup import warm_up, warm_up_routes
 from search_api.settings import ServeSettings
 
 _AT_ONCE = 32  # connections that a worker by itself accepts before it works on
@@ -127,6 +128,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
+        await warm_up_routes(cast("FastAPI", self.config.app))
         for listener in sockets or []:
             self._accept_on(listener)
         if self.started:

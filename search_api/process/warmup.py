@@ -5,7 +5,9 @@ from io import BytesIO
 
 import numpy as np
 import structlog
+from fastapi import FastAPI
 from PIL import Image
+from starlette.types import Message
 
 from indexer.errors import InputError
 from indexer.matching import Matcher, Query
@@ -28,3 +30,16 @@ def warm_up(matcher: Matcher) -> None:
         matcher.answer(Query.picture(buffer.getvalue(), "warm-up"))
     except InputError as error:  # the settings may refuse it, and the model may: callers are told
         log.warning("warm-up image rejected", reason=str(error))
+
+
+async def warm_up_routes(app: FastAPI) -> None:
+    """Ask for a missing route: FastAPI makes its table of routes at the first request."""
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Message) -> None:
+        pass
+
+    scope = {"type": "http", "method": "GET", "path": "/-", "headers": [], "query_string": b""}
+    await app.router(scope, receive, send)
