@@ -49,7 +49,7 @@ def dispatches() -> dict[str, dict[str, str]]:
         "ATEN_CPU_CAPABILITY": "default",
         "MKL_CBWR": "COMPATIBLE",
         "DNNL_MAX_CPU_ISA": "SSE41",
-        "OPENCV_CPU_DISABLE": "AVX512_SKX,AVX2,FP16,AVX",
+        "OPENCV_CPU_DISABLE": "AVX512-SKX,AVX2,FP16,AVX",
         "OPENCV_IPP": "disabled",
         "JSIMD_FORCENONE": "1",
         "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F,-AVX2,-FMA",

@@ -325,7 +325,7 @@ def test_signals_that_cannot_be_kept_are_refused(client: HmaClient, bank: str) -
     embedding = [*client.signal_types()][-1]
     (signal,) = client.hash_file(photo("sheep"), types=embedding).values()
 
-    assert "picture" in refused(400, client.add_signal, bank, **{embedding: signal})
+    assert "image" in refused(400, client.add_signal, bank, **{embedding: signal})
     refused(400, client.add_signal, bank)
     refused(400, client.add_signal, bank, pdq="no hash")
     refused(400, client.add_signal, bank, pdq="0" * 64)

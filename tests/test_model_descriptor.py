@@ -375,7 +375,7 @@ def test_training_refuses_a_folder_that_exists_and_one_without_pictures(
         train_descriptor(
             str(plain), some_photos, plain, name="test", recipe=Recipe(), limits=LIMITS
         )
-    with pytest.raises(InputError, match="0 pictures"):
+    with pytest.raises(InputError, match="0 images"):
         train_descriptor(
             str(plain), plain, tmp_path / "new", name="test", recipe=Recipe(), limits=LIMITS
         )

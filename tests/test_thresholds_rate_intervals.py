@@ -65,7 +65,7 @@ def test_an_interval_says_what_lies_in_it() -> None:
     [(1, 0), (-1, 3), (4, 3), (float("nan"), 3), (0, float("nan")), (0, float("inf"))],
 )
 def test_what_is_no_rate_is_refused(successes: float, trials: float) -> None:
-    with pytest.raises(ValueError, match="no rate"):
+    with pytest.raises(ValueError, match="not a valid rate"):
         clopper_pearson(successes, trials)
 
 

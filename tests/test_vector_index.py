@@ -326,7 +326,7 @@ def test_keys_and_numbers_that_make_no_sense_are_refused(engine: Engine) -> None
         index.add(np.arange(3), vectors)
     with pytest.raises(InputError, match="whole numbers"):
         index.add(np.array([0.5, 1]), vectors)
-    with pytest.raises(InputError, match="k is 0"):
+    with pytest.raises(InputError, match="k must be at least 1"):
         index.search(vectors, 0)
     with pytest.raises(InputError, match="threshold"):
         index.range_search(vectors, math.nan)

@@ -181,6 +181,6 @@ class Contents:
         fingerprint = kind.fingerprint(value)
         if fingerprint is None:
             raise InputError(
-                f"A {name} signal is only stored with its image. Add the image itself."
+                f"Signals of type {name} are only stored with their image. Add the image itself."
             )
         return fingerprint

@@ -88,6 +88,6 @@ def page_behind(asked: str | None) -> str:
 
 WRONG = {
     HTTPStatus.UNAUTHORIZED: "This key does not work: it is unknown, revoked or expired.",
-    HTTPStatus.FORBIDDEN: "This key may not sign in here: that takes the scope analyst or admin.",
+    HTTPStatus.FORBIDDEN: "This key may not sign in: that requires the scope analyst or admin.",
 }
 STALE = "This form was open for too long, or cookies are off. Try again."
