@@ -1,7 +1,7 @@
 """Budget of the pixels that this process decodes at the same time.
 
-A picture takes 5 to 20 bytes a pixel for a moment, by its format (docs/operations.md): one of 64
-megapixels up to 1.3 GB, in every thread that decodes one.
+A picture takes 4 to 19 bytes a pixel for a moment, by its format (docs/operations.md): up to 0.7 GB
+in every thread that decodes one.
 """
 
 import ctypes
