@@ -1,12 +1,13 @@
 """Queries within one transaction: the base of every repository."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar, TypeVarTuple, cast
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from indexer.errors import NotFoundError
 from indexer.store.models import BankRow, Base, DecisionRow, EntryRow, ImageRow, SourceRow, SpaceRow
 from indexer.store.sql_parameters import chunks
 
@@ -57,6 +58,19 @@ class Queries:
             for chunk in chunks(ids)
             for row_id in self._ids_where(table, table.id.in_(chunk), *conditions)
         ]
+
+
+def require(found: Sequence[_ResultT], missing: str) -> _ResultT:
+    """Return the first of what was found.
+
+    Raises
+    ------
+    NotFoundError
+        Nothing was found; `missing` is its message.
+    """
+    if not found:
+        raise NotFoundError(missing)
+    return found[0]
 
 
 def from_row(kind: type[_ResultT], row: Row[*tuple[Any, ...]], /, **given: Any) -> _ResultT:

@@ -222,7 +222,8 @@ class Supervisor:
 
     def _forgive_silence(self) -> None:
         for worker in self._workers:
-            worker.heard = worker.heard and monotonic()
+            if worker.ready:
+                worker.heard = monotonic()
 
 
 def _drain(wake: socket.socket) -> None:

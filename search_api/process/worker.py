@@ -26,7 +26,7 @@ def work(
     *,
     greet: bool,
 ) -> None:
-    """Answer until SIGTERM, or until the supervisor is gone, which is told of the first readiness.
+    """Answer until SIGTERM, or until the supervisor is gone; it gets a heartbeat from readiness on.
 
     What a terminal sends to all its processes is the supervisor's to pass on.
     """

@@ -6,10 +6,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, select, update
 
-from indexer.errors import NotFoundError
 from indexer.store.edits import Edits, Transaction
 from indexer.store.models import BankRow, EntryRow, FloodFlagRow
-from indexer.store.queries import Queries, from_row
+from indexer.store.queries import Queries, from_row, require
 from indexer.store.sql_parameters import MAX_ID
 from indexer.store.webhooks.outbox import Outbox
 from indexer.types import Flood, FloodState, WebhookEvent
@@ -32,12 +31,10 @@ class Floods(Queries):
         NotFoundError
             There is no such flag.
         """
-        found = self._floods_where(FloodFlagRow.id == min(flood_id, MAX_ID))
-        if not found:
-            raise NotFoundError(
-                f"There is no flood flag {flood_id}. `lookalike flood list --all` shows them."
-            )
-        return found[0]
+        return require(
+            self._floods_where(FloodFlagRow.id == min(flood_id, MAX_ID)),
+            f"There is no flood flag {flood_id}. `lookalike flood list --all` shows them.",
+        )
 
     def page(
         self, *, state: FloodState | None = None, after_id: int = 0, limit: int = 100

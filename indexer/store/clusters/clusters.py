@@ -13,7 +13,7 @@ from indexer.store.models import (
     LineageRow,
     RunClusterRow,
 )
-from indexer.store.queries import Queries, from_row
+from indexer.store.queries import Queries, from_row, require
 from indexer.store.sql_parameters import MAX_ID, possible_ids
 from indexer.types import (
     Cluster,
@@ -98,13 +98,11 @@ class Clusters(Queries):
         if run_id is not None:
             conditions.append(RunClusterRow.run_id == run_id)
         newest = (RunClusterRow.run_id.desc(),)
-        found = self._clusters_where(*conditions, order=newest, limit=1)
-        if not found:
-            of_run = "" if run_id is None else f" in run {run_id}"
-            raise NotFoundError(
-                f"There is no cluster {cluster_id}{of_run}. `lookalike cluster show` lists them."
-            )
-        return found[0]
+        of_run = "" if run_id is None else f" in run {run_id}"
+        return require(
+            self._clusters_where(*conditions, order=newest, limit=1),
+            f"There is no cluster {cluster_id}{of_run}. `lookalike cluster show` lists them.",
+        )
 
     def lineage(self, run_id: int, *, after_id: int = 0, limit: int = 100) -> list[Lineage]:
         """Return a page of what became of the clusters with a run."""

@@ -7,12 +7,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Text, cast, select
 
-from indexer.errors import NotFoundError
 from indexer.store.models import (
     ClusterRunRow,
     SpaceRow,
 )
-from indexer.store.queries import Queries, from_row
+from indexer.store.queries import Queries, from_row, require
 from indexer.store.sql_parameters import MAX_ID
 from indexer.types import (
     ClusterAlgorithm,
@@ -33,12 +32,10 @@ class ClusterRuns(Queries):
         NotFoundError
             There is no such run.
         """
-        found = self._runs_where(ClusterRunRow.id == min(run_id, MAX_ID))
-        if not found:
-            raise NotFoundError(
-                f"There is no cluster run {run_id}. `lookalike cluster list` shows them."
-            )
-        return found[0]
+        return require(
+            self._runs_where(ClusterRunRow.id == min(run_id, MAX_ID)),
+            f"There is no cluster run {run_id}. `lookalike cluster list` shows them.",
+        )
 
     def page(self, *, after_id: int = 0, limit: int = 100) -> list[ClusterRun]:
         """Return a page of the runs, oldest first."""

@@ -5,12 +5,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, or_, select, update
 
-from indexer.errors import NotFoundError
 from indexer.store.banks.banks import Banks
 from indexer.store.edits import Edits
 from indexer.store.images.spaces import Spaces
 from indexer.store.models import BankRow, SpaceRow, ThresholdCardRow
-from indexer.store.queries import Queries, from_row
+from indexer.store.queries import Queries, from_row, require
 from indexer.store.sql_parameters import MAX_ID
 from indexer.types import CardBound, Histogram, NewCard, RateUnit, Signal, ThresholdCard, Tier
 
@@ -80,12 +79,10 @@ class Cards(Queries):
         NotFoundError
             There is no such card.
         """
-        cards = self._cards_where(ThresholdCardRow.id == min(card_id, MAX_ID))
-        if not cards:
-            raise NotFoundError(
-                f"There is no threshold card {card_id}. `lookalike threshold list` shows them."
-            )
-        return cards[0]
+        return require(
+            self._cards_where(ThresholdCardRow.id == min(card_id, MAX_ID)),
+            f"There is no threshold card {card_id}. `lookalike threshold list` shows them.",
+        )
 
     def _cards_where(
         self, *conditions: ColumnElement[bool], limit: int | None = None

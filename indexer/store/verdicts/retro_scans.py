@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, or_, select
 
-from indexer.errors import NotFoundError
 from indexer.store.models import (
     BankRow,
     ChangeRow,
@@ -13,7 +12,7 @@ from indexer.store.models import (
     RetroScanRow,
     SourceRow,
 )
-from indexer.store.queries import Queries, from_row
+from indexer.store.queries import Queries, from_row, require
 from indexer.store.sql_parameters import MAX_ID
 from indexer.types import BankKind, RetroMatch, RetroScan, ScanState, Signal, Tier
 
@@ -29,12 +28,10 @@ class RetroScans(Queries):
         NotFoundError
             There is no such scan.
         """
-        found = self._retro_scans_where(RetroScanRow.id == min(scan_id, MAX_ID))
-        if not found:
-            raise NotFoundError(
-                f"There is no retro-scan {scan_id}. `lookalike retro-scan list` shows them."
-            )
-        return found[0]
+        return require(
+            self._retro_scans_where(RetroScanRow.id == min(scan_id, MAX_ID)),
+            f"There is no retro-scan {scan_id}. `lookalike retro-scan list` shows them.",
+        )
 
     def page(self, *, after_id: int = 0, limit: int = 100) -> list[RetroScan]:
         """Return a page of the retro-scans, oldest first."""

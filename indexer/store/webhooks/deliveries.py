@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Row, delete, func, select, update
 from indexer.errors import InputError, NotFoundError
 from indexer.store.edits import Edits
 from indexer.store.models import WebhookDeliveryRow, WebhookRow
-from indexer.store.queries import Queries, from_row
+from indexer.store.queries import Queries, from_row, require
 from indexer.store.sql_parameters import MAX_ID
 from indexer.store.webhooks.webhooks import OPEN, Webhooks
 from indexer.types import ClaimedDelivery, DeliveryState, WebhookDelivery
@@ -32,13 +32,11 @@ class Deliveries(Queries):
         NotFoundError
             There is no such delivery.
         """
-        found = self._deliveries_where(WebhookDeliveryRow.id == min(delivery_id, MAX_ID))
-        if not found:
-            raise NotFoundError(
-                f"There is no delivery {delivery_id}. `lookalike webhook deliveries` shows those "
-                "of a webhook."
-            )
-        return found[0]
+        return require(
+            self._deliveries_where(WebhookDeliveryRow.id == min(delivery_id, MAX_ID)),
+            f"There is no delivery {delivery_id}. `lookalike webhook deliveries` shows those "
+            "of a webhook.",
+        )
 
     def page(
         self,

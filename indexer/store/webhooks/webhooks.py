@@ -4,9 +4,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, select
 
-from indexer.errors import NotFoundError
 from indexer.store.models import WebhookRow
-from indexer.store.queries import Queries, from_row
+from indexer.store.queries import Queries, from_row, require
 from indexer.store.sql_parameters import MAX_ID
 from indexer.types import Webhook, WebhookEvent
 
@@ -24,12 +23,10 @@ class Webhooks(Queries):
         NotFoundError
             There is no such webhook, or it was removed.
         """
-        found = self._webhooks_where(WebhookRow.id == min(webhook_id, MAX_ID))
-        if not found:
-            raise NotFoundError(
-                f"There is no webhook {webhook_id}. `lookalike webhook list` shows them."
-            )
-        return found[0]
+        return require(
+            self._webhooks_where(WebhookRow.id == min(webhook_id, MAX_ID)),
+            f"There is no webhook {webhook_id}. `lookalike webhook list` shows them.",
+        )
 
     def page(self, *, after_id: int = 0, limit: int = 100) -> list[Webhook]:
         """Return a page of the webhooks, oldest first."""
