@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -148,23 +148,15 @@ class Settings(BaseSettings):
         le=100,
         description="Minimum PDQ quality; the PDQ of a flatter image is not compared.",
     )
-    near_duplicate_similarity: float | None = Field(
+    near_duplicate_log_odds: float | None = Field(
         default=None,
-        ge=-1,
-        le=1,
-        description="Minimum cosine similarity of a near duplicate; by default the model's.",
+        allow_inf_nan=False,
+        description="Minimum log-odds of a near duplicate; by default the model's.",
     )
-    lookalike_similarity: float | None = Field(
+    lookalike_log_odds: float | None = Field(
         default=None,
-        ge=-1,
-        le=1,
-        description="Minimum cosine similarity of a lookalike; by default the model's.",
-    )
-    lookalike_fused_score: float | None = Field(
-        default=None,
-        ge=-1,
-        le=2,
-        description="Minimum fused score of embedding and PDQ of a lookalike; by default the model's.",
+        allow_inf_nan=False,
+        description="Minimum log-odds of a lookalike; by default the model's.",
     )
     keep_thumbnails: bool = Field(
         default=True,
@@ -174,11 +166,6 @@ class Settings(BaseSettings):
         default=10,
         ge=0,
         description="Maximum candidates of a query for geometric verification.",
-    )
-    lookalike_inliers: int = Field(
-        default=12,
-        ge=4,
-        description="Minimum inliers of a lookalike in geometric verification.",
     )
     flood_min_hits: int = Field(
         default=100,
@@ -288,6 +275,13 @@ def _refuse_empty(names: Iterable[str]) -> None:
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
+_REPLACED: Final = {
+    "LOOKALIKE_NEAR_DUPLICATE_SIMILARITY": "LOOKALIKE_NEAR_DUPLICATE_LOG_ODDS",
+    "LOOKALIKE_LOOKALIKE_SIMILARITY": "LOOKALIKE_LOOKALIKE_LOG_ODDS",
+    "LOOKALIKE_LOOKALIKE_FUSED_SCORE": "LOOKALIKE_LOOKALIKE_LOG_ODDS",
+    "LOOKALIKE_LOOKALIKE_INLIERS": "LOOKALIKE_LOOKALIKE_LOG_ODDS",
+}
+
 
 def read_settings(cls: type[SettingsT], *, except_prefix: str = "", **overrides: Any) -> SettingsT:
     """Read one settings class, refusing variables of its prefix that are unknown or empty.
@@ -303,6 +297,12 @@ def read_settings(cls: type[SettingsT], *, except_prefix: str = "", **overrides:
         and not (except_prefix and name.upper().startswith(except_prefix))
     ]
     for name in ours:
+        if name.upper() in _REPLACED:
+            raise SettingsError(
+                f"{name} no longer exists: one bound in log-odds replaces it. Unset it; set "
+                f"{_REPLACED[name.upper()]} only if the model's own bound does not suit "
+                "(docs/thresholds.md)."
+            )
         if name.upper() not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else "See docs/settings.md for the settings."

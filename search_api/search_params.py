@@ -13,9 +13,9 @@ CreatedAfter = Annotated[
     Moment | None,
     Query(description="Only what was added after this time (ISO 8601 with zone)."),
 ]
-LookalikeThreshold = Annotated[
+MinLogOdds = Annotated[
     float | None,
-    Query(ge=-1, le=1, description="Minimum cosine similarity of a lookalike."),
+    Query(allow_inf_nan=False, description="Minimum log-odds of a lookalike, in nats."),
 ]
 Tiers = Annotated[
     list[Literal[Tier.EXACT, Tier.NEAR_DUPLICATE, Tier.LOOKALIKE]] | None,
@@ -30,12 +30,12 @@ Tiers = Annotated[
 async def search_options(
     k: TopK = 10,
     bank: BankNames = None,
-    threshold: LookalikeThreshold = None,
+    min_log_odds: MinLogOdds = None,
     tier: Tiers = None,
     created_after: CreatedAfter = None,
 ) -> SearchOptions:
     """Read what a search is asked for."""
-    return SearchOptions(k, tuple(bank or ()), threshold, frozenset(tier or ()), created_after)
+    return SearchOptions(k, tuple(bank or ()), min_log_odds, frozenset(tier or ()), created_after)
 
 
 async def fingerprint_options(

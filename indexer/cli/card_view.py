@@ -17,7 +17,7 @@ def bound_of(card: NewCard) -> str:
     """Say the bound, and in which direction it works."""
     if card.signal is Signal.PDQ:
         return f"at most {card.value:g} bits"
-    kind = "cosine similarity" if card.signal is Signal.EMBEDDING else "fused score"
+    kind = "cosine similarity" if card.signal is Signal.EMBEDDING else "log-odds"
     return f"{kind} of at least {card.value:g}"
 
 

@@ -27,9 +27,8 @@ def search(
     images: Images,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Maximum number of matches.")] = 10,
     bank: Banks = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(min=-1, max=1, help="Minimum cosine similarity of a lookalike."),
+    min_log_odds: Annotated[
+        float | None, typer.Option(help="Minimum log-odds of a lookalike.")
     ] = None,
     model: ModelReference = None,
     *,
@@ -60,7 +59,7 @@ def search(
 
     settings = load(model)
     asked = _Asked(images, settings)
-    options = SearchOptions(k=k, banks=tuple(bank or ()), threshold=threshold)
+    options = SearchOptions(k=k, banks=tuple(bank or ()), min_log_odds=min_log_odds)
     with opened(settings) as store:
         matcher = open_matcher(store, settings, cores=Cores())
         answers = asked.answers(

@@ -20,7 +20,6 @@ class SignalName(StrEnum):
     """The signals that have a threshold."""
 
     PDQ = Signal.PDQ.value
-    EMBEDDING = Signal.EMBEDDING.value
     FUSED = Signal.FUSED.value
 
 
@@ -29,7 +28,6 @@ class Signals(StrEnum):
 
     ALL = "all"
     PDQ = Signal.PDQ.value
-    EMBEDDING = Signal.EMBEDDING.value
     FUSED = Signal.FUSED.value
 
 
@@ -132,7 +130,7 @@ def show(
     card: Annotated[int | None, typer.Argument(metavar="CARD", help="The card's number.")] = None,
     signal: Annotated[
         SignalName, typer.Option(help="Without a number: signal of the card in force.")
-    ] = SignalName.EMBEDDING,
+    ] = SignalName.FUSED,
     tier: OfTier = None,
     bank: OfBank = None,
     *,
@@ -143,15 +141,15 @@ def show(
     How innocent images score, and what moving the threshold would do. Pairs that analysts confirmed
     as copies are scored too, if the index holds both images.
 
-    Example: lookalike threshold show --signal embedding --tier lookalike
+    Example: lookalike threshold show --signal fused --tier lookalike
     """
     from indexer.cli.card_view import print_card
-    from indexer.cli.threshold_calibrate import open_fusion
+    from indexer.cli.threshold_calibrate import open_weighing
     from indexer.thresholds import copy_scores, find_card, positions
 
     settings = load()
     with opened(settings) as store:
-        fusion = open_fusion(store, settings)
+        weighing = open_weighing(store, settings)
         with store.reader() as catalog:
             shown = (
                 catalog.cards.get(card)
@@ -160,7 +158,7 @@ def show(
                     catalog, Signal(signal.value), Tier(tier.value) if tier else None, bank
                 )
             )
-            copies = copy_scores(catalog, shown, settings, fusion)
+            copies = copy_scores(catalog, shown, settings, weighing)
     near = positions(shown, copies)
     if as_json:
         print_json({"card": shown, "copies": len(copies), "positions": near})

@@ -1,32 +1,25 @@
 """Body of `threshold calibrate`, with progress."""
 
-from dataclasses import replace
-from functools import cache
-
 from indexer.cli.card_view import bound_of, measured_of, uploads_of
 from indexer.cli.output import print_json, print_table
 from indexer.cli.progress import show_progress
 from indexer.embedding_space import bound_space, load_bound_encoder, model_reference
-from indexer.matching.fusion import pdq_term, query_bias
-from indexer.model import load_background, load_traits
+from indexer.matching.fusion import query_bias
+from indexer.model import load_traits
 from indexer.runtime.terminal import echo
 from indexer.settings import Settings
 from indexer.store import Store
-from indexer.thresholds import Calibration, CalibrationRun, Fusion, Request, put_in_force
-from indexer.types import Embeddings, RateUnit
+from indexer.thresholds import Calibration, CalibrationRun, Request, Weighing, put_in_force
+from indexer.types import RateUnit
 
 _SHOWN_PAIRS = 3  # on a terminal; --json has all
 
 
-def open_fusion(store: Store, settings: Settings) -> Fusion:
-    """Return how similarity and PDQ become one score; the model's background is read when used."""
-    reference = model_reference(store, settings)
-
-    @cache
-    def background() -> Embeddings | None:
-        return load_background(reference)
-
-    return Fusion(pdq_term, lambda embeddings: query_bias(embeddings, background()))
+def open_weighing(store: Store, settings: Settings) -> Weighing:
+    """Return how similarity and PDQ become log-odds in the space of the index."""
+    traits = load_traits(model_reference(store, settings))
+    background, usual = traits.background, traits.fusion.bias
+    return Weighing(traits.fusion, lambda embeddings: query_bias(embeddings, background, usual))
 
 
 def calibrate_thresholds(
@@ -34,13 +27,12 @@ def calibrate_thresholds(
 ) -> None:
     """Calibrate, put the cards in force unless it is a dry run, and print them."""
     space = bound_space(store)
-    request = replace(request, copy_similarity=_near_duplicate(store, settings))
     with show_progress() as on_progress:
         run = CalibrationRun(
             store,
             space,
             settings,
-            open_fusion(store, settings),
+            open_weighing(store, settings),
             lambda: load_bound_encoder(store, settings)[0],
             on_progress,
         )
@@ -60,12 +52,6 @@ def calibrate_thresholds(
         echo("Dry run: nothing was changed.")
     else:
         echo("In force from the next query on. `lookalike threshold list` shows the cards.")
-
-
-def _near_duplicate(store: Store, settings: Settings) -> float:
-    if settings.near_duplicate_similarity is not None:
-        return settings.near_duplicate_similarity
-    return load_traits(model_reference(store, settings)).bounds.near_duplicate
 
 
 def _print_calibration(calibration: Calibration, request: Request) -> None:

@@ -124,7 +124,7 @@ def _measured(match: Match) -> dict[Signal, str]:
     said = {
         Signal.PDQ: _said("PDQ {} bits apart", match.pdq_distance),
         Signal.EMBEDDING: _said("cosine {:.3f}", match.similarity),
-        Signal.FUSED: _said("fused score {:.3f}", match.fused_score),
+        Signal.FUSED: _said("log-odds {:.1f}", match.log_odds),
         Signal.GEOMETRY: _said("{} details in the same arrangement", match.inliers),
     }
     return {signal: text for signal, text in said.items() if text}

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from indexer.evaluation.retrieval_metrics import Pair
-from indexer.matching import closeness
-from indexer.types import Match, Signal
+from indexer.types import Contribution, Match, Signal
 
 SIGNALS: Final = (Signal.GEOMETRY, Signal.FUSED, Signal.EMBEDDING, Signal.PDQ)
 """What pairs are ranked by: all together with verification, all together, and each alone."""
@@ -18,7 +17,7 @@ class RankedCandidate:
 
     query: str
     reference: str
-    fused: float | None
+    evidence: tuple[Contribution, ...]  # none where nothing was weighed
     similarity: float | None  # cosine
     pdq_distance: int | None  # bits
     inliers: int | None = None  # None where verification did not look
@@ -26,10 +25,10 @@ class RankedCandidate:
     def score(self, signal: Signal) -> float | None:
         """Return how alike the two are by a signal, higher is more; None where it says nothing."""
         match signal:
-            case Signal.GEOMETRY if self.fused is not None:
-                return closeness(self.fused, self.pdq_distance, self.inliers)
-            case Signal.FUSED:
-                return self.fused
+            case Signal.GEOMETRY if self.evidence:
+                return sum(each.log_odds for each in self.evidence)
+            case Signal.FUSED if self.evidence:
+                return sum(c.log_odds for c in self.evidence if c.signal != Signal.GEOMETRY)
             case Signal.EMBEDDING:
                 return self.similarity
             case Signal.PDQ:
@@ -59,7 +58,7 @@ def candidates(
         found[match.image_id] = RankedCandidate(
             query,
             name,
-            match.fused_score,
+            match.evidence,
             match.similarity,
             match.pdq_distance,
             match.inliers,

@@ -1,7 +1,6 @@
 """Query by image: nearest-neighbour candidates, re-ranked by geometry, judged by thresholds."""
 
 from indexer.matching.classifier import Classifier, open_classifier
-from indexer.matching.fusion import closeness
 from indexer.matching.matcher import Matcher, open_matcher
 from indexer.matching.query import Query
 from indexer.matching.search_options import SearchOptions
@@ -12,7 +11,6 @@ __all__ = [
     "Matcher",
     "Query",
     "SearchOptions",
-    "closeness",
     "open_classifier",
     "open_matcher",
     "similar_images",

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.matching.bank_membership import BankMembership
-from indexer.matching.fusion import PDQ_REACH
 from indexer.matching.query import EncodedQuery
 from indexer.runtime.timing import timed
 from indexer.store import Catalog
@@ -39,9 +38,10 @@ class CandidateIds:
 
 
 def reach_of(thresholds: ThresholdResolver) -> int:
-    """Return the largest PDQ distance, in bits, at which a candidate can match in any bank."""
+    """Return the largest PDQ distance, in bits, that affects a match in any bank."""
     bounds = [card.value for card in thresholds.cards.values() if card.signal is Signal.PDQ]
-    return int(max(PDQ_REACH, thresholds.settings.pdq_max_distance, *bounds))
+    reach = thresholds.fusion.pdq_reach
+    return int(max(reach, thresholds.settings.pdq_max_distance, *bounds))
 
 
 @timed("search")

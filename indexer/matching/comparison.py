@@ -3,20 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Final, Self
+from math import inf
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.images.fingerprints import hamming
-from indexer.matching.fusion import pdq_term
 from indexer.matching.pieces import Pieces, stored_pieces, usable_bits
 from indexer.matching.query import EncodedQuery
 from indexer.types import (
+    Contribution,
     Entry,
     Evidence,
     Fingerprint,
     FingerprintKind,
+    Fusion,
     ImageRecord,
     Part,
     PdqBits,
@@ -58,31 +60,29 @@ class Compared:
         return self.candidate.record.id if self.candidate.record else None
 
     @property
-    def fused(self) -> float | None:
-        """The greatest fused score of any piece."""
-        scores = [each.evidence.fused for each in self.comparisons]
-        return max((score for score in scores if score is not None), default=None)
+    def log_odds(self) -> float | None:
+        """The greatest log-odds of any piece, in nats, before the comparisons are counted."""
+        weights = [each.evidence.log_odds for each in self.comparisons]
+        return max((weight for weight in weights if weight is not None), default=None)
 
     @property
     def same_bytes(self) -> bool:
         """Whether the query is the very file, so that nothing is left to verify."""
         return any(each.evidence.same_bytes for each in self.comparisons)
 
-    def with_inliers(self, inliers: int) -> Self:
-        """Add what the whole first frames have in common to the evidence."""
-        return replace(
-            self,
-            comparisons=[
-                each
-                if each.query_part
-                else replace(each, evidence=replace(each.evidence, inliers=inliers))
-                for each in self.comparisons
-            ],
+    def with_inliers(self, inliers: int, fusion: Fusion) -> Self:
+        """Add what whole pictures have in common to the evidence of the piece that speaks most."""
+        best = max(range(len(self.comparisons)), key=lambda row: _weight(self.comparisons[row]))
+        verified = list(self.comparisons)
+        evidence = replace(verified[best].evidence, inliers=inliers).adding(
+            Contribution(Signal.GEOMETRY, inliers, float(fusion.details(inliers)))
         )
+        verified[best] = replace(verified[best], evidence=evidence)
+        return replace(self, comparisons=verified)
 
 
 def compare(
-    query: EncodedQuery, candidates: Sequence[Candidate], min_quality: int
+    query: EncodedQuery, candidates: Sequence[Candidate], min_quality: int, fusion: Fusion
 ) -> list[Compared]:
     """Compare a query with each of its candidates; leave out those that cannot be compared.
 
@@ -93,25 +93,27 @@ def compare(
     candidates : sequence of Candidate
     min_quality : int
         PDQ quality, 0 to 100, below which a picture is too flat to be compared by it.
+    fusion : Fusion
+        How the signals are weighed.
     """
     records = [each.record for each in candidates if each.record]
     if len(query.pieces.embeddings):
-        measured = iter(compare_images(query, records, min_quality))
+        measured = iter(compare_images(query, records, min_quality, fusion))
     else:
-        measured = iter([_compare_image(query, record, min_quality) for record in records])
+        measured = iter([_compare_image(query, record, min_quality, fusion) for record in records])
     compared = (
-        Compared(each, next(measured) if each.record else _compare_bare(query, each))
+        Compared(each, next(measured) if each.record else _compare_bare(query, each, fusion))
         for each in candidates
     )
     return [each for each in compared if each.comparisons]
 
 
 def compare_images(
-    query: EncodedQuery, records: Sequence[ImageRecord], min_quality: int
+    query: EncodedQuery, records: Sequence[ImageRecord], min_quality: int, fusion: Fusion
 ) -> list[list[Comparison]]:
     """Measure stored images against each embedded piece of the query, all at once.
 
-    The evidence is the greatest cosine, the least PDQ distance and the greatest fused score to any
+    The evidence is the greatest cosine, the least PDQ distance and the greatest log-odds to any
     piece of the candidate. Of pieces that tie the first counts, so the whole frame comes before a
     part. The bytes are those of the whole, so they count for the whole first frame only.
 
@@ -130,35 +132,54 @@ def compare_images(
     cosines = np.clip(np.concatenate(each, axis=1), -1, 1)
     shape = len(ours.parts), len(theirs.parts)
     bits = _least(hamming(ours.pdq, theirs.pdq), ours.pdq_owner, theirs.pdq_owner, shape)
-    fused = cosines - query.bias[:, np.newaxis]
-    fused += np.where(bits < _UNMEASURED, pdq_term(bits), 0)
-    rows = list(zip(ours.parts, cosines.tolist(), bits.tolist(), fused.tolist(), strict=True))
+    weights = fusion.weigh(cosines - query.bias[:, np.newaxis], bits)
+    rows = [
+        _Row(*row)
+        for row in zip(
+            ours.parts,
+            query.bias.tolist(),
+            cosines.tolist(),
+            bits.tolist(),
+            weights.tolist(),
+            strict=True,
+        )
+    ]
     found = []
     for record, own, end in zip(records, pieces, ends.tolist(), strict=True):
         columns = range(end - len(own), end)
         same = record.sha256 == query.sha256
         measured = rows if own else []
-        found.append([_best_of(row, columns, theirs.parts, same_bytes=same) for row in measured])
+        found.append(
+            [_best_of(row, columns, theirs.parts, fusion, same_bytes=same) for row in measured]
+        )
     return found
 
 
+class _Row(NamedTuple):
+    """How a piece of the query compares with each piece of all candidates."""
+
+    part: Part | None
+    bias: float
+    cosines: list[float]
+    bits: list[int]
+    weights: list[float]  # log-odds, in nats
+
+
 def _best_of(
-    row: tuple[Part | None, list[float], list[int], list[float]],
-    columns: range,
-    parts: Sequence[Part | None],
-    *,
-    same_bytes: bool,
+    row: _Row, columns: range, parts: Sequence[Part | None], fusion: Fusion, *, same_bytes: bool
 ) -> Comparison:
     """Find the best of a candidate's pieces, which are some columns, for a piece of the query."""
-    part, cosines, bits, fused = row
+    part, bias, cosines, bits, weights = row
     alike = max(columns, key=cosines.__getitem__)
     closest = min(columns, key=bits.__getitem__)
-    best = max(columns, key=fused.__getitem__)
+    best = max(columns, key=weights.__getitem__)
     evidence = Evidence(
         same_bytes=part is None and same_bytes,
         pdq_distance=bits[closest] if bits[closest] < _UNMEASURED else None,
         similarity=cosines[alike],
-        fused=fused[best],
+        contributions=fusion.contributions(
+            cosines[best] - bias, bits[best] if bits[best] < _UNMEASURED else None
+        ),
     )
     nearest = {
         Signal.EMBEDDING: parts[alike],
@@ -168,7 +189,14 @@ def _best_of(
     return Comparison(part, evidence, nearest)
 
 
-def _compare_image(query: EncodedQuery, record: ImageRecord, min_quality: int) -> list[Comparison]:
+def _weight(comparison: Comparison) -> float:
+    weight = comparison.evidence.log_odds
+    return -inf if weight is None else weight
+
+
+def _compare_image(
+    query: EncodedQuery, record: ImageRecord, min_quality: int, fusion: Fusion
+) -> list[Comparison]:
     """Measure a stored image against a query that is a fingerprint."""
     if not len(query.pieces.pdq):
         same_bytes, same_md5 = record.sha256 == query.sha256, record.md5 == query.md5
@@ -180,30 +208,44 @@ def _compare_image(query: EncodedQuery, record: ImageRecord, min_quality: int) -
     theirs = np.concatenate([usable_bits(pdq, min_quality) for _, pdq in usable])
     distances = hamming(query.pieces.pdq, theirs)[0]
     closest = int(distances.argmin())
-    evidence = Evidence(same_bytes=False, pdq_distance=int(distances[closest]), similarity=None)
+    evidence = _of_pdq(int(distances[closest]), fusion)
     return [Comparison(None, evidence, {Signal.PDQ: usable[closest][0]})]
 
 
-def _compare_bare(query: EncodedQuery, candidate: Candidate) -> list[Comparison]:
+def _of_pdq(distance: int, fusion: Fusion) -> Evidence:
+    """Return the evidence of a PDQ distance alone, in bits."""
+    return Evidence(
+        same_bytes=False,
+        pdq_distance=distance,
+        similarity=None,
+        contributions=fusion.contributions(None, distance),
+    )
+
+
+def _compare_bare(query: EncodedQuery, candidate: Candidate, fusion: Fusion) -> list[Comparison]:
     """Measure a bare fingerprint by its own kind: a digest is that of a whole file."""
     fingerprints = [entry.fingerprint for entry in candidate.entries if entry and entry.fingerprint]
-    return [each for fingerprint in fingerprints for each in _compare_with(query, fingerprint)]
+    return [
+        each for fingerprint in fingerprints for each in _compare_with(query, fingerprint, fusion)
+    ]
 
 
-def _compare_with(query: EncodedQuery, fingerprint: Fingerprint) -> list[Comparison]:
+def _compare_with(
+    query: EncodedQuery, fingerprint: Fingerprint, fusion: Fusion
+) -> list[Comparison]:
     if fingerprint.kind is FingerprintKind.PDQ:
-        return _compare_pdq(query.pieces, np.frombuffer(fingerprint.value, np.uint8))
+        return _compare_pdq(query.pieces, np.frombuffer(fingerprint.value, np.uint8), fusion)
     same_bytes = fingerprint == Fingerprint(FingerprintKind.SHA256, query.sha256)
     same_md5 = fingerprint == Fingerprint(FingerprintKind.MD5, query.md5)
     return [Comparison(None, Evidence(same_bytes, None, None, same_md5), {})]
 
 
-def _compare_pdq(pieces: Pieces, bits: PdqBits) -> list[Comparison]:
+def _compare_pdq(pieces: Pieces, bits: PdqBits, fusion: Fusion) -> list[Comparison]:
     """Measure one PDQ, (32,) uint8, against each piece that is not flat."""
     each = hamming(pieces.pdq, bits[np.newaxis])
     least = _least(each, pieces.pdq_owner, np.zeros(1, np.int64), (len(pieces.parts), 1))
     return [
-        Comparison(part, Evidence(same_bytes=False, pdq_distance=distance, similarity=None), {})
+        Comparison(part, _of_pdq(distance, fusion), {})
         for part, distance in zip(pieces.parts, least[:, 0].tolist(), strict=True)
         if distance < _UNMEASURED
     ]

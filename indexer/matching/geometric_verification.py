@@ -6,6 +6,7 @@ from indexer.matching.comparison import Compared
 from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Store
+from indexer.types import Fusion
 from indexer.verification import Grey
 
 
@@ -15,8 +16,9 @@ class GeometricVerifier:
     Safe to use from several threads.
     """
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, fusion: Fusion) -> None:
         self._store = store
+        self._fusion = fusion
         self._most = settings.verify_candidates
 
     @timed("verify")
@@ -53,16 +55,18 @@ class GeometricVerifier:
             features = find_features(jpeg)
             inliers[image_id] = max(count_inliers(hand, features) for hand in hands)
         return [
-            each.with_inliers(inliers[each.image_id]) if each.image_id in inliers else each
+            each.with_inliers(inliers[each.image_id], self._fusion)
+            if each.image_id in inliers
+            else each
             for each in compared
         ]
 
 
 def _likeliest(compared: Sequence[Compared], most: int) -> list[int]:
-    """Return the images of the greatest fused scores, but for those of the very bytes."""
+    """Return the images of the greatest log-odds, but for those of the very bytes."""
     scored = [
-        (-each.fused, each.image_id)
+        (-each.log_odds, each.image_id)
         for each in compared
-        if each.fused is not None and each.image_id is not None and not each.same_bytes
+        if each.log_odds is not None and each.image_id is not None and not each.same_bytes
     ]
     return [image_id for _, image_id in sorted(scored)[:most]]

@@ -1,12 +1,11 @@
 """Judgement of compared candidates by the thresholds of each bank."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Self
 
 from indexer.matching.comparison import Compared, Comparison
-from indexer.matching.fusion import closeness
 from indexer.thresholds import ThresholdResolver
 from indexer.types import BankKind, Entry, Evidence, ImageRecord, Judgement, Part, Tier
 
@@ -33,14 +32,8 @@ class Finding:
 
     @property
     def strength(self) -> tuple[int, float]:
-        """Sort key, strongest first: by tier, then by closeness."""
-        return TIER_RANK[self.judgement.tier], -self.closeness
-
-    @property
-    def closeness(self) -> float:
-        """How alike the two are, without verification; see `fusion.closeness`."""
-        evidence = self.comparison.evidence
-        return closeness(evidence.fused, evidence.pdq_distance)
+        """Sort key, strongest first: by tier, then by log-odds."""
+        return TIER_RANK[self.judgement.tier], -(self.comparison.evidence.log_odds or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +56,27 @@ class Judged:
         return next((inliers for inliers in found if inliers is not None), None)
 
 
-def judge(compared: Iterable[Compared], thresholds: ThresholdResolver) -> list[Judged]:
-    """Judge each candidate once for each of its entries, by the bounds of the entry's bank."""
+def judge(
+    compared: Iterable[Compared],
+    thresholds: ThresholdResolver,
+    comparisons: Callable[[Entry | None], int],
+) -> list[Judged]:
+    """Judge each candidate once for each of its entries, by the bounds of the entry's bank.
+
+    Parameters
+    ----------
+    compared : iterable of Compared
+    thresholds : ThresholdResolver
+    comparisons : callable
+        Of how many comparisons an entry, or None for an image of the gallery, is one.
+    """
     bounds = cache(thresholds.for_bank)
     judged = []
     for each in compared:
         for entry in each.candidate.entries:
             judge_evidence = bounds(entry.bank if entry else None).judge
-            findings = [Finding(seen, judge_evidence(seen.evidence)) for seen in each.comparisons]
+            count = comparisons(entry)
+            among = [replace(c, evidence=c.evidence.among(count)) for c in each.comparisons]
+            findings = [Finding(seen, judge_evidence(seen.evidence)) for seen in among]
             judged.append(Judged(each.candidate.record, entry, findings))
     return judged

@@ -14,7 +14,7 @@ from indexer.matching.ranking import rank
 from indexer.matching.retrieval import CandidateRetriever, CandidateSet
 from indexer.matching.search_options import SearchOptions
 from indexer.matching.suppression import suppress
-from indexer.matching.verdict import is_displaced, summarise
+from indexer.matching.verdict import is_displaced, is_settled, summarise
 from indexer.model import Encoder, load_traits
 from indexer.runtime.cpu import Cores
 from indexer.runtime.timing import timed
@@ -63,11 +63,10 @@ class Matcher:
         self.views: Final = open_views(store, space, settings)
         self._store = store
         self._min_quality = settings.pdq_min_quality
-        self._query_encoder = QueryEncoder(
-            store, encoder, space, settings, traits.background, self.cores
-        )
-        self._retriever = CandidateRetriever(self.views, space, settings, traits.bounds)
-        self._verifier = GeometricVerifier(store, settings)
+        self._fusion = traits.fusion
+        self._query_encoder = QueryEncoder(store, encoder, space, settings, traits, self.cores)
+        self._retriever = CandidateRetriever(self.views, space, settings, traits.fusion)
+        self._verifier = GeometricVerifier(store, settings, traits.fusion)
         self._clusters = NewestClusters(store, space)
 
     def catch_up(self) -> None:
@@ -105,13 +104,13 @@ class Matcher:
         NotFoundError
             There is no such image or bank.
         """
-        encoded = self._query_encoder.encode(query)
         watermark = self.views.watermark
-        matches: list[Match] = []
-        for k in options.widths():
-            matches = self._judge(encoded, self._retrieve(encoded, k, options))
-            if not is_displaced(matches, options):
-                break
+        encoded, matches = self._ask(query, options)
+        if is_displaced(matches, options):
+            for k in options.wider():
+                matches = self._judge(encoded, self._retrieve(encoded, k, options))
+                if not is_displaced(matches, options):
+                    break
         return summarise(
             query.name,
             encoded,
@@ -134,10 +133,30 @@ class Matcher:
             with self._store.reader() as catalog:
                 encoded = self._query_encoder.read_image(catalog, query.subject)
                 found = self._retriever.retrieve(catalog, encoded, options.k, options)
-        else:
-            encoded = self._query_encoder.encode(query)
+            return self._judge(encoded, found)
+        return self._ask(query, options)[1]
+
+    def _ask(
+        self, query: Query[VerdictT], options: SearchOptions
+    ) -> tuple[EncodedQuery, list[Match]]:
+        """Encode a query, and judge the k nearest; of a picture first its whole first frame."""
+        first: tuple[EncodedQuery, CandidateSet, list[Match]] | None = None
+
+        def settled(whole: EncodedQuery) -> bool:
+            nonlocal first
+            found = self._retrieve(whole, options.k, options)
+            first = whole, found, self._judge(whole, found)
+            return is_settled(first[2], alone=not found.entry_vectors)
+
+        encoded = self._query_encoder.encode(query, settled)
+        if first is None:
+            return encoded, self._judge(encoded, self._retrieve(encoded, options.k, options))
+        whole, found, matches = first
+        if encoded.is_same(whole):
+            return encoded, matches
+        if len(encoded.pieces.parts) > 1:
             found = self._retrieve(encoded, options.k, options)
-        return self._judge(encoded, found)
+        return encoded, self._judge(encoded, found)
 
     def _retrieve(self, query: EncodedQuery, k: int, options: SearchOptions) -> CandidateSet:
         with self._store.reader() as catalog:
@@ -146,10 +165,12 @@ class Matcher:
     @timed("judge")
     def _judge(self, query: EncodedQuery, found: CandidateSet) -> list[Match]:
         """Compare, verify, judge and suppress; a stored image does not match itself."""
-        compared = compare(query, found.candidates, self._min_quality)
+        compared = compare(query, found.candidates, self._min_quality, self._fusion)
         if query.grey is not None:
             compared = self._verifier.verify(query.grey, compared)
-        judged = judge(compared, found.thresholds)
+        judged = judge(
+            compared, found.thresholds, lambda entry: query.comparisons(found.searched(entry))
+        )
         matches = rank(suppress(judged, found.rejections, query.pieces.parts))
         own = query.record.id if query.record else None
         return [match for match in matches if own is None or match.image_id != own]

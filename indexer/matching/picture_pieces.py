@@ -1,7 +1,7 @@
 """Picture encoding: decode the bytes, cut pieces, hash and embed each."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -27,14 +27,14 @@ _SAME_PLACE = 0.95  # share of two boxes that they have in common, from which on
 
 @dataclass(frozen=True, slots=True)
 class EncodedPicture:
-    """The pieces of a picture, and what is known of its whole first frame."""
+    """Pieces of a picture, the whole first frame before all, and what is known of that."""
 
     sha256: bytes
     md5: bytes
     pieces: Pieces
     pdq: PdqOrientations
     probabilities: Probabilities  # (classes,) float32
-    grey: Grey | None  # for verification; None where the settings want none
+    grey: Grey | None = None  # for verification; None where none is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,18 @@ class _Prepared:
 
 
 def encode_picture(
-    data: bytes, encoder: Encoder, settings: Settings, cores: Cores, *, tiled: bool
+    data: bytes,
+    encoder: Encoder,
+    settings: Settings,
+    cores: Cores,
+    *,
+    tiled: bool,
+    settled: Callable[[EncodedPicture], bool],
 ) -> EncodedPicture:
-    """Decode a picture, and hash and embed it and its parts.
+    """Decode a picture, hash and embed it, and then its parts unless the whole says enough.
 
-    A still picture without a border that is not cut into tiles costs a single forward pass. A part
-    that cannot be embedded is left out; the whole first frame must be.
+    The whole first frame costs a forward pass, and each part a shorter one. A part that cannot be
+    embedded is left out; the whole first frame must be.
 
     Parameters
     ----------
@@ -63,6 +69,8 @@ def encode_picture(
     cores : Cores
     tiled : bool
         Whether a large picture is cut into tiles.
+    settled : callable
+        Given the whole first frame, says whether its parts need not be asked about.
 
     Raises
     ------
@@ -72,25 +80,26 @@ def encode_picture(
     enough = None if tiled else decode_size(encoder)  # a tile may need every pixel
     with decoded(data, settings.image_limits, at_least=enough) as picture:
 
-        def hash_and_cut() -> tuple[bytes, bytes, PdqOrientations, list[_Prepared]]:
+        def hash_whole() -> tuple[bytes, bytes, PdqOrientations]:
             digests = fingerprints.sha256(data), fingerprints.md5(data)
-            pdq = fingerprints.pdq_orientations(picture.rgb)
-            return *digests, pdq, list(_prepare(data, picture, encoder, settings, tiled=tiled))
+            return *digests, fingerprints.pdq_orientations(picture.rgb)
 
-        with cores.beside(hash_and_cut) as hashed_and_cut:
+        with cores.beside(hash_whole) as hashed:
             encoding = encoder.encode([picture.rgb])
-        sha256, md5, pdq, prepared = hashed_and_cut()
+        sha256, md5, pdq = hashed()
+        whole = (None, _usable(pdq, settings), encoding.embeddings[0])
+        first = EncodedPicture(
+            sha256=sha256,
+            md5=md5,
+            pieces=Pieces.of([whole]),
+            pdq=pdq,
+            probabilities=encoding.probabilities[0],
+        )
+        if settled(first):
+            return first
+        prepared = list(_prepare(data, picture, encoder, settings, tiled=tiled))
         grey = shrink(picture.rgb) if settings.verifies else None
-    whole = (None, _usable(pdq, settings), encoding.embeddings[0])
-    pieces = Pieces.of([whole, *_embed(prepared, encoder)])
-    return EncodedPicture(
-        sha256=sha256,
-        md5=md5,
-        pieces=pieces,
-        pdq=pdq,
-        probabilities=encoding.probabilities[0],
-        grey=grey,
-    )
+    return replace(first, pieces=Pieces.of([whole, *_embed(prepared, encoder)]), grey=grey)
 
 
 def _prepare(

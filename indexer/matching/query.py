@@ -4,9 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Self, TypeVar
 
-from indexer.matching.fusion import Terms, query_bias
+import numpy as np
+
+from indexer.matching.fusion import query_bias
 from indexer.matching.pieces import Pieces
-from indexer.types import Embeddings, Fingerprint, ImageRecord, PartialVerdict, Verdict
+from indexer.types import (
+    Fingerprint,
+    ImageRecord,
+    LogOdds,
+    PartialVerdict,
+    SpaceTraits,
+    Verdict,
+)
 from indexer.verification import Grey
 
 VerdictT = TypeVar("VerdictT", Verdict, PartialVerdict)
@@ -110,14 +119,26 @@ class EncodedQuery:
     sha256: bytes  # empty where unknown
     md5: bytes
     pieces: Pieces
-    bias: Terms  # (pieces,): see `fusion.query_bias`
+    bias: LogOdds  # (pieces,): see `fusion.query_bias`
     facts: PictureFacts | None = None  # None of a vector or a fingerprint
     grey: Grey | None = None  # pixels for geometric verification; None where it is not wanted
     record: ImageRecord | None = None  # the stored image that asks, which does not match itself
 
     @classmethod
-    def of(
-        cls, sha256: bytes, md5: bytes, pieces: Pieces, background: Embeddings | None = None
-    ) -> Self:
-        """Make a query with its bias towards a background, (m, d) float32 unit rows."""
-        return cls(sha256, md5, pieces, query_bias(pieces.embeddings, background))
+    def of(cls, sha256: bytes, md5: bytes, pieces: Pieces, traits: SpaceTraits) -> Self:
+        """Make a query with its bias towards the background of the space."""
+        bias = query_bias(pieces.embeddings, traits.background, traits.fusion.bias)
+        return cls(sha256, md5, pieces, bias)
+
+    @property
+    def orientations(self) -> int:
+        """The most orientations in which a piece is hashed, at least 1."""
+        return int(np.bincount(self.pieces.pdq_owner, minlength=1).max())
+
+    def is_same(self, other: Self) -> bool:
+        """Return whether nothing was added to another since: neither pieces nor pixels."""
+        return self.grey is other.grey and self.pieces.parts == other.pieces.parts
+
+    def comparisons(self, stored: int) -> int:
+        """Return how many comparisons it is with a number of stored vectors."""
+        return max(1, stored) * len(self.pieces.parts) * max(1, self.orientations)

@@ -1,13 +1,13 @@
 """Query encoding: from what is asked about to the pieces that are compared."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from indexer.errors import DimensionMismatch, InputError, ModelMismatch, NotFoundError
 from indexer.matching.classifier import by_label
-from indexer.matching.picture_pieces import encode_picture
+from indexer.matching.picture_pieces import EncodedPicture, encode_picture
 from indexer.matching.pieces import Pieces, stored_pieces
 from indexer.matching.query import (
     EncodedQuery,
@@ -22,7 +22,7 @@ from indexer.model import Encoder
 from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
-from indexer.types import Embeddings, Fingerprint, FingerprintKind, Space
+from indexer.types import Embeddings, Fingerprint, FingerprintKind, Space, SpaceTraits
 
 _NO_PDQ = np.empty((0, 32), np.uint8)
 
@@ -37,8 +37,8 @@ class QueryEncoder:
         The model of the space.
     space : Space
     settings : Settings
-    background : ndarray of shape (m, d), float32, unit rows, optional
-        Pictures of no bank, to measure the bias of a query by.
+    traits : SpaceTraits
+        With the background to measure the bias of a query by.
     cores : Cores
         Those of the process.
     """
@@ -49,18 +49,26 @@ class QueryEncoder:
         encoder: Encoder,
         space: Space,
         settings: Settings,
-        background: Embeddings | None,
+        traits: SpaceTraits,
         cores: Cores,
     ) -> None:
         self._store = store
         self._encoder = encoder
         self._space = space
         self._settings = settings
-        self._background = background
+        self._traits = traits
         self._cores = cores
 
-    def encode(self, query: Query[VerdictT]) -> EncodedQuery:
+    def encode(
+        self, query: Query[VerdictT], settled: Callable[[EncodedQuery], bool]
+    ) -> EncodedQuery:
         """Decode, hash and embed a query, or read it from the catalog.
+
+        Parameters
+        ----------
+        query : Query
+        settled : callable
+            Given a picture's whole first frame, says whether its parts need not be asked about.
 
         Raises
         ------
@@ -73,7 +81,7 @@ class QueryEncoder:
         """
         match query.subject:
             case Picture():
-                return self._encode_picture(query.subject)
+                return self._encode_picture(query.subject, settled)
             case Vector():
                 return self._encode_vector(query.subject)
             case Fingerprint():
@@ -99,19 +107,29 @@ class QueryEncoder:
                 f"No image {image_id} is in the index. `lookalike index list` shows the ids."
             )
         facts = PictureFacts(record.probabilities, record.pdq.bits.hex(), record.pdq.quality)
-        asked = EncodedQuery.of(record.sha256, record.md5, Pieces.of(pieces), self._background)
+        asked = EncodedQuery.of(record.sha256, record.md5, Pieces.of(pieces), self._traits)
         return replace(asked, facts=facts, record=record)
 
-    def _encode_picture(self, picture: Picture) -> EncodedQuery:
+    def _encode_picture(
+        self, picture: Picture, settled: Callable[[EncodedQuery], bool]
+    ) -> EncodedQuery:
         encoded = encode_picture(
-            picture.data, self._encoder, self._settings, self._cores, tiled=picture.tiles
+            picture.data,
+            self._encoder,
+            self._settings,
+            self._cores,
+            tiled=picture.tiles,
+            settled=lambda first: settled(self._asked(first)),
         )
+        return self._asked(encoded)
+
+    def _asked(self, encoded: EncodedPicture) -> EncodedQuery:
         facts = PictureFacts(
             by_label(self._space.labels, encoded.probabilities),
             encoded.pdq.bits[0].tobytes().hex(),
             encoded.pdq.quality,
         )
-        asked = EncodedQuery.of(encoded.sha256, encoded.md5, encoded.pieces, self._background)
+        asked = EncodedQuery.of(encoded.sha256, encoded.md5, encoded.pieces, self._traits)
         return replace(asked, facts=facts, grey=encoded.grey)
 
     def _encode_vector(self, vector: Vector) -> EncodedQuery:
@@ -120,7 +138,7 @@ class QueryEncoder:
         if len(vector.values) != self._space.dimension:
             raise DimensionMismatch(expected=self._space.dimension, got=len(vector.values))
         pieces = Pieces.of([(None, _NO_PDQ, _normalise(vector.values))])
-        return EncodedQuery.of(b"", b"", pieces, self._background)
+        return EncodedQuery.of(b"", b"", pieces, self._traits)
 
     def _encode_fingerprint(self, fingerprint: Fingerprint) -> EncodedQuery:
         kind, value = fingerprint.kind, fingerprint.value
@@ -136,6 +154,7 @@ class QueryEncoder:
             sha256=value if kind is FingerprintKind.SHA256 else b"",
             md5=value if kind is FingerprintKind.MD5 else b"",
             pieces=pieces,
+            traits=self._traits,
         )
 
 

@@ -1,8 +1,7 @@
-"""Ranking of matches: by tier, then by closeness."""
+"""Ranking of matches: by tier, then by log-odds."""
 
 from collections.abc import Iterable
 
-from indexer.matching.fusion import closeness
 from indexer.matching.judgement import TIER_RANK, Finding, Judged
 from indexer.types import Match, Suppression
 
@@ -19,17 +18,17 @@ def rank(ruled: Iterable[tuple[Judged, Finding, Suppression | None]]) -> list[Ma
 
 
 def nearest_first(match: Match) -> tuple[int, float]:
-    """Sort key: by tier, then by closeness."""
+    """Sort key: by tier, then by log-odds."""
     return TIER_RANK[match.tier], most_alike_first(match)
 
 
 def most_alike_first(match: Match) -> float:
-    """Sort key: by closeness, whatever the tier."""
-    return -closeness(match.fused_score, match.pdq_distance, match.inliers)
+    """Sort key: by log-odds, whatever the tier."""
+    return -(match.log_odds or 0.0)
 
 
 def _strongest_first(match: Match) -> tuple[int, bool, float, int, str, int]:
-    """Sort key: by tier, then bank entries before the gallery, then by closeness."""
+    """Sort key: by tier, then bank entries before the gallery, then by log-odds."""
     return (
         TIER_RANK[match.tier],
         match.bank is None,
@@ -51,7 +50,7 @@ def _match(judged: Judged, finding: Finding, suppression: Suppression | None) ->
         threshold_card=judgement.threshold_card,
         similarity=evidence.similarity,
         pdq_distance=evidence.pdq_distance,
-        fused_score=evidence.fused,
+        log_odds=evidence.log_odds,
         bank=entry.bank if entry else None,
         bank_kind=entry.kind if entry else None,
         entry_id=entry.id if entry else None,
@@ -61,4 +60,5 @@ def _match(judged: Judged, finding: Finding, suppression: Suppression | None) ->
         part=finding.comparison.nearest.get(judgement.decided_by),
         query_part=finding.part,
         inliers=judged.inliers,
+        evidence=evidence.contributions,
     )

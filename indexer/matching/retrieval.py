@@ -14,7 +14,7 @@ from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdResolver, choose_thresholds
-from indexer.types import BankKind, Bounds, Entry, ImageRecord, Space
+from indexer.types import BankKind, Entry, Fusion, ImageRecord, Space
 from indexer.vector_views import Views
 
 
@@ -25,6 +25,12 @@ class CandidateSet:
     candidates: list[Candidate]
     thresholds: ThresholdResolver
     rejections: Rejections
+    entry_vectors: int  # stored vectors that are searched for the entries of banks
+    image_vectors: int  # and for all images
+
+    def searched(self, entry: Entry | None) -> int:
+        """Return among how many vectors an entry, or an image of the gallery (None), was found."""
+        return self.image_vectors if entry is None else self.entry_vectors
 
 
 class CandidateRetriever:
@@ -34,11 +40,11 @@ class CandidateRetriever:
     a view lags.
     """
 
-    def __init__(self, views: Views, space: Space, settings: Settings, bounds: Bounds) -> None:
+    def __init__(self, views: Views, space: Space, settings: Settings, fusion: Fusion) -> None:
         self._views = views
         self._space = space
         self._settings = settings
-        self._bounds = bounds
+        self._fusion = fusion
         self._membership = BankMembership()
 
     def retrieve(
@@ -49,11 +55,11 @@ class CandidateRetriever:
         Raises
         ------
         InputError
-            The threshold is not a cosine similarity.
+            The least log-odds are not finite.
         NotFoundError
             There is no such bank.
         """
-        thresholds = self.thresholds(catalog, options.threshold)
+        thresholds = self.thresholds(catalog, options.min_log_odds)
         at = datetime.now(UTC)
         if options.entries is None:
             scope = SearchScope(
@@ -71,16 +77,23 @@ class CandidateRetriever:
                 *_own_allow_entries(query.record),
             ]
         rejections = Rejections.of(catalog.decisions.for_query(query.sha256))
-        return CandidateSet(candidates, thresholds, rejections)
+        members = self._membership.images(catalog, options.banks, at)
+        return CandidateSet(
+            candidates,
+            thresholds,
+            rejections,
+            entry_vectors=len(members) + len(self._views.entries.index),
+            image_vectors=len(self._views.embeddings.index),
+        )
 
-    def thresholds(self, catalog: Catalog, threshold: float | None = None) -> ThresholdResolver:
-        """Return the bounds that hold now; `threshold` is a cosine that the request wants."""
+    def thresholds(self, catalog: Catalog, least: float | None = None) -> ThresholdResolver:
+        """Return the bounds that hold now; `least` are log-odds that the request wants."""
         return choose_thresholds(
             self._settings,
             catalog.cards.bounds(self._space.id),
             space_id=self._space.id,
-            requested=threshold,
-            suggested=self._bounds,
+            requested=least,
+            fusion=self._fusion,
         )
 
 

@@ -19,8 +19,8 @@ class SearchOptions:
     """Most matches returned, and nearest by each signal that are compared."""
     banks: tuple[str, ...] = ()
     """Search the entries of these banks only; all banks and the gallery when empty."""
-    threshold: float | None = None
-    """Cosine similarity that replaces the lookalike bounds of threshold cards and settings."""
+    min_log_odds: float | None = None
+    """Log-odds in nats that replace the lookalike bounds of threshold cards and settings."""
     tiers: frozenset[Tier] = frozenset()
     """Return matches of these tiers only, of every tier when empty; the verdict stays the same."""
     created_after: datetime | None = None
@@ -30,10 +30,9 @@ class SearchOptions:
     pdq_reach: int | None = None
     """Largest PDQ distance in bits of a candidate; by default the largest that affects a tier."""
 
-    def widths(self) -> Iterator[int]:
-        """Yield how many nearest to compare, ever more, until the wanted matches are found."""
+    def wider(self) -> Iterator[int]:
+        """Yield how many nearest to compare beyond k, ever more, until what is wanted is found."""
         k = self.k
         while k < _WIDEST:
-            yield k
             k = min(k * _WIDER, _WIDEST)
-        yield k
+            yield k

@@ -5,7 +5,7 @@ or an animation, must not suppress the matches of the other.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Self
 
 from indexer.matching.judgement import TIER_RANK, Finding, Judged
@@ -13,7 +13,6 @@ from indexer.types import (
     Decision,
     Outcome,
     Part,
-    Signal,
     Suppression,
     SuppressionKind,
     Tier,
@@ -132,9 +131,7 @@ def _decisive(
 ) -> tuple[Finding, Suppression | None]:
     """Choose the finding that decides a candidate, and what suppresses it.
 
-    A piece that is not suppressed goes before a stronger one that is. Verification compares whole
-    pictures: where it decides, the finding has the numbers of the most alike piece, as without
-    verification, so that verifying a candidate never lowers its scores.
+    A piece that is not suppressed goes before a stronger one that is.
     """
 
     def suppression_of(finding: Finding) -> Suppression | None:
@@ -147,9 +144,4 @@ def _decisive(
         if finding.judgement.tier is not Tier.NONE and suppression_of(finding) is None
     ]
     best = min(standing or findings, key=lambda finding: finding.strength)
-    suppression = suppression_of(best)
-    if best.judgement.decided_by is Signal.GEOMETRY:
-        counting = [finding for finding in findings if suppression_of(finding) is None] or findings
-        most_alike = max(counting, key=lambda finding: finding.closeness)
-        best = replace(best, comparison=most_alike.comparison)
-    return best, suppression
+    return best, suppression_of(best)

@@ -5,13 +5,13 @@ from pathlib import Path
 from indexer.model import runtimes
 from indexer.model.background import read_background
 from indexer.model.card import ModelCard
-from indexer.model.descriptor import read_descriptor
 from indexer.model.encoder import Encoder, Prepared
 from indexer.model.exports import Export
+from indexer.model.fusion_file import read_fusion
 from indexer.model.references import resolve
 from indexer.runtime.cpu import Cores
 from indexer.settings import Runtime
-from indexer.types import COMMON_BOUNDS, Embeddings, SpaceTraits
+from indexer.types import COMMON_FUSION, Embeddings, SpaceTraits
 
 __all__ = [
     "Encoder",
@@ -100,5 +100,4 @@ def load_background(reference: str) -> Embeddings | None:
 def load_traits(reference: str) -> SpaceTraits:
     """Load what comes with a model to measure similarities by; errors are `load_background`'s."""
     folder = resolve(reference)
-    stated = read_descriptor(folder.descriptor).bounds if folder.descriptor else None
-    return SpaceTraits(stated or COMMON_BOUNDS, read_background(folder))
+    return SpaceTraits(read_fusion(folder) or COMMON_FUSION, read_background(folder))

@@ -7,12 +7,11 @@ still come from the same forward pass.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from indexer.errors import InvalidModel
-from indexer.types import Bounds
 
 FORMAT: Final = 1
 _HIGHEST_POWER: Final = 32.0
@@ -35,7 +34,6 @@ class Descriptor:
     taps: tuple[Tap, ...]
     dimension: int  # length of the embeddings it makes
     training: Mapping[str, Any]  # how it was made; told, never used
-    bounds: Bounds | None = None  # from which similarity pictures match in its space, if measured
 
 
 def read_descriptor(path: Path) -> Descriptor:
@@ -78,7 +76,6 @@ def read_descriptor(path: Path) -> Descriptor:
         taps=tuple(_tap(tap, path) for tap in taps),
         dimension=dimension,
         training=training,
-        bounds=_bounds(rest.get("bounds"), path),
     )
 
 
@@ -92,26 +89,7 @@ def write_descriptor(descriptor: Descriptor, path: Path) -> None:
         "dimension": descriptor.dimension,
         "training": descriptor.training,
     }
-    if descriptor.bounds is not None:
-        stated["bounds"] = asdict(descriptor.bounds)
     path.write_text(json.dumps(stated, indent=2) + "\n", encoding="utf-8")
-
-
-def _bounds(stated: Any, path: Path) -> Bounds | None:
-    match stated:
-        case None:
-            return None
-        case {
-            "near_duplicate": float() as near_duplicate,
-            "lookalike": float() as lookalike,
-            "fused": float() as fused,
-        } if -1 <= lookalike <= near_duplicate <= 1 and -1 <= fused <= 2:  # noqa: PLR2004 -- a cosine and a share
-            return Bounds(near_duplicate, lookalike, fused)
-        case _:
-            raise InvalidModel(
-                f'"bounds" in {path} must state "near_duplicate" and "lookalike", cosines of which '
-                f'the first is not the lower, and "fused", a score from -1 to 2; got {stated!r}.'
-            )
 
 
 def _tap(stated: Any, path: Path) -> Tap:

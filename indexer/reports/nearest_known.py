@@ -19,10 +19,13 @@ def nearest_entries(
 ) -> dict[int, tuple[NearEntry, ...]]:
     """Find each cluster's nearest entries, by cluster id, nearest first.
 
-    Every medoid is compared with every entry, a block of both at a time.
+    Every medoid is compared with every entry, a block of both at a time. They are judged by their
+    embeddings alone.
     """
+    compared = 0
     best: list[list[tuple[float, int, str, int]]] = [[] for _ in reach.cluster_ids]
     for part in entries:
+        compared += len(part.vectors)
         for start in range(0, len(reach.cluster_ids), _STEP):
             cosines = reach.medoids[start : start + _STEP] @ part.vectors.T
             kept = np.argsort(-cosines, axis=1, kind="stable")[:, :_KEPT]
@@ -40,14 +43,21 @@ def nearest_entries(
                 found.sort(key=lambda each: (-each[0], each[1]))
                 del found[_KEPT:]
     return {
-        int(cluster_id): tuple(_judged(each, thresholds) for each in found)
+        int(cluster_id): tuple(_judged(each, thresholds, compared) for each in found)
         for cluster_id, found in zip(reach.cluster_ids, best, strict=True)
     }
 
 
-def _judged(found: tuple[float, int, str, int], thresholds: ThresholdResolver) -> NearEntry:
+def _judged(
+    found: tuple[float, int, str, int], thresholds: ThresholdResolver, compared: int
+) -> NearEntry:
     similarity, entry_id, bank, image_id = found
-    judgement = thresholds.for_bank(bank).judge(
-        Evidence(same_bytes=False, pdq_distance=None, similarity=similarity)
+    fusion = thresholds.fusion
+    evidence = Evidence(
+        same_bytes=False,
+        pdq_distance=None,
+        similarity=similarity,
+        contributions=fusion.contributions(similarity - fusion.bias, None),
     )
+    judgement = thresholds.for_bank(bank).judge(evidence.among(compared))
     return NearEntry(entry_id, bank, image_id, similarity, judgement.tier)

@@ -13,7 +13,7 @@ from indexer.reports.report_tree import BankHit, NearEntry
 from indexer.settings import Settings
 from indexer.store import Catalog
 from indexer.thresholds import choose_thresholds
-from indexer.types import COMMON_BOUNDS, Bounds, Cluster, ClusterRun, Lineage, Space
+from indexer.types import COMMON_FUSION, Cluster, ClusterRun, Fusion, Lineage, Space
 
 _PAGE = 1000
 Progress = Callable[[str, int, int], None]
@@ -70,7 +70,7 @@ def gather(
         settings,
         catalog.cards.bounds(space.id),
         space_id=space.id,
-        suggested=_bounds(settings.model or space.model),
+        fusion=_fusion(settings.model or space.model),
     )
     entries = catalog.cluster_reports.block_entries(space, datetime.now(UTC))
     hits: defaultdict[int, list[BankHit]] = defaultdict(list)
@@ -90,12 +90,12 @@ def gather(
     )
 
 
-def _bounds(reference: str) -> Bounds:
-    """Return the bounds that a model states; common ones where it is not at hand."""
+def _fusion(reference: str) -> Fusion:
+    """Return the weights that come with a model; common ones where it is not at hand."""
     try:
-        return load_traits(reference).bounds
+        return load_traits(reference).fusion
     except LookalikeError:
-        return COMMON_BOUNDS
+        return COMMON_FUSION
 
 
 def _clusters(catalog: Catalog, run_id: int) -> Iterator[Cluster]:

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from indexer.matching.pieces import Pieces, stored_pieces
-from indexer.retroscan.reach import Pair, near_by_both, near_by_embedding, near_by_pdq
+from indexer.retroscan.reach import Bar, Pair, near_by_both, near_by_embedding, near_by_pdq
 from indexer.store import Catalog
-from indexer.thresholds import ThresholdResolver, Thresholds
+from indexer.thresholds import ThresholdResolver
 from indexer.types import Entry, FingerprintKind, ImageRecord
 from indexer.vector_views import Views
 
@@ -46,8 +46,8 @@ def find_candidate_images(
     for entry in entries:
         by_bank[entry.bank].append(entry)
     for bank, members in by_bank.items():
-        bounds = thresholds.for_bank(bank)
-        for image_id, entry_id in _alike(views, bounds, members, records, min_quality):
+        bar = Bar(thresholds.for_bank(bank), thresholds.fusion, len(entries))
+        for image_id, entry_id in _alike(views, bar, members, records, min_quality):
             found[image_id].add(entry_id)
     for image_id, entry_id in _of_same_bytes(catalog, entries):
         found[image_id].add(entry_id)
@@ -56,7 +56,7 @@ def find_candidate_images(
 
 def _alike(
     views: Views,
-    bounds: Thresholds,
+    bar: Bar,
     entries: Sequence[Entry],
     records: Mapping[int, ImageRecord],
     min_quality: int,
@@ -75,9 +75,9 @@ def _alike(
         if entry.fingerprint and entry.fingerprint.kind is FingerprintKind.PDQ
     }
     of_images = {entry_id: of_record.pdq for entry_id, of_record in pieces.items()}
-    yield from near_by_pdq(views, bounds, bare | of_images)
-    yield from near_by_embedding(views, bounds, pieces)
-    yield from near_by_both(views, bounds, pieces)
+    yield from near_by_pdq(views, bar, bare | of_images)
+    yield from near_by_embedding(views, bar, pieces)
+    yield from near_by_both(views, bar, pieces)
 
 
 def _of_same_bytes(catalog: Catalog, entries: Sequence[Entry]) -> Iterator[Pair]:

@@ -1,15 +1,15 @@
 """Range search: stored images within reach of entries, by each signal."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.matching.fusion import PDQ_REACH, pdq_term
 from indexer.matching.pieces import Pieces
 from indexer.thresholds import Thresholds
-from indexer.types import Embeddings, Keys, PdqBits
+from indexer.types import Embeddings, Fusion, Keys, PdqBits, cost_of
 from indexer.vector_views import Views
 from indexer.vectors import DistanceRangeHits, RangeHits, VectorIndex
 
@@ -19,60 +19,73 @@ Pair = tuple[int, int]
 """A stored image and an entry, by id."""
 
 
-def near_by_embedding(
-    views: Views, bounds: Thresholds, pieces: Mapping[int, Pieces]
-) -> Iterator[Pair]:
-    """Yield what is within the bound of the embedding, or of the fused score where PDQ adds none.
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What a pair must reach to be worth judging: never more than the judgement will ask."""
+
+    bounds: Thresholds
+    fusion: Fusion
+    comparisons: int  # at least so many are taken off by the judgement
+
+    def least_similarity(self, pdq: float) -> float:
+        """Return the least cosine that reaches the bound with `pdq` nats of PDQ beside it.
+
+        An image may have no bias at all, so none is taken off.
+        """
+        return self.fusion.least_similarity(self.bounds.lookalike.value, self.comparisons, pdq)
+
+
+def near_by_embedding(views: Views, bar: Bar, pieces: Mapping[int, Pieces]) -> Iterator[Pair]:
+    """Yield what is within the bound by its embedding, where PDQ adds next to nothing.
 
     Parameters
     ----------
     views : Views
-    bounds : Thresholds
+    bar : Bar
     pieces : mapping of int to Pieces
         The pieces of the entries that are images, by entry id.
     """
-    if not pieces:
+    least = bar.least_similarity(float(bar.fusion.pdq(bar.fusion.pdq_reach + 1)))
+    if not pieces or least > 1:
         return
-    least = min(bounds.lookalike.value, bounds.fused.value - _most_added(PDQ_REACH))
     queries = np.concatenate([of.embeddings for of in pieces.values()])
     hits = views.embeddings.index.range_search(queries, max(least - _ROUNDING, -1.0))
     owners = _owners(hits, {entry_id: len(of.embeddings) for entry_id, of in pieces.items()})
     yield from zip(hits.keys.tolist(), owners.tolist(), strict=True)
 
 
-def near_by_pdq(
-    views: Views, bounds: Thresholds, fingerprints: Mapping[int, PdqBits]
-) -> Iterator[Pair]:
+def near_by_pdq(views: Views, bar: Bar, fingerprints: Mapping[int, PdqBits]) -> Iterator[Pair]:
     """Yield what is within the bound of PDQ.
 
     Parameters
     ----------
     views : Views
-    bounds : Thresholds
+    bar : Bar
     fingerprints : mapping of int to ndarray of shape (n, 32), uint8
         By entry id.
     """
-    keys, owners, _ = _search_pdq(views, bounds.pdq.value, fingerprints)
+    keys, owners, _ = _search_pdq(views, bar.bounds.pdq.value, fingerprints)
     yield from zip(keys.tolist(), owners.tolist(), strict=True)
 
 
-def near_by_both(views: Views, bounds: Thresholds, pieces: Mapping[int, Pieces]) -> Iterator[Pair]:
-    """Yield what neither signal alone brings up, and both together may: the fused score.
+def near_by_both(views: Views, bar: Bar, pieces: Mapping[int, Pieces]) -> Iterator[Pair]:
+    """Yield what neither signal alone brings up, and both together may.
 
     Many strangers are within PDQ's reach. Their embeddings, too, are at hand in the view, and tell
     nearly all of them apart before anything is read from the catalog.
     """
     keys, owners, distances = _search_pdq(
-        views, PDQ_REACH, {entry_id: of.pdq for entry_id, of in pieces.items()}
+        views, bar.fusion.pdq_reach, {entry_id: of.pdq for entry_id, of in pieces.items()}
     )
-    beyond = distances > bounds.pdq.value
+    beyond = distances > bar.bounds.pdq.value
     for entry_id in np.unique(owners[beyond]).tolist():
         of_entry = beyond & (owners == entry_id)
         images, places = np.unique(keys[of_entry], return_inverse=True)
-        least = np.full(len(images), PDQ_REACH, np.int64)
+        least = np.full(len(images), bar.fusion.pdq_reach, np.int64)
         np.minimum.at(least, places, distances[of_entry])
         cosines = _greatest_cosines(views.embeddings.index, images, pieces[entry_id].embeddings)
-        worth = cosines + pdq_term(least) >= bounds.fused.value - _ROUNDING
+        weights = bar.fusion.weigh(cosines + _ROUNDING, least) - cost_of(bar.comparisons)
+        worth = weights >= bar.bounds.lookalike.value - _ROUNDING
         yield from ((image_id, entry_id) for image_id in images[worth].tolist())
 
 
@@ -114,8 +127,3 @@ def _owners(hits: RangeHits, rows: Mapping[int, int]) -> NDArray[np.int64]:
     """Return whose query each hit is of; `rows` counts the queries of each owner, in order."""
     of_query = np.repeat(np.array([*rows], np.int64), np.array([*rows.values()], np.int64))
     return np.repeat(of_query, np.diff(hits.offsets))
-
-
-def _most_added(distance: int) -> float:
-    """Return what PDQ adds to a fused score at this distance, in bits, or beyond."""
-    return float(pdq_term(np.array(distance)))

@@ -55,7 +55,7 @@ class DigestType(SignalType[bytes]):
         """Return 0 for the same digest, else 1."""
         return float(left != right)
 
-    def evidence(self, distance: float) -> Evidence:
+    def evidence(self, distance: float, place: Place) -> Evidence:  # noqa: ARG002 -- equal or not
         """Return the evidence of the same bytes, or of nothing."""
         return Evidence(same_bytes=distance == _SAME, pdq_distance=None, similarity=None)
 

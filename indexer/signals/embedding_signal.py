@@ -66,8 +66,12 @@ class EmbeddingType(SignalType[Embeddings]):
     def near(self, value: Embeddings, place: Place) -> Near:
         """Find the images within the widest bound; a bare fingerprint has no embedding."""
         bounds = [place.thresholds.for_bank(bank) for bank in place.banks]
-        reach = min(min(each.lookalike.value, each.near_duplicate.value) for each in bounds)
-        found = place.views.embeddings.index.range_search(value[np.newaxis], reach)
+        fusion, index = place.thresholds.fusion, place.views.embeddings.index
+        least = min(each.lookalike.value for each in bounds)
+        reach = fusion.least_similarity(least, len(index)) + fusion.bias
+        if reach > 1:
+            return Near()
+        found = index.range_search(value[np.newaxis], reach)
         hits = cast("SimilarityRangeHits", found)
         return Near(
             images={
@@ -82,9 +86,15 @@ class EmbeddingType(SignalType[Embeddings]):
         """Return 1 minus the cosine similarity."""
         return 1 - float(np.clip(left @ right, -1, 1))
 
-    def evidence(self, distance: float) -> Evidence:
-        """Return the evidence of a similarity."""
-        return Evidence(same_bytes=False, pdq_distance=None, similarity=1 - distance)
+    def evidence(self, distance: float, place: Place) -> Evidence:
+        """Return the evidence of a similarity, its query's bias taken as the usual one."""
+        fusion, similarity = place.thresholds.fusion, 1 - distance
+        return Evidence(
+            same_bytes=False,
+            pdq_distance=None,
+            similarity=similarity,
+            contributions=fusion.contributions(similarity - fusion.bias, None),
+        ).among(len(place.views.embeddings.index))
 
     def watermark(self, views: Views, head: int) -> int:  # noqa: ARG002 -- the view tells
         """Return what the view has applied."""

@@ -112,8 +112,9 @@ class Signals:
     ) -> tuple[bool, float]:
         """Return whether two values match at the bounds for all banks, and their distance."""
         distance = kind.distance(left, right)
-        bounds = self._matcher.thresholds(catalog).for_bank(None)
-        return bounds.judge(kind.evidence(distance)).tier is not Tier.NONE, kind.number(distance)
+        place = self._place(catalog)
+        judgement = place.thresholds.for_bank(None).judge(kind.evidence(distance, place))
+        return judgement.tier is not Tier.NONE, kind.number(distance)
 
     def look_up(
         self,
@@ -176,12 +177,15 @@ class Signals:
         """
         return _best(self._near(catalog, name, value), self._types[name], banks)
 
+    def _place(self, catalog: Catalog) -> Place:
+        return Place(catalog, self._matcher.views, self._matcher.thresholds(catalog))
+
     def _near(self, catalog: Catalog, name: str, value: Any) -> list[_JudgedEntry]:
         """Return the entries within the bounds of their banks, those of allow banks too."""
         if value is None:
             return []
-        kind, bounds = self._types[name], self._matcher.thresholds(catalog)
-        found: Near = kind.near(value, Place(catalog, self._matcher.views, bounds))
+        kind, place = self._types[name], self._place(catalog)
+        found: Near = kind.near(value, place)
         near = []
         for entry in catalog.contents.entries(found.images.keys(), found.entries.keys()):
             distance = min(
@@ -192,8 +196,8 @@ class Signals:
                 )
                 if key is not None and key in distances
             )
-            evidence = kind.evidence(distance)
-            judgement = bounds.for_bank(entry.bank).judge(evidence)
+            evidence = kind.evidence(distance, place)
+            judgement = place.thresholds.for_bank(entry.bank).judge(evidence)
             if judgement.tier is not Tier.NONE:
                 near.append(_JudgedEntry(entry, distance, Finding.of_signal(evidence, judgement)))
         return near

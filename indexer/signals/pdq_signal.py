@@ -67,7 +67,7 @@ class PdqType(SignalType[PdqBits]):
         """Count the bits in which the nearest orientations differ."""
         return float(hamming(left, right).min())
 
-    def evidence(self, distance: float) -> Evidence:
+    def evidence(self, distance: float, place: Place) -> Evidence:  # noqa: ARG002 -- bits say all
         """Return the evidence of a distance in bits."""
         return Evidence(same_bytes=False, pdq_distance=int(distance), similarity=None)
 

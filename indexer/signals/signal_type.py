@@ -87,7 +87,7 @@ class SignalType(ABC, Generic[ValueT]):
         """Measure how far two values lie apart; 0 for the same."""
 
     @abstractmethod
-    def evidence(self, distance: float) -> Evidence:
+    def evidence(self, distance: float, place: Place) -> Evidence:
         """Return what a distance is evidence of, to be held to bounds."""
 
     @abstractmethod

@@ -5,13 +5,13 @@ just above the closest pair, and the interval of the card says what that proves.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from typing import Final
 
 from indexer.errors import InputError
 from indexer.thresholds.calibration_targets import EPSILON, CalibrationTarget
-from indexer.thresholds.pairwise_scores import CopyRule, Fusion, Measure
+from indexer.thresholds.pairwise_scores import CopyRule, Measure, Weighing
 from indexer.thresholds.picture_matrix import Pictures
 from indexer.thresholds.rate_intervals import count_false_positives, rate_interval, scores, trials
 from indexer.thresholds.score_histogram import ScoreHistogram, count_scores
@@ -30,6 +30,11 @@ class Sample:
     references: Pictures  # the same object where each picture is compared with the others
     background: str  # what the queries are, in words
     copies: CopyRule | None  # what is left out as no stranger; None: nothing but itself
+
+    @property
+    def comparisons(self) -> int:
+        """How many references each picture is compared with."""
+        return len(self.references) - (self.queries is self.references)
 
     def check(self) -> None:
         """Make sure that there is something to compare.
@@ -57,7 +62,7 @@ class ClosePair:
 
     query: str
     reference: str
-    value: float  # bits for pdq, cosine or fused score for the others
+    value: float  # bits for pdq, log-odds for fused
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Calibration:
 def calibrate(
     aim: CalibrationTarget,
     sample: Sample,
-    fusion: Fusion,
+    weighing: Weighing,
     *,
     pdq_max_distance: float,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
@@ -82,7 +87,8 @@ def calibrate(
     ----------
     aim : CalibrationTarget
     sample : Sample
-    fusion : Fusion
+    weighing : Weighing
+        The number of references is that of the sample.
     pdq_max_distance : float
         Bits that a PDQ bound never exceeds. Strangers are so far apart that a rate alone would
         allow about 90, where PDQ has no power to tell copies any more.
@@ -98,7 +104,7 @@ def calibrate(
     aim.check()
     sample.check()
     counted = count_scores(
-        Measure(aim.signal, fusion, sample.copies),
+        Measure(aim.signal, replace(weighing, references=sample.comparisons), sample.copies),
         sample.queries,
         sample.references,
         highest_rate=aim.target,

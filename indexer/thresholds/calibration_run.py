@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from indexer.model import Encoder
 from indexer.settings import Settings
@@ -17,9 +18,12 @@ from indexer.thresholds.calibration_targets import (
     CalibrationTarget,
     tiers_of,
 )
-from indexer.thresholds.pairwise_scores import CopyRule, Fusion
+from indexer.thresholds.pairwise_scores import CopyRule, Weighing
 from indexer.thresholds.picture_matrix import Pictures
-from indexer.types import COMMON_BOUNDS, RateUnit, Signal, Space, Tier
+from indexer.types import RateUnit, Signal, Space, Tier
+
+_COPY_NATS: Final = 12.0
+"""Weight of the embedding from which two innocent pictures are copies: no false positive of PDQ."""
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how much of it is done, and how much there is."""
@@ -36,8 +40,6 @@ class Request:
     unit: RateUnit | None = None  # None: uploads where there are enough, else comparisons
     background: Path | None = None  # a folder of innocent pictures; None: the gallery's
     most: int = 10_000  # pictures taken, of either side
-    copy_similarity: float = COMMON_BOUNDS.near_duplicate
-    """Cosine from which two innocent pictures are copies: no false positive of PDQ."""
 
     @property
     def signals(self) -> tuple[Signal, ...]:
@@ -78,7 +80,7 @@ class CalibrationRun:
     store : Store
     space : Space
     settings : Settings
-    fusion : Fusion
+    weighing : Weighing
     open_encoder : callable
         Loads the model of the space; called only for pictures that the index does not hold.
     on_progress : callable
@@ -89,14 +91,14 @@ class CalibrationRun:
         store: Store,
         space: Space,
         settings: Settings,
-        fusion: Fusion,
+        weighing: Weighing,
         open_encoder: Callable[[], Encoder],
         on_progress: Progress = lambda _what, _done, _total: None,
     ) -> None:
         self._store = store
         self._space = space
         self._settings = settings
-        self._fusion = fusion
+        self._weighing = weighing
         self._open_encoder = open_encoder
         self._on_progress = on_progress
 
@@ -117,7 +119,7 @@ class CalibrationRun:
             calibrate(
                 aim,
                 sample,
-                self._fusion,
+                self._weighing,
                 pdq_max_distance=self._settings.pdq_max_distance,
                 on_progress=partial(self._on_progress, f"comparing by {aim.signal}"),
             )
@@ -130,7 +132,7 @@ class CalibrationRun:
         with self._store.reader() as catalog:
             sampler = Sampler(catalog, self._space, self._settings, request.bank, request.most)
             if background is None:
-                copies = CopyRule(self._settings.pdq_max_distance, request.copy_similarity)
+                copies = CopyRule(self._settings.pdq_max_distance, _COPY_NATS)
                 return [sampler.of_gallery(signal, copies) for signal in request.signals]
             name = f"folder {request.background}"
             return [sampler.of_background(background, name, signal) for signal in request.signals]

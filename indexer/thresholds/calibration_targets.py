@@ -11,8 +11,7 @@ HIGHEST_TARGET: Final = 0.01
 EPSILON: Final = 1e-9  # so that 1e-4 of 10,000 is 1
 _TIERS: Final = {  # that a signal can decide, the usual one first
     Signal.PDQ: (Tier.NEAR_DUPLICATE,),
-    Signal.EMBEDDING: (Tier.LOOKALIKE, Tier.NEAR_DUPLICATE),
-    Signal.FUSED: (Tier.LOOKALIKE,),
+    Signal.FUSED: (Tier.LOOKALIKE, Tier.NEAR_DUPLICATE),
 }
 SIGNALS: Final = tuple(_TIERS)
 """The signals that have a threshold."""

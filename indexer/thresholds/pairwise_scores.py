@@ -8,33 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.thresholds.picture_matrix import FAR, NO_ID, Pictures
-from indexer.types import Embeddings, PdqBits, Signal
+from indexer.types import Embeddings, Fusion, LogOdds, PdqBits, Signal, cost_of
 
 Closeness = NDArray[np.float32]
-"""(n, m) float32, n queries by m references: cosine, fused score, or PDQ bits negated."""
+"""(n, m) float32, n queries by m references: cosine, log-odds in nats, or PDQ bits negated."""
 Distances = NDArray[np.int16]
 """(n, m) int16, n queries by m references: Hamming distances in bits, 0 to 256."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fusion:
-    """How similarity and PDQ become one score: the functions of `matching.fusion`.
+class Weighing:
+    """How similarity and PDQ become log-odds."""
 
-    They are handed in, because matching stands on the thresholds and not the other way round.
-    """
-
-    pdq_term: Callable[[NDArray[np.int64]], NDArray[np.float32]]
-    """Bits to shares of the score, of any shape."""
-    query_bias: Callable[[Embeddings], NDArray[np.float32]]
-    """Embeddings of n queries, (n, d), to what is taken off their scores, (n,)."""
+    fusion: Fusion
+    query_bias: Callable[[Embeddings], LogOdds]
+    """Embeddings of n queries, (n, d), to their biases, (n,): `matching.fusion.query_bias`, handed
+    in because matching stands on the thresholds and not the other way round."""
+    references: int = 1  # how many each query is compared with: that many cost log-odds
 
 
 @dataclass(frozen=True, slots=True)
 class CopyRule:
     """From where on two pictures are taken for copies of each other, not for strangers."""
 
-    bits: float  # PDQ distance at most: the witness for the embedding and the fused score
-    cosine: float  # similarity at least: the witness for PDQ, which cannot be its own
+    bits: float  # PDQ distance at most: the witness for the log-odds
+    nats: float  # weight of the embedding at least: the witness for PDQ, which cannot be its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Measure:
     """How pairs of pictures are scored."""
 
     signal: Signal
-    fusion: Fusion
+    weighing: Weighing
     copies: CopyRule | None = None  # None: only a picture and itself are no strangers
 
     def compare(
@@ -56,12 +54,12 @@ class Measure:
         strangers : ndarray of shape (n, m), bool
             False where the two are the same picture, or copies of each other.
         """
-        block = _Block(queries, references)
+        block = _Block(queries, references, self.weighing)
         ids = queries.ids[:, np.newaxis]
         strangers = (ids != references.ids[np.newaxis, :]) | (ids == NO_ID)
         if self.copies is not None:
             if self.signal is Signal.PDQ:
-                strangers &= block.cosines < self.copies.cosine
+                strangers &= block.embedding_weights < self.copies.nats
             else:
                 strangers &= block.distances > self.copies.bits
         return self._score(block), strangers
@@ -69,20 +67,25 @@ class Measure:
     def _score(self, block: "_Block") -> Closeness:
         if self.signal is Signal.PDQ:
             return -block.distances.astype(np.float32)
-        if self.signal is Signal.EMBEDDING:
-            return block.cosines
-        term = self.fusion.pdq_term(np.arange(FAR + 1))
-        term[FAR] = 0  # where nothing is known PDQ says nothing
-        bias = self.fusion.query_bias(block.queries.embeddings)
-        return block.cosines - bias[:, np.newaxis] + term[block.distances]
+        fusion, orientations = self.weighing.fusion, block.queries.pdq.shape[1]
+        weights = fusion.pdq(np.arange(FAR + 1))
+        cost = cost_of(self.weighing.references * orientations) - fusion.prior
+        return block.embedding_weights + weights[block.distances] - np.float32(cost)
 
 
 class _Block:
     """A few queries by a few references; what is measured is measured once."""
 
-    def __init__(self, queries: Pictures, references: Pictures) -> None:
+    def __init__(self, queries: Pictures, references: Pictures, weighing: Weighing) -> None:
         self.queries = queries
         self.references = references
+        self._weighing = weighing
+
+    @cached_property
+    def embedding_weights(self) -> Closeness:
+        """What the embedding says, in nats."""
+        bias = self._weighing.query_bias(self.queries.embeddings)
+        return self._weighing.fusion.embedding(self.cosines - bias[:, np.newaxis])
 
     @cached_property
     def cosines(self) -> Closeness:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 
 from indexer.errors import CardMismatch, InputError
 from indexer.settings import Settings
 from indexer.thresholds.bounds import FROM_MODEL, FROM_REQUEST, FROM_SETTINGS, Threshold, Thresholds
-from indexer.types import COMMON_BOUNDS, Bounds, CardBound, Signal, Tier
+from indexer.types import COMMON_FUSION, CardBound, Fusion, Signal, Tier
 
 _Key = tuple[Signal, Tier, str | None]  # None: every bank and the gallery
 
@@ -18,54 +19,40 @@ class ThresholdResolver:
     settings: Settings
     cards: dict[_Key, CardBound]
     requested: float | None
-    suggested: Bounds  # by the model
+    fusion: Fusion  # of the space
 
     def for_bank(self, bank: str | None) -> Thresholds:
         """Return the bounds for the entries of a bank; for the gallery when it is None.
 
         Of each bound the first that there is: the request's, that of a card of this bank, that of
         a card for every bank, the settings', the model's. A near duplicate is a lookalike as well,
-        so its cosine bound never lies below the lookalike's.
+        so its bound never lies below the lookalike's.
         """
+        settings = self.settings
         near_duplicate = self._find(
-            Signal.EMBEDDING,
+            Signal.FUSED,
             Tier.NEAR_DUPLICATE,
             bank,
-            _default(self.settings.near_duplicate_similarity, self.suggested.near_duplicate),
+            _default(settings.near_duplicate_log_odds, self.fusion.near_duplicate),
         )
         lookalike = self._find(
-            Signal.EMBEDDING,
-            Tier.LOOKALIKE,
-            bank,
-            _default(self.settings.lookalike_similarity, self.suggested.lookalike),
-        )
-        fused = self._find(
             Signal.FUSED,
             Tier.LOOKALIKE,
             bank,
-            _default(self.settings.lookalike_fused_score, self.suggested.fused),
+            _default(settings.lookalike_log_odds, self.fusion.lookalike),
         )
         if self.requested is not None:
             lookalike = Threshold(self.requested, FROM_REQUEST)
-            fused = max(fused, lookalike, key=_value)
         return Thresholds(
             pdq=self._find(
                 Signal.PDQ,
                 Tier.NEAR_DUPLICATE,
                 bank,
-                Threshold(float(self.settings.pdq_max_distance), FROM_SETTINGS),
+                Threshold(float(settings.pdq_max_distance), FROM_SETTINGS),
             ),
             near_duplicate=max(near_duplicate, lookalike, key=_value),
             lookalike=lookalike,
-            fused=fused,
-            inliers=self._inliers(),
         )
-
-    def _inliers(self) -> Threshold | None:
-        """Return the bound of verification; a request that wants a cosine wants nothing else."""
-        if self.requested is not None:
-            return None
-        return Threshold(float(self.settings.lookalike_inliers), FROM_SETTINGS)
 
     def _find(self, signal: Signal, tier: Tier, bank: str | None, default: Threshold) -> Threshold:
         card = self.cards.get((signal, tier, bank)) or self.cards.get((signal, tier, None))
@@ -80,7 +67,7 @@ def choose_thresholds(
     *,
     space_id: int | None = None,
     requested: float | None = None,
-    suggested: Bounds = COMMON_BOUNDS,
+    fusion: Fusion = COMMON_FUSION,
 ) -> ThresholdResolver:
     """Gather what decides on the bounds of one request.
 
@@ -92,28 +79,25 @@ def choose_thresholds(
     space_id : int, optional
         The space that the similarities are measured in; needed when there are cards of one.
     requested : float, optional
-        Cosine similarity from which a match is a lookalike, given with the request. The fused bound
-        is at least as high, else it would let through what the request wants left out.
-    suggested : Bounds
-        The model's own, for what the settings leave open.
+        Log-odds in nats from which a match is a lookalike, given with the request.
+    fusion : Fusion
+        That of the space, with the bounds for what the settings leave open.
 
     Raises
     ------
     InputError
-        `requested` is not a cosine similarity.
+        `requested` is not finite.
     CardMismatch
         A card was calibrated for another embedding space.
     """
-    if requested is not None and not -1 <= requested <= 1:
-        raise InputError(
-            f"The threshold must be a cosine similarity from -1 to 1, got {requested}."
-        )
+    if requested is not None and not isfinite(requested):
+        raise InputError(f"The least log-odds must be a finite number, got {requested}.")
     chosen: dict[_Key, CardBound] = {}
     for card in cards:
         if card.space_id not in (None, space_id):
             raise CardMismatch(card_id=card.card_id, expected=space_id, got=card.space_id)
         chosen[card.signal, card.tier, card.bank] = card
-    return ThresholdResolver(settings, chosen, requested, suggested)
+    return ThresholdResolver(settings, chosen, requested, fusion)
 
 
 def _default(setting: float | None, suggested: float) -> Threshold:

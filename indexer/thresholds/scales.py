@@ -39,8 +39,7 @@ class Scale:
 
 _SCALES: Final = {
     Signal.PDQ: Scale(Signal.PDQ, -float(FAR), 0.0, 0.0, 1.0),
-    Signal.EMBEDDING: Scale(Signal.EMBEDDING, -1.0, 1.0, 1.0, 0.005),
-    Signal.FUSED: Scale(Signal.FUSED, -2.0, 2.0, 1.99, 0.005),  # equal pictures have 1.998
+    Signal.FUSED: Scale(Signal.FUSED, -40.0, 60.0, 60.0, 0.25),  # nats
 }
 
 

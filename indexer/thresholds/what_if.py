@@ -1,7 +1,7 @@
 """What-if table of a threshold: innocent pictures and known copies at bounds near it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Final
 
@@ -10,10 +10,10 @@ import numpy as np
 from indexer.settings import Settings
 from indexer.store import Catalog
 from indexer.thresholds.background_set import stored_pictures
-from indexer.thresholds.pairwise_scores import Fusion, Measure
+from indexer.thresholds.pairwise_scores import Measure, Weighing
 from indexer.types import NewCard, Signal
 
-_STEPS: Final = (-10, -4, -2, 0, 2, 4, 10)  # bins: of 0.005 for a cosine, of a bit for PDQ
+_STEPS: Final = (-10, -4, -2, 0, 2, 4, 10)  # bins: of a quarter nat, of a bit for PDQ
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Position:
     """A bound near a card's, and what it would let through."""
 
     value: float
-    """Bits for pdq (at most), cosine or fused score for the others (at least)."""
+    """Bits for pdq (at most), log-odds for fused (at least)."""
     comparisons: int
     """Comparisons of innocent pictures that reach it."""
     uploads: int
@@ -57,7 +57,9 @@ def positions(card: NewCard, copies: Sequence[float] = ()) -> list[Position]:
     return found
 
 
-def copy_scores(catalog: Catalog, card: NewCard, settings: Settings, fusion: Fusion) -> list[float]:
+def copy_scores(
+    catalog: Catalog, card: NewCard, settings: Settings, weighing: Weighing
+) -> list[float]:
     """Score the pairs that analysts confirmed as copies, by the signal of a card.
 
     Only pairs of which the index holds both pictures, with an embedding in the card's space.
@@ -68,7 +70,7 @@ def copy_scores(catalog: Catalog, card: NewCard, settings: Settings, fusion: Fus
         return []
     pictures = stored_pictures(catalog, np.unique(np.array(pairs, np.int64)), space, settings)
     row = {image: number for number, image in enumerate(pictures.ids.tolist())}
-    measure = Measure(card.signal, fusion)
+    measure = Measure(card.signal, replace(weighing, references=card.reference_count))
     turn = -1 if card.signal is Signal.PDQ else 1
     scores = []
     for query, copy in pairs:

@@ -78,6 +78,7 @@ from indexer.types.floods import (
     Flood,
     FloodState,
 )
+from indexer.types.fusion import Contribution, Curve, Fusion, LogOdds, cost_of
 from indexer.types.images import (
     ImageRecord,
     ImageSummary,
@@ -112,7 +113,7 @@ from indexer.types.sources import (
     SourceStamp,
 )
 from indexer.types.status import Counts, Status, ViewStatus
-from indexer.types.traits import COMMON_BOUNDS, Bounds, SpaceTraits
+from indexer.types.traits import COMMON_FUSION, SpaceTraits
 from indexer.types.verdicts import (
     Classification,
     Embedded,
@@ -138,7 +139,7 @@ from indexer.types.webhooks import (
 )
 
 __all__ = [
-    "COMMON_BOUNDS",
+    "COMMON_FUSION",
     "EXTERNAL_ID_BYTES",
     "PING",
     "ActionKind",
@@ -151,7 +152,6 @@ __all__ = [
     "AuditRecord",
     "Bank",
     "BankKind",
-    "Bounds",
     "CardBound",
     "ChangeFeed",
     "ClaimedDelivery",
@@ -165,8 +165,10 @@ __all__ = [
     "Content",
     "ContentEntry",
     "ContentMetadata",
+    "Contribution",
     "Counts",
     "CreatedKey",
+    "Curve",
     "Decided",
     "Decision",
     "DecodedImage",
@@ -182,6 +184,7 @@ __all__ = [
     "FingerprintKind",
     "Flood",
     "FloodState",
+    "Fusion",
     "Histogram",
     "ImageRecord",
     "ImageSummary",
@@ -193,6 +196,7 @@ __all__ = [
     "ListFormat",
     "ListOrigin",
     "ListedFingerprint",
+    "LogOdds",
     "Match",
     "NewCard",
     "NewDecision",
@@ -244,4 +248,5 @@ __all__ = [
     "WebhookSecret",
     "WithdrawnFingerprint",
     "allows",
+    "cost_of",
 ]

@@ -25,11 +25,11 @@ class CardBound:
     """What of a card is needed to judge: which bound it replaces, and where."""
 
     card_id: int
-    signal: Signal  # pdq, embedding or fused
+    signal: Signal  # pdq or fused
     tier: Tier  # near_duplicate or lookalike
     space_id: int | None  # None for pdq, which no model makes
     bank: str | None  # None for every bank and the gallery
-    value: float  # bits for pdq (at most), cosine or fused score for the others (at least)
+    value: float  # bits for pdq (at most), log-odds for fused (at least)
 
 
 @described
@@ -56,7 +56,7 @@ class NewCard:
     """A threshold, and the calibration that chose it, ready to be written."""
 
     signal: Signal
-    """pdq, embedding or fused."""
+    """pdq or fused; embedding on cards of earlier versions."""
     tier: Tier
     """near_duplicate or lookalike."""
     bank: str | None
@@ -64,7 +64,7 @@ class NewCard:
     space_id: int | None
     """The embedding space; null for pdq, which no model makes."""
     value: float
-    """The bound: bits for pdq (at most), cosine or fused score for the others (at least)."""
+    """The bound: bits for pdq (at most), log-odds for fused (at least)."""
     unit: RateUnit
     """What the rates are a share of: uploads or comparisons."""
     target_rate: float

@@ -1,10 +1,12 @@
 """Verdicts: tier, matches and evidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 
 from indexer.types.banks import BankKind
 from indexer.types.described import described
+from indexer.types.fusion import Contribution, cost_of
 from indexer.types.pictures import Part
 
 
@@ -43,8 +45,25 @@ class Evidence:
     pdq_distance: int | None  # bits, least over the query's orientations; None when either is flat
     similarity: float | None  # cosine; None for a bare fingerprint, which has no embedding
     same_md5: bool = False  # of a bare MD5 only: where the bytes are known, SHA-256 tells better
-    fused: float | None = None  # see `matching.fusion`; None without a similarity
     inliers: int | None = None  # details in the same arrangement; None where none were looked for
+    contributions: tuple[Contribution, ...] = ()  # to the log-odds; none of a bare fingerprint
+
+    @property
+    def log_odds(self) -> float | None:
+        """The sum of the contributions, in nats; None where nothing was weighed."""
+        if not self.contributions:
+            return None
+        return sum(each.log_odds for each in self.contributions)
+
+    def adding(self, contribution: Contribution) -> Self:
+        """Return it with one more contribution, if anything was weighed at all."""
+        if not self.contributions:
+            return self
+        return replace(self, contributions=(*self.contributions, contribution))
+
+    def among(self, comparisons: int) -> Self:
+        """Return it as that of the best of a number of comparisons."""
+        return self.adding(Contribution("comparisons", comparisons, -cost_of(comparisons)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +72,7 @@ class Judgement:
 
     tier: Tier
     decided_by: Signal
-    threshold: float | None  # bits for pdq, cosine for embedding, None for sha256 and md5
+    threshold: float | None  # bits for pdq, log-odds for fused, None for sha256 and md5
     threshold_source: str | None
     threshold_card: int | None = None  # id of the threshold card that it comes from
 
@@ -83,7 +102,7 @@ class Match:
     decided_by: Signal
     """The signal that decided the tier."""
     threshold: float | None
-    """The threshold of that signal: bits for pdq, else a similarity; null for sha256 and md5."""
+    """The threshold of that signal: bits for pdq, log-odds for fused; null for sha256 and md5."""
     threshold_source: str | None
     """Origin of the threshold: request, card, settings or model; null without a threshold."""
     threshold_card: int | None
@@ -92,8 +111,8 @@ class Match:
     """Cosine similarity of the embeddings, -1 to 1, higher is closer; null for a fingerprint."""
     pdq_distance: int | None
     """Hamming distance in bits, 0 to 256, the minimum over 8 orientations; null if not measured."""
-    fused_score: float | None
-    """Similarity and PDQ combined, at most about 2, higher is closer; orders a tier."""
+    log_odds: float | None
+    """Log-odds of a copy by all signals, in nats, higher is closer; orders a tier."""
     bank: str | None
     """The bank of the entry; null for a gallery image that is in no bank."""
     bank_kind: BankKind | None
@@ -112,6 +131,8 @@ class Match:
     """The part of the query that matched; null for the whole first frame."""
     inliers: int | None = None
     """Local features in the same geometric arrangement; null if pixels were not compared."""
+    evidence: tuple[Contribution, ...] = ()
+    """What each signal adds to the log-odds, which is their sum; none for a fingerprint."""
 
 
 @described

@@ -131,7 +131,7 @@ class Lookalike(AdminCalls, ClusterCalls):
         )
 
     def search_fingerprint(self, fingerprint: Fingerprint, **options: Any) -> PartialVerdict:
-        """Judge a fingerprint; there is no `threshold` for it."""
+        """Judge a fingerprint; there is no `min_log_odds` for it."""
         return self._transport.ask(
             "POST",
             "/v1/search/fingerprint",
@@ -330,7 +330,7 @@ def options_of(
     *,
     k: int | None = None,
     banks: Sequence[str] = (),
-    threshold: float | None = None,
+    min_log_odds: float | None = None,
     tiers: Iterable[Tier] = (),
     created_after: datetime | None = None,
     tiles: bool = False,
@@ -340,7 +340,7 @@ def options_of(
         {
             "k": k,
             "bank": list(banks),
-            "threshold": threshold,
+            "min_log_odds": min_log_odds,
             "tier": [str(tier) for tier in tiers],
             "created_after": created_after.isoformat() if created_after else None,
             "tiles": tiles or None,
