@@ -11,7 +11,7 @@ Example: python benchmarks/calibration.py ../shared/bench/dev
 import argparse
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -20,11 +20,10 @@ import numpy as np
 
 from dev_set import DEFAULT
 from indexer.errors import InputError
-from indexer.matching.fusion import pdq_term, query_bias
-from indexer.model import load_background, load_encoder
+from indexer.model import load_encoder, load_traits
 from indexer.runtime.cpu import limit_library_threads
 from indexer.settings import SHIPPED_MODEL, Settings
-from indexer.thresholds import Fusion
+from indexer.thresholds import Weighing
 from indexer.thresholds.background_folder import as_pictures, measure_files
 from indexer.thresholds.calibration import Sample, calibrate
 from indexer.thresholds.calibration_targets import CalibrationTarget, tiers_of
@@ -32,11 +31,14 @@ from indexer.thresholds.pairwise_scores import Measure
 from indexer.thresholds.picture_matrix import Pictures
 from indexer.thresholds.rate_intervals import count_false_positives, trials
 from indexer.thresholds.score_histogram import count_scores
-from indexer.types import NewCard, RateUnit, Signal
+from indexer.types import NewCard, RateUnit, Signal, query_bias
+from indexer.types.traits import query_bias
 
 SPLITS = 20
 TARGETS = ((RateUnit.COMPARISON, 1e-4), (RateUnit.UPLOAD, 1e-4), (RateUnit.UPLOAD, 1e-2))
-FUSION = Fusion(pdq_term, partial(query_bias, background=load_background(SHIPPED_MODEL)))
+TRAITS = load_traits(SHIPPED_MODEL)
+BIAS = partial(query_bias, background=TRAITS.background, otherwise=TRAITS.fusion.bias)
+WEIGHING = Weighing(TRAITS.fusion, BIAS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,10 @@ def by_package(packages: list[str], seed: int) -> np.ndarray:
     return np.isin(packages, chosen)
 
 
-def measure(pictures: Pictures, signal: Signal, card: NewCard) -> float:
+def held_out_rate(pictures: Pictures, signal: Signal, card: NewCard) -> float:
     """Count the false-positive rate among pictures at the bound of a card."""
-    counted = count_scores(Measure(signal, FUSION), pictures, pictures, highest_rate=0.05)
+    measure = Measure(signal, replace(WEIGHING, references=len(pictures) - 1))
+    counted = count_scores(measure, pictures, pictures, highest_rate=0.05)
     bound = -card.value if signal is Signal.PDQ else card.value
     return count_false_positives(counted, card.unit, bound) / trials(counted, card.unit)
 
@@ -98,11 +101,11 @@ def outcomes(
         ours, theirs = (pictures.take(np.flatnonzero(side)) for side in (half, ~half))
         sample = Sample(ours, ours, "half of the distractors", None)
         try:
-            card = calibrate(aim, sample, FUSION, pdq_max_distance=256).card
+            card = calibrate(aim, sample, WEIGHING, pdq_max_distance=256).card
         except InputError as error:
             print(f"<!-- {signal}, {unit}, {target:g}: {error} -->")
             continue
-        yield Outcome(card, measure(theirs, signal, card))
+        yield Outcome(card, held_out_rate(theirs, signal, card))
 
 
 def main() -> None:
@@ -124,7 +127,7 @@ def main() -> None:
         print(f"\n### Split: {way}\n")
         print("| signal | target | bound | card: rate (95 %) | other half | within interval |")
         print("|---|---|---|---|---|---|")
-        for signal in (Signal.EMBEDDING, Signal.FUSED, Signal.PDQ):
+        for signal in (Signal.FUSED, Signal.PDQ):
             for unit, target in TARGETS:
                 found = list(outcomes(pictures, halves, signal, unit, target))
                 first = found[0]

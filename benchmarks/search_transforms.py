@@ -79,7 +79,7 @@ def ask(client: httpx.Client, case: Case) -> Answer:
         return response.raise_for_status().json()
 
     verdict = post(k=10)
-    ranked = post(k=10, threshold=-1)["matches"]
+    ranked = post(k=10, min_log_odds=-100)["matches"]
     right = str(case.reference)
     return Answer(
         case=case,

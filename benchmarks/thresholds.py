@@ -1,10 +1,8 @@
-"""Which score separates copies from strangers? Chooses the default thresholds.
+"""Which log-odds separate copies from strangers?
 
-Every query of the DEV benchmark is compared with every reference, by the embedding and by the fused
-score, as calibration compares them. For each bound the pairs above it are counted: precision is the
-share of true copies among them, recall the share of all copies.
-The defaults are the lowest bounds, rounded up to two digits, at which precision reaches 0.99
-(near duplicate, by the embedding) and 0.90 (lookalike, by either).
+Every query of the DEV benchmark is compared with every reference, as calibration compares them. For
+each bound the pairs above it are counted: precision is the share of true copies among them, recall
+the share of all copies.
 
 Example: python benchmarks/thresholds.py ../shared/bench/dev
 """
@@ -20,18 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dev_set import DEFAULT, DevSet, load_dev_set
-from indexer.matching.fusion import pdq_term, query_bias
-from indexer.model import Encoder, load_background, load_encoder
+from indexer.model import Encoder, load_encoder, load_traits
 from indexer.runtime.cpu import limit_library_threads
 from indexer.settings import SHIPPED_MODEL, Settings
-from indexer.thresholds import Fusion
+from indexer.thresholds import Weighing
 from indexer.thresholds.background_folder import as_pictures, measure_files
 from indexer.thresholds.pairwise_scores import Measure
 from indexer.thresholds.picture_matrix import NO_ID, Pictures
-from indexer.types import Signal
+from indexer.types import Signal, query_bias
+from indexer.types.traits import query_bias
 
 PRECISIONS = (0.999, 0.99, 0.95, 0.90, 0.80)
-FUSION = Fusion(pdq_term, partial(query_bias, background=load_background(SHIPPED_MODEL)))
+TRAITS = load_traits(SHIPPED_MODEL)
+BIAS = partial(query_bias, background=TRAITS.background, otherwise=TRAITS.fusion.bias)
+WEIGHING = Weighing(TRAITS.fusion, BIAS)
 
 
 def load(paths: Sequence[Path], encoder: Encoder) -> Pictures:
@@ -59,25 +59,25 @@ def true_copies(dev: DevSet) -> NDArray[np.bool_]:
     return copy
 
 
-def print_bounds(signal: Signal, scores: NDArray[np.float32], copy: NDArray[np.bool_]) -> None:
+def print_bounds(scores: NDArray[np.float32], copy: NDArray[np.bool_]) -> None:
     """Print the bound for each precision."""
     order = np.argsort(-scores, axis=None)
     bounds = scores.ravel()[order]
     found = np.cumsum(copy.ravel()[order])
     precision = found / np.arange(1, len(found) + 1)
-    print(f"\n| precision | {signal} at least | rounded up | recall |")
+    print("\n| precision | log-odds at least | rounded up | recall |")
     print("|---|---|---|---|")
     for wanted in PRECISIONS:
         last = np.flatnonzero(precision >= wanted).max()
         bound = bounds[last]
         print(
-            f"| {wanted} | {bound:.4f} | {ceil(bound * 100) / 100:.2f} "
+            f"| {wanted} | {bound:.2f} | {ceil(bound * 10) / 10:.1f} "
             f"| {found[last] / copy.sum():.3f} |"
         )
 
 
 def main() -> None:
-    """Print a table for each signal."""
+    """Print the table."""
     limit_library_threads()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT)
@@ -89,9 +89,9 @@ def main() -> None:
     references = replace(references, pdq=references.pdq[:, :1])
     copy = true_copies(dev)
     print(f"{len(dev.cases)} queries, {len(references)} references, {copy.sum()} copies")
-    for signal in (Signal.EMBEDDING, Signal.FUSED):
-        closeness, _ = Measure(signal, FUSION).compare(queries, references)
-        print_bounds(signal, closeness, copy)
+    weighing = replace(WEIGHING, references=len(references))
+    closeness, _ = Measure(Signal.FUSED, weighing).compare(queries, references)
+    print_bounds(closeness, copy)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,11 @@ from fastapi.exceptions import RequestValidationError
 
 MAY_BE_EMPTY: Final[dict[str, Any]] = {"x-may-be-empty": True}
 """As `json_schema_extra` of a parameter: an empty text is a value of it."""
+_REPLACED: Final = {
+    ("threshold", "min_log_odds"): "It was a cosine similarity; min_log_odds, the minimum log-odds "
+    "of a lookalike, replaces it. Leave it out for the bounds in force (docs/matching.md)."
+}
+"""Parameters that no longer exist, and why, by their names and those that replace them."""
 _TOLD: Final = 10  # mistakes that a refusal names
 _LONGEST: Final = 100  # characters of a name that are quoted
 _Known = Mapping[str, bool]  # by name: whether it may be empty
@@ -65,6 +70,9 @@ def _mistake(kind: str, name: str, message: str) -> dict[str, Any]:
 
 
 def _hint(name: str, known: _Known) -> str:
+    for (old, new), advice in _REPLACED.items():
+        if name == old and new in known:
+            return advice
     if near := difflib.get_close_matches(name[:_LONGEST], known, n=1):
         return f"Did you mean {near[0]}?"
     return f"There are {', '.join(known)}." if known else "This route has none."

@@ -126,11 +126,23 @@ def test_the_field_may_have_any_name(client: httpx.Client, field: str) -> None:
 def test_parameters_bound_the_answer(client: httpx.Client) -> None:
     data = STRANGER.read_bytes()
 
-    assert len(search(client, data, threshold=-1)["matches"]) >= 4
-    assert len(search(client, data, threshold=-1, k=2)["matches"]) == 2
-    chosen = search(client, data, threshold=-1, bank="known-unsafe")["matches"]
+    assert len(search(client, data, min_log_odds=-100)["matches"]) >= 4
+    assert len(search(client, data, min_log_odds=-100, k=2)["matches"]) == 2
+    chosen = search(client, data, min_log_odds=-100, bank="known-unsafe")["matches"]
     assert [match["bank"] for match in chosen] == ["known-unsafe"]
     assert {match["threshold_source"] for match in chosen} == {"request"}
+
+
+def test_the_cosine_threshold_of_before_is_refused_with_its_replacement(
+    client: httpx.Client,
+) -> None:
+    files = {"image": ("a.jpg", STRANGER.read_bytes())}
+
+    for path, named in (("/v1/search", "min_log_odds"), ("/v1/classify", "none")):
+        refused = client.post(path, files=files, params={"threshold": 0.9})
+        assert refused.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+        assert "threshold: No such parameter." in refused.json()["detail"]
+        assert named in refused.json()["detail"]
 
 
 def test_classify_is_that_of_the_command(client: httpx.Client, index: Index) -> None:
@@ -305,7 +317,7 @@ def test_a_body_that_grows_too_large_is_refused(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"k": 0}, {"k": 1001}, {"k": "many"}, {"threshold": 1.5}, {"threshold": "nan"}],
+    [{"k": 0}, {"k": 1001}, {"k": "many"}, {"min_log_odds": "many"}, {"min_log_odds": "nan"}],
     ids=str,
 )
 def test_a_parameter_that_cannot_be_used_is_named(

@@ -219,8 +219,8 @@ def test_an_unknown_bank_is_refused_with_the_nearest_name(index: Index, altered:
     assert "Did you mean known-unsafe?" in done.stderr
 
 
-def test_a_threshold_replaces_that_of_the_settings(index: Index) -> None:
-    verdict = index.run_here("search", STRANGER, "--threshold", -1, "-k", 2, "--json").json
+def test_least_log_odds_replace_the_bound_in_force(index: Index) -> None:
+    verdict = index.run_here("search", STRANGER, "--min-log-odds", -100, "-k", 2, "--json").json
 
     assert verdict["tier"] == "lookalike"
     assert len(verdict["matches"]) == 2
@@ -228,12 +228,23 @@ def test_a_threshold_replaces_that_of_the_settings(index: Index) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [["--threshold", "1.5"], ["-k", "0"], ["-k", "many"], ["--bnak", "x"], []]
+    "options", [["--min-log-odds", "many"], ["-k", "0"], ["-k", "many"], ["--bnak", "x"], []]
 )
 def test_options_that_cannot_be_used_are_refused(index: Index, options: list[str]) -> None:
     images = [STRANGER] if options else []
 
     assert "Usage: " in index.run_here("search", *images, *options, code=2).stderr
+
+
+def test_the_cosine_threshold_of_before_is_refused_with_its_replacement(index: Index) -> None:
+    refused = index.run_here("search", STRANGER, "--threshold", 0.9, code=2)
+
+    assert refused.stderr == (
+        "Error (invalid_input): --threshold no longer exists: it was a cosine similarity. Use "
+        "--min-log-odds, or leave it out for the bounds in force. docs/matching.md explains "
+        "log-odds.\n"
+    )
+    assert "--threshold" not in index.run_here("search", "--help").stdout
 
 
 def test_a_table_says_what_decided(index: Index, altered: Path) -> None:

@@ -98,7 +98,8 @@ def test_a_command_s_section_has_its_help_options_and_example(path: tuple[str, .
     section = sections(COMMANDS)[" ".join(path)]
     plain = section.replace("`", "")
     first_line = command.help.partition("\n")[0].rstrip(".")
-    options = [p.opts[0] for p in command.params if p.param_type_name == "option"]
+    shown = [p for p in command.params if p.param_type_name == "option" and not p.hidden]
+    options = [option.opts[0] for option in shown]
 
     assert first_line in plain
     assert list(rows(section)) == options

@@ -123,9 +123,10 @@ def test_a_cropped_and_mirrored_copy_is_found_though_its_fingerprint_is_far(
     best = verdict.matches[0]
     assert verdict.banks == ("known",)
     assert (best.decided_by, best.threshold_source) == (Signal.FUSED, "model")
-    assert best.fused_score is not None
+    assert best.log_odds is not None
     assert best.threshold is not None
-    assert best.fused_score >= best.threshold
+    assert best.log_odds >= best.threshold
+    assert best.log_odds == pytest.approx(sum(each.log_odds for each in best.evidence))
     assert best.pdq_distance is not None
     assert best.pdq_distance > 31
 
@@ -148,7 +149,7 @@ def test_a_choice_of_banks_leaves_the_gallery_out(matcher: Matcher) -> None:
     data = (PHOTOS / "koala.jpg").read_bytes()
 
     assert match(matcher, data, "upload", banks=["known"]).tier is Tier.NONE
-    every = match(matcher, data, "upload", banks=["known"], threshold=-1)
+    every = match(matcher, data, "upload", banks=["known"], min_log_odds=-100)
     assert {match.bank for match in every.matches} == {"known"}
     assert len(every.matches) == len(BLOCKED)
 
@@ -158,26 +159,26 @@ def test_an_unknown_bank_is_refused(matcher: Matcher) -> None:
         match(matcher, (PHOTOS / "koala.jpg").read_bytes(), "upload", banks=["knwon"])
 
 
-def test_a_threshold_of_the_request_replaces_the_lookalike_bound(matcher: Matcher) -> None:
+def test_least_log_odds_of_the_request_replace_the_lookalike_bound(matcher: Matcher) -> None:
     data = (PHOTOS / "aqueduct.jpg").read_bytes()
 
-    verdict = match(matcher, data, "upload", threshold=-1)
+    verdict = match(matcher, data, "upload", min_log_odds=-100)
 
     assert verdict.tier is Tier.LOOKALIKE
     assert {match.threshold_source for match in verdict.matches} == {"request"}
-    assert match(matcher, data, "upload", threshold=1).matches == ()
+    assert match(matcher, data, "upload", min_log_odds=100).matches == ()
 
 
-def test_a_threshold_beyond_a_cosine_is_refused(matcher: Matcher) -> None:
-    with pytest.raises(InputError, match=r"1\.5"):
-        match(matcher, (PHOTOS / "koala.jpg").read_bytes(), "upload", threshold=1.5)
+def test_least_log_odds_that_are_not_finite_are_refused(matcher: Matcher) -> None:
+    with pytest.raises(InputError, match="finite number, got nan"):
+        match(matcher, (PHOTOS / "koala.jpg").read_bytes(), "upload", min_log_odds=float("nan"))
 
 
 def test_k_bounds_the_matches_but_not_the_verdict(matcher: Matcher) -> None:
     data = (PHOTOS / "coffee.jpg").read_bytes()
 
-    assert len(match(matcher, data, "upload", k=1, threshold=-1).matches) == 1
-    assert len(match(matcher, data, "upload", k=50, threshold=-1).matches) == 5
+    assert len(match(matcher, data, "upload", k=1, min_log_odds=-100).matches) == 1
+    assert len(match(matcher, data, "upload", k=50, min_log_odds=-100).matches) == 5
 
 
 def test_an_allow_entry_suppresses_what_is_not_stronger(
@@ -269,7 +270,7 @@ def test_a_crowd_in_the_gallery_does_not_hide_a_bank_entry(
 
 
 def test_a_flat_picture_is_not_compared_by_pdq(matcher: Matcher) -> None:
-    verdict = match(matcher, saved(Image.new("RGB", (64, 64), "white")), "flat", threshold=-1)
+    verdict = match(matcher, saved(Image.new("RGB", (64, 64), "white")), "flat", min_log_odds=-100)
 
     assert verdict.pdq_quality < 50
     assert {match.pdq_distance for match in verdict.matches} == {None}
@@ -296,7 +297,7 @@ def test_the_similarity_is_the_cosine_of_the_two_embeddings(
     with Image.open(PHOTOS / "bee.jpg") as bee, Image.open(PHOTOS / "crab.jpg") as crab:
         vectors = encoder.encode([np.array(bee.convert("RGB")), np.array(crab.convert("RGB"))])
 
-    verdict = match(matcher, data, "crab.jpg", threshold=-1)
+    verdict = match(matcher, data, "crab.jpg", min_log_odds=-100)
 
     by_name = {Path(match.source or "").name: match for match in verdict.matches}
     expected = float(vectors.embeddings[0] @ vectors.embeddings[1])

@@ -63,9 +63,8 @@ def encoder(tiny_model: Path) -> Encoder:
 def settings(tmp_path: Path) -> Settings:
     return Settings(
         home=tmp_path,
-        near_duplicate_similarity=1,
-        lookalike_similarity=1,
-        lookalike_fused_score=2,
+        near_duplicate_log_odds=1000,
+        lookalike_log_odds=1000,
     )
 
 
@@ -140,7 +139,8 @@ def test_a_bare_fingerprint_of_the_very_file_matches(shelf: Shelf, kind: Fingerp
     assert answer(verdict) == (tier, ("known",), (entry_id,))
     assert match.decided_by == Signal(kind)
     assert (match.image_id, match.source) == (None, None)
-    assert (match.similarity, match.fused_score) == (None, None)
+    assert match.similarity is None
+    assert (match.log_odds is None) == (kind is not FingerprintKind.PDQ)
     assert match.pdq_distance == (0 if kind is FingerprintKind.PDQ else None)
     assert match.threshold == (31 if kind is FingerprintKind.PDQ else None)
 
@@ -470,7 +470,7 @@ def test_ranking_gives_every_candidate_of_every_tier(shelf: Shelf) -> None:
 
     ranked = rank(shelf.matcher, altered())
 
-    scores = [match.fused_score for match in ranked if match.fused_score is not None]
+    scores = [match.log_odds for match in ranked if match.log_odds is not None]
     assert ranked[0].image_id == unsafe
     assert others < {match.image_id for match in ranked}
     assert scores == sorted(scores, reverse=True)
@@ -492,7 +492,7 @@ def test_the_command_shows_bare_fingerprints_and_what_takes_a_match_back(tmp_pat
 
     (match,) = verdict["matches"]
     assert (verdict["tier"], verdict["hits"]) == ("exact", [match["entry_id"]])
-    assert (match["image_id"], match["similarity"], match["fused_score"]) == (None, None, None)
+    assert (match["image_id"], match["similarity"], match["log_odds"]) == (None, None, None)
     assert f"entry {match['entry_id']}" in shown
     assert "SHA-256: the same bytes" in shown
 

@@ -35,6 +35,7 @@ from indexer.types import (
     Tier,
 )
 from support.commands import Index
+from support.fusion import SIMPLE, TRAITS
 from support.layouts import PANEL, animation, collage, page
 from support.pictures import encode
 from support.queries import match
@@ -361,9 +362,9 @@ def test_each_piece_of_a_query_is_compared_with_each_of_the_image(
         for n, quality in enumerate(asked)
     ]
 
-    query = EncodedQuery.of(b"other", b"", Pieces.of(pieces))
+    query = EncodedQuery.of(b"other", b"", Pieces.of(pieces), TRAITS)
     beside = [record_of(random, [100, 0, 100]), replace(record, embedding=None)]
-    _, none, comparisons = compare_images(query, [*beside, record], MIN_QUALITY)
+    _, none, comparisons = compare_images(query, [*beside, record], MIN_QUALITY, SIMPLE)
     assert not none
 
     whole = StoredPart(tile(0), record.pdq, record.embedding, {})
@@ -392,9 +393,9 @@ def test_each_piece_of_a_query_is_compared_with_each_of_the_image(
 def test_an_image_without_an_embedding_in_the_space_is_not_compared() -> None:
     record = replace(record_of(np.random.default_rng(0), [100, 100]), embedding=None)
     pieces = Pieces.of([(None, np.zeros((0, 32), np.uint8), np.ones(4, np.float32))])
-    query = EncodedQuery.of(b"", b"", pieces)
+    query = EncodedQuery.of(b"", b"", pieces, TRAITS)
 
-    assert compare_images(query, [record], MIN_QUALITY) == [[]]
+    assert compare_images(query, [record], MIN_QUALITY, SIMPLE) == [[]]
 
 
 # --- the command and the route -------------------------------------------------------------------

@@ -1,6 +1,8 @@
-"""From evidence to matches: the order of the tiers, bounds, the fused signal, suppression."""
+"""From evidence to matches: the order of the tiers, bounds, log-odds, suppression."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from math import inf, log, nextafter
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,6 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from indexer.matching.comparison import Candidate, compare, compare_images
-from indexer.matching.fusion import PDQ_MIDPOINT, PDQ_REACH, pdq_term, query_bias
 from indexer.matching.judgement import TIER_RANK
 from indexer.matching.judgement import judge as judge_compared
 from indexer.matching.pieces import Pieces
@@ -18,15 +19,19 @@ from indexer.matching.query import EncodedQuery
 from indexer.matching.ranking import rank
 from indexer.matching.suppression import Rejections, suppress
 from indexer.matching.verdict import deciding_matches
-from indexer.settings import Settings
+from indexer.model import load_traits
+from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.thresholds import choose_thresholds
 from indexer.types import (
+    COMMON_FUSION,
     BankKind,
     Decision,
     Embeddings,
     Entry,
+    Evidence,
     Fingerprint,
     FingerprintKind,
+    Fusion,
     ImageRecord,
     Match,
     Outcome,
@@ -34,18 +39,17 @@ from indexer.types import (
     PartKind,
     Pdq,
     Signal,
+    SpaceTraits,
     SuppressionKind,
     Tier,
+    query_bias,
 )
+from support.fusion import SIMPLE, TRAITS
 
 pytestmark = pytest.mark.numeric
 
-SETTINGS = Settings(
-    home=Path("unused"),
-    near_duplicate_similarity=0.95,
-    lookalike_similarity=0.9,
-    lookalike_fused_score=1.2,
-)
+SHIPPED = load_traits(SHIPPED_MODEL).fusion
+SETTINGS = Settings(home=Path("unused"), near_duplicate_log_odds=95, lookalike_log_odds=90)
 SHA256, MD5 = b"query".ljust(32), b"query".ljust(16)
 FRAME = Part(PartKind.FRAME, 1, None)
 QUERY_BITS = np.zeros(32, np.uint8)
@@ -67,7 +71,7 @@ def bits_away(distance: int) -> bytes:
 def query(*parts: Part) -> EncodedQuery:
     """Ask by a whole first frame, and by parts that look the same."""
     pieces = [(part, QUERY_BITS[np.newaxis], turned(1)) for part in (None, *parts)]
-    return EncodedQuery.of(SHA256, MD5, Pieces.of(pieces))
+    return EncodedQuery.of(SHA256, MD5, Pieces.of(pieces), TRAITS)
 
 
 def record(
@@ -117,17 +121,26 @@ def judge(
     *candidates: Candidate,
     asked: EncodedQuery | None = None,
     decisions: tuple[Decision, ...] = (),
-    threshold: float | None = None,
+    min_log_odds: float | None = None,
+    comparisons: int = 1,
 ) -> list[Match]:
     asked = asked or query()
-    compared = compare(asked, candidates, SETTINGS.pdq_min_quality)
-    judged = judge_compared(compared, choose_thresholds(SETTINGS, requested=threshold))
+    compared = compare(asked, candidates, SETTINGS.pdq_min_quality, SIMPLE)
+    book = choose_thresholds(SETTINGS, requested=min_log_odds, fusion=SIMPLE)
+    judged = judge_compared(compared, book, lambda _: comparisons)
     return rank(suppress(judged, Rejections.of(decisions), asked.pieces.parts))
 
 
-def judge_one(cosine: float, distance: int | None, **made: bytes) -> Match:
-    (match,) = judge(Candidate(record(1, cosine, distance, **made), (None,)))
+def judge_one(cosine: float, distance: int | None, *, comparisons: int = 1, **made: bytes) -> Match:
+    (match,) = judge(
+        Candidate(record(1, cosine, distance, **made), (None,)), comparisons=comparisons
+    )
     return match
+
+
+def added(match: Match) -> dict[str, float]:
+    """Return what each signal adds to the log-odds."""
+    return {each.signal: each.log_odds for each in match.evidence}
 
 
 @st.composite
@@ -161,12 +174,13 @@ def identity(match: Match) -> tuple[int | None, int | None]:
     [
         (0.2, 31, Tier.NEAR_DUPLICATE, Signal.PDQ),
         (0.99, 31, Tier.NEAR_DUPLICATE, Signal.PDQ),
-        (0.96, 128, Tier.NEAR_DUPLICATE, Signal.EMBEDDING),
-        (0.96, None, Tier.NEAR_DUPLICATE, Signal.EMBEDDING),
-        (0.92, 128, Tier.LOOKALIKE, Signal.EMBEDDING),
-        (0.85, 40, Tier.LOOKALIKE, Signal.FUSED),
-        (0.85, 128, Tier.NONE, Signal.EMBEDDING),
-        (0.2, 40, Tier.NONE, Signal.EMBEDDING),
+        (0.96, 128, Tier.NEAR_DUPLICATE, Signal.FUSED),
+        (0.96, None, Tier.NEAR_DUPLICATE, Signal.FUSED),
+        (0.7, 40, Tier.NEAR_DUPLICATE, Signal.FUSED),
+        (0.92, 128, Tier.LOOKALIKE, Signal.FUSED),
+        (0.62, 40, Tier.LOOKALIKE, Signal.FUSED),
+        (0.85, 128, Tier.NONE, Signal.FUSED),
+        (0.2, 40, Tier.NONE, Signal.FUSED),
     ],
 )
 def test_the_first_tier_that_holds_decides(
@@ -185,24 +199,32 @@ def test_the_very_bytes_are_exact_however_the_pixels_compare() -> None:
     assert (match.tier, match.decided_by, match.threshold) == (Tier.EXACT, Signal.SHA256, None)
 
 
-def test_the_fused_signal_finds_what_neither_finds_alone() -> None:
-    fused = judge_one(0.8, 36)
+def test_the_signals_together_find_what_neither_finds_alone() -> None:
+    both = judge_one(0.6, 36)
 
-    assert judge_one(0.8, 128).tier is Tier.NONE
+    assert judge_one(0.6, 128).tier is Tier.NONE
     assert judge_one(0.0, 36).tier is Tier.NONE
-    assert (fused.tier, fused.threshold) == (Tier.LOOKALIKE, 1.2)
-    assert fused.fused_score == pytest.approx(0.8 + 1 / (1 + np.exp(-14 / 8)), abs=1e-5)
+    assert (both.tier, both.decided_by, both.threshold) == (Tier.LOOKALIKE, Signal.FUSED, 90)
+    assert added(both) == pytest.approx({"embedding": 60, "pdq": 32, "prior": 0, "comparisons": 0})
+    assert both.log_odds == pytest.approx(92)
 
 
-def test_matches_of_a_tier_are_ordered_by_the_fused_score() -> None:
+def test_matches_of_a_tier_are_ordered_by_log_odds() -> None:
     matches = judge(
-        Candidate(record(1, 0.94, 120), (entry(1),)),
-        Candidate(record(2, 0.91, 40), (entry(2),)),
-        Candidate(record(3, 0.92, None), (entry(3),)),
+        Candidate(record(1, 0.92, 120), (entry(1),)),
+        Candidate(record(2, 0.7, 52), (entry(2),)),
+        Candidate(record(3, 0.91, None), (entry(3),)),
     )
 
     assert {match.tier for match in matches} == {Tier.LOOKALIKE}
     assert [match.image_id for match in matches] == [2, 1, 3]
+
+
+def test_a_match_by_pdq_has_log_odds_as_well() -> None:
+    match = judge_one(0.2, 10)
+
+    assert (match.decided_by, match.threshold) == (Signal.PDQ, 31)
+    assert match.log_odds == pytest.approx(20 + 45)
 
 
 @trials(deadline=None)
@@ -218,14 +240,14 @@ def test_matches_come_strongest_tier_first_and_entries_before_the_gallery(
 
 
 @trials(deadline=None)
-@given(crowds(), st.floats(-1, 1), st.floats(-1, 1))
-def test_a_higher_threshold_never_adds_a_match(
+@given(crowds(), st.floats(-100, 150), st.floats(-100, 150))
+def test_higher_least_log_odds_never_add_a_match(
     crowd: list[Candidate], one: float, other: float
 ) -> None:
     low, high = sorted((one, other))
 
-    def found(threshold: float) -> dict[tuple[int | None, int | None], int]:
-        matches = judge(*crowd, threshold=threshold)
+    def found(least: float) -> dict[tuple[int | None, int | None], int]:
+        matches = judge(*crowd, min_log_odds=least)
         return {identity(m): TIER_RANK[m.tier] for m in matches if m.tier is not Tier.NONE}
 
     strict, loose = found(high), found(low)
@@ -233,65 +255,127 @@ def test_a_higher_threshold_never_adds_a_match(
     assert all(loose[match] <= rank for match, rank in strict.items())
 
 
-# --- the fused score -----------------------------------------------------------------------------
+# --- log-odds ------------------------------------------------------------------------------------
 
 
-def test_pdq_adds_a_half_at_its_midpoint_and_nothing_beyond_its_reach() -> None:
-    shares = pdq_term(np.array([0, PDQ_MIDPOINT, PDQ_REACH, 256]))
+@trials(deadline=None)
+@given(crowds(), st.integers(1, 10**9))
+def test_the_log_odds_are_the_sum_of_the_evidence(crowd: list[Candidate], count: int) -> None:
+    for match in judge(*crowd, comparisons=count):
+        if match.log_odds is None:
+            assert match.evidence == ()
+        else:
+            assert match.log_odds == pytest.approx(sum(added(match).values()))
+            assert added(match)["comparisons"] == pytest.approx(-log(count))
 
-    assert shares[0] > 0.99
-    assert shares[1] == pytest.approx(0.5)
-    assert shares[2] < 0.01
-    assert (np.diff(pdq_term(np.arange(257))) <= 0).all()
+
+@pytest.mark.parametrize("comparisons", [1, 2, 1000, 10**6])
+def test_the_number_of_comparisons_costs_its_logarithm(comparisons: int) -> None:
+    alone, among = judge_one(0.95, 60), judge_one(0.95, 60, comparisons=comparisons)
+
+    assert alone.log_odds is not None
+    assert among.log_odds == pytest.approx(alone.log_odds - log(comparisons))
+    assert among.evidence[:-1] == alone.evidence[:-1]
+    assert (among.evidence[-1].signal, among.evidence[-1].value) == ("comparisons", comparisons)
 
 
-def test_a_flat_picture_has_its_similarity_for_a_score() -> None:
+def test_among_more_comparisons_the_same_pair_matches_no_more() -> None:
+    found = [judge_one(0.96, 128, comparisons=count).tier for count in (1, 100, 10_000)]
+
+    assert found == [Tier.NEAR_DUPLICATE, Tier.LOOKALIKE, Tier.NONE]
+
+
+@pytest.mark.parametrize("fusion", [SIMPLE, COMMON_FUSION, SHIPPED], ids=lambda f: f.version)
+@given(
+    st.tuples(st.floats(-1, 1), st.floats(-1, 1)),
+    st.tuples(st.integers(0, 257), st.integers(0, 257)),
+)
+def test_a_closer_pair_never_weighs_less(
+    fusion: Fusion, cosines: tuple[float, float], bits: tuple[int, int]
+) -> None:
+    (far, near), (close, distant) = sorted(cosines), sorted(bits)
+
+    assert fusion.weigh(near, close) >= fusion.weigh(far, distant)
+
+
+@pytest.mark.parametrize("fusion", [SIMPLE, COMMON_FUSION, SHIPPED], ids=lambda f: f.version)
+@given(st.floats(-10, 40), st.integers(1, 10**6), st.integers(0, 257))
+def test_the_least_similarity_is_the_least_that_reaches_the_bound(
+    fusion: Fusion, bound: float, comparisons: int, bits: int
+) -> None:
+    least = fusion.least_similarity(bound, comparisons, float(fusion.pdq(bits)))
+
+    def weigh(cosine: float) -> float:
+        return float(fusion.weigh(cosine, bits)) - log(comparisons)
+
+    if least == inf:
+        assert weigh(1.0) < bound
+    else:
+        assert weigh(least) >= bound - 1e-4
+        if least > fusion.embedding.values[0]:
+            assert weigh(nextafter(least, -1) - 1e-3) <= bound + 1e-4
+
+
+def test_beyond_its_reach_pdq_says_next_to_nothing() -> None:
+    for fusion in (SIMPLE, COMMON_FUSION, SHIPPED):
+        assert fusion.pdq(fusion.pdq_reach) >= 1 > fusion.pdq(fusion.pdq_reach + 1)
+
+
+def test_a_flat_picture_is_weighed_by_its_embedding_alone() -> None:
     match = judge_one(0.92, None)
 
-    assert match.fused_score == match.similarity
+    assert added(match) == pytest.approx({"embedding": 92, "prior": 0, "comparisons": 0})
+    assert match.log_odds == pytest.approx(92)
 
 
-def test_what_is_near_to_everything_scores_less_and_is_as_similar() -> None:
+def test_what_is_near_to_everything_weighs_less_and_is_as_similar() -> None:
     background = np.stack([turned(0.7), turned(0.6, 2), turned(0.5), turned(-1), turned(0)])
     pieces = query().pieces
     stored = record(1, 0.9, 120)
 
-    [[plain]] = compare_images(EncodedQuery.of(SHA256, MD5, pieces), [stored], 50)
-    [[biased]] = compare_images(EncodedQuery.of(SHA256, MD5, pieces, background), [stored], 50)
+    def compared(traits: SpaceTraits) -> Evidence:
+        asked = EncodedQuery.of(SHA256, MD5, pieces, traits)
+        [[comparison]] = compare_images(asked, [stored], 50, traits.fusion)
+        return comparison.evidence
 
-    assert plain.evidence.fused is not None
-    assert biased.evidence.fused == pytest.approx(plain.evidence.fused - 0.6, abs=1e-6)
-    assert biased.evidence.similarity == plain.evidence.similarity
+    plain, biased = compared(TRAITS), compared(SpaceTraits(SIMPLE, background))
+    unmeasured = compared(SpaceTraits(replace(SIMPLE, bias=0.6)))
+
+    assert plain.log_odds is not None
+    assert biased.log_odds == pytest.approx(plain.log_odds - 60, abs=1e-4)
+    assert biased.similarity == plain.similarity
+    assert unmeasured.log_odds == pytest.approx(biased.log_odds, abs=1e-4)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2])
 def test_a_small_background_is_no_hindrance(size: int) -> None:
     background = np.stack([turned(0.5)] * size) if size else np.zeros((0, 3), np.float32)
 
-    bias = query_bias(turned(1)[np.newaxis], background)
+    bias = query_bias(turned(1)[np.newaxis], background, 0.3)
 
-    assert bias == pytest.approx([0.5 if size else 0])
+    assert bias == pytest.approx([0.5 if size else 0.3])
 
 
 @trials(deadline=None)
 @given(seeds, st.integers(1, 3))
-def test_the_fused_score_is_that_of_the_best_pair_of_pieces(seed: int, count: int) -> None:
+def test_the_log_odds_are_those_of_the_best_pair_of_pieces(seed: int, count: int) -> None:
     random = np.random.default_rng(seed)
     vectors = random.standard_normal((count, 3)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     hashes = random.integers(0, 256, (count, 1, 32), np.uint8)
     parts = [None, *(Part(PartKind.FRAME, n, None) for n in range(1, count))]
-    asked = EncodedQuery.of(b"", b"", Pieces.of(zip(parts, hashes, vectors, strict=True)))
+    pieces = Pieces.of(zip(parts, hashes, vectors, strict=True))
+    asked = EncodedQuery.of(b"", b"", pieces, TRAITS)
     stored = record(1, random.uniform(-1, 1), int(random.integers(0, 257)))
     assert stored.embedding is not None
 
-    [comparisons] = compare_images(asked, [stored], 50)
+    [comparisons] = compare_images(asked, [stored], 50, SIMPLE)
 
     bits = np.frombuffer(stored.pdq.bits, np.uint8)
     for vector, own, comparison in zip(vectors, hashes, comparisons, strict=True):
-        distance = np.bitwise_count(own ^ bits).sum()
-        expected = float(vector @ stored.embedding) + float(pdq_term(distance))
-        assert comparison.evidence.fused == pytest.approx(expected, abs=1e-5)
+        distance = int(np.bitwise_count(own ^ bits).sum())
+        expected = 100 * float(vector @ stored.embedding) + max(0, 50 - distance / 2)
+        assert comparison.evidence.log_odds == pytest.approx(expected, abs=1e-3)
 
 
 # --- suppression ---------------------------------------------------------------------------------
@@ -346,7 +430,7 @@ def test_an_excuse_of_one_piece_leaves_the_others_standing(seed: int) -> None:
     matches = judge(
         Candidate(None, (allow,)),
         Candidate(stored, (entry(2),)),
-        asked=EncodedQuery.of(SHA256, MD5, pieces),
+        asked=EncodedQuery.of(SHA256, MD5, pieces, TRAITS),
     )
 
     (standing,) = deciding_matches(matches)

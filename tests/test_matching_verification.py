@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,34 @@ from PIL import Image
 
 from indexer.embedding_space import bind_space, load_bound_encoder
 from indexer.ingest import Ingest
-from indexer.matching import Matcher, closeness
-from indexer.settings import Settings
+from indexer.matching import Matcher
+from indexer.model import load_traits
+from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.sources import walk
 from indexer.store import Store, open_store, upgrade
-from indexer.thresholds import choose_thresholds
-from indexer.types import BankKind, Evidence, Judgement, Signal, Tier
+from indexer.types import (
+    COMMON_FUSION,
+    BankKind,
+    Contribution,
+    Curve,
+    Fusion,
+    Match,
+    Signal,
+    SpaceTraits,
+    Tier,
+)
 from support.commands import PHOTOS
+from support.fusion import SIMPLE
 from support.pictures import encode
 from support.queries import match, rank
 
 pytestmark = pytest.mark.numeric
 
+BY_DETAILS = SpaceTraits(
+    replace(SIMPLE, embedding=Curve((-1, 1), (0, 1)), pdq=Curve((0, 256), (1, 0)), lookalike=10)
+)
+"""Next to nothing but details speaks; a nat for each."""
+SHIPPED = load_traits(SHIPPED_MODEL).fusion
 KNOWN, OTHERS = "castle-front.jpg", ("bee.jpg", "koala.jpg", "two-dogs.jpg")
 
 
@@ -60,11 +77,11 @@ def store(home: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def open_matcher(home: Path, store: Store) -> Callable[..., Matcher]:
-    """Open a matcher with some settings; what only the fused score says does not count."""
+    """Open a matcher with some settings, in which details decide."""
 
     def opened(**chosen: Any) -> Matcher:
-        settings = Settings(home=home, **({"lookalike_fused_score": 2} | chosen))
-        matcher = Matcher(store, *load_bound_encoder(store, settings), settings)
+        settings = Settings(home=home, **chosen)
+        matcher = Matcher(store, *load_bound_encoder(store, settings), settings, BY_DETAILS)
         matcher.catch_up()
         return matcher
 
@@ -78,13 +95,10 @@ def test_a_picture_shown_small_on_a_page_is_found_by_its_details(
 
     best = verdict.matches[0]
     assert (verdict.tier, verdict.banks) == (Tier.LOOKALIKE, ("known",))
-    assert (best.decided_by, best.threshold, best.threshold_source) == (
-        Signal.GEOMETRY,
-        12,
-        "settings",
-    )
+    assert (best.decided_by, best.threshold, best.threshold_source) == (Signal.FUSED, 10, "model")
     assert best.inliers is not None
     assert best.inliers >= 12
+    assert Contribution("geometry", best.inliers, min(best.inliers, 50)) in best.evidence
 
 
 @pytest.mark.parametrize(
@@ -115,10 +129,10 @@ def test_a_stranger_on_a_page_is_not_found(open_matcher: Callable[..., Matcher])
     assert max(match.inliers or 0 for match in ranked) < 12
 
 
-def test_a_request_that_wants_a_cosine_gets_no_match_by_details(
+def test_a_request_that_wants_more_than_details_say_gets_no_match(
     open_matcher: Callable[..., Matcher],
 ) -> None:
-    assert match(open_matcher(), page(KNOWN), "page", threshold=0.99).tier is Tier.NONE
+    assert match(open_matcher(), page(KNOWN), "page", min_log_odds=60).tier is Tier.NONE
 
 
 def test_the_very_bytes_need_no_verification(open_matcher: Callable[..., Matcher]) -> None:
@@ -127,55 +141,45 @@ def test_the_very_bytes_need_no_verification(open_matcher: Callable[..., Matcher
     assert (best.tier, best.inliers) == (Tier.EXACT, None)
 
 
-def test_verifying_a_candidate_lowers_none_of_its_scores(
+def test_a_near_duplicate_of_an_entry_needs_no_verification(
     open_matcher: Callable[..., Matcher],
 ) -> None:
-    """The page's inset is nearer to the photo than the page, whose details decide."""
-    verified, plain = open_matcher(), open_matcher(verify_candidates=0)
+    with Image.open(PHOTOS / KNOWN) as photo:
+        smaller = encode(photo.convert("RGB").resize((320, 240)), "JPEG", quality=90)
 
-    def scores(matcher: Matcher) -> dict[int | None, tuple[float | None, ...]]:
-        return {
-            match.image_id: (match.fused_score, match.similarity, match.pdq_distance)
-            for match in rank(matcher, page(KNOWN))
-        }
+    best = match(open_matcher(), smaller, "upload").matches[0]
 
-    best = rank(verified, page(KNOWN))[0]
-    assert best.decided_by is Signal.GEOMETRY
-    assert best.query_part is not None
-    assert scores(verified) == scores(plain)
+    assert (best.tier, best.bank, best.inliers) == (Tier.NEAR_DUPLICATE, "known", None)
 
 
-# --- judging -------------------------------------------------------------------------------------
-
-
-def judged(inliers: int | None, *, requested: float | None = None, **evidence: Any) -> Judgement:
-    book = choose_thresholds(Settings(), requested=requested)
-    known = {"same_bytes": False, "pdq_distance": 120, "similarity": 0.1, "fused": 0.1} | evidence
-    return book.for_bank(None).judge(Evidence(**known, inliers=inliers))
-
-
-@pytest.mark.parametrize(("inliers", "tier"), [(12, "lookalike"), (11, "none"), (None, "none")])
-def test_details_decide_from_their_bound_on(inliers: int | None, tier: str) -> None:
-    assert judged(inliers).tier == tier
-
-
-@pytest.mark.parametrize(
-    ("evidence", "signal"),
-    [
-        ({"same_bytes": True}, "sha256"),
-        ({"pdq_distance": 3}, "pdq"),
-        ({"similarity": 1.0}, "embedding"),
-    ],
-)
-def test_details_decide_only_where_nothing_else_does(evidence: dict[str, Any], signal: str) -> None:
-    assert judged(500, **evidence).decided_by == signal
-
-
-@given(st.floats(-1, 2), st.integers(0, 256), st.integers(0, 10_000), st.integers(0, 10_000))
-def test_more_details_in_common_never_rank_lower(
-    fused: float, distance: int, fewer: int, more: int
+def test_verifying_a_candidate_changes_nothing_that_the_other_signals_say(
+    open_matcher: Callable[..., Matcher],
 ) -> None:
-    fewer, more = sorted((fewer, more))
+    verified, plain = (
+        rank(open_matcher(**chosen), page(KNOWN)) for chosen in ({}, {"verify_candidates": 0})
+    )
 
-    assert fused <= closeness(fused, distance, fewer) <= closeness(fused, distance, more)
-    assert closeness(fused, distance, None) == fused
+    def others(match: Match) -> list[Contribution]:
+        return [each for each in match.evidence if each.signal != Signal.GEOMETRY]
+
+    def measured(matches: list[Match]) -> dict[int | None, tuple[object, ...]]:
+        return {m.image_id: (m.similarity, m.pdq_distance, others(m)) for m in matches}
+
+    assert len(verified[0].evidence) == len(others(verified[0])) + 1
+    assert measured(verified) == measured(plain)
+
+
+# --- weight --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fusion", [SIMPLE, COMMON_FUSION, SHIPPED], ids=lambda f: f.version)
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+def test_more_details_in_common_never_weigh_less(fusion: Fusion, one: int, other: int) -> None:
+    fewer, more = sorted((one, other))
+
+    assert fusion.details(fewer) <= fusion.details(more)
+
+
+@pytest.mark.parametrize("fusion", [COMMON_FUSION, SHIPPED], ids=lambda f: f.version)
+def test_many_details_speak_for_a_copy_and_a_few_do_not(fusion: Fusion) -> None:
+    assert fusion.details(60) > 1 > fusion.details(4)

@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,16 +18,15 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from indexer.errors import InputError, InvalidModel
-from indexer.model import Encoder, load_background, load_encoder, load_traits
+from indexer.model import Encoder, load_background, load_encoder
 from indexer.model.background import BACKGROUND, write_background
-from indexer.model.descriptor import read_descriptor, write_descriptor
 from indexer.model.descriptor_head import generalised_mean
 from indexer.model.parity import compare
 from indexer.model.training import Recipe, train_descriptor
 from indexer.model.training.augmentations import edit
 from indexer.model.training.losses import contrastive, crowding
 from indexer.settings import SHIPPED_MODEL, ImageLimits
-from indexer.types import COMMON_BOUNDS, Bounds, Rgb, SpaceTraits
+from indexer.types import Rgb
 from support.commands import Index
 from support.models import add_descriptor, make_model, make_tiny
 
@@ -221,8 +219,6 @@ def test_half_a_descriptor_is_refused(folder: Path, missing: str) -> None:
         ({"format": 2}, "must state"),
         ({"taps": []}, "must state"),
         ({"dimension": 0}, "must state"),
-        ({"bounds": {"near_duplicate": 0.5, "lookalike": 0.7, "fused": 0.4}}, "bounds"),
-        ({"bounds": {"near_duplicate": 0.9, "lookalike": 0.7}}, "bounds"),
         ({"taps": [{"module": "blocks.3"}]}, "A tap in"),
         ({"taps": [{"module": "blocks.3", "power": 0.5}]}, "A tap in"),
         ({"taps": [{"module": "blocks.99", "power": 3}]}, "does not have"),
@@ -270,17 +266,6 @@ def test_a_background_is_read_as_it_was_written(folder: Path) -> None:
     write_background(rows, "1", folder / BACKGROUND)
 
     np.testing.assert_array_equal(load_background(str(folder)), rows / 3)
-
-
-def test_a_head_says_its_bounds_and_a_model_without_one_has_the_common_ones(
-    plain: Path, folder: Path
-) -> None:
-    path = folder / "descriptor.json"
-    bounds = Bounds(near_duplicate=0.8, lookalike=0.6, fused=0.3)
-    write_descriptor(replace(read_descriptor(path), bounds=bounds), path)
-
-    assert load_traits(str(folder)).bounds == bounds
-    assert load_traits(str(plain)) == SpaceTraits(COMMON_BOUNDS, None)
 
 
 def test_a_model_without_a_background_or_a_head_has_none(plain: Path, folder: Path) -> None:

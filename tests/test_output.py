@@ -176,7 +176,7 @@ def test_none_says_what_was_searched_and_how_near_the_nearest_came(index: Index)
     verdict = index.run_here("search", STRANGER, "--json").json
 
     nearest = verdict["nearest"]
-    bound = f"cosine {nearest['similarity']:.3f}, at least {nearest['threshold']:g} needed (model)"
+    bound = f"log-odds {nearest['log_odds']:.1f}, at least {nearest['threshold']:g} needed (model)"
     assert f"{output.shorten_path(str(STRANGER))}: none\n" in shown
     assert "  searched  2 entries of 1 bank, 4 images\n" in shown
     assert "\n  nearest, but no match\n" in shown
@@ -189,11 +189,11 @@ def test_none_says_what_was_searched_and_how_near_the_nearest_came(index: Index)
 def test_the_nearest_is_said_only_where_nothing_matched(index: Index, altered: Path) -> None:
     found = index.run_here("search", altered, "--json").json
     narrow = index.run_here("search", STRANGER, "--bank", "known", "--json").json
-    stricter = index.run_here("search", STRANGER, "--threshold", 0.99, "--json").json
+    stricter = index.run_here("search", STRANGER, "--min-log-odds", 99, "--json").json
 
     assert found["nearest"] is None
     assert narrow["nearest"]["bank"] == "known"
-    assert stricter["nearest"]["threshold"] == 0.99
+    assert stricter["nearest"]["threshold"] == 99
 
 
 def test_a_folder_is_searched_like_its_pictures(index: Index, pictures: Path) -> None:

@@ -33,6 +33,7 @@ from indexer.types import (
     Tier,
 )
 from support.catalog import add, arrival, bind, new_image
+from support.fusion import SIMPLE, TRAITS
 from support.queries import match_stored
 
 pytestmark = pytest.mark.numeric
@@ -50,9 +51,16 @@ class Place:
         self.store = store
         self.settings = settings
         self.space: Space = bind(store)
-        self.matcher = Matcher(store, cast("Encoder", None), self.space, settings)
+        self.matcher = Matcher(store, cast("Encoder", None), self.space, settings, TRAITS)
         self.scanner = RetroScanner(store, self.matcher, settings)
         self.bank_id = self.bank(BLOCK)
+
+    def hold_to(self, least: float) -> None:
+        """Open it anew with another bound of lookalikes, in nats."""
+        settings = self.settings.model_copy(update={"lookalike_log_odds": least})
+        encoder = cast("Encoder", None)
+        self.matcher = Matcher(self.store, encoder, self.space, settings, TRAITS)
+        self.scanner = RetroScanner(self.store, self.matcher, settings)
 
     def bank(self, name: str, kind: BankKind = BankKind.BLOCK) -> int:
         with self.store.writer() as writer:
@@ -83,7 +91,7 @@ class Place:
 
 @pytest.fixture
 def place(store: Store, tmp_path: Path) -> Place:
-    bounds = {"near_duplicate_similarity": 0.85, "lookalike_similarity": 0.7}
+    bounds = {"near_duplicate_log_odds": 80, "lookalike_log_odds": 65}
     return Place(store, Settings(home=tmp_path, **bounds))
 
 
@@ -124,7 +132,10 @@ def ids_of(place: Place, *seeds: int) -> list[int]:
 # --- what is found -------------------------------------------------------------------------------
 
 
-def test_a_scan_finds_what_a_search_for_each_stored_image_would(filled: Place) -> None:
+@pytest.mark.parametrize("least", [20, 40, 65, 90])
+def test_a_scan_finds_what_a_search_for_each_stored_image_would(filled: Place, least: int) -> None:
+    filled.hold_to(least)
+
     done = filled.run(BLOCK)
 
     expected = {
@@ -149,11 +160,11 @@ def test_a_scan_finds_what_a_search_for_each_stored_image_would(filled: Place) -
         for match in filled.found(done)
     }
     assert found == expected
-    assert {decided_by for _, decided_by, *_ in found.values()} >= {
+    assert {decided_by for _, decided_by, *_ in found.values()} == {
         Signal.SHA256,
         Signal.MD5,
         Signal.PDQ,
-        Signal.EMBEDDING,
+        Signal.FUSED,
     }
     assert len(filled.found(done)) == len(found) == done.found
     assert (done.state, done.scanned) == (ScanState.DONE, len(BLOCKED) + 7)
@@ -181,13 +192,12 @@ def test_a_picture_that_only_both_signals_together_betray_is_found(
         writer.images.add([(middling, arrival("2.jpg"))], place.space.id)
         writer.images.add([(blocked, arrival("1.jpg", bank_id=place.bank_id))], place.space.id)
     cosine = float(blocked.embedding @ stored.embedding)
-    bounds = {
-        "near_duplicate_similarity": 1.0,
-        "lookalike_similarity": min(cosine + 0.1, 1.0),
-        "lookalike_fused_score": cosine + 0.1,  # PDQ adds 0.148
-    }
-    settings = Settings(home=tmp_path, **bounds)
-    matcher = Matcher(place.store, cast("Encoder", None), place.space, settings)
+    settings = Settings(
+        home=tmp_path,
+        near_duplicate_log_odds=200,
+        lookalike_log_odds=100 * cosine + 10,  # PDQ adds 18
+    )
+    matcher = Matcher(place.store, cast("Encoder", None), place.space, settings, TRAITS)
     scanner = RetroScanner(place.store, matcher, settings)
 
     done = scanner.run(scanner.begin())
@@ -204,13 +214,12 @@ def test_a_stranger_within_the_reach_of_pdq_is_not_even_judged(place: Place) -> 
         writer.images.add([(middling, arrival("2.jpg"))], place.space.id)
         writer.images.add([(blocked, arrival("1.jpg", bank_id=place.bank_id))], place.space.id)
     place.matcher.catch_up()
+    bounds = choose_thresholds(place.settings, fusion=SIMPLE)
 
     with place.store.reader() as catalog:
         entries = list(catalog.entries.in_force([1], datetime.now(UTC)).values())
         own = catalog.images.get_many([2], with_embedding=True)
-        nominees = find_candidate_images(
-            catalog, place.matcher.views, choose_thresholds(place.settings), entries, own, 50
-        )
+        nominees = find_candidate_images(catalog, place.matcher.views, bounds, entries, own, 50)
 
     assert nominees == {2: {1}}  # the entry's own image
 

@@ -27,9 +27,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Index:
     """Index a few photos, two in a block bank; of a tiny model only the fingerprints count."""
     rules = {
         "LOOKALIKE_MODEL": str(tiny_model),
-        "LOOKALIKE_NEAR_DUPLICATE_SIMILARITY": "1",
-        "LOOKALIKE_LOOKALIKE_SIMILARITY": "1",
-        "LOOKALIKE_LOOKALIKE_FUSED_SCORE": "2",
+        "LOOKALIKE_NEAR_DUPLICATE_LOG_ODDS": "1000",
+        "LOOKALIKE_LOOKALIKE_LOG_ODDS": "1000",
         "LOOKALIKE_FLOOD_MIN_HITS": str(FLOOD),
         "LOOKALIKE_FLOOD_P_VALUE": "0.1",
         "LOOKALIKE_SERVE_HITS_INTERVAL": "0.1",

@@ -18,9 +18,8 @@ def index(tmp_path: Path, tiny_model: Path, database_url: str) -> Index:
     """Index a few photos, one in a block bank; of a tiny model only the fingerprints count."""
     rules = {
         "LOOKALIKE_MODEL": str(tiny_model),
-        "LOOKALIKE_NEAR_DUPLICATE_SIMILARITY": "1",
-        "LOOKALIKE_LOOKALIKE_SIMILARITY": "1",
-        "LOOKALIKE_LOOKALIKE_FUSED_SCORE": "2",
+        "LOOKALIKE_NEAR_DUPLICATE_LOG_ODDS": "1000",
+        "LOOKALIKE_LOOKALIKE_LOG_ODDS": "1000",
         "LOOKALIKE_FLOOD_MIN_HITS": str(FLOOD),
         "LOOKALIKE_FLOOD_P_VALUE": "0.1",
     }

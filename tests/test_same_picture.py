@@ -56,7 +56,7 @@ def matcher(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def ask(matcher: Matcher, data: bytes) -> tuple[dict[str, Match], str]:
     """Return the match of each stored photo by name, and the query's own PDQ."""
-    verdict = match(matcher, data, "query", threshold=-1)
+    verdict = match(matcher, data, "query", min_log_odds=-100)
     assert verdict.tier in {Tier.EXACT, Tier.NEAR_DUPLICATE}
     return {Path(match.source or "").name: match for match in verdict.matches}, verdict.pdq
 

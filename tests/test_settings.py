@@ -78,6 +78,26 @@ def test_an_unknown_variable_without_a_near_name_points_to_the_list(
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("NEAR_DUPLICATE_SIMILARITY", "NEAR_DUPLICATE_LOG_ODDS"),
+        ("LOOKALIKE_SIMILARITY", "LOOKALIKE_LOG_ODDS"),
+        ("LOOKALIKE_FUSED_SCORE", "LOOKALIKE_LOG_ODDS"),
+        ("LOOKALIKE_INLIERS", "LOOKALIKE_LOG_ODDS"),
+    ],
+)
+def test_a_bound_of_before_is_refused_with_the_one_that_replaces_it(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"LOOKALIKE_{old}", "0.9")
+
+    with pytest.raises(
+        SettingsError, match=rf"LOOKALIKE_{old} no longer exists.*LOOKALIKE_{new}.*thresholds\.md"
+    ):
+        load_settings()
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("BATCH_SIZE", "0"),
@@ -86,9 +106,9 @@ def test_an_unknown_variable_without_a_near_name_points_to_the_list(
         ("MAX_IMAGE_BYTES", "0"),
         ("PDQ_MAX_DISTANCE", "257"),
         ("PDQ_MIN_QUALITY", "101"),
-        ("LOOKALIKE_SIMILARITY", "1.5"),
-        ("LOOKALIKE_SIMILARITY", "nan"),
-        ("NEAR_DUPLICATE_SIMILARITY", "-2"),
+        ("LOOKALIKE_LOG_ODDS", "many"),
+        ("LOOKALIKE_LOG_ODDS", "nan"),
+        ("NEAR_DUPLICATE_LOG_ODDS", "inf"),
         ("LOG_LEVEL", "LOUD"),
         ("LOG_FORMAT", "xml"),
     ],

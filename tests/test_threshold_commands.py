@@ -34,7 +34,6 @@ def test_a_calibration_puts_a_card_in_force_for_each_signal(index: Index) -> Non
     photos = len(list(PHOTOS.glob("*.jpg")))
     assert [(card["signal"], card["tier"]) for card in cards] == [
         ("pdq", "near_duplicate"),
-        ("embedding", "lookalike"),
         ("fused", "lookalike"),
     ]
     for card in cards:
@@ -49,7 +48,7 @@ def test_a_calibration_puts_a_card_in_force_for_each_signal(index: Index) -> Non
 def test_of_a_tier_every_signal_that_decides_it_is_calibrated(index: Index) -> None:
     answers = index.run_here("threshold", "calibrate", "--tier", "near_duplicate", "--json").json
 
-    assert [answer["card"]["signal"] for answer in answers] == ["pdq", "embedding"]
+    assert [answer["card"]["signal"] for answer in answers] == ["pdq", "fused"]
 
 
 def test_a_dry_run_changes_nothing(index: Index) -> None:
@@ -63,12 +62,12 @@ def test_a_dry_run_changes_nothing(index: Index) -> None:
 
 def test_a_bank_s_card_stands_beside_the_one_for_all(index: Index) -> None:
     for_all = index.run_here(
-        "threshold", "calibrate", "--signal", "embedding", "--tier", "near_duplicate", "--json"
+        "threshold", "calibrate", "--signal", "fused", "--tier", "near_duplicate", "--json"
     ).json[0]["card"]
     of_bank = index.run_here(
         "threshold",
         "calibrate",
-        *("--signal", "embedding", "--tier", "near_duplicate"),
+        *("--signal", "fused", "--tier", "near_duplicate"),
         *("--bank", "known", "--per", "upload", "--json"),
     ).json[0]["card"]
 
@@ -122,7 +121,7 @@ def test_a_folder_of_innocent_pictures_is_compared_with_the_gallery(
     (folder / "broken.jpg").write_bytes(b"no picture")
 
     answer = index.run_here(
-        "threshold", "calibrate", "--signal", "embedding", "--background", folder, "--json"
+        "threshold", "calibrate", "--signal", "fused", "--background", folder, "--json"
     ).json[0]
 
     photos = len(list(PHOTOS.glob("*.jpg")))
@@ -134,12 +133,12 @@ def test_a_folder_of_innocent_pictures_is_compared_with_the_gallery(
 
 
 def test_a_card_shows_its_histogram_and_what_moving_it_would_do(index: Index) -> None:
-    index.run_here("threshold", "calibrate", "--signal", "embedding", "--target", "0.01")
+    index.run_here("threshold", "calibrate", "--signal", "fused", "--target", "0.01")
     card = index.run_here("threshold", "show", "--json").json
 
     text = index.run_here("threshold", "show").stdout
 
-    assert f"cosine similarity of at least {card['card']['value']:g}" in text
+    assert f"log-odds of at least {card['card']['value']:g}" in text
     assert f"◄ {card['card']['value']:g}" in text
     assert "█" in text
     reaching = [position["comparisons"] for position in card["positions"]]
@@ -157,7 +156,7 @@ def test_known_copies_say_what_moving_a_threshold_would_find(index: Index, tmp_p
     index.run_here("decision", "add", copy, "--entry", entry, "--outcome", "confirmed")
     index.run_here("threshold", "calibrate", "--target", "0.01")
 
-    for signal in ("pdq", "embedding", "fused"):
+    for signal in ("pdq", "fused"):
         shown = index.run_here("threshold", "show", "--signal", signal, "--json").json
         assert shown["copies"] == 1
         assert {position["found"] for position in shown["positions"]} == {1}
@@ -177,7 +176,7 @@ def test_the_positions_of_pdq_go_by_bits(index: Index) -> None:
     [
         (["calibrate", "--target", "0.5"], 2, "target rate"),
         (["calibrate", "--signal", "pdq", "--tier", "lookalike"], 2, "decides near_duplicate"),
-        (["calibrate", "--signal", "fused", "--tier", "near_duplicate"], 2, "fused decides look"),
+        (["calibrate", "--signal", "embedding"], 2, "'embedding' is not one of"),
         (["calibrate", "--bank", "knwon"], 4, "knwon"),
         (["calibrate", "--background", "nowhere"], 2, "nowhere"),
         (["show", "7"], 4, "no threshold card 7"),
@@ -195,7 +194,7 @@ def test_a_bank_without_pictures_has_no_embedding_to_calibrate(index: Index) -> 
     index.run_here("bank", "add", "hashes", "--fingerprint", f"pdq {'0123456789abcdef' * 4}")
 
     refused = index.run_here(
-        "threshold", "calibrate", "--bank", "hashes", "--signal", "embedding", code=2
+        "threshold", "calibrate", "--bank", "hashes", "--signal", "fused", code=2
     )
     card = index.run_here(
         "threshold", "calibrate", "--bank", "hashes", "--signal", "pdq", "--json"

@@ -1,6 +1,7 @@
 """Calibration on made-up pictures, held against counting by hand."""
 
 from dataclasses import replace
+from math import log
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ from hypothesis import strategies as st
 
 from indexer.errors import InputError
 from indexer.images.fingerprints import hamming
-from indexer.matching.fusion import pdq_term
 from indexer.thresholds import score_histogram as tally_module
 from indexer.thresholds.calibration_targets import CalibrationTarget
 from indexer.thresholds.pairwise_scores import Measure
@@ -17,7 +17,7 @@ from indexer.thresholds.picture_matrix import NO_ID, Pictures
 from indexer.thresholds.rate_intervals import clopper_pearson
 from indexer.thresholds.score_histogram import count_scores
 from indexer.types import RateUnit, Signal, Tier
-from support.calibration import COPIES, FUSION, TIERS, aim, calibrated, strangers
+from support.calibration import COPIES, FUSION, TIERS, WEIGHING, aim, calibrated, strangers
 
 pytestmark = pytest.mark.numeric
 
@@ -28,10 +28,10 @@ def every_score(signal: Signal, queries: Pictures, references: Pictures) -> np.n
     """Score all pairs the plain way, (n, m); higher is closer. In float32, as it is counted."""
     cosines = queries.embeddings @ references.embeddings.T
     bits = hamming(queries.pdq[:, 0], references.pdq[:, 0])
+    others = len(references) - (queries is references)
     return {
         Signal.PDQ: -bits.astype(np.float64),
-        Signal.EMBEDDING: cosines,
-        Signal.FUSED: cosines + pdq_term(bits),
+        Signal.FUSED: FUSION.weigh(cosines, bits) - np.float32(log(others)),
     }[signal]
 
 
@@ -80,8 +80,8 @@ def test_a_picture_is_not_compared_with_itself_nor_with_a_presumed_copy() -> Non
         return count_scores(measure, pictures, pictures, highest_rate=0.01).comparisons
 
     for signal in SIGNALS:
-        assert count(Measure(signal, FUSION)) == 60 * 59
-        assert count(Measure(signal, FUSION, COPIES)) == 60 * 59 - 2
+        assert count(Measure(signal, WEIGHING)) == 60 * 59
+        assert count(Measure(signal, WEIGHING, COPIES)) == 60 * 59 - 2
 
 
 def test_pictures_that_the_index_does_not_hold_are_strangers_to_each_other() -> None:
@@ -97,26 +97,38 @@ def test_what_is_too_flat_to_hash_never_matches_by_pdq() -> None:
     flat = replace(pictures, pdq=np.zeros_like(pictures.pdq), hashable=np.zeros(30, np.bool_))
 
     card = calibrated(aim(Signal.PDQ), flat).card
-    fused = calibrated(aim(Signal.FUSED), flat)
-    alone = calibrated(aim(Signal.EMBEDDING), flat)
+    closest = calibrated(aim(Signal.FUSED), flat).closest[0]
 
     assert card.false_positives == 0
     assert card.value == 255  # they are as far apart as can be
-    assert fused.closest == alone.closest
+    cosines = pictures.embeddings @ pictures.embeddings.T - 2 * np.eye(30)
+    by_cosine = float(FUSION.embedding(cosines.max())) - log(29)
+    assert closest.value == pytest.approx(by_cosine, abs=1e-4)
 
 
 def test_the_least_distance_over_the_orientations_counts() -> None:
     pictures = strangers(30, 8)
     turned = replace(pictures, pdq=np.concatenate([pictures.pdq[::-1], pictures.pdq], axis=1))
 
-    closeness, _ = Measure(Signal.PDQ, FUSION).compare(turned, pictures)
+    closeness, _ = Measure(Signal.PDQ, WEIGHING).compare(turned, pictures)
 
     assert (np.diag(closeness) == 0).all()
 
 
+def test_twice_the_references_lower_the_log_odds_by_ln_2() -> None:
+    queries, references = strangers(20, 16), strangers(15, 17, first_id=100)
+
+    few, many = (
+        Measure(Signal.FUSED, replace(WEIGHING, references=count)).compare(queries, references)[0]
+        for count in (1000, 2000)
+    )
+
+    assert few - many == pytest.approx(log(2), abs=1e-5)
+
+
 def test_blocks_of_any_size_count_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     queries, references = strangers(70, 9), strangers(50, 10, first_id=500)
-    measure = Measure(Signal.FUSED, FUSION)
+    measure = Measure(Signal.FUSED, WEIGHING)
     whole = count_scores(measure, queries, references, highest_rate=0.01)
     monkeypatch.setattr(tally_module, "_ROWS", 7)
     monkeypatch.setattr(tally_module, "_COLUMNS", 3)
@@ -219,10 +231,10 @@ def _orthogonal(vectors: np.ndarray, direction: np.ndarray) -> np.ndarray:
 
 
 def test_the_interval_holds_the_true_rate_about_as_often_as_it_says() -> None:
-    scores = every_score(Signal.EMBEDDING, strangers(1500, 99), strangers(1500, 98))
+    scores = every_score(Signal.FUSED, strangers(1500, 99), strangers(1500, 98)) + log(1500)
 
     def true_rate(bound: float) -> float:
-        return float((scores >= bound).mean())
+        return float((scores - log(99) >= bound).mean())
 
     hits = 0
     for seed in range(20):
@@ -244,8 +256,8 @@ def test_without_a_unit_uploads_are_counted_where_there_are_enough() -> None:
 
 def test_uploads_that_are_too_few_for_the_target_get_the_bound_above_all_of_them() -> None:
     pictures = strangers(100, 14)
-    scores = every_score(Signal.EMBEDDING, pictures, pictures)
-    np.fill_diagonal(scores, -1)
+    scores = every_score(Signal.FUSED, pictures, pictures)
+    np.fill_diagonal(scores, -np.inf)
 
     card = calibrated(aim(target=1e-4, unit=RateUnit.UPLOAD), pictures).card
 

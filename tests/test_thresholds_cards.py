@@ -66,7 +66,6 @@ def test_a_new_card_retires_the_one_whose_place_it_takes(store: Store, space_id:
     others = [
         add_card(store, a_card(space_id, bank="unsafe")),
         add_card(store, a_card(space_id, tier=Tier.NEAR_DUPLICATE)),
-        add_card(store, a_card(space_id, signal=Signal.FUSED)),
         add_card(store, a_card(None, signal=Signal.PDQ, tier=Tier.NEAR_DUPLICATE)),
     ]
 
@@ -101,7 +100,7 @@ def test_a_card_of_another_space_is_never_chosen(store: Store, space_id: int) ->
     with store.reader() as catalog:
         cards = catalog.cards.bounds(space_id)
         with pytest.raises(NotFoundError, match="setting holds"):
-            find_card(catalog, Signal.EMBEDDING, None, None)
+            find_card(catalog, Signal.FUSED, None, None)
 
     assert cards == []
     chosen = choose_thresholds(Settings(), cards, space_id=space_id).for_bank(None)
@@ -128,10 +127,10 @@ def test_a_card_is_found_by_what_it_decides(store: Store, space_id: int) -> None
     near = add_card(store, a_card(space_id, tier=Tier.NEAR_DUPLICATE))
 
     with store.reader() as catalog:
-        assert find_card(catalog, Signal.EMBEDDING, None, None).id == lookalike
-        assert find_card(catalog, Signal.EMBEDDING, Tier.NEAR_DUPLICATE, None).id == near
-        with pytest.raises(NotFoundError, match="No card for embedding, lookalike, bank x"):
-            find_card(catalog, Signal.EMBEDDING, None, "x")
+        assert find_card(catalog, Signal.FUSED, None, None).id == lookalike
+        assert find_card(catalog, Signal.FUSED, Tier.NEAR_DUPLICATE, None).id == near
+        with pytest.raises(NotFoundError, match="No card for fused, lookalike, bank x"):
+            find_card(catalog, Signal.FUSED, None, "x")
 
 
 @pytest.mark.parametrize("card_id", [1, 0, -1, 2**70])

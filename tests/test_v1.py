@@ -34,9 +34,8 @@ def index(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Index:
     """Index a few photos; of a tiny model only copies count, so embeddings must be equal."""
     rules = {
         "LOOKALIKE_MODEL": str(tiny_model),
-        "LOOKALIKE_NEAR_DUPLICATE_SIMILARITY": "0.9999",
-        "LOOKALIKE_LOOKALIKE_SIMILARITY": "0.9999",
-        "LOOKALIKE_LOOKALIKE_FUSED_SCORE": "2",
+        "LOOKALIKE_NEAR_DUPLICATE_LOG_ODDS": "23.95",  # an equal embedding gives 24
+        "LOOKALIKE_LOOKALIKE_LOG_ODDS": "23.95",
     }
     index = Index(tmp_path_factory.mktemp("home"), extra=rules)
     index.run_here("init")
@@ -128,17 +127,17 @@ def test_as_many_pictures_as_are_allowed_and_not_one_more(api: Lookalike) -> Non
 def test_only_matches_of_the_tiers_and_the_time_that_are_asked_for_come_back(
     api: Lookalike,
 ) -> None:
-    everything = api.search(photo(KNOWN), threshold=-1)
+    everything = api.search(photo(KNOWN), min_log_odds=-100)
     later = datetime.now(UTC) + timedelta(hours=1)
 
-    near = api.search(photo(KNOWN), threshold=-1, tiers=[Tier.LOOKALIKE], k=1)
+    near = api.search(photo(KNOWN), min_log_odds=-100, tiers=[Tier.LOOKALIKE], k=1)
 
     assert {match.tier for match in everything.matches} == {Tier.EXACT, Tier.LOOKALIKE}
     assert (near.tier, near.hits) == (everything.tier, everything.hits)
     assert near.matches == tuple(m for m in everything.matches if m.tier is Tier.LOOKALIKE)[:1]
-    assert api.search(photo(KNOWN), threshold=-1, created_after=later).matches == ()
+    assert api.search(photo(KNOWN), min_log_odds=-100, created_after=later).matches == ()
     long_ago = datetime(2000, 1, 1, tzinfo=UTC)
-    assert api.search(photo(KNOWN), threshold=-1, created_after=long_ago) == everything
+    assert api.search(photo(KNOWN), min_log_odds=-100, created_after=long_ago) == everything
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,10 @@ if TYPE_CHECKING:  # they load SQLAlchemy
 
 AnswerT = TypeVar("AnswerT")
 
+_NO_THRESHOLD = (
+    "--threshold no longer exists: it was a cosine similarity. Use --min-log-odds, or leave it "
+    "out for the bounds in force. docs/matching.md explains log-odds."
+)
 FOUND = 10
 """Exit code of `search --exit-code` when a picture matched; no error has it."""
 
@@ -32,6 +36,7 @@ def search(
     ] = None,
     model: ModelReference = None,
     *,
+    threshold: Annotated[str | None, typer.Option(hidden=True)] = None,
     tiles: Annotated[
         bool,
         typer.Option("--tiles", help="Also match tiles of large images; more false matches."),
@@ -50,13 +55,12 @@ def search(
 
     Example: lookalike search suspect.jpg --bank known-unsafe -k 5 --json
     """
-    from indexer.cli.verdict_view import (
-        count_tiers,
-        print_verdicts,
-    )
+    from indexer.cli.verdict_view import count_tiers, print_verdicts
     from indexer.matching import Query, SearchOptions, open_matcher
     from indexer.runtime.cpu import Cores
 
+    if threshold is not None:
+        raise InputError(_NO_THRESHOLD)
     settings = load(model)
     asked = _Asked(images, settings)
     options = SearchOptions(k=k, banks=tuple(bank or ()), min_log_odds=min_log_odds)

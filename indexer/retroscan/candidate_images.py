@@ -45,8 +45,9 @@ def find_candidate_images(
     by_bank: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         by_bank[entry.bank].append(entry)
+    fewest = len({entry.image_id for entry in entries if entry.image_id is not None})
     for bank, members in by_bank.items():
-        bar = Bar(thresholds.for_bank(bank), thresholds.fusion, len(entries))
+        bar = Bar(thresholds.for_bank(bank), thresholds.fusion, fewest)
         for image_id, entry_id in _alike(views, bar, members, records, min_quality):
             found[image_id].add(entry_id)
     for image_id, entry_id in _of_same_bytes(catalog, entries):

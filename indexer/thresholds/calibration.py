@@ -103,8 +103,9 @@ def calibrate(
     """
     aim.check()
     sample.check()
+    measure = Measure(aim.signal, replace(weighing, references=sample.comparisons), sample.copies)
     counted = count_scores(
-        Measure(aim.signal, replace(weighing, references=sample.comparisons), sample.copies),
+        measure,
         sample.queries,
         sample.references,
         highest_rate=aim.target,
@@ -116,13 +117,15 @@ def calibrate(
             "same images, or copies of each other. Use other innocent images."
         )
     unit = aim.unit_for(counted.queries)
-    bound = _choose_bound(counted, unit, aim.target, sample)
+    bound = _choose_bound(counted, unit, aim.target, sample, measure)
     if aim.signal is Signal.PDQ:
         bound = max(bound, -pdq_max_distance)
     return Calibration(_card(aim, sample, counted, unit, bound), tuple(_closest(sample, counted)))
 
 
-def _choose_bound(counted: ScoreHistogram, unit: RateUnit, target: float, sample: Sample) -> float:
+def _choose_bound(
+    counted: ScoreHistogram, unit: RateUnit, target: float, sample: Sample, measure: Measure
+) -> float:
     """Return the least closeness that no more than the target rate reaches.
 
     Raises
@@ -133,7 +136,7 @@ def _choose_bound(counted: ScoreHistogram, unit: RateUnit, target: float, sample
     allowed = floor(target * trials(counted, unit) + EPSILON)
     first_left_out = float(scores(counted, unit)[allowed])
     bound = counted.scale.bound_above(max(first_left_out, counted.scale.low))
-    if bound > counted.scale.strictest:
+    if bound > measure.strictest(sample.queries.pdq.shape[1]):
         worst = "; ".join(
             f"{pair.query} and {pair.reference}"
             for pair in _closest(sample, counted)[:_NAMED_PAIRS]

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.thresholds.picture_matrix import FAR, NO_ID, Pictures
 from indexer.types import Embeddings, Fusion, LogOdds, PdqBits, Signal, cost_of
+
+_ROUNDING: Final = 1e-4  # nats: bounds have four decimals
 
 Closeness = NDArray[np.float32]
 """(n, m) float32, n queries by m references: cosine, log-odds in nats, or PDQ bits negated."""
@@ -63,6 +66,19 @@ class Measure:
             else:
                 strangers &= block.distances > self.copies.bits
         return self._score(block), strangers
+
+    def strictest(self, orientations: int) -> float:
+        """Return the highest bound, as a closeness, that a copy can still reach.
+
+        Parameters
+        ----------
+        orientations : int
+            In which the queries are hashed.
+        """
+        if self.signal is Signal.PDQ:
+            return 0.0
+        fusion, cost = self.weighing.fusion, cost_of(self.weighing.references * orientations)
+        return fusion.prior + fusion.embedding.most + fusion.pdq.most - cost - _ROUNDING
 
     def _score(self, block: "_Block") -> Closeness:
         if self.signal is Signal.PDQ:

@@ -18,7 +18,6 @@ class Scale:
     signal: Signal
     low: float  # the least closeness
     high: float  # the greatest
-    strictest: float  # the highest bound that a copy can still reach
     bin_width: float
 
     @property
@@ -38,8 +37,8 @@ class Scale:
 
 
 _SCALES: Final = {
-    Signal.PDQ: Scale(Signal.PDQ, -float(FAR), 0.0, 0.0, 1.0),
-    Signal.FUSED: Scale(Signal.FUSED, -40.0, 60.0, 60.0, 0.25),  # nats
+    Signal.PDQ: Scale(Signal.PDQ, -float(FAR), 0.0, 1.0),
+    Signal.FUSED: Scale(Signal.FUSED, -40.0, 60.0, 0.25),  # nats
 }
 
 

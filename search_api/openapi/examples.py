@@ -21,7 +21,7 @@ MATCH = {
     "threshold_card": 7,
     "similarity": 0.9712,
     "pdq_distance": 8,
-    "fused_score": 1.9660,
+    "log_odds": 31.2,
     "bank": "known-unsafe",
     "bank_kind": "block",
     "entry_id": 17,
@@ -31,6 +31,12 @@ MATCH = {
     "part": None,
     "query_part": {"kind": "tile", "number": 0, "box": [200, 3030, 480, 343]},
     "inliers": None,
+    "evidence": [
+        {"signal": "embedding", "value": 0.6312, "log_odds": 18.3},
+        {"signal": "pdq", "value": 8, "log_odds": 25.2},
+        {"signal": "prior", "value": None, "log_odds": 2.3},
+        {"signal": "comparisons", "value": 2_400_000, "log_odds": -14.6},
+    ],
 }
 VERDICT = {
     "query": "upload.jpg",
@@ -192,11 +198,16 @@ PARTIAL_VERDICT = {
         MATCH
         | {
             "tier": "lookalike",
-            "decided_by": "embedding",
-            "threshold": 0.8,
+            "decided_by": "fused",
+            "threshold": 4.6,
             "pdq_distance": None,
-            "fused_score": 0.9712,
+            "log_odds": 8.0,
             "query_part": None,
+            "evidence": [
+                {"signal": "embedding", "value": 0.6312, "log_odds": 18.3},
+                {"signal": "prior", "value": None, "log_odds": 2.3},
+                {"signal": "comparisons", "value": 300_000, "log_odds": -12.6},
+            ],
         }
     ],
     "model": SPACE,
@@ -205,7 +216,19 @@ PARTIAL_VERDICT = {
 FINGERPRINT_VERDICT = PARTIAL_VERDICT | {
     "query": f"pdq {PDQ}",
     "tier": "near_duplicate",
-    "matches": [MATCH | {"similarity": None, "fused_score": None, "query_part": None}],
+    "matches": [
+        MATCH
+        | {
+            "similarity": None,
+            "log_odds": 14.9,
+            "query_part": None,
+            "evidence": [
+                {"signal": "pdq", "value": 8, "log_odds": 25.2},
+                {"signal": "prior", "value": None, "log_odds": 2.3},
+                {"signal": "comparisons", "value": 300_000, "log_odds": -12.6},
+            ],
+        }
+    ],
 }
 STORED_VERDICT = VERDICT | {
     "query": "image 4212",

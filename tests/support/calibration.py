@@ -1,25 +1,22 @@
 """Made-up pictures to calibrate with: nothing but vectors and bits."""
 
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 
-from indexer.matching.fusion import pdq_term, query_bias
-from indexer.thresholds import Fusion
+from indexer.thresholds import Weighing
 from indexer.thresholds.calibration import Calibration, Sample, calibrate
 from indexer.thresholds.calibration_targets import CalibrationTarget
 from indexer.thresholds.pairwise_scores import CopyRule
 from indexer.thresholds.picture_matrix import Pictures
-from indexer.types import Embeddings, RateUnit, Signal, Tier
+from indexer.types import Curve, Embeddings, RateUnit, Signal, Tier, query_bias
+from support.fusion import SIMPLE
 from support.unit_vectors import exact_unit
 
-FUSION = Fusion(pdq_term, partial(query_bias, background=None))
-COPIES = CopyRule(bits=31, cosine=0.93)
-TIERS = {
-    Signal.PDQ: Tier.NEAR_DUPLICATE,
-    Signal.EMBEDDING: Tier.LOOKALIKE,
-    Signal.FUSED: Tier.LOOKALIKE,
-}
+FUSION = replace(SIMPLE, embedding=Curve((-1.0, 1.0), (-20.0, 20.0)))  # the scale ends at 60 nats
+WEIGHING = Weighing(FUSION, lambda embeddings: query_bias(embeddings, None, FUSION.bias))
+COPIES = CopyRule(bits=31, nats=18.5)
+TIERS = {Signal.PDQ: Tier.NEAR_DUPLICATE, Signal.FUSED: Tier.LOOKALIKE}
 
 
 def strangers(count: int, seed: int, *, dimension: int = 8, first_id: int = 1) -> Pictures:
@@ -44,7 +41,7 @@ def _unit(vectors: Embeddings) -> Embeddings:
 
 
 def aim(
-    signal: Signal = Signal.EMBEDDING, target: float = 1e-3, unit: RateUnit | None = None
+    signal: Signal = Signal.FUSED, target: float = 1e-3, unit: RateUnit | None = None
 ) -> CalibrationTarget:
     return CalibrationTarget(signal, TIERS[signal], None, 1, target, unit)
 
@@ -58,4 +55,4 @@ def calibrated(
 ) -> Calibration:
     """Calibrate with pictures against others, or each other."""
     sample = Sample(queries, queries if references is None else references, "test", None)
-    return calibrate(wanted, sample, FUSION, pdq_max_distance=most_bits)
+    return calibrate(wanted, sample, WEIGHING, pdq_max_distance=most_bits)
