@@ -32,7 +32,6 @@ from indexer.thresholds.picture_matrix import Pictures
 from indexer.thresholds.rate_intervals import count_false_positives, trials
 from indexer.thresholds.score_histogram import count_scores
 from indexer.types import NewCard, RateUnit, Signal, query_bias
-from indexer.types.traits import query_bias
 
 SPLITS = 20
 TARGETS = ((RateUnit.COMPARISON, 1e-4), (RateUnit.UPLOAD, 1e-4), (RateUnit.UPLOAD, 1e-2))

@@ -1,4 +1,4 @@
-"""Which log-odds separate copies from strangers?
+"""Precision and recall by log-odds: which of them separate copies from strangers.
 
 Every query of the DEV benchmark is compared with every reference, as calibration compares them. For
 each bound the pairs above it are counted: precision is the share of true copies among them, recall
@@ -26,7 +26,6 @@ from indexer.thresholds.background_folder import as_pictures, measure_files
 from indexer.thresholds.pairwise_scores import Measure
 from indexer.thresholds.picture_matrix import NO_ID, Pictures
 from indexer.types import Signal, query_bias
-from indexer.types.traits import query_bias
 
 PRECISIONS = (0.999, 0.99, 0.95, 0.90, 0.80)
 TRAITS = load_traits(SHIPPED_MODEL)

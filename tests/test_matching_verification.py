@@ -35,7 +35,13 @@ from support.queries import match, rank
 pytestmark = pytest.mark.numeric
 
 BY_DETAILS = SpaceTraits(
-    replace(SIMPLE, embedding=Curve((-1, 1), (0, 1)), pdq=Curve((0, 256), (1, 0)), lookalike=10)
+    replace(
+        SIMPLE,
+        prior=5,  # so that each is worth verifying
+        embedding=Curve((-1, 1), (0, 1)),
+        pdq=Curve((0, 256), (1, 0)),
+        lookalike=15,
+    )
 )
 """Next to nothing but details speaks; a nat for each."""
 SHIPPED = load_traits(SHIPPED_MODEL).fusion
@@ -95,7 +101,7 @@ def test_a_picture_shown_small_on_a_page_is_found_by_its_details(
 
     best = verdict.matches[0]
     assert (verdict.tier, verdict.banks) == (Tier.LOOKALIKE, ("known",))
-    assert (best.decided_by, best.threshold, best.threshold_source) == (Signal.FUSED, 10, "model")
+    assert (best.decided_by, best.threshold, best.threshold_source) == (Signal.FUSED, 15, "model")
     assert best.inliers is not None
     assert best.inliers >= 12
     assert Contribution("geometry", best.inliers, min(best.inliers, 50)) in best.evidence
