@@ -1,6 +1,7 @@
 """`model`: model cards, exports and training."""
 
 from indexer.cli.commands import Commands
+from indexer.cli.model_fusion import fit_fusion
 from indexer.cli.model_train import train_descriptor
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_facts, print_json
@@ -57,3 +58,4 @@ def export(model: ModelReference = None, *, as_json: AsJson = False) -> None:
 
 
 app.command("train-descriptor")(train_descriptor)
+app.command("fit-fusion")(fit_fusion)

@@ -4,13 +4,12 @@ from indexer.cli.card_view import bound_of, measured_of, uploads_of
 from indexer.cli.output import print_json, print_table
 from indexer.cli.progress import show_progress
 from indexer.embedding_space import bound_space, load_bound_encoder, model_reference
-from indexer.matching.fusion import query_bias
 from indexer.model import load_traits
 from indexer.runtime.terminal import echo
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.thresholds import Calibration, CalibrationRun, Request, Weighing, put_in_force
-from indexer.types import RateUnit
+from indexer.types import RateUnit, query_bias
 
 _SHOWN_PAIRS = 3  # on a terminal; --json has all
 

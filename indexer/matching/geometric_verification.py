@@ -1,6 +1,7 @@
-"""Geometric verification: re-ranking of the likeliest candidates by local features."""
+"""Geometric verification: local features of the likeliest candidates that are not decided yet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from indexer.matching.comparison import Compared
 from indexer.runtime.timing import timed
@@ -8,6 +9,10 @@ from indexer.settings import Settings
 from indexer.store import Store
 from indexer.types import Fusion
 from indexer.verification import Grey
+
+_FLOOR: Final = -2.0
+"""Log-odds below which a candidate is not worth verifying: two of three strangers have one above,
+one of three has one above -1. On the development benchmark -1 finds 0.5 % of the copies fewer."""
 
 
 class GeometricVerifier:
@@ -22,10 +27,13 @@ class GeometricVerifier:
         self._most = settings.verify_candidates
 
     @timed("verify")
-    def verify(self, grey: Grey, compared: Sequence[Compared]) -> list[Compared]:
+    def verify(
+        self, grey: Grey, compared: Sequence[Compared], log_odds: Callable[[Compared], float]
+    ) -> list[Compared]:
         """Count the inliers of the best candidates that have a thumbnail.
 
-        Detects features in the query, and in each candidate that was not met lately.
+        What is a near duplicate anyway, or next to certainly a stranger, is left as it is. Detects
+        features in the query, and in each candidate that was not met lately.
 
         Parameters
         ----------
@@ -33,6 +41,8 @@ class GeometricVerifier:
             The query, as `verification.shrink` makes it.
         compared : sequence of Compared
             In any order.
+        log_odds : callable
+            The log-odds of a candidate, with the comparisons counted.
 
         Returns
         -------
@@ -45,8 +55,11 @@ class GeometricVerifier:
             find_in_both_hands,
         )
 
+        likeliest = self._likeliest([(log_odds(each), each) for each in compared])
+        if not likeliest:
+            return list(compared)
         with self._store.reader() as catalog:
-            thumbnails = catalog.thumbnails.get_many(_likeliest(compared, self._most))
+            thumbnails = catalog.thumbnails.get_many(likeliest)
         if not thumbnails:
             return list(compared)
         hands = find_in_both_hands(grey)
@@ -55,18 +68,19 @@ class GeometricVerifier:
             features = find_features(jpeg)
             inliers[image_id] = max(count_inliers(hand, features) for hand in hands)
         return [
-            each.with_inliers(inliers[each.image_id], self._fusion)
-            if each.image_id in inliers
-            else each
+            each
+            if each.image_id not in inliers
+            else each.with_inliers(inliers[each.image_id], self._fusion)
             for each in compared
         ]
 
-
-def _likeliest(compared: Sequence[Compared], most: int) -> list[int]:
-    """Return the images of the greatest log-odds, but for those of the very bytes."""
-    scored = [
-        (-each.log_odds, each.image_id)
-        for each in compared
-        if each.log_odds is not None and each.image_id is not None and not each.same_bytes
-    ]
-    return [image_id for _, image_id in sorted(scored)[:most]]
+    def _likeliest(self, weighed: Sequence[tuple[float, Compared]]) -> list[int]:
+        """Return the images of the greatest log-odds among those that are not decided yet."""
+        undecided = [
+            (-log_odds, each.image_id)
+            for log_odds, each in weighed
+            if each.image_id is not None
+            and not each.same_bytes
+            and _FLOOR <= log_odds < self._fusion.near_duplicate
+        ]
+        return [image_id for _, image_id in sorted(undecided)[: self._most]]

@@ -1,11 +1,12 @@
 """Matcher: answers queries from an open index, following its log."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Final, overload
 
 from indexer.cluster_assignment import NewestClusters
 from indexer.embedding_space import load_bound_encoder
-from indexer.matching.comparison import compare
+from indexer.matching.comparison import Compared, compare
 from indexer.matching.geometric_verification import GeometricVerifier
 from indexer.matching.judgement import judge
 from indexer.matching.query import EncodedQuery, Query, StoredImage, VerdictT
@@ -21,7 +22,7 @@ from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
 from indexer.thresholds import ThresholdResolver
-from indexer.types import Match, PartialVerdict, Space, SpaceTraits, Verdict
+from indexer.types import Entry, Match, PartialVerdict, Space, SpaceTraits, Verdict, cost_of
 from indexer.vector_views import open_views
 
 _NO_TRAITS: Final = SpaceTraits()
@@ -165,15 +166,26 @@ class Matcher:
     @timed("judge")
     def _judge(self, query: EncodedQuery, found: CandidateSet) -> list[Match]:
         """Compare, verify, judge and suppress; a stored image does not match itself."""
+
+        def comparisons(entry: Entry | None) -> int:
+            return query.comparisons(found.searched(entry))
+
         compared = compare(query, found.candidates, self._min_quality, self._fusion)
         if query.grey is not None:
-            compared = self._verifier.verify(query.grey, compared)
-        judged = judge(
-            compared, found.thresholds, lambda entry: query.comparisons(found.searched(entry))
-        )
+            compared = self._verifier.verify(
+                query.grey, compared, lambda each: _log_odds(each, comparisons)
+            )
+        judged = judge(compared, found.thresholds, comparisons)
         matches = rank(suppress(judged, found.rejections, query.pieces.parts))
         own = query.record.id if query.record else None
         return [match for match in matches if own is None or match.image_id != own]
+
+
+def _log_odds(compared: Compared, comparisons: Callable[[Entry | None], int]) -> float:
+    """Return the log-odds of a candidate by the kindest count of the comparisons."""
+    if compared.log_odds is None:
+        return -inf
+    return compared.log_odds - min(cost_of(comparisons(e)) for e in compared.candidate.entries)
 
 
 def open_matcher(

@@ -6,7 +6,6 @@ from typing import Generic, Self, TypeVar
 
 import numpy as np
 
-from indexer.matching.fusion import query_bias
 from indexer.matching.pieces import Pieces
 from indexer.types import (
     Fingerprint,
@@ -15,6 +14,7 @@ from indexer.types import (
     PartialVerdict,
     SpaceTraits,
     Verdict,
+    query_bias,
 )
 from indexer.verification import Grey
 

@@ -113,7 +113,7 @@ from indexer.types.sources import (
     SourceStamp,
 )
 from indexer.types.status import Counts, Status, ViewStatus
-from indexer.types.traits import COMMON_FUSION, SpaceTraits
+from indexer.types.traits import COMMON_FUSION, SpaceTraits, query_bias
 from indexer.types.verdicts import (
     Classification,
     Embedded,
@@ -249,4 +249,5 @@ __all__ = [
     "WithdrawnFingerprint",
     "allows",
     "cost_of",
+    "query_bias",
 ]

@@ -20,7 +20,7 @@ from indexer.runtime.opencv import cv2
 from indexer.verification.thumbnails import Grey, read_thumbnail
 
 _FEATURES: Final = 400  # of a thumbnail, at most
-_QUERY_FEATURES: Final = 600  # of a query, which may show other things besides
+_QUERY_FEATURES: Final = 400  # of a query
 _CELLS: Final = 8  # by which a picture is divided across and down
 _CONTRAST: Final = 0.02  # SIFT's own 0.04 leaves blurred and dark pictures with few
 _RATIO: Final = 0.85  # Lowe's: the nearest detail must be nearer than the second by this much

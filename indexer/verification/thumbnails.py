@@ -11,8 +11,8 @@ from indexer.types import Rgb
 
 SIDE: Final = 352
 """Pixels of a thumbnail's longest side."""
-QUERY_SIDE: Final = 512
-"""The same of a query, whose pixels are at hand: what it shows may be small in it."""
+QUERY_SIDE: Final = 320
+"""The same of a query. At 512, 97 of 100 copies have 8 inliers as well, and it costs half more."""
 _QUALITY: Final = 85  # of JPEG: 15 to 30 KB a picture
 
 Grey = NDArray[np.uint8]

@@ -79,14 +79,14 @@ def compute_views(  # noqa: PLR0913 -- what of, and how
 
     def other() -> Image.Image:
         while True:  # ends: one that can be read is being edited
-            picture = _read(random.choice(paths), limits)
+            picture = read_picture(random.choice(paths), limits)
             if picture is not None:
                 return picture
 
     rows = []
     for number, path in enumerate(paths, start=1):
         on_picture(number)
-        picture = _read(path, limits)
+        picture = read_picture(path, limits)
         if picture is None:
             continue
         batch = [picture]
@@ -103,7 +103,7 @@ def compute_views(  # noqa: PLR0913 -- what of, and how
     return np.stack(rows)
 
 
-def _read(path: Path, limits: ImageLimits) -> Image.Image | None:
+def read_picture(path: Path, limits: ImageLimits) -> Image.Image | None:
     """Decode and shrink a picture; None where that fails or it is too small."""
     try:
         picture = Image.fromarray(decode(path.read_bytes(), limits).rgb)
