@@ -1,4 +1,5 @@
 import sqlite3
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from indexer.errors import (
 from indexer.store import Arrival, check, current, open_store, upgrade
 from indexer.store.database.migrate import configuration
 from indexer.store.models import REVISION
-from indexer.types import BankKind, KnownSource, Pdq, SourceStamp
+from indexer.types import BankKind, KnownSource, Pdq, Signal, SourceStamp, Tier
+from support.calibration import aim, calibrated, strangers
 from support.catalog import add, bare_pdq, bind
 from support.forked import run_each
 
@@ -190,6 +192,31 @@ def test_going_back_keeps_the_images_without_parts_and_purged_ones(database_url:
         assert catalog.sources.known(["s3://bucket/1.jpg"]) == {
             "s3://bucket/1.jpg": KnownSource(kept, -1, "-1")
         }
+
+
+def test_cards_of_former_scores_retire_and_those_of_bits_stay(database_url: str) -> None:
+    card = calibrated(aim(), strangers(50, 0)).card
+    with open_store(database_url) as store:
+        space_id = bind(store).id
+        with store.writer() as writer:
+            pdq, fused, cosine = (
+                writer.cards.add(replace(card, signal=signal, tier=tier, space_id=space)).id
+                for signal, tier, space in (
+                    (Signal.PDQ, Tier.NEAR_DUPLICATE, None),
+                    (Signal.FUSED, Tier.LOOKALIKE, space_id),
+                    (Signal.EMBEDDING, Tier.LOOKALIKE, space_id),
+                )
+            )
+    command.downgrade(configuration(database_url), "202611280006")
+
+    upgrade(database_url)
+
+    check(database_url)
+    with open_store(database_url) as store, store.reader() as catalog:
+        assert [bound.card_id for bound in catalog.cards.bounds(space_id)] == [pdq]
+        retired = [each for each in catalog.cards.page(retired=True) if each.retired_at]
+        assert {each.id for each in retired} == {fused, cosine}
+        assert all(each.retired_at >= each.created_at for each in retired)
 
 
 @pytest.mark.slow
