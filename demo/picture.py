@@ -44,7 +44,7 @@ def draw(upload: str, verdict: dict[str, Any]) -> str:
         ("bank", f"{match['bank']} ({match['bank_kind']})"),
         ("decided by", match["decided_by"]),
         ("threshold", f"{match['threshold']:g} (from the {match['threshold_source']})"),
-        ("fused score", f"{match['fused_score']:.3f}"),
+        ("log-odds", f"{match['log_odds']:.1f}"),
         ("cosine", f"{match['similarity']:.3f}"),
         ("PDQ distance", "not comparable" if pdq is None else f"{pdq} of 256 bits"),
         ("suppressed by", (match["suppressed_by"] or {}).get("bank", "nothing")),

@@ -163,7 +163,7 @@ def test_a_match_on_a_terminal_is_a_block_with_its_evidence_in_words(
     assert seen[2] == "  searched  2 entries of 1 bank"
     assert seen[4] == "  near_duplicate"
     assert re.fullmatch(r"    decided by  PDQ \d+ bits apart, at most 31 \(settings\)", seen[5])
-    also = r"cosine 0\.\d{3}, fused score \d\.\d{3}, \d+ details in the same arrangement"
+    also = r"cosine 0\.\d{3}, log-odds \d+\.\d"
     assert re.fullmatch(f"    also        {also}", seen[6])
     assert seen[7] == "    bank        known (block), entry 2"
     assert re.fullmatch(r"    image       \d+", seen[8])

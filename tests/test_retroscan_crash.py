@@ -22,9 +22,8 @@ pytestmark = pytest.mark.slow
 def index(tmp_path: Path, database_url: str, tiny_model: Path) -> Index:
     """Index a few photos, then block their digests, spread over the steps of a scan."""
     rules = {
-        "LOOKALIKE_NEAR_DUPLICATE_SIMILARITY": "1",
-        "LOOKALIKE_LOOKALIKE_SIMILARITY": "1",
-        "LOOKALIKE_LOOKALIKE_FUSED_SCORE": "2",
+        "LOOKALIKE_NEAR_DUPLICATE_LOG_ODDS": "1000",
+        "LOOKALIKE_LOOKALIKE_LOG_ODDS": "1000",
     }
     index = Index(tmp_path / "home", database_url, rules)
     index.run_here("init", "--model", tiny_model)
