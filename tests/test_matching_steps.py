@@ -1,0 +1,200 @@
+"""A picture is asked about in two steps: its whole first frame, then its parts if need be."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from PIL import Image, ImageOps
+
+from indexer.embedding_space import bind_space, load_bound_encoder
+from indexer.ingest import Ingest
+from indexer.matching import Matcher, matcher, open_matcher
+from indexer.matching.verdict import is_settled
+from indexer.model import Encoder
+from indexer.settings import Settings
+from indexer.sources import walk
+from indexer.store import Store
+from indexer.types import BankKind, Match, Signal, Suppression, SuppressionKind, Tier
+from support.commands import PHOTOS
+from support.queries import match
+
+pytestmark = pytest.mark.numeric
+
+BLOCKED, GALLERY, STRANGER = "hedgehog.jpg", "koala.jpg", "aqueduct.jpg"
+
+
+class CountingEncoder:
+    """Counts the pictures that go through a model."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self.passes = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode(self, pictures: Sequence[Any]) -> Any:
+        self.passes += len(pictures)
+        return self._encoder.encode(pictures)
+
+    def forward(self, prepared: Sequence[Any]) -> Any:
+        self.passes += len(prepared)
+        return self._encoder.forward(prepared)
+
+
+class Place:
+    """An index in which passes through the model are counted."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        bind_space(store, settings)
+        self._store = store
+        self._ingest = Ingest(store, *load_bound_encoder(store, settings), settings)
+        self._settings = settings
+
+    def add(self, name: str, bank: str | None = None, kind: BankKind = BankKind.BLOCK) -> None:
+        bank_id = None
+        if bank:
+            with self._store.writer() as writer:
+                bank_id = writer.banks.create(bank, kind).id
+        self._ingest.run(walk([PHOTOS / name]), bank_id=bank_id)
+
+    def open(self) -> tuple[Matcher, CountingEncoder]:
+        opened = open_matcher(
+            self._store, self._settings, lambda encoder: cast("Encoder", CountingEncoder(encoder))
+        )
+        return opened, cast("CountingEncoder", opened.encoder)
+
+
+@pytest.fixture
+def place(store: Store, tmp_path: Path) -> Place:
+    return Place(store, Settings(home=tmp_path))
+
+
+def edited(name: str, change: Callable[[Image.Image], Image.Image] = lambda image: image) -> bytes:
+    with Image.open(PHOTOS / name) as photo:
+        buffer = io.BytesIO()
+        change(photo.convert("RGB")).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def framed(name: str) -> bytes:
+    """Give a photo a border, which is cut off as a part."""
+    return edited(name, lambda image: ImageOps.expand(image, 60, "white"))
+
+
+@pytest.mark.parametrize("data", [edited(BLOCKED), (PHOTOS / BLOCKED).read_bytes()])
+def test_a_copy_of_a_block_entry_costs_one_pass_and_no_verification(
+    place: Place, data: bytes
+) -> None:
+    place.add(BLOCKED, "known")
+    place.add(GALLERY)
+    opened, encoder = place.open()
+
+    verdict = match(opened, data, "query")
+
+    assert verdict.banks == ("known",)
+    assert encoder.passes == 1
+    assert {found.inliers for found in verdict.matches} == {None}
+
+
+def test_what_is_no_copy_is_asked_about_part_by_part(place: Place) -> None:
+    place.add(BLOCKED, "known")
+    opened, encoder = place.open()
+
+    assert match(opened, framed(STRANGER), "query").tier is Tier.NONE
+    assert encoder.passes > 1
+
+
+def test_a_copy_of_a_gallery_image_costs_one_pass_where_there_is_no_bank(place: Place) -> None:
+    place.add(GALLERY)
+    opened, encoder = place.open()
+
+    assert match(opened, edited(GALLERY), "query").tier is Tier.NEAR_DUPLICATE
+    assert encoder.passes == 1
+
+
+COPY = Match(
+    tier=Tier.NEAR_DUPLICATE,
+    decided_by=Signal.PDQ,
+    threshold=31,
+    threshold_source="settings",
+    threshold_card=None,
+    similarity=0.9,
+    pdq_distance=3,
+    log_odds=30.0,
+    bank="known",
+    bank_kind=BankKind.BLOCK,
+    entry_id=1,
+    image_id=1,
+    source=None,
+    suppressed_by=None,
+)
+OF_GALLERY = replace(COPY, bank=None, bank_kind=None, entry_id=None)
+BY_ALLOW = Suppression(SuppressionKind.ALLOW_ENTRY, "press", 2, None)
+
+
+@pytest.mark.parametrize(
+    ("matches", "settled"),
+    [
+        ([COPY], True),
+        ([replace(COPY, tier=Tier.EXACT)], True),
+        ([replace(COPY, tier=Tier.LOOKALIKE)], False),
+        ([replace(COPY, tier=Tier.NONE)], False),
+        ([replace(COPY, suppressed_by=BY_ALLOW)], False),
+        ([replace(COPY, bank_kind=BankKind.ALLOW)], False),
+        ([replace(COPY, bank_kind=BankKind.ALLOW), COPY], True),
+        ([OF_GALLERY], False),  # it may hold a picture that a bank holds as well
+        ([replace(OF_GALLERY, tier=Tier.EXACT), COPY], False),
+        ([], False),
+    ],
+)
+def test_a_copy_of_an_entry_that_accuses_settles_a_verdict(
+    matches: list[Match], settled: bool
+) -> None:
+    assert is_settled(matches, alone=False) == settled
+
+
+def test_a_copy_of_a_gallery_image_settles_a_verdict_where_no_bank_is_searched() -> None:
+    assert is_settled([OF_GALLERY], alone=True)
+    assert not is_settled([replace(OF_GALLERY, tier=Tier.LOOKALIKE)], alone=True)
+
+
+def test_a_suppressed_copy_is_asked_about_further(place: Place) -> None:
+    place.add(BLOCKED, "known")
+    place.add(BLOCKED, "press", BankKind.ALLOW)
+    opened, encoder = place.open()
+
+    assert match(opened, framed(BLOCKED), "query").banks == ()
+    assert encoder.passes > 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (PHOTOS / BLOCKED).read_bytes(),
+        edited(BLOCKED, ImageOps.mirror),
+        framed(BLOCKED),
+        edited(GALLERY),
+        framed(STRANGER),
+    ],
+    ids=["exact", "mirrored", "framed", "of the gallery", "stranger"],
+)
+def test_asking_in_two_steps_changes_no_verdict(
+    place: Place, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.add(BLOCKED, "known")
+    place.add(GALLERY)
+    opened, _ = place.open()
+    verdict = match(opened, data, "query")
+    monkeypatch.setattr(matcher, "is_settled", lambda *_, **__: False)
+
+    at_once = match(opened, data, "query")
+
+    assert (verdict.tier, verdict.banks, verdict.hits) == (
+        at_once.tier,
+        at_once.banks,
+        at_once.hits,
+    )
