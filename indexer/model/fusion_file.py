@@ -79,6 +79,8 @@ def _parse(stated: dict[str, Any]) -> Fusion:
         bias=_number(stated["bias"]),
         near_duplicate=_number(stated["near_duplicate"]),
         lookalike=_number(stated["lookalike"]),
+        embedding_alone=_number(stated["embedding_alone"]),
+        pdq_alone=_number(stated["pdq_alone"]),
     )
 
 

@@ -78,15 +78,17 @@ class Measure:
         if self.signal is Signal.PDQ:
             return 0.0
         fusion, cost = self.weighing.fusion, cost_of(self.weighing.references * orientations)
-        return fusion.prior + fusion.embedding.most + fusion.pdq.most - cost - _ROUNDING
+        most = fusion.join(np.float32(fusion.embedding.most), np.float32(fusion.pdq.most))
+        return float(most) - cost - _ROUNDING
 
     def _score(self, block: "_Block") -> Closeness:
         if self.signal is Signal.PDQ:
             return -block.distances.astype(np.float32)
         fusion, orientations = self.weighing.fusion, block.queries.pdq.shape[1]
-        weights = fusion.pdq(np.arange(FAR + 1))
-        cost = cost_of(self.weighing.references * orientations) - fusion.prior
-        return block.embedding_weights + weights[block.distances] - np.float32(cost)
+        weights = fusion.of_pdq(np.arange(FAR + 1))
+        weights[FAR] = 0  # where nothing is known PDQ says nothing
+        cost = np.float32(cost_of(self.weighing.references * orientations))
+        return fusion.join(block.embedding_weights, weights[block.distances]) - cost
 
 
 class _Block:

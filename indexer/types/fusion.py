@@ -1,15 +1,18 @@
-"""Fusion of signals: how much each speaks for a copy, as log-odds that add up.
+"""Fusion of signals: how much each speaks for a copy, as log-odds.
 
-    log-odds = prior + w(cosine) + w(PDQ distance) + w(details) - ln(comparisons)
+An edit leaves both signals intact, or only one of them. With e and p the log-likelihood ratios of a
+copy against a stranger by the embedding and by PDQ, where they survive the edit:
 
-Each w is the log-likelihood ratio of a copy against a stranger at a measured value, in nats. With
-the number of comparisons taken off, a stranger among N images reaches a bound b about exp(-b) times
-an upload whatever N is: the number of false alarms of a-contrario detection (Desolneux, Moisan and
+    log-odds = prior + ln(exp(e + p) + exp(a + e) + exp(b + p)) + details - ln(comparisons)
+
+So a signal that did not survive does not speak against the other. All are in nats. With the number
+of comparisons taken off, strangers reach a bound b about exp(-b) times an upload however many
+images are searched: the number of false alarms of a-contrario detection (Desolneux, Moisan and
 Morel 2000), which sequence search knows as the E-value (Karlin and Altschul 1990).
 """
 
 from dataclasses import dataclass
-from math import log
+from math import exp, log, log1p
 from typing import Final
 
 import numpy as np
@@ -19,6 +22,8 @@ from indexer.types.described import described
 
 _PDQ_BITS: Final = 256
 _SPEAKS: Final = 1.0  # nats
+_NEVER: Final = -60.0  # nats: a mixture of one kind
+_CERTAIN: Final = 50.0  # nats beside which what is less adds nothing
 
 LogOdds = NDArray[np.float32]
 """Float32 log-odds in nats, of any shape."""
@@ -73,15 +78,29 @@ class Fusion:
     bias: float  # mean bias of a query, for where it is not measured
     near_duplicate: float  # log-odds from which a match is a near duplicate
     lookalike: float  # log-odds from which a match is a lookalike
+    embedding_alone: float = _NEVER  # log-odds of edits that leave the embedding alone, to both
+    pdq_alone: float = _NEVER  # log-odds of edits that leave PDQ alone, to both
 
     @property
     def pdq_reach(self) -> int:
         """The greatest distance in bits that speaks for a copy: no reason to look farther."""
         bits = np.arange(_PDQ_BITS + 1)
-        return int(bits[self.pdq(bits) >= _SPEAKS].max(initial=0))
+        return int(bits[self.of_pdq(bits) >= _SPEAKS].max(initial=0))
+
+    def of_pdq(self, bits: ArrayLike) -> LogOdds:
+        """Return what PDQ says by itself; nothing where the distance is unknown, above 256."""
+        weights: LogOdds = np.where(np.asarray(bits) > _PDQ_BITS, np.float32(0), self.pdq(bits))
+        return weights
+
+    def join(self, embedding: ArrayLike, pdq: ArrayLike) -> LogOdds:
+        """Return prior and both signals together, of what each says by itself; 0 is unknown."""
+        e, p = np.asarray(embedding, np.float32), np.asarray(pdq, np.float32)
+        alone = np.float32(self.embedding_alone) + e, np.float32(self.pdq_alone) + p
+        either = np.logaddexp(e + p, np.logaddexp(*alone))
+        return np.asarray(np.float32(self.prior) + either, np.float32)
 
     def weigh(self, normalised: ArrayLike, bits: ArrayLike) -> LogOdds:
-        """Add up prior, embedding and PDQ, without the number of comparisons.
+        """Return prior and both signals together, without the number of comparisons.
 
         Parameters
         ----------
@@ -90,18 +109,27 @@ class Fusion:
         bits : array of shape (...), int
             PDQ distance; anything above 256 where it is unknown.
         """
-        weights: LogOdds = self.embedding(normalised) + self.pdq(bits) + np.float32(self.prior)
-        return weights
+        return self.join(self.embedding(normalised), self.of_pdq(bits))
 
     def contributions(self, normalised: float | None, bits: int | None) -> tuple[Contribution, ...]:
-        """Return what each signal adds for one pair; None for what was not measured."""
-        found = [Contribution("prior", None, self.prior)]
+        """Return what each signal adds for one pair; None for what was not measured.
+
+        Where both were, each adds the mean of what it adds before and after the other (Shapley
+        1953), so that the sum is what `weigh` returns.
+        """
+        e = np.float32(0) if normalised is None else self.embedding(normalised)
+        p = np.float32(0) if bits is None else self.of_pdq(bits)
+        none = np.float32(0)
+        weights = self.join(np.array([none, e, none, e]), np.array([none, none, p, p]))
+        prior, of_embedding, of_pdq, together = map(float, weights)
+        found = []
         if normalised is not None:
-            weight = float(self.embedding(normalised))
-            found.insert(0, Contribution("embedding", normalised, weight))
+            added = (of_embedding - prior + together - of_pdq) / 2
+            found.append(Contribution("embedding", normalised, added))
         if bits is not None:
-            found.insert(-1, Contribution("pdq", bits, float(self.pdq(bits))))
-        return tuple(found)
+            added = (of_pdq - prior + together - of_embedding) / 2
+            found.append(Contribution("pdq", bits, added))
+        return (*found, Contribution("prior", None, prior))
 
     def least_similarity(self, log_odds: float, comparisons: int, pdq: float = 0.0) -> float:
         """Return the least normalised cosine that reaches a bound; inf where none does.
@@ -112,9 +140,14 @@ class Fusion:
             The bound.
         comparisons : int
         pdq : float
-            The most that PDQ may add, in nats.
+            The most that PDQ says by itself, in nats.
         """
-        return self.embedding.least(log_odds + cost_of(comparisons) - self.prior - pdq)
+        wanted = log_odds + cost_of(comparisons) - self.prior
+        others = wanted - (self.pdq_alone + pdq)
+        if others <= 0:
+            return -1.0
+        missing = wanted + log1p(-exp(-others)) if others < _CERTAIN else wanted
+        return self.embedding.least(missing - float(np.logaddexp(pdq, self.embedding_alone)))
 
 
 def cost_of(comparisons: int) -> float:

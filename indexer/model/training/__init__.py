@@ -17,6 +17,7 @@ from safetensors.torch import save
 from indexer.errors import InputError
 from indexer.model.background import BACKGROUND, write_background
 from indexer.model.descriptor import Descriptor, Tap, write_descriptor
+from indexer.model.fusion_file import FUSION
 from indexer.model.references import DESCRIPTOR, DESCRIPTOR_WEIGHTS, ModelFolder, resolve
 from indexer.model.torch_loading import LoadedModel, load_model
 from indexer.model.training.features import compute_views, find_pictures
@@ -27,6 +28,7 @@ __all__ = ["Recipe", "Trained", "train_descriptor"]
 
 _POWER: Final = 3.0  # of the generalised mean
 _BACKGROUND: Final = 2_000  # pictures kept to measure a query's bias by
+_REPLACED: Final = {DESCRIPTOR, DESCRIPTOR_WEIGHTS, BACKGROUND, FUSION}  # fitted to the old head
 _STAGES: Final = 2  # last stages of the network that are tapped unless taps are named
 
 
@@ -139,7 +141,7 @@ def _write(source: ModelFolder, out: Path, descriptor: Descriptor, weights: byte
     """Make a model folder: what the source has besides its descriptor, and the new one."""
     out.mkdir(parents=True)
     for path in source.path.iterdir():
-        if path.is_file() and path.name not in {DESCRIPTOR, DESCRIPTOR_WEIGHTS, BACKGROUND}:
+        if path.is_file() and path.name not in _REPLACED:
             shutil.copyfile(path, out / path.name)
     (out / DESCRIPTOR_WEIGHTS).write_bytes(weights)
     write_descriptor(descriptor, out / DESCRIPTOR)

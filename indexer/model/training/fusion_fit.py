@@ -1,12 +1,13 @@
 """Fit of a fusion: weights of the signals that tell copies from strangers.
 
-A logistic regression on monotone piecewise linear functions of each signal (a generalised additive
-model, Hastie and Tibshirani 1986). Its log-odds, less those of the sample's own shares, are
-log-likelihood ratios. What they make of strangers is then measured, and scale and prior are set so
-that strangers reach x nats once in exp(x) comparisons, as `types.Fusion` promises.
+A mixture of three kinds of copies (both signals survived the edit, or one of them) is fitted by
+maximum likelihood, each signal's ratio a monotone piecewise linear function. What that makes of
+strangers is then measured, and scale and prior are set so that strangers reach x nats once in
+exp(x) comparisons, as `types.Fusion` promises.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ _COMMON: Final = (0.1, 96)  # a stranger with a lower cosine and a greater dista
 _SHARE: Final = 0.01  # of the common strangers that are looked at
 _TAIL: Final = (1e-6, 1e-3)  # shares of comparisons between which scale and prior are set
 _FEWEST: Final = 20  # copies, and strangers in the tail
+_NO_CURVE: Final = Curve((0.0, 1.0), (0.0, 0.0))
 _MOST: Final = 30.0  # nats that a signal may add: beyond is no evidence, but confidence
 
 
@@ -85,17 +87,18 @@ def fit_fusion(
     looked_at = np.flatnonzero(~common | (random.random(len(common)) < _SHARE))
     some = strangers.take(looked_at)
     shares = np.where(common[looked_at], 1 / _SHARE, 1.0)
-    weights = _fit(given.copies, given.owners, some, shares)
-    prior, embedding, pdq = _curves(weights)
-    embedding = _extended(embedding, strangers.normalised)
-    pdq = _turned(_extended(_turned(pdq), -strangers.bits.astype(np.float32)))
-    raw = np.float32(prior) + embedding(strangers.normalised) + pdq(strangers.bits)
-    scale, shift = _calibrate(np.sort(raw)[::-1], given.orientations)
-    return Fusion(
-        version="",
-        prior=round(scale * prior + shift, 3),
-        embedding=_scaled(embedding, scale),
-        pdq=_scaled(pdq, scale),
+    fusion = _normalised(_fit(given.copies, given.owners, some, shares), strangers)
+    fusion = replace(
+        fusion,
+        embedding=_extended(fusion.embedding, strangers.normalised),
+        pdq=_turned(_extended(_turned(fusion.pdq), -strangers.bits.astype(np.float32))),
+    )
+    scale, _ = _calibrate(fusion, strangers, given.orientations)
+    fusion = _scaled(fusion, scale)
+    _, shift = _calibrate(fusion, strangers, given.orientations)
+    return replace(
+        fusion,
+        prior=round(fusion.prior + shift, 3),
         details=fit_details(given.verified_copies, given.verified_strangers),
         bias=round(given.bias, 4),
         near_duplicate=near_duplicate,
@@ -121,59 +124,123 @@ def fit_details(copies: NDArray[np.int64], strangers: NDArray[np.int64]) -> Curv
 
 def _fit(
     copies: Pairs, owners: NDArray[np.int64], strangers: Pairs, shares: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the intercept and the rise of each piece of the curves, none below 0."""
+) -> Fusion:
+    """Fit the mixture: logits ln(exp(b + e + p) + exp(c + e) + exp(d + p)).
+
+    The piece of a copy that speaks most counts, so that pieces are chosen and weights fitted in
+    turns.
+    """
     starts = np.flatnonzero(np.diff(owners, prepend=-1))
-    count = len(starts)
+    ends = [*starts[1:].tolist(), len(owners)]
     of_copies, of_strangers = _features(copies), _features(strangers)
-    weights = np.concatenate([[-5.0], np.ones(of_copies.shape[1])])
-    answers = np.concatenate([np.ones(count), np.zeros(len(of_strangers))])
+    count = len(starts)
+    answers = np.concatenate([np.ones(count), np.zeros(len(strangers.bits))])
     counted = np.concatenate([np.ones(count), shares])
-    offset = np.log(count / shares.sum())
+    offset = float(np.log(count / shares.sum()))
+    given = np.concatenate([[-1.0, -2.0, -2.0], *(_start(matrix) for matrix in of_copies)])
+    limits = [(None, None)] * 3 + [
+        (None, None) if column == 0 else (0, None)
+        for matrix in of_copies
+        for column in range(matrix.shape[1])
+    ]
     for _ in range(_ROUNDS):
-        speak = of_copies @ weights[1:]
-        best = [
-            start + int(speak[start:end].argmax())
-            for start, end in zip(starts, [*starts[1:], len(speak)], strict=True)
+        weights = _mixture(given, of_copies)[0]
+        best = np.array(
+            [
+                start + int(weights[start:end].argmax())
+                for start, end in zip(starts, ends, strict=True)
+            ]
+        )
+        features = [
+            np.concatenate([ours[best], theirs])
+            for ours, theirs in zip(of_copies, of_strangers, strict=True)
         ]
-        features = np.concatenate([of_copies[best], of_strangers])
 
         def loss(
-            given: NDArray[np.float64], features: NDArray[np.float64] = features
+            given: NDArray[np.float64], features: Sequence[NDArray[np.float64]] = features
         ) -> tuple[float, NDArray[np.float64]]:
-            logits = given[0] + offset + features @ given[1:]
+            weights, kinds = _mixture(given, features)
+            logits = offset + weights
             chances = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
             value = (counted * (np.logaddexp(0, logits) - answers * logits)).sum() / count
             slope = counted * (chances - answers) / count
-            ridge = _RIDGE * given[1:] / count
-            gradient = np.concatenate([[slope.sum()], features.T @ slope + ridge])
-            return float(value + ridge @ given[1:] / 2), gradient
+            ridge = _RIDGE * given / count
+            ridge[:3] = 0
+            gradient = np.concatenate(
+                [
+                    kinds @ slope,
+                    features[0].T @ (slope * (kinds[0] + kinds[1])),
+                    features[1].T @ (slope * (kinds[0] + kinds[2])),
+                ]
+            )
+            return float(value + ridge @ given / 2), gradient + ridge
 
-        limits = [(None, None)] + [(0, None)] * features.shape[1]
-        weights = minimize(loss, weights, jac=True, method="L-BFGS-B", bounds=limits).x
-    return weights
+        given = minimize(loss, given, jac=True, method="L-BFGS-B", bounds=limits).x
+    both, embedding_alone, pdq_alone = given[:3].tolist()
+    width = of_copies[0].shape[1]
+    rises, falls = np.cumsum(given[3 : 3 + width]), np.cumsum(given[3 + width :])
+    return Fusion(
+        version="",
+        prior=both,
+        embedding=Curve(_COSINES, tuple(rises.tolist())),
+        pdq=Curve(_BITS, tuple(falls[::-1].tolist())),
+        details=_NO_CURVE,
+        bias=0.0,
+        near_duplicate=0.0,
+        lookalike=0.0,
+        embedding_alone=embedding_alone - both,
+        pdq_alone=pdq_alone - both,
+    )
 
 
-def _features(pairs: Pairs) -> NDArray[np.float64]:
-    """Return how much of each stretch of the curves a pair has passed, (n, stretches), 0 to 1."""
-    columns = [
+def _start(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a first guess of a curve: below nothing at its low end, then rising evenly."""
+    return np.concatenate([[-3.0], np.ones(features.shape[1] - 1)])
+
+
+def _mixture(
+    given: NDArray[np.float64], features: Sequence[NDArray[np.float64]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the log of the mixture, (n,), and the share of each kind of copy in it, (3, n)."""
+    width = features[0].shape[1]
+    e, p = features[0] @ given[3 : 3 + width], features[1] @ given[3 + width :]
+    kinds = np.stack([given[0] + e + p, given[1] + e, given[2] + p])
+    weights = np.logaddexp(np.logaddexp(kinds[0], kinds[1]), kinds[2])
+    return weights, np.exp(kinds - weights)
+
+
+def _normalised(fusion: Fusion, strangers: Pairs) -> Fusion:
+    """Make each signal's ratio 1 on average over strangers, as a likelihood ratio is.
+
+    Then 0 nats is what an unknown signal says.
+    """
+    known = strangers.bits < UNKNOWN_BITS
+    e = float(np.log(np.exp(fusion.embedding(strangers.normalised).astype(np.float64)).mean()))
+    p = float(np.log(np.exp(fusion.pdq(strangers.bits[known]).astype(np.float64)).mean()))
+    return replace(
+        fusion,
+        prior=fusion.prior + e + p,
+        embedding=Curve(fusion.embedding.values, tuple(n - e for n in fusion.embedding.nats)),
+        pdq=Curve(fusion.pdq.values, tuple(n - p for n in fusion.pdq.nats)),
+        embedding_alone=fusion.embedding_alone - p,
+        pdq_alone=fusion.pdq_alone - e,
+    )
+
+
+def _features(pairs: Pairs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return one, and how much of each stretch of either curve a pair has passed, 0 to 1.
+
+    Of an unknown PDQ nothing is one: it says 0 nats.
+    """
+    known = (pairs.bits < UNKNOWN_BITS).astype(np.float64)
+    cosines = [np.ones(len(known))] + [
         np.clip((pairs.normalised - low) / (high - low), 0, 1) for low, high in pairwise(_COSINES)
     ]
-    columns += [np.clip((high - pairs.bits) / (high - low), 0, 1) for low, high in pairwise(_BITS)]
-    return np.stack(columns, axis=1).astype(np.float64)
-
-
-def _curves(weights: NDArray[np.float64]) -> tuple[float, Curve, Curve]:
-    """Return the prior and both curves of the weights that were fitted."""
-    rises = weights[1 : len(_COSINES)]
-    falls = weights[len(_COSINES) :]
-    embedding = np.concatenate([[0], np.cumsum(rises)])
-    pdq = np.concatenate([np.cumsum(falls[::-1])[::-1], [0]])
-    return (
-        float(weights[0]),
-        Curve(_COSINES, tuple(embedding.tolist())),
-        Curve(_BITS, tuple(pdq.tolist())),
-    )
+    bits = [known] + [
+        np.clip((high - pairs.bits) / (high - low), 0, 1) * known
+        for low, high in [*pairwise(_BITS)][::-1]
+    ]
+    return np.stack(cosines, axis=1), np.stack(bits, axis=1)
 
 
 def _extended(curve: Curve, strangers: NDArray[np.float32]) -> Curve:
@@ -199,16 +266,29 @@ def _turned(curve: Curve) -> Curve:
     return Curve(tuple(-value for value in curve.values[::-1]), curve.nats[::-1])
 
 
-def _calibrate(raw: NDArray[np.float32], orientations: int) -> tuple[float, float]:
+def _calibrate(fusion: Fusion, strangers: Pairs, orientations: int) -> tuple[float, float]:
     """Return scale and shift with which strangers reach x once in exp(x) comparisons.
 
-    `raw` is sorted, highest first. A line is laid through the quantiles of the tail.
+    A line is laid through the quantiles of their tail.
     """
+    raw = np.sort(fusion.weigh(strangers.normalised, strangers.bits))[::-1]
     ranks = np.geomspace(max(_FEWEST, _TAIL[0] * len(raw)), _TAIL[1] * len(raw), 30).astype(int)
     wanted = np.log(len(raw) * orientations / ranks)
-    scale, shift = np.polyfit(raw[ranks - 1], wanted, 1)
-    return float(scale), float(shift)
+    scale, _ = np.polyfit(raw[ranks - 1], wanted, 1)
+    return float(scale), float((wanted - raw[ranks - 1]).mean())
 
 
-def _scaled(curve: Curve, scale: float) -> Curve:
-    return Curve(curve.values, tuple(round(scale * nats, 3) for nats in curve.nats))
+def _scaled(fusion: Fusion, scale: float) -> Fusion:
+    """Scale all weights, rounded to what people can read."""
+
+    def curve(given: Curve) -> Curve:
+        return Curve(given.values, tuple(round(scale * nats, 3) for nats in given.nats))
+
+    return replace(
+        fusion,
+        prior=scale * fusion.prior,
+        embedding=curve(fusion.embedding),
+        pdq=curve(fusion.pdq),
+        embedding_alone=round(scale * fusion.embedding_alone, 3),
+        pdq_alone=round(scale * fusion.pdq_alone, 3),
+    )
