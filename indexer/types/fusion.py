@@ -22,7 +22,7 @@ from indexer.types.described import described
 
 _PDQ_BITS: Final = 256
 _SPEAKS: Final = 1.0  # nats
-_NEVER: Final = -60.0  # nats: a mixture of one kind
+_NEVER: Final = -1000.0  # nats: a mixture of one kind
 _CERTAIN: Final = 50.0  # nats beside which what is less adds nothing
 
 LogOdds = NDArray[np.float32]
