@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, repeat
 from math import inf
 from typing import Final, NamedTuple, Self
 
@@ -23,6 +23,7 @@ from indexer.types import (
     Part,
     PdqBits,
     Signal,
+    contributions_of,
 )
 
 _UNMEASURED: Final = 257  # bits, one more than there are
@@ -132,15 +133,20 @@ def compare_images(
     cosines = np.clip(np.concatenate(each, axis=1), -1, 1)
     shape = len(ours.parts), len(theirs.parts)
     bits = _least(hamming(ours.pdq, theirs.pdq), ours.pdq_owner, theirs.pdq_owner, shape)
-    weights = fusion.weigh(cosines - query.bias[:, np.newaxis], bits)
+    normalised = cosines - query.bias[:, np.newaxis]
+    of_embedding, of_pdq, prior = fusion.shares(normalised, bits)
+    weights = of_embedding + of_pdq + np.float32(prior)
     rows = [
         _Row(*row)
         for row in zip(
             ours.parts,
-            query.bias.tolist(),
             cosines.tolist(),
             bits.tolist(),
             weights.tolist(),
+            normalised.tolist(),
+            of_embedding.tolist(),
+            of_pdq.tolist(),
+            repeat(prior, len(ours.parts)),
             strict=True,
         )
     ]
@@ -149,9 +155,7 @@ def compare_images(
         columns = range(end - len(own), end)
         same = record.sha256 == query.sha256
         measured = rows if own else []
-        found.append(
-            [_best_of(row, columns, theirs.parts, fusion, same_bytes=same) for row in measured]
-        )
+        found.append([_best_of(row, columns, theirs.parts, same_bytes=same) for row in measured])
     return found
 
 
@@ -159,17 +163,31 @@ class _Row(NamedTuple):
     """How a piece of the query compares with each piece of all candidates."""
 
     part: Part | None
-    bias: float
     cosines: list[float]
     bits: list[int]
     weights: list[float]  # log-odds, in nats
+    normalised: list[float]
+    of_embedding: list[float]
+    of_pdq: list[float]
+    prior: float
+
+    def contributions(self, column: int) -> tuple[Contribution, ...]:
+        """Return what makes up the weight of a column."""
+        bits = self.bits[column] if self.bits[column] < _UNMEASURED else None
+        return contributions_of(
+            self.normalised[column],
+            self.of_embedding[column],
+            bits,
+            self.of_pdq[column],
+            self.prior,
+        )
 
 
 def _best_of(
-    row: _Row, columns: range, parts: Sequence[Part | None], fusion: Fusion, *, same_bytes: bool
+    row: _Row, columns: range, parts: Sequence[Part | None], *, same_bytes: bool
 ) -> Comparison:
     """Find the best of a candidate's pieces, which are some columns, for a piece of the query."""
-    part, bias, cosines, bits, weights = row
+    part, cosines, bits, weights, *_ = row
     alike = max(columns, key=cosines.__getitem__)
     closest = min(columns, key=bits.__getitem__)
     best = max(columns, key=weights.__getitem__)
@@ -177,9 +195,7 @@ def _best_of(
         same_bytes=part is None and same_bytes,
         pdq_distance=bits[closest] if bits[closest] < _UNMEASURED else None,
         similarity=cosines[alike],
-        contributions=fusion.contributions(
-            cosines[best] - bias, bits[best] if bits[best] < _UNMEASURED else None
-        ),
+        contributions=row.contributions(best),
     )
     nearest = {
         Signal.EMBEDDING: parts[alike],

@@ -78,7 +78,14 @@ from indexer.types.floods import (
     Flood,
     FloodState,
 )
-from indexer.types.fusion import Contribution, Curve, Fusion, LogOdds, cost_of
+from indexer.types.fusion import (
+    Contribution,
+    Curve,
+    Fusion,
+    LogOdds,
+    contributions_of,
+    cost_of,
+)
 from indexer.types.images import (
     ImageRecord,
     ImageSummary,
@@ -248,6 +255,7 @@ __all__ = [
     "WebhookSecret",
     "WithdrawnFingerprint",
     "allows",
+    "contributions_of",
     "cost_of",
     "query_bias",
 ]

@@ -111,25 +111,26 @@ class Fusion:
         """
         return self.join(self.embedding(normalised), self.of_pdq(bits))
 
-    def contributions(self, normalised: float | None, bits: int | None) -> tuple[Contribution, ...]:
-        """Return what each signal adds for one pair; None for what was not measured.
+    def shares(
+        self, normalised: ArrayLike | None, bits: ArrayLike | None
+    ) -> tuple[LogOdds, LogOdds, float]:
+        """Return what embedding and PDQ add to each weight, and the prior that is left.
 
-        Where both were, each adds the mean of what it adds before and after the other (Shapley
-        1953), so that the sum is what `weigh` returns.
+        Each adds the mean of what it adds before and after the other (Shapley 1953), so that the
+        sum is what `weigh` returns; None for a signal that was not measured.
         """
         e = np.float32(0) if normalised is None else self.embedding(normalised)
         p = np.float32(0) if bits is None else self.of_pdq(bits)
-        none = np.float32(0)
-        weights = self.join(np.array([none, e, none, e]), np.array([none, none, p, p]))
-        prior, of_embedding, of_pdq, together = map(float, weights)
-        found = []
-        if normalised is not None:
-            added = (of_embedding - prior + together - of_pdq) / 2
-            found.append(Contribution("embedding", normalised, added))
-        if bits is not None:
-            added = (of_pdq - prior + together - of_embedding) / 2
-            found.append(Contribution("pdq", bits, added))
-        return (*found, Contribution("prior", None, prior))
+        prior = self.join(0, 0)
+        before = self.join(e, 0) - prior, self.join(0, p) - prior
+        together = self.join(e, p) - prior
+        of_embedding = (before[0] + together - before[1]) / 2
+        return of_embedding, together - of_embedding, float(prior)
+
+    def contributions(self, normalised: float | None, bits: int | None) -> tuple[Contribution, ...]:
+        """Return what each signal adds for one pair; None for what was not measured."""
+        of_embedding, of_pdq, prior = self.shares(normalised, bits)
+        return contributions_of(normalised, float(of_embedding), bits, float(of_pdq), prior)
 
     def least_similarity(self, log_odds: float, comparisons: int, pdq: float = 0.0) -> float:
         """Return the least normalised cosine that reaches a bound; inf where none does.
@@ -148,6 +149,18 @@ class Fusion:
             return -1.0
         missing = wanted + log1p(-exp(-others)) if others < _CERTAIN else wanted
         return self.embedding.least(missing - float(np.logaddexp(pdq, self.embedding_alone)))
+
+
+def contributions_of(
+    normalised: float | None, of_embedding: float, bits: int | None, of_pdq: float, prior: float
+) -> tuple[Contribution, ...]:
+    """Return the contributions of one pair from the shares of many; see `Fusion.shares`."""
+    found = []
+    if normalised is not None:
+        found.append(Contribution("embedding", normalised, of_embedding))
+    if bits is not None:
+        found.append(Contribution("pdq", bits, of_pdq))
+    return (*found, Contribution("prior", None, prior))
 
 
 def cost_of(comparisons: int) -> float:
