@@ -78,6 +78,10 @@ class GivenVector:
         """Likewise."""
         raise NotImplementedError
 
+    def embed(self, _prepared: object) -> Embeddings:
+        """Likewise."""
+        raise NotImplementedError
+
     def encode(self, _images: object) -> Encoding:
         """Answer without looking."""
         return Encoding(self._probabilities, self.vector[np.newaxis])

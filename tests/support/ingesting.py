@@ -16,7 +16,7 @@ from indexer.model import Encoder, ModelCard, Prepared
 from indexer.settings import Settings
 from indexer.sources import open_sources
 from indexer.store import Store
-from indexer.types import Encoding, Rgb
+from indexer.types import Embeddings, Encoding, Rgb
 from support.commands import PHOTOS
 
 NAMES = ("bee.jpg", "camels.jpg", "coffee.jpg", "crab.jpg", "koala.jpg", "swans.jpg")
@@ -111,6 +111,10 @@ class Watched:
     def forward(self, prepared: Any) -> Encoding:
         self.before(prepared)
         return self.encoder.forward(prepared)
+
+    def embed(self, prepared: Any) -> Embeddings:
+        self.before(prepared)
+        return self.encoder.embed(prepared)
 
     def encode(self, images: Sequence[Rgb]) -> Encoding:
         return self.forward([self.prepare(image) for image in images])
