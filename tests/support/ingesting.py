@@ -57,8 +57,9 @@ class Place:
 
 
 def make_place(store: Store, model: Path, base: Path, **changes: Any) -> Place:
-    """Bind an index to the model, and make a folder of six photos."""
-    settings = Settings(home=base / "home", model=str(model), **{"batch_size": 2, **changes})
+    """Bind an index to the model, and make a folder of six photos; nothing is cut by default."""
+    plain = {"batch_size": 2, "query_views": "none"}
+    settings = Settings(home=base / "home", model=str(model), **{**plain, **changes})
     bind_space(store, settings)
     folder = base / "photos"
     folder.mkdir()

@@ -37,7 +37,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611280006"
+REVISION = "202611300001"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
