@@ -21,8 +21,8 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from commands import COMMAND, run
+from indexer.evaluation.made_up_images import add_made_up
 from indexer.store import open_store
-from made_up import add_made_up
 
 ADDED = 1000
 

@@ -47,7 +47,18 @@ WAYS: dict[str, dict[str, Any]] = {
     "insets, verified (default)": {},
     "crops": {"query_views": "crops", "verify_candidates": 0},
 }
-STAGES = ("decode", "hash", "cut", "prepare", "forward", "search", "catalog", "judge", "verify")
+STAGES = (
+    "decode",
+    "hash",
+    "cut",
+    "prepare",
+    "forward",
+    "embed",
+    "search",
+    "catalog",
+    "judge",
+    "verify",
+)
 Times = dict[str, float]
 """Milliseconds by stage, and of the whole."""
 

@@ -38,6 +38,7 @@ import faiss
 import numpy as np
 from PIL import Image
 
+from indexer.evaluation.made_up_images import add_made_up
 from indexer.images import fingerprints
 from indexer.matching import Matcher, Query, SearchOptions
 from indexer.model import load_encoder
@@ -51,7 +52,6 @@ from indexer.types import (
     Space,
 )
 from indexer.vectors import VectorIndex
-from made_up import add_made_up
 
 BANK = "known"
 QUERIES = 20
@@ -75,6 +75,10 @@ class GivenVector:
         raise NotImplementedError
 
     def forward(self, _prepared: object) -> Encoding:
+        """Likewise."""
+        raise NotImplementedError
+
+    def embed(self, _prepared: object) -> Embeddings:
         """Likewise."""
         raise NotImplementedError
 

@@ -49,6 +49,7 @@ def test_each_answer_is_that_of_its_picture_alone(encoder: Encoder) -> None:
         alone = encoder.forward(asked)
         np.testing.assert_allclose(answer.embeddings, alone.embeddings, atol=1e-5)
         np.testing.assert_allclose(answer.probabilities, alone.probabilities, atol=1e-5)
+        np.testing.assert_allclose(together.embed(asked), alone.embeddings, atol=1e-5)
     assert max(counting.sizes) > 3  # those of several requests
     assert max(counting.sizes) <= 8
 

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
-from indexer.evaluation import RankedCandidate, measure_exactness, pairs, rank
+from indexer.evaluation import RankedCandidate, candidates, measure_exactness, pairs, rank
+from indexer.evaluation.made_up_images import draw_like
+from indexer.model import load_background
+from indexer.settings import SHIPPED_MODEL
 from indexer.store import EmbeddingFeed, PdqFeed, Store
-from indexer.types import Signal, Vectors
+from indexer.types import BankKind, Match, Signal, Suppression, SuppressionKind, Tier, Vectors
 from indexer.vectors import Hits, SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
 from indexer.vectors.faiss_index import FloatIndex
@@ -91,6 +94,8 @@ def test_a_run_prints_tables_and_writes_picture_and_pairs(
 
     assert "3 queries among 5 references" in done.stdout
     assert "fused, verified" in done.stdout
+    assert "false matches of queries without a reference (1)" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
     assert "mirror" in done.stdout
     assert "blur" not in done.stdout
     with Image.open(picture) as drawn:
@@ -104,6 +109,32 @@ def test_a_run_prints_tables_and_writes_picture_and_pairs(
     ]
     assert rows[0]["reference"] == "refs/bee.jpg"
     assert float(rows[0]["score"]) > float(rows[1]["score"])
+
+
+def test_galleries_grow_by_made_up_strangers_and_false_matches_are_counted_in_each(
+    index: Index, benchmark: Path, tmp_path: Path
+) -> None:
+    drawn = tmp_path / "curves.png"
+
+    evaluation = index.run_here(
+        "evaluate", benchmark, "--strangers", "200", "--strangers", "0,50", "--curves", drawn,
+        "--ann", "--json",
+    ).json  # fmt: skip
+
+    galleries = evaluation["galleries"]
+    assert [gallery["made_up"] for gallery in galleries] == [0, 50, 200]
+    assert {view["keys"] for view in evaluation["exactness"]} == {205}
+    assert evaluation["scores"] == galleries[0]["scores"]
+    for gallery in galleries:
+        point = gallery["at_bounds"]
+        assert (point["recall"]["count"], point["recall"]["share"]) == (4, 1)
+        assert point["recall"]["low"] < 0.5  # of four copies
+        assert point["strangers"]["overall"]["uploads"]["queries"] == 1
+        assert set(point["strangers"]["by_tier"]) == {"near_duplicate", "lookalike"}
+        assert set(gallery["curves"]) == set(gallery["scores"])
+        assert gallery["curves"]["geometry"]["recall"][-1] == 1
+    with Image.open(drawn) as curves:
+        assert curves.height > curves.width  # a row for each gallery
 
 
 def test_without_verification_the_fused_ranking_comes_first_and_is_the_same(
@@ -161,7 +192,10 @@ def test_a_query_that_cannot_be_read_is_missed_and_told(
         (["--image", "recall.docx"], "not a valid plot name"),
         (["--image", "nowhere/recall.png"], "There is no folder"),
         (["--pairs", "nowhere/pairs.csv"], "There is no folder"),
+        (["--curves", "nowhere/curves.svg"], "There is no folder"),
         (["--transform", "spin"], "transforms are blur, mirror"),
+        (["--strangers", "10,many"], "'many' is not a number of images"),
+        (["--strangers", "10", "--against", "."], "never added to an index that exists"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_any_work(
@@ -174,18 +208,63 @@ def test_what_cannot_be_done_is_refused_before_any_work(
 
 
 def test_a_query_is_ranked_by_each_signal_and_what_says_nothing_is_left_out() -> None:
-    candidates = [
+    compared = [
         RankedCandidate("q", "near by both", 1.2, 0.5, 20),
         RankedCandidate("q", "near by embedding", 0.9, 0.9, 100),
         RankedCandidate("q", "flat", 0.4, 0.4, None),
     ]
 
-    assert [c.reference for c in rank(candidates, Signal.FUSED, 2)] == [
+    assert [c.reference for c in rank(compared, Signal.FUSED, 2)] == [
         "near by both",
         "near by embedding",
     ]
-    assert [pair.score for pair in pairs([candidates], Signal.EMBEDDING, 3)] == [0.9, 0.5, 0.4]
-    assert [pair.score for pair in pairs([candidates], Signal.PDQ, 3)] == [-20, -100]
+    assert [pair.score for pair in pairs([compared], Signal.EMBEDDING, 3)] == [0.9, 0.5, 0.4]
+    assert [pair.score for pair in pairs([compared], Signal.PDQ, 3)] == [-20, -100]
+
+
+REJECTED = Suppression(SuppressionKind.DECISION, None, None, 1)
+
+
+def matched(image_id: int, tier: Tier, bank_kind: BankKind | None = None, **given: Any) -> Match:
+    return Match(
+        tier, Signal.FUSED, 0.3, "settings", None, 0.5, 90, 0.6, None, bank_kind, None, image_id,
+        None, given.get("suppressed_by"),
+    )  # fmt: skip
+
+
+def test_the_strongest_tier_of_an_image_counts_and_one_that_accuses_nobody_is_none() -> None:
+    found = candidates(
+        "q",
+        [
+            matched(1, Tier.NONE),
+            matched(1, Tier.LOOKALIKE),
+            matched(2, Tier.NEAR_DUPLICATE, BankKind.ALLOW),
+            matched(3, Tier.LOOKALIKE, suppressed_by=REJECTED),
+        ],
+        {1: "refs/bee.jpg"},
+    )
+
+    assert [(each.reference, each.tier) for each in found] == [
+        ("refs/bee.jpg", Tier.LOOKALIKE),
+        ("image 2", Tier.NONE),
+        ("image 3", Tier.NONE),
+    ]
+
+
+# --- made-up strangers ---------------------------------------------------------------------------
+
+
+def test_made_up_vectors_are_among_real_ones_as_real_ones_are() -> None:
+    background = load_background(SHIPPED_MODEL)
+    assert background is not None
+    ours, theirs = background[::2], background[1::2]
+
+    drawn = draw_like(ours, 1000, np.random.default_rng(7))
+
+    assert drawn.dtype == np.float32
+    assert np.linalg.norm(drawn, axis=1) == pytest.approx(np.ones(1000), abs=1e-5)
+    closest, real = (np.quantile(theirs @ rows.T, 1 - 1e-3) for rows in (drawn, ours))
+    assert 0.8 * real < closest <= real
 
 
 # --- exactness -----------------------------------------------------------------------------------

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.errors import InputError, UnreadableSource
-from indexer.evaluation import BenchmarkQuery, Pair, load_benchmark, score
+from indexer.evaluation import (
+    BenchmarkQuery,
+    Pair,
+    RankedCandidate,
+    Rate,
+    load_benchmark,
+    measure_operating_point,
+    score,
+    trace_curve,
+)
+from indexer.types import Signal, Tier
 
 pytestmark = pytest.mark.numeric
 
@@ -20,6 +30,7 @@ COPY, OTHER, STRANGER = (
     BenchmarkQuery("q/stranger", None, "blur"),
 )
 CASES = (COPY, OTHER, STRANGER)
+FUSED = Signal.FUSED
 
 
 def right(case: BenchmarkQuery, value: float) -> Pair:
@@ -79,6 +90,76 @@ def test_a_transform_is_measured_with_its_copies_and_all_strangers() -> None:
     assert list(scored.by_transform) == ["blur", "crop"]
     blur = scored.by_transform["blur"]
     assert (blur.mu_ap, blur.recall_at_1, blur.copies, blur.strangers) == (0.5, 1, 1, 1)
+
+
+# --- curves --------------------------------------------------------------------------------------
+
+
+def test_a_curve_has_precision_and_false_matches_at_each_bound_that_finds_a_copy() -> None:
+    ranked = [right(COPY, 0.9), wrong(STRANGER, 0.85), wrong(COPY, 0.8), right(OTHER, 0.8)]
+
+    curve = trace_curve(CASES, ranked)
+
+    assert curve.bounds == [0.9, 0.8]
+    assert curve.recall == [0.5, 1]
+    assert curve.precision == [1, 0.5]
+    assert curve.false_matches == [0, 1]
+
+
+def test_a_curve_of_many_copies_ends_with_the_last_and_has_about_200_points() -> None:
+    cases = [BenchmarkQuery(f"q/{row}", f"r/{row}", "blur") for row in range(1001)]
+
+    curve = trace_curve(cases, [right(case, -row) for row, case in enumerate(cases)])
+
+    assert 190 < len(curve.bounds) <= 202
+    assert (curve.recall[-1], curve.bounds[-1]) == (1, -1000)
+    assert curve.false_matches == []
+
+
+def test_without_a_right_pair_there_is_no_curve() -> None:
+    assert trace_curve(CASES, [wrong(COPY, 1)]).bounds == []
+
+
+# --- operating point -----------------------------------------------------------------------------
+
+
+def seen(query: str, reference: str, tier: Tier, signal: Signal) -> RankedCandidate:
+    return RankedCandidate(query, reference, 0.5, 0.5, 90, None, tier, signal)
+
+
+def test_matches_at_the_bounds_in_force_are_counted_by_tier_and_signal() -> None:
+    lookalike, none = Tier.LOOKALIKE, Tier.NONE
+    given = [
+        [seen("q/copy", "r/1", lookalike, FUSED)],
+        [seen("q/other", "r/2", none, Signal.EMBEDDING), seen("q/other", "r/1", lookalike, FUSED)],
+        [
+            seen("q/stranger", "r/1", Tier.NEAR_DUPLICATE, Signal.PDQ),
+            seen("q/stranger", "r/2", lookalike, FUSED),
+            seen("q/stranger", "r/3", lookalike, FUSED),
+            seen("q/stranger", "r/4", none, Signal.EMBEDDING),
+        ],
+    ]
+
+    point = measure_operating_point(CASES, given)
+
+    assert (point.recall.count, point.recall.queries) == (1, 2)
+    assert {name: rate.share for name, rate in point.recall_by_transform.items()} == {
+        "blur": 1,
+        "crop": 0,
+    }
+    assert point.strangers is not None
+    assert (point.strangers.overall.uploads.count, point.strangers.overall.per_upload) == (1, 3)
+    of_lookalike = point.strangers.by_tier[lookalike]
+    assert (of_lookalike.overall.per_upload, list(of_lookalike.by_signal)) == (2, [FUSED])
+    assert (point.copies.overall.uploads.count, point.copies.overall.per_upload) == (1, 0.5)
+
+
+def test_a_query_that_could_not_be_asked_is_missed_and_has_no_false_match() -> None:
+    point = measure_operating_point(CASES, [[], [], []])
+
+    assert point.recall.share == 0
+    assert point.strangers is not None
+    assert point.strangers.overall.uploads == Rate(0, 1, 0, 0, pytest.approx(0.975))
 
 
 @cache

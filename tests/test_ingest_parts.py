@@ -95,6 +95,30 @@ def test_large_pictures_are_cut_when_that_is_asked_for(place: Place) -> None:
     )
 
 
+def test_a_picture_within_a_picture_is_stored_and_matched_on_its_own(place: Place) -> None:
+    cutting = replace(place, settings=place.settings.model_copy(update={"query_views": "insets"}))
+    path = screenshot(place)
+
+    report = cutting.ingest().run(place.found(path))
+
+    [crop] = record_of(place, path).parts
+    assert report == IngestReport(added=1, parts=1)
+    assert crop.part.kind is PartKind.CROP
+    assert crop.part.box is not None
+    assert np.abs(np.subtract(crop.part.box, (100, 1000, 400, 300))).max() <= 4
+    again = cutting.ingest().run(place.found(path))
+    assert again == IngestReport(unchanged=1)
+
+
+def test_what_a_tile_shows_is_not_stored_as_a_crop_too(place: Place) -> None:
+    cutting = replace(place, settings=place.settings.model_copy(update={"query_views": "insets"}))
+    path = screenshot(place)
+
+    cutting.ingest().run(place.found(path), TILED)
+
+    assert {p.part.kind for p in record_of(place, path).parts} == {PartKind.TILE}
+
+
 def test_an_image_that_was_added_whole_gains_its_tiles_later(place: Place) -> None:
     path = screenshot(place)
     place.ingest().run(place.found(path, place.folder))

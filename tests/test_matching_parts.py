@@ -19,17 +19,17 @@ from indexer.matching.comparison import compare_images
 from indexer.matching.picture_pieces import encode_picture
 from indexer.matching.pieces import Pieces
 from indexer.matching.query import EncodedQuery
-from indexer.model import Encoder, load_encoder
+from indexer.model import Encoder, Prepared, load_encoder
 from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.types import (
+    Embeddings,
     Encoding,
     ImageRecord,
     Part,
     PartKind,
     Pdq,
-    Rgb,
     Signal,
     StoredPart,
     Tier,
@@ -293,17 +293,23 @@ def test_a_query_costs_a_forward_pass_for_each_part_and_no_more(
     tiles: bool,
     passes: int,
 ) -> None:
-    rows = []
-    forward = shelf.encoder.forward
+    full: list[int] = []
+    short: list[int] = []
+    forward, embed = shelf.encoder.forward, shelf.encoder.embed
 
-    def counted(prepared: list[Rgb]) -> Encoding:
-        rows.append(len(prepared))
+    def counted(prepared: list[Prepared]) -> Encoding:
+        full.append(len(prepared))
         return forward(prepared)
 
+    def counted_short(prepared: list[Prepared]) -> Embeddings:
+        short.append(len(prepared))
+        return embed(prepared)
+
     monkeypatch.setattr(shelf.encoder, "forward", counted)
+    monkeypatch.setattr(shelf.encoder, "embed", counted_short)
     match(shelf.matcher, make(), "query", tiles=tiles)
 
-    assert sum(rows) == passes
+    assert (sum(full), sum(short)) == (1, passes - 1)  # the classes of the whole are asked for
 
 
 # --- comparing each with each --------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
+import onnx
 import pytest
 import timm
 import torch
@@ -213,6 +214,43 @@ def test_a_batch_gives_what_single_pictures_give_to_the_bit(
         np.testing.assert_array_equal(getattr(together, name), rows)
 
 
+def test_embeddings_alone_are_those_of_a_full_pass_to_the_bit(
+    pair: tuple[Encoder, Encoder], photos: list[Rgb]
+) -> None:
+    for encoder in pair:
+        prepared = [encoder.prepare(photo) for photo in photos[:6]]
+
+        alone = encoder.embed(prepared)
+
+        np.testing.assert_array_equal(alone, encoder.forward(prepared).embeddings)
+        assert encoder.embed([]).shape == (0, encoder.card.dimension)
+
+
+def test_the_graph_of_embeddings_ends_at_the_last_tap() -> None:
+    export = read_packaged(resolve(SHIPPED_MODEL))
+    assert export is not None
+    whole = onnx.load_model_from_string(export.graph).graph
+
+    part = onnx.load_model_from_string(onnx_network.embedding_graph(export.graph)).graph
+
+    assert [output.name for output in part.output] == ["embeddings"]
+    nodes = [
+        {node.name for node in graph.node if node.op_type == "Conv"} for graph in (whole, part)
+    ]
+    assert nodes[1] < nodes[0]
+    assert len(nodes[1]) < 0.8 * len(nodes[0])
+
+
+def test_a_shorter_pass_that_gives_other_embeddings_is_not_used(
+    photos: list[Rgb], threads: "Sessions"
+) -> None:
+    threads.error_of_short = 1e-3
+    encoder = load_encoder(SHIPPED_MODEL, "cpu", "onnx", None)
+    prepared = [encoder.prepare(photo) for photo in photos[:2]]
+
+    np.testing.assert_array_equal(encoder.embed(prepared), encoder.forward(prepared).embeddings)
+
+
 def test_several_threads_may_use_one_session(tiny: Path, model_cache: Path) -> None:
     encoder = load_encoder(str(tiny), "cpu", "onnx", model_cache)
     pictures = sample_pictures()
@@ -286,6 +324,7 @@ class Sessions:
         self.used: set[int] = set()
         self.pictures: list[int] = []  # in each pass
         self.error_of_wide = 0.0
+        self.error_of_short = 0.0  # in a pass for embeddings alone
         self.wide_is_narrow = False  # what is called the wide session has one thread, too
         self._open = onnx_network.onnxruntime.InferenceSession
 
@@ -300,6 +339,7 @@ class Sessions:
             self.used.add(threads)
             self.pictures += [len(array) for array in arguments[1].values()]
             error = self.error_of_wide if threads > 1 else 0.0
+            error += self.error_of_short if len(arguments[0]) == 1 else 0.0
             return [output + np.float32(error) for output in session.run(*arguments)]
 
         return Mock(run=run, get_inputs=session.get_inputs)
@@ -323,6 +363,9 @@ def test_a_picture_without_finite_answer_is_named_and_refused(
         encoder.forward([good, np.full_like(good, np.nan)])
 
     assert caught.value.rows == (1,)
+    with pytest.raises(UnusableOutput) as caught:
+        encoder.embed([np.full_like(good, np.nan), good])
+    assert caught.value.rows == (0,)
 
 
 def test_the_sample_pictures_have_the_spectrum_of_photos() -> None:

@@ -23,9 +23,16 @@ def evaluate(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of queries.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="Pairs counted per query.")] = 10,
+    strangers: Annotated[
+        list[str] | None,
+        typer.Option(metavar="N[,N...]", help="Made-up images added to the references."),
+    ] = None,
     *,
     image: Annotated[
         Path | None, typer.Option(help="Plot recall by transform to a .png, .svg or .pdf.")
+    ] = None,
+    curves: Annotated[
+        Path | None, typer.Option(help="Plot precision and false matches by recall.")
     ] = None,
     pairs: Annotated[Path | None, typer.Option(help="Write the counted pairs as CSV.")] = None,
     model: ModelReference = None,
@@ -36,14 +43,15 @@ def evaluate(
 ) -> None:
     """Evaluate on a copy-detection benchmark.
 
-    Prints muAP, and recall by transform. The references are indexed into a temporary index, unless
-    --against names one that holds them. Every query goes through the matcher; pairs are ranked by
-    all signals together, by the embedding alone and by PDQ alone. Unreadable queries are reported
-    and count as missed, and the exit code is 2.
+    Prints muAP, recall and false matches per upload at the bounds in force, and recall by
+    transform. The references are indexed into a temporary index, unless --against names one that
+    holds them. Every query goes through the matcher; pairs are ranked by all signals together, by
+    the embedding alone and by PDQ alone. With --strangers, again in larger galleries. Unreadable
+    queries are reported and count as missed, and the exit code is 2.
 
-    Example: lookalike evaluate bench/dev --limit 200 --image robustness.png
+    Example: lookalike evaluate bench/dev --limit 200 --strangers 0,10000
     """
-    from indexer.cli.evaluate_run import Outputs, evaluate_benchmark
+    from indexer.cli.evaluate_run import Outputs, evaluate_benchmark, parse_sizes
     from indexer.evaluation import load_benchmark
 
     settings = load(model)
@@ -51,7 +59,8 @@ def evaluate(
         load_benchmark(benchmark).select(transform or (), limit),
         settings,
         against,
-        Outputs(image, pairs, as_json=as_json),
+        parse_sizes(strangers or ()),
+        Outputs(image, curves, pairs, as_json=as_json),
         k=k,
         ann=ann,
     )

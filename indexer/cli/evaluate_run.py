@@ -1,7 +1,7 @@
-"""Body of `evaluate`: progress and figures of a benchmark."""
+"""Body of `evaluate`: a benchmark run, with progress."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,18 +9,20 @@ from typing import Final
 
 import typer
 
+from indexer.cli.evaluation_view import print_evaluation
 from indexer.cli.options import opened
-from indexer.cli.output import print_json, print_table
+from indexer.cli.output import print_json
 from indexer.cli.progress import OnProgress, show_progress
 from indexer.errors import InputError, UnreadableSource
 from indexer.evaluation import (
     Answers,
     Benchmark,
-    Evaluation,
     Exactness,
+    add_made_up,
     ask,
     check_drawable,
     draw,
+    draw_curves,
     evaluate,
     measure_exactness,
     name_references,
@@ -28,15 +30,12 @@ from indexer.evaluation import (
     temporary_index,
 )
 from indexer.matching import Matcher, open_matcher
-from indexer.runtime.terminal import echo
+from indexer.model import load_background
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.types import Signal
 
 _SAMPLE: Final = 200  # queries by which a view is compared with exact search
-_SHOWN: Final = 20  # failures listed on a terminal; --json has them all
-_FIGURES: Final = ("muAP", "recall@1", "recall at precision 0.9", "its bound")
-_NAMES: Final = {Signal.GEOMETRY: "fused, verified"}  # of rankings; the others by their signal
 _COLUMNS: Final = ("query", "reference", "score", "cosine", "pdq_distance", "inliers")
 
 
@@ -45,6 +44,7 @@ class Outputs:
     """Where the figures go."""
 
     image: Path | None
+    curves: Path | None
     pairs: Path | None
     as_json: bool
 
@@ -56,25 +56,55 @@ class Outputs:
         InputError
             There is no such folder, or no picture of that name can be drawn.
         """
-        if self.image:
-            check_drawable(self.image)
+        for path in filter(None, (self.image, self.curves)):
+            check_drawable(path)
         if self.pairs and not self.pairs.absolute().parent.is_dir():
             raise UnreadableSource(
                 f"There is no folder {self.pairs.absolute().parent}. Create it first."
             )
 
 
+def parse_sizes(given: Iterable[str]) -> tuple[int, ...]:
+    """Return numbers of made-up strangers, the smallest first; none at all when nothing is given.
+
+    Raises
+    ------
+    InputError
+        One is not a whole number, or negative.
+    """
+    words = [word.strip() for each in given for word in each.split(",")]
+    for word in words:
+        if not (word.isascii() and word.isdecimal()):
+            raise InputError(
+                f"--strangers {word!r} is not a number of images. Write for instance "
+                "--strangers 0,10000,100000."
+            )
+    return tuple(sorted({int(word) for word in words})) or (0,)
+
+
 def evaluate_benchmark(
     benchmark: Benchmark,
     settings: Settings,
     against: Path | None,
+    sizes: Sequence[int],
     outputs: Outputs,
     *,
     k: int,
     ann: bool,
 ) -> None:
-    """Run a benchmark, print or write its figures, and exit with 2 when queries were unreadable."""
+    """Run a benchmark, print or write its figures, and exit with 2 when queries were unreadable.
+
+    Raises
+    ------
+    InputError
+        Strangers would be added to an index that exists.
+    """
     outputs.check()
+    if against and any(sizes):
+        raise InputError(
+            "Made-up strangers are never added to an index that exists. Omit --against or "
+            "--strangers."
+        )
     with (
         show_progress() as on_progress,
         _open_index(benchmark, settings, against, on_progress) as (store, inside),
@@ -82,19 +112,28 @@ def evaluate_benchmark(
         named = name_references(store, benchmark, inside)
         matcher = open_matcher(store, inside)
         total = len(benchmark.cases)
-        answers = ask(
-            named, matcher, inside, k=k, on_progress=lambda done: on_progress("asking", done, total)
-        )
+        answers: dict[int, Answers] = {}
+        for made_up in sizes:
+            _grow(store, matcher, max(answers, default=0), made_up, on_progress)
+            answers[made_up] = ask(
+                named,
+                matcher,
+                inside,
+                k=k,
+                on_progress=lambda done: on_progress("asking", done, total),
+            )
         exactness = _compare_views(matcher, k) if ann else ()
     evaluation = evaluate(named, answers, exactness, k=k)
     if outputs.pairs:
-        _write_pairs(outputs.pairs, answers, next(iter(evaluation.scores)), k)
+        _write_pairs(outputs.pairs, answers[sizes[0]], next(iter(evaluation.scores)), k)
     if outputs.image:
         draw(evaluation, outputs.image)
+    if outputs.curves:
+        draw_curves(evaluation, outputs.curves)
     if outputs.as_json:
         print_json(evaluation)
     else:
-        _print_evaluation(evaluation)
+        print_evaluation(evaluation)
     if evaluation.failures:
         raise typer.Exit(InputError.exit_code)
 
@@ -114,6 +153,26 @@ def _open_index(
         benchmark, settings, lambda report: on_progress("indexing", report.done, total)
     ) as index:
         yield index
+
+
+def _grow(
+    store: Store, matcher: Matcher, present: int, wanted: int, on_progress: OnProgress
+) -> None:
+    """Add made-up strangers until there are as many as wanted; the model's background shapes them.
+
+    A model without a background gets vectors that are uniform on the sphere.
+    """
+    if wanted == present:
+        return
+    add_made_up(
+        store,
+        matcher.space,
+        wanted - present,
+        first=present,
+        background=load_background(matcher.encoder.card.reference),
+        on_progress=lambda done: on_progress("adding strangers", done, wanted - present),
+    )
+    matcher.catch_up()
 
 
 def _compare_views(matcher: Matcher, k: int) -> tuple[Exactness, ...]:
@@ -141,47 +200,3 @@ def _write_pairs(path: Path, answers: Answers, leading: Signal, k: int) -> None:
                 )
     except OSError as error:
         raise UnreadableSource(f"{path} cannot be written: {error}.") from error
-
-
-def _print_evaluation(evaluation: Evaluation) -> None:
-    """Print the figures overall, those by transform, those of the views, and what went wrong."""
-    echo(
-        f"{evaluation.queries} queries among {evaluation.references} references, "
-        f"{evaluation.milliseconds_per_query:.0f} ms each."
-    )
-    print_table(None, ["ranked by", *_FIGURES], list(_overall_rows(evaluation)))
-    echo()
-    print_table(
-        "recall@1 and muAP by transform",
-        ["transform", "n", *(_NAMES.get(signal, signal) for signal in evaluation.scores)],
-        list(_transform_rows(evaluation)),
-    )
-    for view in evaluation.exactness:
-        echo(
-            f"{view.view}: recall@{view.k} {view.recall:.4f} against exact search, "
-            f"{view.queries} queries among {view.keys} keys, {view.milliseconds_per_query:.2f} ms."
-        )
-    if evaluation.missing:
-        echo(f"{len(evaluation.missing)} references are not in the index.", err=True)
-    for failure in evaluation.failures[:_SHOWN]:
-        echo(f"missed {failure.query}: {failure.message} ({failure.code})", err=True)
-    if len(evaluation.failures) > _SHOWN:
-        echo(f"... and {len(evaluation.failures) - _SHOWN} more.", err=True)
-
-
-def _overall_rows(evaluation: Evaluation) -> Iterator[Sequence[object]]:
-    """Yield a row for each ranking."""
-    for signal, score in evaluation.scores.items():
-        overall = score.overall
-        bound = None if overall.bound is None else f"{overall.bound:g}"
-        figures = (overall.mu_ap, overall.recall_at_1, overall.recall_at_precision)
-        yield _NAMES.get(signal, signal), *(f"{figure:.3f}" for figure in figures), bound
-
-
-def _transform_rows(evaluation: Evaluation) -> Iterator[Sequence[object]]:
-    """Yield a row for each transform, the best found first."""
-    scores = [score.by_transform for score in evaluation.scores.values()]
-    leading = scores[0]
-    for name in sorted(leading, key=lambda name: -leading[name].recall_at_1):
-        figures = [f"{each[name].recall_at_1:.3f} {each[name].mu_ap:.3f}" for each in scores]
-        yield name, leading[name].copies, *figures

@@ -161,6 +161,6 @@ def _further_lines(report: IngestReport, bank: Bank | None) -> Iterator[str]:
 def _gained_lines(report: IngestReport) -> Iterator[str]:
     """Yield what images have now besides themselves."""
     if report.parts:
-        yield f"{report.parts} frames and tiles are matched on their own."
+        yield f"{report.parts} parts (frames, tiles, crops) are matched on their own."
     if report.completed:
         yield f"{report.completed} known images gained what they lacked."

@@ -73,7 +73,7 @@ def _cost(estimate: Estimate, size: int) -> str:
     parts = estimate.vectors - estimate.images
     return (
         f"The model would see {estimate.images} pictures ({decimal(size)})"
-        + (f" and about {parts} frames and tiles of them" if parts else "")
+        + (f" and about {parts} parts of them" if parts else "")
         + f": about {timedelta(seconds=round(estimate.seconds))} by {basis}, "
         f"{decimal(estimate.database_bytes)} in the database and {decimal(estimate.view_bytes)} in "
         "the views."

@@ -1,12 +1,29 @@
 """Evaluation: a copy-detection benchmark, and recall against exact search."""
 
 from indexer.evaluation.benchmark_gallery import Named, name_references, temporary_index
-from indexer.evaluation.benchmark_run import Answers, Evaluation, Failure, ask, evaluate
+from indexer.evaluation.benchmark_run import (
+    Answers,
+    Evaluation,
+    Failure,
+    GalleryResult,
+    ask,
+    evaluate,
+)
 from indexer.evaluation.exactness import Exactness, measure_exactness
 from indexer.evaluation.ground_truth import Benchmark, BenchmarkQuery, load_benchmark
-from indexer.evaluation.plot import check_drawable, draw
+from indexer.evaluation.made_up_images import add_made_up
+from indexer.evaluation.operating_point import (
+    FalseMatches,
+    FalseMatchRates,
+    OperatingPoint,
+    Rate,
+    TierFalseMatches,
+    measure_operating_point,
+)
+from indexer.evaluation.plot import check_drawable, draw, draw_curves
 from indexer.evaluation.ranked_pairs import SIGNALS, RankedCandidate, candidates, pairs, rank
 from indexer.evaluation.retrieval_metrics import Pair, RetrievalMetrics, Score, score
+from indexer.evaluation.score_curves import ScoreCurve, trace_curve
 
 __all__ = [
     "SIGNALS",
@@ -16,21 +33,32 @@ __all__ = [
     "Evaluation",
     "Exactness",
     "Failure",
+    "FalseMatchRates",
+    "FalseMatches",
+    "GalleryResult",
     "Named",
+    "OperatingPoint",
     "Pair",
     "RankedCandidate",
+    "Rate",
     "RetrievalMetrics",
     "Score",
+    "ScoreCurve",
+    "TierFalseMatches",
+    "add_made_up",
     "ask",
     "candidates",
     "check_drawable",
     "draw",
+    "draw_curves",
     "evaluate",
     "load_benchmark",
     "measure_exactness",
+    "measure_operating_point",
     "name_references",
     "pairs",
     "rank",
     "score",
     "temporary_index",
+    "trace_curve",
 ]

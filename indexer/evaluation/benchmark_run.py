@@ -1,6 +1,6 @@
 """Benchmark run: every query through the matcher, with retrieval metrics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
@@ -9,8 +9,10 @@ from indexer.errors import InputError
 from indexer.evaluation.benchmark_gallery import Named
 from indexer.evaluation.exactness import Exactness
 from indexer.evaluation.ground_truth import BenchmarkQuery
+from indexer.evaluation.operating_point import OperatingPoint, measure_operating_point
 from indexer.evaluation.ranked_pairs import SIGNALS, RankedCandidate, candidates, pairs
 from indexer.evaluation.retrieval_metrics import Score, score
+from indexer.evaluation.score_curves import ScoreCurve, trace_curve
 from indexer.matching import Matcher, Query, SearchOptions
 from indexer.matching.ranking import most_alike_first
 from indexer.settings import Settings
@@ -38,6 +40,23 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
+class GalleryResult:
+    """What is found in one gallery."""
+
+    made_up: int
+    """Strangers that were made up and added to the references."""
+    scores: dict[Signal, Score]
+    """By what the pairs are ranked, that of searches first: geometry, which is fused and
+    verified (where thumbnails are kept), fused alone, or one signal alone."""
+    at_bounds: OperatingPoint
+    """Recall and false matches at the bounds in force."""
+    curves: dict[Signal, ScoreCurve]
+    """Precision, recall and false matches at every bound, by ranking."""
+    milliseconds_per_query: float
+    """Wall time over the number of queries, with decoding and forward pass, all threads busy."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What an index finds of a benchmark."""
 
@@ -49,14 +68,15 @@ class Evaluation:
     k: int
     """Pairs of each query that count."""
     scores: dict[Signal, Score]
-    """By what the pairs are ranked, that of searches first: geometry, which is fused and
-    verified (where thumbnails are kept), fused alone, or one signal alone."""
+    """Those of the first gallery."""
     failures: list[Failure]
     """Queries that could not be read."""
     milliseconds_per_query: float
-    """Wall time over the number of queries, with decoding and forward pass, all threads busy."""
+    """That of the first gallery."""
+    galleries: tuple[GalleryResult, ...]
+    """By the number of made-up strangers, the smallest first."""
     exactness: tuple[Exactness, ...] = ()
-    """What each view finds of the true nearest keys, where that was asked for."""
+    """What each view finds of the true nearest keys of the last gallery, if asked for."""
 
 
 def ask(
@@ -109,19 +129,50 @@ def ask(
 
 
 def evaluate(
-    named: Named, answers: Answers, exactness: tuple[Exactness, ...] = (), *, k: int
+    named: Named,
+    answers: Mapping[int, Answers],
+    exactness: tuple[Exactness, ...] = (),
+    *,
+    k: int,
 ) -> Evaluation:
-    """Measure the answers to every query of a benchmark, ranked by each signal."""
+    """Measure the answers to every query of a benchmark, ranked by each signal.
+
+    Parameters
+    ----------
+    named : Named
+    answers : mapping of int to Answers
+        By the number of made-up strangers in the gallery, the smallest first.
+    exactness : tuple of Exactness
+    k : int
+        Pairs of each query that count.
+    """
     cases = named.benchmark.cases
-    verified = any(c.inliers is not None for given in answers.candidates for c in given)
-    signals = [signal for signal in SIGNALS if verified or signal is not Signal.GEOMETRY]
+    galleries = tuple(
+        _measure_gallery(cases, made_up, each, k) for made_up, each in answers.items()
+    )
     return Evaluation(
         queries=len(cases),
         references=len(named.references),
         missing=named.missing,
         k=k,
-        scores={signal: score(cases, pairs(answers.candidates, signal, k)) for signal in signals},
-        failures=answers.failures,
-        milliseconds_per_query=1000 * answers.seconds / len(cases),
+        scores=galleries[0].scores,
+        failures=next(iter(answers.values())).failures,
+        milliseconds_per_query=galleries[0].milliseconds_per_query,
+        galleries=galleries,
         exactness=exactness,
+    )
+
+
+def _measure_gallery(
+    cases: Sequence[BenchmarkQuery], made_up: int, answers: Answers, k: int
+) -> GalleryResult:
+    verified = any(c.inliers is not None for given in answers.candidates for c in given)
+    signals = [signal for signal in SIGNALS if verified or signal is not Signal.GEOMETRY]
+    ranked = {signal: pairs(answers.candidates, signal, k) for signal in signals}
+    return GalleryResult(
+        made_up=made_up,
+        scores={signal: score(cases, each) for signal, each in ranked.items()},
+        at_bounds=measure_operating_point(cases, answers.candidates),
+        curves={signal: trace_curve(cases, each) for signal, each in ranked.items()},
+        milliseconds_per_query=1000 * answers.seconds / len(cases),
     )

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from indexer.evaluation.retrieval_metrics import Pair
-from indexer.types import Contribution, Match, Signal
+from indexer.matching.judgement import TIER_RANK
+from indexer.matching.verdict import deciding_matches
+from indexer.types import Contribution, Match, Signal, Tier
 
 SIGNALS: Final = (Signal.GEOMETRY, Signal.FUSED, Signal.EMBEDDING, Signal.PDQ)
 """What pairs are ranked by: all together with verification, all together, and each alone."""
@@ -21,6 +23,8 @@ class RankedCandidate:
     similarity: float | None  # cosine
     pdq_distance: int | None  # bits
     inliers: int | None = None  # None where verification did not look
+    tier: Tier = Tier.NONE  # by the bounds in force
+    decided_by: Signal | None = None
 
     def score(self, signal: Signal) -> float | None:
         """Return how alike the two are by a signal, higher is more; None where it says nothing."""
@@ -46,23 +50,29 @@ def candidates(
     ----------
     query : str
     matches : iterable of Match
-        An image that is an entry of several banks comes once for each.
+        An image that is an entry of several banks comes once for each; the strongest tier counts.
+        Matches that are suppressed, or of an allow bank, are of tier none: they accuse nobody.
     references : mapping of int to str
         Names by image id. Other images are named by their ids: they are strangers.
     """
-    found = {}
+    found: dict[int, RankedCandidate] = {}
     for match in matches:
-        if match.image_id is None or match.image_id in found:
+        if match.image_id is None:
             continue
-        name = references.get(match.image_id, f"image {match.image_id}")
-        found[match.image_id] = RankedCandidate(
+        deciding = bool(deciding_matches([match]))
+        candidate = RankedCandidate(
             query,
-            name,
+            references.get(match.image_id, f"image {match.image_id}"),
             match.evidence,
             match.similarity,
             match.pdq_distance,
             match.inliers,
+            match.tier if deciding else Tier.NONE,
+            match.decided_by,
         )
+        known = found.setdefault(match.image_id, candidate)
+        if TIER_RANK[candidate.tier] < TIER_RANK[known.tier]:
+            found[match.image_id] = candidate
     return list(found.values())
 
 

@@ -1,7 +1,8 @@
-"""Crops of a query: without its border, its insets, its middle and corners.
+"""Crops of a picture: without its border, its insets, its middle and corners.
 
 A copy inside padding, a letterbox, a caption bar or a screenshot is far from its original by both
-signals; cut out again it is near. Only queries are cut: what is stored keeps its vectors.
+signals; cut out again it is near. Queries are cut, and so are stored images: a screenshot is stored
+with the photo that it shows.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ _SHARE: Final = 0.6  # side of a further cut, over the picture's
 def crops(
     rgb: Rgb, views: QueryViews, full_size: tuple[int, int] | None = None
 ) -> list[tuple[Part, Rgb]]:
-    """Cut a query as the settings want it.
+    """Cut a picture as the settings want it.
 
     Parameters
     ----------

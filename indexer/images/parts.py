@@ -1,4 +1,4 @@
-"""Parts of a picture that are matched on their own: frames and tiles."""
+"""Parts of a picture that are matched on their own: frames, tiles and the pictures within it."""
 
 import hashlib
 from collections.abc import Iterator
@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import structlog
 
 from indexer.errors import InputError
+from indexer.images.crops import crops
 from indexer.images.decode import decode_frames
 from indexer.images.panels import Box, grid, overlap, panels
-from indexer.settings import ImageLimits, Settings, TileRules
+from indexer.settings import ImageLimits, QueryViews, Settings, TileRules
 from indexer.types import DecodedImage, Part, PartKind, Rgb
 
 log = structlog.get_logger(__name__)
@@ -16,6 +17,8 @@ log = structlog.get_logger(__name__)
 # Of an MPO (telephones' JPEG) the later pictures are a depth map, a gain map or a second eye.
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF", "TIFF")
 _SAME_PLACE = 0.8  # share of two boxes that they have in common, from which one is enough
+_STORED_VIEWS: dict[QueryViews, QueryViews] = {"crops": "insets"}
+"""Cuts of a stored image, by those of a query: middle and corners are for queries alone."""
 
 
 def frame_numbers(frame_count: int, most: int) -> range | list[int]:
@@ -151,6 +154,36 @@ def parts(
     if tiled:
         yield from tiles(picture.rgb, settings.tile_rules, (picture.width, picture.height))
     yield from frames(data, picture, settings.image_limits, settings.frames)
+
+
+def stored_parts(
+    data: bytes, picture: DecodedImage, settings: Settings, *, tiled: bool
+) -> Iterator[tuple[Part, Rgb]]:
+    """Give the parts of a picture that an index stores: `parts`, and the pictures within it.
+
+    A screenshot is stored together with the photo that it shows. So the photo is found by itself,
+    and is compared with the photo that another screenshot shows.
+
+    Parameters
+    ----------
+    data, picture, settings, tiled
+        As for `parts`; `query_views` says which crops there are, see `crops`.
+
+    Yields
+    ------
+    part : Part
+        Of kind crop where it is a picture within the picture that no tile shows already.
+    rgb : ndarray of shape (height, width, 3), uint8
+    """
+    shown = []
+    for part, rgb in parts(data, picture, settings, tiled=tiled):
+        if part.box is not None:
+            shown.append(Box(*part.box))
+        yield part, rgb
+    views = _STORED_VIEWS.get(settings.query_views, settings.query_views)
+    for part, rgb in crops(picture.rgb, views, (picture.width, picture.height)):
+        if part.box is None or all(overlap(Box(*part.box), box) < _SAME_PLACE for box in shown):
+            yield part, rgb
 
 
 def _boxes(rgb: Rgb, most: int) -> list[Box]:

@@ -9,7 +9,7 @@ from indexer.embedding_space import decode_size
 from indexer.errors import UnreadableImage, UnusableOutput
 from indexer.images import fingerprints
 from indexer.images.decode import decoded
-from indexer.images.parts import parts
+from indexer.images.parts import stored_parts
 from indexer.model import Encoder, Prepared
 from indexer.settings import Settings
 from indexer.types import DecodedImage, Encoding, NewImage, NewPart, Part, PartKind, Pdq
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _PreparedPart:
-    """A frame or tile, waiting for the model."""
+    """A part, waiting for the model."""
 
     part: Part
     pdq: Pdq
@@ -116,7 +116,7 @@ class PictureEncoder:
 
     def _parts(self, data: bytes, picture: DecodedImage, pdq: Pdq) -> Iterator[_PreparedPart]:
         seen = {pdq.bits}
-        for part, rgb in parts(data, picture, self._settings, tiled=self._tiled):
+        for part, rgb in stored_parts(data, picture, self._settings, tiled=self._tiled):
             hashed = fingerprints.pdq(rgb)
             # A frame like an earlier one adds nothing; the hash of a flat one says nothing.
             if part.kind is PartKind.FRAME and hashed.quality >= self._settings.pdq_min_quality:

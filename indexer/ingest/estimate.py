@@ -31,7 +31,7 @@ class Estimate:
     images: int = 0
     """Pictures that would go through the model."""
     vectors: int = 0
-    """Embeddings of them, with those of frames and tiles estimated from a sample."""
+    """Embeddings of them, with those of their parts estimated from a sample."""
     seconds: float | None = None
     """How long it would take; null when there is nothing to measure."""
     basis: str | None = None

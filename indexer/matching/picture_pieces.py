@@ -135,12 +135,12 @@ def _embed(prepared: Sequence[_Prepared], encoder: Encoder) -> Iterator[Piece]:
         batch = list(prepared[start : start + encoder.batch_size])
         while batch:
             try:
-                encoding = encoder.forward([item.pixels for item in batch])
+                embeddings = encoder.embed([item.pixels for item in batch])
             except UnusableOutput as error:
                 log.info("query parts skipped", parts=len(error.rows), code=error.code)
                 batch = [item for row, item in enumerate(batch) if row not in error.rows]
                 continue
-            for item, embedding in zip(batch, encoding.embeddings, strict=True):
+            for item, embedding in zip(batch, embeddings, strict=True):
                 yield item.part, item.pdq, embedding
             break
 

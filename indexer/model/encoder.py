@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.model.card import ModelCard
-from indexer.types import Encoding, Rgb
+from indexer.types import Embeddings, Encoding, Rgb
 
 Prepared = NDArray[np.float32]
 """One picture as the network takes it, (3, h, w) float32, normalised."""
@@ -50,6 +50,17 @@ class Encoder(Protocol):
         ------
         UnusableOutput
             A probability or embedding is not finite, or an embedding has length zero.
+        """
+
+    def embed(self, prepared: Sequence[Prepared] | NDArray[np.float32]) -> Embeddings:
+        """Return the embeddings that `forward` gives, (n, d) float32 unit rows, at less cost.
+
+        A network with a descriptor need not run to its end for them.
+
+        Raises
+        ------
+        UnusableOutput
+            An embedding is not finite, or has length zero.
         """
 
     def encode(self, images: Sequence[Rgb]) -> Encoding:

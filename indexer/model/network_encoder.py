@@ -31,6 +31,9 @@ class Network(Protocol):
         The batch is of shape (n, 3, h, w). Safe to call from several threads.
         """
 
+    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the embeddings of `run` alone; cheaper where they do not need all layers."""
+
 
 class NetworkEncoder:
     """Runs a network; one forward pass gives probabilities and embedding."""
@@ -91,26 +94,65 @@ class NetworkEncoder:
             return Encoding(
                 np.empty((0, classes), np.float32), np.empty((0, self._card.dimension), np.float32)
             )
+        batch = self._batch(prepared)
+        with stage("forward", size=len(batch)):
+            logits, raw = self._network.run(batch)
+        with np.errstate(all="ignore"):  # what overflows or is 0 / 0 is refused below
+            probabilities = _probabilities(logits, classes)
+            embeddings = _unit_rows(raw)
+        self._check(embeddings, probabilities)
+        return Encoding(probabilities, embeddings)
+
+    def embed(self, prepared: Sequence[Prepared] | NDArray[np.float32]) -> Embeddings:
+        """Run the network as far as the embeddings need it; safe to call from several threads.
+
+        Parameters
+        ----------
+        prepared : list of n arrays, or one of shape (n, 3, h, w), float32
+            What `prepare` returned.
+
+        Returns
+        -------
+        ndarray of shape (n, d), float32, unit rows
+            The same as `forward` gives, to the bit.
+
+        Raises
+        ------
+        UnusableOutput
+            An embedding is not finite, or has length zero.
+        InputError
+            The arrays do not have the model's input size.
+        """
+        if len(prepared) == 0:
+            return np.empty((0, self._card.dimension), np.float32)
+        batch = self._batch(prepared)
+        with stage("embed", size=len(batch)):
+            raw = self._network.embed(batch)
+        with np.errstate(all="ignore"):
+            embeddings = _unit_rows(raw)
+        self._check(embeddings)
+        return embeddings
+
+    def encode(self, images: Sequence[Rgb]) -> Encoding:
+        """Prepare the pictures and run the network once over them; errors are those of both."""
+        return self.forward([self.prepare(rgb) for rgb in images])
+
+    def _batch(self, prepared: Sequence[Prepared] | NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return (n, 3, h, w) of at least one prepared picture."""
         batch = np.stack(list(prepared))
         if batch.shape[1:] != self._card.input_size:
             raise InputError(
                 f"The model takes arrays of shape {self._card.input_size}, got "
                 f"{batch.shape[1:]}. Pass what this encoder's prepare() returned."
             )
-        with stage("forward", size=len(batch)):
-            logits, raw = self._network.run(batch)
-        with np.errstate(all="ignore"):  # what overflows or is 0 / 0 is refused below
-            probabilities = _probabilities(logits, classes)
-            embeddings = _unit_rows(raw)
-        usable = np.isfinite(embeddings).all(axis=1) & np.isfinite(probabilities).all(axis=1)
+        return batch
+
+    def _check(self, *outputs: NDArray[np.float32]) -> None:
+        """Refuse the rows, of (n, ...) each, that are not finite."""
+        usable = np.isfinite(np.concatenate(outputs, axis=1)).all(axis=1)
         if not usable.all():
             rows = tuple(np.flatnonzero(~usable).tolist())
             raise UnusableOutput(rows=rows, model=self._card.reference)
-        return Encoding(probabilities, embeddings)
-
-    def encode(self, images: Sequence[Rgb]) -> Encoding:
-        """Prepare the pictures and run the network once over them; errors are those of both."""
-        return self.forward([self.prepare(rgb) for rgb in images])
 
 
 def _probabilities(logits: NDArray[np.float32], classes: int) -> Probabilities:

@@ -1,7 +1,9 @@
 """ONNX Runtime network, on the CPU."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 # Official builds report to their makers unless told not to, and keep a device id and a database of
@@ -32,6 +34,8 @@ class OnnxNetwork:
     compared when the model is loaded, on the machine itself, and each picture has a pass of its
     own: the one shape that was compared.
 
+    Embeddings alone come from a second graph, cut out of the first, under the same condition.
+
     Parameters
     ----------
     graph : bytes
@@ -41,43 +45,107 @@ class OnnxNetwork:
     cores : Cores, optional
         Those of the process, if its callers wait for one picture at a time; one by default. With
         more the weights are in memory twice.
+    has_descriptor : bool
+        Whether embeddings need only a part of the graph, so that cutting it out gains something.
     """
 
     runtime = "onnx"
     batch_size = 1
 
     def __init__(
-        self, graph: bytes, weights: Path | None = None, cores: Cores | None = None
+        self,
+        graph: bytes,
+        weights: Path | None = None,
+        cores: Cores | None = None,
+        *,
+        has_descriptor: bool = False,
     ) -> None:
-        self._cores = cores or Cores(1)
-        self._narrow = _session(graph, weights, threads=1)
-        self._wide = _wide_session(graph, weights, self._cores.count, self._narrow)
+        self._graph = graph if has_descriptor else b""
+        self._weights, self._cores = weights, cores or Cores(1)
+        self._full = _Sessions(graph, weights, self._cores, OUTPUTS)
+        self._for_embeddings = None if has_descriptor else self._full
+        self._loading = Lock()
 
     def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return logits and raw embeddings; safe to call from several threads.
 
         A picture's answer is the same to the bit whatever else is in the batch.
         """
-        rows = [_run(self._session(), picture[np.newaxis]) for picture in batch]
-        logits, embeddings = zip(*rows, strict=True)
-        return np.concatenate(logits), np.concatenate(embeddings)
+        logits, embeddings = self._full.run(batch)
+        return logits, embeddings
+
+    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the raw embeddings that `run` gives, to the bit, without its logits.
+
+        The first call loads the graph for it.
+        """
+        with self._loading:
+            if self._for_embeddings is None:
+                self._for_embeddings = self._load_short()
+                self._graph = b""  # it may hold the weights
+        return self._for_embeddings.run(batch)[-1]
+
+    def _load_short(self) -> "_Sessions":
+        """Return the sessions of the shorter pass; the full ones where it answers otherwise."""
+        short = _Sessions(embedding_graph(self._graph), self._weights, self._cores, OUTPUTS[1:])
+        if np.array_equal(self._full.probe[-1], short.probe[-1]):
+            return short
+        log.info("embeddings take full forward passes: a shorter pass gives others")
+        return self._full
+
+
+class _Sessions:
+    """A graph in a session of one thread and, where it answers alike, one of several.
+
+    Parameters
+    ----------
+    graph, weights, cores
+        As for `OnnxNetwork`.
+    outputs : sequence of str
+        Those that `run` returns, in this order.
+    """
+
+    def __init__(
+        self, graph: bytes, weights: Path | None, cores: Cores, outputs: Sequence[str]
+    ) -> None:
+        self._outputs = list(outputs)
+        self._cores = cores
+        self._narrow = _session(graph, weights, threads=1)
+        shape = (1, *self._narrow.get_inputs()[0].shape[1:])
+        noise = np.random.default_rng(0).standard_normal(shape, np.float32)
+        self.probe = self._run(self._narrow, noise)
+        """What it answers to noise that is always the same."""
+        self._wide = None
+        if cores.count > 1:
+            wide = _session(graph, weights, cores.count)
+            if all(map(np.array_equal, self.probe, self._run(wide, noise))):
+                self._wide = wide
+            else:
+                log.info("single-image session limited to one core: results differ with more")
+
+    def run(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Return each output for the batch, from one pass for each picture."""
+        rows = [self._run(self._session(), picture[np.newaxis]) for picture in batch]
+        return [np.concatenate(output) for output in zip(*rows, strict=True)]
 
     def _session(self) -> Any:
         return self._wide if self._wide and self._cores.spare else self._narrow
 
+    def _run(self, session: Any, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        answers: list[NDArray[np.float32]] = session.run(self._outputs, {INPUT: batch})
+        return answers
 
-def _wide_session(graph: bytes, weights: Path | None, threads: int, narrow: Any) -> Any | None:
-    """Return a session of several threads; None where it gains nothing, or answers otherwise."""
-    if threads == 1:
-        return None
-    wide = _session(graph, weights, threads)
-    shape = (1, *narrow.get_inputs()[0].shape[1:])
-    noise = np.random.default_rng(0).standard_normal(shape, np.float32)
-    pairs = zip(_run(narrow, noise), _run(wide, noise), strict=True)
-    if all(np.array_equal(one, other) for one, other in pairs):
-        return wide
-    log.info("single-image session limited to one core: results differ with more")
-    return None
+
+def embedding_graph(graph: bytes) -> bytes:
+    """Return the part of an ONNX model that its embeddings are computed by.
+
+    ONNX Runtime cannot cut it out: its option `only_execute_path_to_fetches` changes nothing here.
+    """
+    import onnx
+
+    extractor = onnx.utils.Extractor(onnx.load_model_from_string(graph))
+    part: bytes = extractor.extract_model([INPUT], [OUTPUTS[1]]).SerializeToString()
+    return part
 
 
 def _session(graph: bytes, weights: Path | None, threads: int) -> Any:
@@ -92,10 +160,3 @@ def _session(graph: bytes, weights: Path | None, threads: int) -> Any:
             "session.model_external_initializers_file_folder_path", str(weights)
         )
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-
-
-def _run(
-    session: Any, batch: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    logits, embeddings = session.run(OUTPUTS, {INPUT: batch})
-    return logits, embeddings

@@ -86,7 +86,10 @@ def _load_onnx(folder: ModelFolder, cache: Path | None, cores: Cores | None) -> 
     else:
         export = find_or_export(folder, cache)[1]
     check_usable(export)
-    return NetworkEncoder(export.card, OnnxNetwork(export.graph, export.weights, cores))
+    network = OnnxNetwork(
+        export.graph, export.weights, cores, has_descriptor=export.card.descriptor is not None
+    )
+    return NetworkEncoder(export.card, network)
 
 
 def check_usable(export: Export) -> None:

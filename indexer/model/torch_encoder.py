@@ -35,6 +35,10 @@ class TorchNetwork:
             logits, embeddings = self._model.one_pass(torch.from_numpy(batch).to(self._device))
             return logits.cpu().numpy(), embeddings.cpu().numpy()
 
+    def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the raw embeddings alone, by a full pass: torch has no cheap way to end it."""
+        return self.run(batch)[1]
+
 
 def load_encoder(folder: ModelFolder, device: str) -> NetworkEncoder:
     """Load a model with torch; parameters and errors are those of `indexer.model.load_encoder`."""

@@ -59,5 +59,5 @@ class HashedPicture:
         UnusableOutput
             The model has no usable answer for this picture.
         """
-        embedding: Embeddings = self._encoder.forward([self._prepared]).embeddings[0]
+        embedding: Embeddings = self._encoder.embed([self._prepared])[0]
         return embedding

@@ -51,7 +51,7 @@ class PartKind(StrEnum):
 
     FRAME = "frame"
     TILE = "tile"
-    CROP = "crop"  # of a query alone: what is left without a border, and the like
+    CROP = "crop"  # what is left without a border, and pictures within the picture
 
 
 @described
@@ -60,7 +60,7 @@ class Part:
     """A piece of an image that is matched on its own: a later frame, a tile, a crop."""
 
     kind: PartKind
-    """frame, tile or, of a query alone, crop."""
+    """frame, tile or crop."""
     number: int
     """The frame's index in the file, 0 for the first; or the number of the tile or crop."""
     box: tuple[int, int, int, int] | None

@@ -1,7 +1,7 @@
 """Retire threshold cards of scores that no longer decide: cosines and fused scores.
 
 Revision ID: 202611300100
-Revises: 202611280006
+Revises: 202611300001
 Create Date: 2026-11-30
 """
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "202611300100"
-down_revision = "202611280006"
+down_revision = "202611300001"
 branch_labels = None
 depends_on = None
 

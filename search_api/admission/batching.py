@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import UnusableOutput
 from indexer.model import Encoder, ModelCard, Prepared
-from indexer.types import Encoding, Rgb
+from indexer.types import Embeddings, Encoding, Rgb
 
 WINDOW = 0.004  # seconds that the first picture of a batch waits for others
 
@@ -101,6 +101,10 @@ class BatchingEncoder:
                 else:
                     self._run_batch()
         return self._answer(ours)
+
+    def embed(self, prepared: Sequence[Prepared] | NDArray[np.float32]) -> Embeddings:
+        """Return the embeddings alone; their pictures join the passes of `forward`."""
+        return self.forward(prepared).embeddings
 
     def _run_batch(self) -> None:
         """Gather and run one batch; the lock is held but while the model runs."""

@@ -139,7 +139,7 @@ class Metrics:
     def time_stage(self, timing: Timing) -> None:
         """Count one run of a stage; a listener of `indexer.runtime.timing`."""
         self.stages.labels(timing.stage).observe(timing.seconds)
-        if timing.stage == "forward" and timing.size is not None:
+        if timing.stage in {"forward", "embed"} and timing.size is not None:
             self.batches.observe(timing.size)
 
     def count_verdict(self, verdict: Verdict) -> None:

@@ -16,7 +16,7 @@ from indexer.model import Encoder, ModelCard, Prepared
 from indexer.settings import Settings
 from indexer.sources import open_sources
 from indexer.store import Store
-from indexer.types import Encoding, Rgb
+from indexer.types import Embeddings, Encoding, Rgb
 from support.commands import PHOTOS
 
 NAMES = ("bee.jpg", "camels.jpg", "coffee.jpg", "crab.jpg", "koala.jpg", "swans.jpg")
@@ -57,8 +57,9 @@ class Place:
 
 
 def make_place(store: Store, model: Path, base: Path, **changes: Any) -> Place:
-    """Bind an index to the model, and make a folder of six photos."""
-    settings = Settings(home=base / "home", model=str(model), **{"batch_size": 2, **changes})
+    """Bind an index to the model, and make a folder of six photos; nothing is cut by default."""
+    plain = {"batch_size": 2, "query_views": "none"}
+    settings = Settings(home=base / "home", model=str(model), **{**plain, **changes})
     bind_space(store, settings)
     folder = base / "photos"
     folder.mkdir()
@@ -111,6 +112,10 @@ class Watched:
     def forward(self, prepared: Any) -> Encoding:
         self.before(prepared)
         return self.encoder.forward(prepared)
+
+    def embed(self, prepared: Any) -> Embeddings:
+        self.before(prepared)
+        return self.encoder.embed(prepared)
 
     def encode(self, images: Sequence[Rgb]) -> Encoding:
         return self.forward([self.prepare(image) for image in images])

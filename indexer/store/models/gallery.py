@@ -97,14 +97,14 @@ class PartRow(Base):
     __tablename__ = "parts"
     __table_args__ = (
         CheckConstraint("part > 0", "part_is_not_the_whole"),
-        CheckConstraint("kind IN ('frame', 'tile')", "kind"),
+        CheckConstraint("kind IN ('frame', 'tile', 'crop')", "kind"),
         CheckConstraint("length(pdq) = 32", "pdq_is_32_bytes"),
     )
 
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
     part: Mapped[int] = mapped_column(Integer, primary_key=True)
     kind: Mapped[str] = mapped_column(String(8))
-    number: Mapped[int]  # frame index, or the tile's number
+    number: Mapped[int]  # frame index, or the number of the tile or crop
     box: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
     pdq: Mapped[bytes] = mapped_column(Digest)
     pdq_quality: Mapped[int] = mapped_column(SmallInteger)

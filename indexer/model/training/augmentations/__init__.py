@@ -6,7 +6,14 @@ from typing import Final
 
 from PIL import Image
 
-from indexer.model.training.augmentations import geometric, layouts, overlays, photometric
+from indexer.model.training.augmentations import (
+    generative,
+    geometric,
+    layouts,
+    overlays,
+    photometric,
+    screens,
+)
 from indexer.model.training.augmentations.base import Edit
 
 __all__ = ["edit"]
@@ -16,14 +23,16 @@ _WEIGHTS: Final[dict[Edit, float]] = {  # how often; what is hard comes oftener
     geometric.rotate: 3.5,
     geometric.turn: 1.5,
     geometric.mirror: 1.2,
+    geometric.crop_mirrored: 1,
     geometric.change_perspective: 1.5,
     geometric.stretch: 0.7,
     geometric.shear: 0.6,
     layouts.paste_onto: 3.2,
     layouts.pad: 2.5,
-    layouts.show_on_screen: 2.5,
+    layouts.show_on_screen: 1,
     layouts.caption: 1.7,
-    layouts.collage: 1.5,
+    layouts.collage: 3,
+    screens.show_in_app: 3,
     overlays.cover: 1.2,
     overlays.stick: 1.2,
     overlays.write: 1.2,
@@ -36,16 +45,23 @@ _WEIGHTS: Final[dict[Edit, float]] = {  # how often; what is hard comes oftener
     photometric.retone: 0.7,
     photometric.grey: 0.6,
     photometric.pixelate: 0.5,
+    generative.stylise: 2,
+    generative.inpaint: 1,
 }
-_SURROUNDING: Final = {layouts.paste_onto, layouts.show_on_screen, layouts.collage}
+_SURROUNDING: Final = {
+    layouts.paste_onto,
+    layouts.show_on_screen,
+    layouts.collage,
+    screens.show_in_app,
+}
 """Of these at most one: after two the picture is too small to be seen."""
-_COUNTS: Final = (0.45, 0.3, 0.17, 0.08)  # how often one, two, three and four edits
+_COUNTS: Final = (0.38, 0.27, 0.19, 0.11, 0.05)  # how often one, two, three, four and five edits
 _LONGEST_SIDE: Final = 640  # px; the picture grows with some edits
 _LEAST_SIDE: Final = 16
 
 
 def edit(picture: Image.Image, random: Random, other: Callable[[], Image.Image]) -> Image.Image:
-    """Apply one to four edits, one after another.
+    """Apply one to five edits, one after another.
 
     Parameters
     ----------

@@ -20,6 +20,11 @@ def crop(picture: Image.Image, random: Random, _other: Any) -> Image.Image:
     return picture.crop((left, top, left + wide, top + high))
 
 
+def crop_mirrored(picture: Image.Image, random: Random, other: Any) -> Image.Image:
+    """Keep a part, mirrored left to right."""
+    return ImageOps.mirror(crop(picture, random, other))
+
+
 def stretch(picture: Image.Image, random: Random, _other: Any) -> Image.Image:
     """Change the ratio of the sides."""
     factor = math.exp(random.uniform(-0.5, 0.5))

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, Final
 
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from indexer.model.training.augmentations.base import (
     any_colour,
@@ -14,6 +14,8 @@ from indexer.model.training.augmentations.base import (
     font,
     some_words,
 )
+
+_TILE: Final = 320  # px: longest side of one picture of a collage
 
 
 def pad(picture: Image.Image, random: Random, _other: Any) -> Image.Image:
@@ -107,18 +109,32 @@ def paste_onto(
 
 
 def collage(picture: Image.Image, random: Random, other: Callable[[], Image.Image]) -> Image.Image:
-    """Make the picture one of two to four in a grid."""
-    across, down = random.choice([(2, 1), (1, 2), (2, 2), (2, 2), (3, 1), (2, 1)])
-    width, height = picture.size
-    gap = random.choice([0, 0, 6, 12])
+    """Make the picture one of two to nine in a grid, with or without gutters.
+
+    The tiles are the whole pictures or, as many programs make it, what fits a common shape.
+    """
+    across, down = random.choice(
+        [(2, 1), (1, 2), (2, 2), (2, 2), (2, 2), (3, 1), (1, 3), (3, 2), (2, 3), (3, 3)]
+    )
+    factor = min(1.0, _TILE / max(picture.size))
+    width, height = max(8, int(picture.width * factor)), max(8, int(picture.height * factor))
+    if chance(random, 0.3):
+        width = height = min(width, height)
+    fill = _fitted if chance(random, 0.5) else Image.Image.resize
+    gap = random.choice([0, 0, 4, 8, 16])
     size = across * (width + gap) + gap, down * (height + gap) + gap
     canvas = Image.new("RGB", size, fill_colour(random))
     own = random.randrange(across * down)
     for cell in range(across * down):
-        tile = picture if cell == own else other().resize(picture.size)
+        tile = fill(picture if cell == own else other(), (width, height))
         left, top = cell % across * (width + gap), cell // across * (height + gap)
         canvas.paste(tile, (gap + left, gap + top))
     return canvas
+
+
+def _fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Cut the middle of a picture that fills a size."""
+    return ImageOps.fit(picture, size)
 
 
 def _fill_screen(screen: Image.Image, random: Random, ink: tuple[int, int, int]) -> None:
