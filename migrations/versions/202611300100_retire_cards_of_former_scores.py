@@ -16,7 +16,9 @@ branch_labels = None
 depends_on = None
 
 CARDS = sa.table(
-    "threshold_cards", sa.column("signal", sa.String), sa.column("retired_at", sa.DateTime(timezone=True))
+    "threshold_cards",
+    sa.column("signal", sa.String),
+    sa.column("retired_at", sa.DateTime(timezone=True)),
 )
 
 
