@@ -26,13 +26,14 @@ from indexer.model.training.fusion_fit import (
 )
 from indexer.settings import SHIPPED_MODEL
 from indexer.types import COMMON_FUSION, Contribution, Curve, Evidence, Fusion, SpaceTraits
-from support.fusion import SIMPLE
+from support.fusion import MIXED, SIMPLE
 from support.models import add_descriptor, make_tiny
 
 pytestmark = pytest.mark.numeric
 
 ORIENTATIONS = 8
 PAIRS = 1_200_000
+SHIPPED = load_traits(SHIPPED_MODEL).fusion
 BOUNDS = {"near_duplicate": 12.0, "lookalike": 4.6}
 
 
@@ -70,6 +71,36 @@ def test_log_odds_are_the_sum_of_what_was_measured(
     assert measured.get("embedding") == cosine
     assert measured.get("pdq") == bits
     assert measured["comparisons"] == comparisons
+
+
+FUSIONS = pytest.mark.parametrize(
+    "fusion", [SIMPLE, MIXED, COMMON_FUSION, SHIPPED], ids=lambda fusion: fusion.version
+)
+
+
+@FUSIONS
+@given(st.none() | st.floats(-1, 1), st.none() | st.integers(0, 256))
+def test_what_each_signal_adds_makes_up_the_weight(
+    fusion: Fusion, cosine: float | None, bits: int | None
+) -> None:
+    added = sum(each.log_odds for each in fusion.contributions(cosine, bits))
+
+    by_embedding = 0.0 if cosine is None else fusion.embedding(cosine)
+    by_pdq = 0.0 if bits is None else fusion.of_pdq(bits)
+    assert added == pytest.approx(float(fusion.join(by_embedding, by_pdq)), abs=1e-3)
+    if cosine is not None:
+        assert added == pytest.approx(
+            float(fusion.weigh(cosine, UNKNOWN_BITS if bits is None else bits)), abs=1e-3
+        )
+
+
+def test_a_signal_that_an_edit_destroyed_does_not_speak_against_the_other() -> None:
+    by_pdq, by_cosine = MIXED.weigh(-1, 0), MIXED.weigh(0.9, 100)
+
+    assert SIMPLE.weigh(-1, 0) == pytest.approx(-50)
+    assert by_pdq == pytest.approx(MIXED.pdq_alone + 50, abs=1e-3)
+    assert by_cosine == pytest.approx(MIXED.embedding_alone + 90, abs=0.1)
+    assert MIXED.weigh(0.9, 0) == pytest.approx(90 + 50, abs=1e-3)  # both speak for it
 
 
 def test_where_nothing_was_weighed_nothing_is_added() -> None:

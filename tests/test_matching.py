@@ -281,10 +281,10 @@ def test_the_neighbours_of_a_stored_image_leave_itself_out(matcher: Matcher) -> 
 
     neighbours = similar_images(matcher, image_id, k=10)
 
-    similarities = [match.similarity for match in neighbours]
+    log_odds = [match.log_odds for match in neighbours]
     assert len(neighbours) == 4
     assert image_id not in {match.image_id for match in neighbours}
-    assert similarities == sorted(similarities, reverse=True)
+    assert log_odds == sorted(log_odds, key=lambda nats: -(nats or 0))
 
 
 def test_the_similarity_is_the_cosine_of_the_two_embeddings(

@@ -44,7 +44,7 @@ from indexer.types import (
     Tier,
     query_bias,
 )
-from support.fusion import SIMPLE, TRAITS
+from support.fusion import MIXED, SIMPLE, TRAITS
 
 pytestmark = pytest.mark.numeric
 
@@ -285,7 +285,7 @@ def test_among_more_comparisons_the_same_pair_matches_no_more() -> None:
     assert found == [Tier.NEAR_DUPLICATE, Tier.LOOKALIKE, Tier.NONE]
 
 
-@pytest.mark.parametrize("fusion", [SIMPLE, COMMON_FUSION, SHIPPED], ids=lambda f: f.version)
+@pytest.mark.parametrize("fusion", [SIMPLE, MIXED, COMMON_FUSION, SHIPPED], ids=lambda f: f.version)
 @given(
     st.tuples(st.floats(-1, 1), st.floats(-1, 1)),
     st.tuples(st.integers(0, 257), st.integers(0, 257)),
@@ -298,12 +298,12 @@ def test_a_closer_pair_never_weighs_less(
     assert fusion.weigh(near, close) >= fusion.weigh(far, distant)
 
 
-@pytest.mark.parametrize("fusion", [SIMPLE, COMMON_FUSION, SHIPPED], ids=lambda f: f.version)
+@pytest.mark.parametrize("fusion", [SIMPLE, MIXED, COMMON_FUSION, SHIPPED], ids=lambda f: f.version)
 @given(st.floats(-10, 40), st.integers(1, 10**6), st.integers(0, 257))
 def test_the_least_similarity_is_the_least_that_reaches_the_bound(
     fusion: Fusion, bound: float, comparisons: int, bits: int
 ) -> None:
-    least = fusion.least_similarity(bound, comparisons, float(fusion.pdq(bits)))
+    least = fusion.least_similarity(bound, comparisons, float(fusion.of_pdq(bits)))
 
     def weigh(cosine: float) -> float:
         return float(fusion.weigh(cosine, bits)) - log(comparisons)
@@ -318,7 +318,7 @@ def test_the_least_similarity_is_the_least_that_reaches_the_bound(
 
 def test_beyond_its_reach_pdq_says_next_to_nothing() -> None:
     for fusion in (SIMPLE, COMMON_FUSION, SHIPPED):
-        assert fusion.pdq(fusion.pdq_reach) >= 1 > fusion.pdq(fusion.pdq_reach + 1)
+        assert fusion.of_pdq(fusion.pdq_reach) >= 1 > fusion.of_pdq(fusion.pdq_reach + 1)
 
 
 def test_a_flat_picture_is_weighed_by_its_embedding_alone() -> None:

@@ -21,6 +21,7 @@ from indexer.types import (
     BankKind,
     Fingerprint,
     FingerprintKind,
+    Fusion,
     Match,
     NewDecision,
     Outcome,
@@ -30,10 +31,11 @@ from indexer.types import (
     ScanState,
     Signal,
     Space,
+    SpaceTraits,
     Tier,
 )
 from support.catalog import add, arrival, bind, new_image
-from support.fusion import SIMPLE, TRAITS
+from support.fusion import MIXED, SIMPLE, TRAITS
 from support.queries import match_stored
 
 pytestmark = pytest.mark.numeric
@@ -55,11 +57,11 @@ class Place:
         self.scanner = RetroScanner(store, self.matcher, settings)
         self.bank_id = self.bank(BLOCK)
 
-    def hold_to(self, least: float) -> None:
-        """Open it anew with another bound of lookalikes, in nats."""
+    def hold_to(self, least: float, fusion: Fusion) -> None:
+        """Open it anew with another bound of lookalikes, in nats, and other weights."""
         settings = self.settings.model_copy(update={"lookalike_log_odds": least})
-        encoder = cast("Encoder", None)
-        self.matcher = Matcher(self.store, encoder, self.space, settings, TRAITS)
+        encoder, traits = cast("Encoder", None), SpaceTraits(fusion)
+        self.matcher = Matcher(self.store, encoder, self.space, settings, traits)
         self.scanner = RetroScanner(self.store, self.matcher, settings)
 
     def bank(self, name: str, kind: BankKind = BankKind.BLOCK) -> int:
@@ -132,9 +134,12 @@ def ids_of(place: Place, *seeds: int) -> list[int]:
 # --- what is found -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("least", [20, 40, 65, 90])
-def test_a_scan_finds_what_a_search_for_each_stored_image_would(filled: Place, least: int) -> None:
-    filled.hold_to(least)
+@pytest.mark.parametrize("fusion", [SIMPLE, MIXED], ids=lambda fusion: fusion.version)
+@pytest.mark.parametrize("least", [20, 65, 90])
+def test_a_scan_finds_what_a_search_for_each_stored_image_would(
+    filled: Place, least: int, fusion: Fusion
+) -> None:
+    filled.hold_to(least, fusion)
 
     done = filled.run(BLOCK)
 
@@ -160,12 +165,9 @@ def test_a_scan_finds_what_a_search_for_each_stored_image_would(filled: Place, l
         for match in filled.found(done)
     }
     assert found == expected
-    assert {decided_by for _, decided_by, *_ in found.values()} == {
-        Signal.SHA256,
-        Signal.MD5,
-        Signal.PDQ,
-        Signal.FUSED,
-    }
+    decided = {decided_by for _, decided_by, *_ in found.values()}
+    assert decided >= {Signal.SHA256, Signal.MD5, Signal.PDQ}
+    assert (Signal.FUSED in decided) == (least < 90)
     assert len(filled.found(done)) == len(found) == done.found
     assert (done.state, done.scanned) == (ScanState.DONE, len(BLOCKED) + 7)
     assert done.cursor == done.last_change

@@ -13,7 +13,7 @@ from indexer.images.fingerprints import hamming
 from indexer.thresholds import score_histogram as tally_module
 from indexer.thresholds.calibration_targets import CalibrationTarget
 from indexer.thresholds.pairwise_scores import Measure
-from indexer.thresholds.picture_matrix import NO_ID, Pictures
+from indexer.thresholds.picture_matrix import FAR, NO_ID, Pictures
 from indexer.thresholds.rate_intervals import clopper_pearson
 from indexer.thresholds.score_histogram import count_scores
 from indexer.types import RateUnit, Signal, Tier
@@ -102,7 +102,7 @@ def test_what_is_too_flat_to_hash_never_matches_by_pdq() -> None:
     assert card.false_positives == 0
     assert card.value == 255  # they are as far apart as can be
     cosines = pictures.embeddings @ pictures.embeddings.T - 2 * np.eye(30)
-    by_cosine = float(FUSION.embedding(cosines.max())) - log(29)
+    by_cosine = float(FUSION.weigh(cosines.max(), FAR)) - log(29)
     assert closest.value == pytest.approx(by_cosine, abs=1e-4)
 
 

@@ -24,7 +24,7 @@ def fit_fusion(
     each source into a folder of its own; they must not be those that a descriptor was trained on.
     Put the file into the model's folder as fusion.json.
 
-    Example: lookalike model fit-fusion photos/ --model my-model --out my-model/fusion.json
+    Example: lookalike model fit-fusion photos/ --model mine --out fusion.json
     """
     from indexer.cli.progress import show_progress
     from indexer.embedding_space import find_model

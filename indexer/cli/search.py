@@ -36,7 +36,9 @@ def search(
     ] = None,
     model: ModelReference = None,
     *,
-    threshold: Annotated[str | None, typer.Option(hidden=True)] = None,
+    threshold: Annotated[
+        str | None, typer.Option(hidden=True, help="Replaced by --min-log-odds.")
+    ] = None,
     tiles: Annotated[
         bool,
         typer.Option("--tiles", help="Also match tiles of large images; more false matches."),

@@ -45,7 +45,8 @@ def near_by_embedding(views: Views, bar: Bar, pieces: Mapping[int, Pieces]) -> I
     pieces : mapping of int to Pieces
         The pieces of the entries that are images, by entry id.
     """
-    least = bar.least_similarity(float(bar.fusion.of_pdq(bar.fusion.pdq_reach + 1)))
+    beyond = float(bar.fusion.of_pdq(bar.fusion.pdq_reach + 1))
+    least = bar.least_similarity(max(beyond, 0.0))  # a flat picture's says 0
     if not pieces or least > 1:
         return
     queries = np.concatenate([of.embeddings for of in pieces.values()])

@@ -10,10 +10,10 @@ from indexer.thresholds.calibration_targets import CalibrationTarget
 from indexer.thresholds.pairwise_scores import CopyRule
 from indexer.thresholds.picture_matrix import Pictures
 from indexer.types import Curve, Embeddings, RateUnit, Signal, Tier, query_bias
-from support.fusion import SIMPLE
+from support.fusion import MIXED
 from support.unit_vectors import exact_unit
 
-FUSION = replace(SIMPLE, embedding=Curve((-1.0, 1.0), (-20.0, 20.0)))  # the scale ends at 60 nats
+FUSION = replace(MIXED, embedding=Curve((-1.0, 1.0), (-20.0, 20.0)))  # the scale ends at 60 nats
 WEIGHING = Weighing(FUSION, lambda embeddings: query_bias(embeddings, None, FUSION.bias))
 COPIES = CopyRule(bits=31, nats=18.5)
 TIERS = {Signal.PDQ: Tier.NEAR_DUPLICATE, Signal.FUSED: Tier.LOOKALIKE}

@@ -1,5 +1,7 @@
 """A made-up fusion: straight lines, so that tests can add up by heart."""
 
+from dataclasses import replace
+
 from indexer.types import Curve, Fusion, SpaceTraits
 
 SIMPLE = Fusion(
@@ -12,4 +14,6 @@ SIMPLE = Fusion(
     near_duplicate=95.0,
     lookalike=90.0,
 )
+MIXED = replace(SIMPLE, version="mixed", embedding_alone=3.0, pdq_alone=2.0)
+"""The same, of edits that may leave one signal alone."""
 TRAITS = SpaceTraits(SIMPLE)
