@@ -1,7 +1,7 @@
 """Judgement of compared candidates by the thresholds of each bank."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Self
 
@@ -76,7 +76,10 @@ def judge(
         for entry in each.candidate.entries:
             judge_evidence = bounds(entry.bank if entry else None).judge
             count = comparisons(entry)
-            among = [replace(c, evidence=c.evidence.among(count)) for c in each.comparisons]
+            among = [
+                Comparison(c.query_part, c.evidence.among(count), c.nearest)
+                for c in each.comparisons
+            ]
             findings = [Finding(seen, judge_evidence(seen.evidence)) for seen in among]
             judged.append(Judged(each.candidate.record, entry, findings))
     return judged

@@ -1,8 +1,7 @@
 """Verdicts: tier, matches and evidence."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
 
 from indexer.types.banks import BankKind
 from indexer.types.described import described
@@ -55,13 +54,20 @@ class Evidence:
             return None
         return sum(each.log_odds for each in self.contributions)
 
-    def adding(self, contribution: Contribution) -> Self:
+    def adding(self, contribution: Contribution) -> "Evidence":
         """Return it with one more contribution, if anything was weighed at all."""
         if not self.contributions:
             return self
-        return replace(self, contributions=(*self.contributions, contribution))
+        return Evidence(  # `replace` takes three times as long, and there are many
+            self.same_bytes,
+            self.pdq_distance,
+            self.similarity,
+            self.same_md5,
+            self.inliers,
+            (*self.contributions, contribution),
+        )
 
-    def among(self, comparisons: int) -> Self:
+    def among(self, comparisons: int) -> "Evidence":
         """Return it as that of the best of a number of comparisons."""
         return self.adding(Contribution("comparisons", comparisons, -cost_of(comparisons)))
 
