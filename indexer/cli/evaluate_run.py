@@ -123,7 +123,7 @@ def evaluate_benchmark(
                 on_progress=lambda done: on_progress("asking", done, total),
             )
         exactness = _compare_views(matcher, k) if ann else ()
-    evaluation = evaluate(named, answers, exactness, k=k)
+    evaluation = evaluate(named, answers, exactness, k=k, verified=settings.verifies)
     if outputs.pairs:
         _write_pairs(outputs.pairs, answers[sizes[0]], next(iter(evaluation.scores)), k)
     if outputs.image:

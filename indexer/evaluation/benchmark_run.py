@@ -134,6 +134,7 @@ def evaluate(
     exactness: tuple[Exactness, ...] = (),
     *,
     k: int,
+    verified: bool,
 ) -> Evaluation:
     """Measure the answers to every query of a benchmark, ranked by each signal.
 
@@ -145,10 +146,13 @@ def evaluate(
     exactness : tuple of Exactness
     k : int
         Pairs of each query that count.
+    verified : bool
+        Whether undecided candidates were verified, so that there is a ranking with their details.
     """
     cases = named.benchmark.cases
     galleries = tuple(
-        _measure_gallery(cases, made_up, each, k) for made_up, each in answers.items()
+        _measure_gallery(cases, made_up, each, k, verified=verified)
+        for made_up, each in answers.items()
     )
     return Evaluation(
         queries=len(cases),
@@ -164,9 +168,8 @@ def evaluate(
 
 
 def _measure_gallery(
-    cases: Sequence[BenchmarkQuery], made_up: int, answers: Answers, k: int
+    cases: Sequence[BenchmarkQuery], made_up: int, answers: Answers, k: int, *, verified: bool
 ) -> GalleryResult:
-    verified = any(c.inliers is not None for given in answers.candidates for c in given)
     signals = [signal for signal in SIGNALS if verified or signal is not Signal.GEOMETRY]
     ranked = {signal: pairs(answers.candidates, signal, k) for signal in signals}
     return GalleryResult(
