@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from indexer.cli.output import counted, print_facts, shorten_path
 from indexer.runtime.terminal import echo
-from indexer.types import Bank, Match, Part, Signal, Suppression, Tier, Verdict
+from indexer.types import Bank, Contribution, Match, Part, Signal, Suppression, Tier, Verdict
 
 if TYPE_CHECKING:  # it loads SQLAlchemy
     from indexer.store import Store
@@ -55,12 +55,20 @@ def print_verdict(verdict: Verdict, searched: str | None) -> None:
     for match in verdict.matches:
         echo()
         echo(f"  {match.tier}{_suppression(match.suppressed_by)}")
-        evidence = [("decided by", _reason(match)), ("also", _others(match))]
+        evidence = [
+            ("decided by", _reason(match)),
+            ("also", _others(match)),
+            ("evidence", _evidence(match)),
+        ]
         print_facts(None, [*evidence, *_place(match)], 4)
     if verdict.nearest:
         echo()
         echo("  nearest, but no match")
-        evidence = [("missed by", _missed(verdict.nearest)), ("also", _others(verdict.nearest))]
+        evidence = [
+            ("missed by", _missed(verdict.nearest)),
+            ("also", _others(verdict.nearest)),
+            ("evidence", _evidence(verdict.nearest)),
+        ]
         print_facts(None, [*evidence, *_place(verdict.nearest)], 4)
 
 
@@ -117,6 +125,20 @@ def _others(match: Match) -> str:
     return ", ".join(
         text for signal, text in _measured(match).items() if signal is not match.decided_by
     )
+
+
+def _evidence(match: Match) -> str | None:
+    """Say what each signal adds to the log-odds, most first; nothing where bytes say all."""
+    if match.threshold is None:
+        return None
+    ordered = sorted(match.evidence, key=lambda each: -each.log_odds)
+    return ", ".join(f"{_evidence_name(each)} {each.log_odds:+.1f}" for each in ordered) or None
+
+
+def _evidence_name(contribution: Contribution) -> str:
+    if contribution.signal == "comparisons":
+        return f"{contribution.value:,.0f} comparisons"
+    return {"pdq": "PDQ", "geometry": "details"}.get(contribution.signal, contribution.signal)
 
 
 def _measured(match: Match) -> dict[Signal, str]:
