@@ -165,10 +165,12 @@ def test_a_match_on_a_terminal_is_a_block_with_its_evidence_in_words(
     assert re.fullmatch(r"    decided by  PDQ \d+ bits apart, at most 31 \(settings\)", seen[5])
     also = r"cosine 0\.\d{3}, log-odds \d+\.\d"
     assert re.fullmatch(f"    also        {also}", seen[6])
-    assert seen[7] == "    bank        known (block), entry 2"
-    assert re.fullmatch(r"    image       \d+", seen[8])
-    assert seen[9] == f"    source      {pictures / BLOCKED}"
-    assert len(seen) == 10
+    added = r"(PDQ|embedding|prior|[\d,]+ comparisons) [+-]\d+\.\d"
+    assert re.fullmatch(f"    evidence    {added}(, {added}){{3}}", seen[7])
+    assert seen[8] == "    bank        known (block), entry 2"
+    assert re.fullmatch(r"    image       \d+", seen[9])
+    assert seen[10] == f"    source      {pictures / BLOCKED}"
+    assert len(seen) == 11
 
 
 def test_none_says_what_was_searched_and_how_near_the_nearest_came(index: Index) -> None:
