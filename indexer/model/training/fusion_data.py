@@ -17,7 +17,7 @@ from indexer.model.training.augmentations import edit
 from indexer.model.training.features import find_pictures, read_picture
 from indexer.model.training.fusion_fit import UNKNOWN_BITS, Evidences, Pairs
 from indexer.settings import Settings
-from indexer.types import Embeddings, PdqBits, Rgb, query_bias
+from indexer.types import Embeddings, LogOdds, PdqBits, Rgb, query_bias
 from indexer.verification import make_thumbnail, shrink
 from indexer.verification.geometry import (
     Features,
@@ -27,11 +27,12 @@ from indexer.verification.geometry import (
 )
 
 _COPIES: Final = 2  # edited, of each picture
-_BACKGROUNDS: Final = 6  # every so manieth picture is only shown beside others, never looked for
+_BESIDE: Final = 0.15  # share of the pictures that are only shown beside others, never looked for
 _VERIFIED: Final = 3  # strangers of each copy that are verified
 _SEEN: Final = 800  # copies that are verified
 _RELATED_BITS: Final = 80  # PDQ distance of two originals up to which they are no strangers
 _RELATED_INLIERS: Final = 10  # and local features in common from which
+_ALIKE: Final = 0.12, 96  # normalised cosine and bits up to which they are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,7 @@ def measure_evidence(
     """
     paths = find_pictures(folder)
     random = Random(seed)  # noqa: S311 -- nothing secret
-    random.shuffle(paths)
-    beside, wanted = paths[::_BACKGROUNDS], [p for n, p in enumerate(paths) if n % _BACKGROUNDS]
+    beside, wanted = _divide(paths, random)
 
     def other() -> Image.Image:
         while True:  # ends: most can be read
@@ -117,6 +117,24 @@ def measure_evidence(
             copies.append(_Copy(len(originals), pieces, find_in_both_hands(shrink(edited))))
         originals.append(_Original(path.parent, piece, find_features(make_thumbnail(rgb))))
     return _compare(originals, copies, background, random)
+
+
+def _divide(paths: Sequence[Path], random: Random) -> tuple[list[Path], list[Path]]:
+    """Choose whole folders whose pictures are shown beside others, and return the others too.
+
+    With too few folders to choose from single pictures are chosen.
+    """
+    folders = sorted({path.parent for path in paths})
+    random.shuffle(folders)
+    beside: list[Path] = []
+    for folder in folders:
+        inside = [path for path in paths if path.parent == folder]
+        if len(beside) < _BESIDE * len(paths) and len(inside) < len(paths) / 2:
+            beside += inside
+    beside = beside or random.sample(list(paths), max(1, int(_BESIDE * len(paths))))
+    wanted = sorted(set(paths) - set(beside))
+    random.shuffle(wanted)
+    return beside, wanted
 
 
 def _pieces(rgb: Rgb, encoder: Encoder, settings: Settings, *, cut: bool) -> Iterator[_Piece]:
@@ -142,7 +160,7 @@ def _compare(
     bias = query_bias(asked, background, 0.0)
     normalised = asked @ stored.T - bias[:, np.newaxis]
     bits = _distances(pieces, [original.piece for original in originals])
-    related = _related(originals, normalised.mean() + 3 * normalised.std())
+    related = _related(originals, query_bias(stored, background, 0.0))
     strange = ~related[sources]
     rows = np.arange(len(pieces))
     ours, theirs = _verify(copies, originals, related, owners, normalised, bits, random)
@@ -169,15 +187,19 @@ def _distances(pieces: Sequence[_Piece], originals: Sequence[_Piece]) -> NDArray
     return distances
 
 
-def _related(originals: Sequence[_Original], alike: float) -> NDArray[np.bool_]:
-    """Tell which originals are no strangers: of one folder, or with details in common."""
+def _related(originals: Sequence[_Original], bias: LogOdds) -> NDArray[np.bool_]:
+    """Tell which originals are no strangers: of one folder, or with details in common.
+
+    `bias` is that of the originals, (n,).
+    """
     groups = np.unique([str(original.group) for original in originals], return_inverse=True)[1]
     related: NDArray[np.bool_] = groups[:, np.newaxis] == groups
     pieces = [original.piece for original in originals]
     bits = _distances(pieces, pieces)
     related |= bits <= _RELATED_BITS
     stored = np.stack([piece.embedding for piece in pieces])
-    near = (stored @ stored.T > alike) & ~related
+    normalised = stored @ stored.T - np.minimum.outer(bias, bias)
+    near = ((normalised > _ALIKE[0]) | (bits <= _ALIKE[1])) & ~related
     for left, right in zip(*np.nonzero(np.triu(near, 1)), strict=True):
         inliers = count_inliers(originals[left].features, originals[right].features)
         related[left, right] = related[right, left] = inliers >= _RELATED_INLIERS
