@@ -39,7 +39,7 @@ def pasted(image: Image.Image) -> Image.Image:
     """Show a picture small, on a page with other things."""
     page = Image.new("RGB", (900, 1200), "#dde3ea")
     page.paste("#1d2a3a", (0, 0, 900, 90))
-    page.paste(image.resize((420, 420 * image.height // image.width)), (60, 300))
+    page.paste(image.resize((600, 600 * image.height // image.width)), (60, 300))
     return page
 
 
