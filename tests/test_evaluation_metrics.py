@@ -124,7 +124,7 @@ def test_without_a_right_pair_there_is_no_curve() -> None:
 
 
 def seen(query: str, reference: str, tier: Tier, signal: Signal) -> RankedCandidate:
-    return RankedCandidate(query, reference, 0.5, 0.5, 90, None, tier, signal)
+    return RankedCandidate(query, reference, (), 0.5, 90, None, tier, signal)
 
 
 def test_matches_at_the_bounds_in_force_are_counted_by_tier_and_signal() -> None:
