@@ -30,7 +30,7 @@ from indexer.thresholds.background_folder import as_pictures, measure_files
 from indexer.thresholds.pairwise_scores import Measure
 from indexer.thresholds.picture_matrix import NO_ID, Pictures
 from indexer.thresholds.rate_intervals import clopper_pearson
-from indexer.types import RateUnit, Signal, cost_of
+from indexer.types import RateUnit, Signal, cost_of, count_comparisons
 
 SPLITS = 20
 TARGET = 1e-4  # of comparisons
@@ -99,7 +99,11 @@ def greatest_log_odds(uploads: Pictures, sizes: Sequence[int]) -> dict[int, NDAr
             for column in range(gallery[0], min(gallery[-1] + 1, greatest.shape[1])):
                 here = log_odds[:, gallery == column].max(axis=1)
                 greatest[:, column] = np.maximum(greatest[:, column], here)
-    return {size: greatest - np.float32(cost_of(size)) for size, greatest in found.items()}
+    counted = cost_of(count_comparisons(1))  # by `measure`, for one reference
+    return {
+        size: greatest - np.float32(cost_of(count_comparisons(size)) - counted)
+        for size, greatest in found.items()
+    }
 
 
 def gallery_rows(uploads: Pictures, sizes: Sequence[int]) -> Iterator[str]:

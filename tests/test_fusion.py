@@ -25,7 +25,15 @@ from indexer.model.training.fusion_fit import (
     fit_fusion,
 )
 from indexer.settings import SHIPPED_MODEL
-from indexer.types import COMMON_FUSION, Contribution, Curve, Evidence, Fusion, SpaceTraits
+from indexer.types import (
+    COMMON_FUSION,
+    Contribution,
+    Curve,
+    Evidence,
+    Fusion,
+    SpaceTraits,
+    count_comparisons,
+)
 from support.fusion import MIXED, SIMPLE
 from support.models import add_descriptor, make_tiny
 
@@ -286,3 +294,8 @@ def test_details_weigh_by_how_often_copies_and_strangers_have_as_many() -> None:
 def test_too_few_copies_or_strangers_are_refused(copies: int, pairs: int) -> None:
     with pytest.raises(InputError, match=f"{copies} copies and {pairs} pairs of strangers are too"):
         fit_fusion(evidence(copies, pairs), **BOUNDS)
+
+
+def test_a_small_bank_counts_as_a_thousand_vectors() -> None:
+    assert count_comparisons(1) == count_comparisons(1_000) == 1_000
+    assert count_comparisons(2_000, pieces=3, orientations=8) == 48_000

@@ -16,7 +16,7 @@ from indexer.thresholds.pairwise_scores import Measure
 from indexer.thresholds.picture_matrix import FAR, NO_ID, Pictures
 from indexer.thresholds.rate_intervals import clopper_pearson
 from indexer.thresholds.score_histogram import count_scores
-from indexer.types import RateUnit, Signal, Tier
+from indexer.types import RateUnit, Signal, Tier, cost_of, count_comparisons
 from support.calibration import COPIES, FUSION, TIERS, WEIGHING, aim, calibrated, strangers
 
 pytestmark = pytest.mark.numeric
@@ -31,7 +31,7 @@ def every_score(signal: Signal, queries: Pictures, references: Pictures) -> np.n
     others = len(references) - (queries is references)
     return {
         Signal.PDQ: -bits.astype(np.float64),
-        Signal.FUSED: FUSION.weigh(cosines, bits) - np.float32(log(others)),
+        Signal.FUSED: FUSION.weigh(cosines, bits) - np.float32(cost_of(count_comparisons(others))),
     }[signal]
 
 
@@ -102,7 +102,7 @@ def test_what_is_too_flat_to_hash_never_matches_by_pdq() -> None:
     assert card.false_positives == 0
     assert card.value == 255  # they are as far apart as can be
     cosines = pictures.embeddings @ pictures.embeddings.T - 2 * np.eye(30)
-    by_cosine = float(FUSION.weigh(cosines.max(), FAR)) - log(29)
+    by_cosine = float(FUSION.weigh(cosines.max(), FAR)) - cost_of(count_comparisons(29))
     assert closest.value == pytest.approx(by_cosine, abs=1e-4)
 
 
@@ -231,10 +231,12 @@ def _orthogonal(vectors: np.ndarray, direction: np.ndarray) -> np.ndarray:
 
 
 def test_the_interval_holds_the_true_rate_about_as_often_as_it_says() -> None:
-    scores = every_score(Signal.FUSED, strangers(1500, 99), strangers(1500, 98)) + log(1500)
+    scores = every_score(Signal.FUSED, strangers(1500, 99), strangers(1500, 98)) + cost_of(
+        count_comparisons(1500)
+    )
 
     def true_rate(bound: float) -> float:
-        return float((scores - log(99) >= bound).mean())
+        return float((scores - cost_of(count_comparisons(99)) >= bound).mean())
 
     hits = 0
     for seed in range(20):

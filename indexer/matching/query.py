@@ -14,6 +14,7 @@ from indexer.types import (
     PartialVerdict,
     SpaceTraits,
     Verdict,
+    count_comparisons,
     query_bias,
 )
 from indexer.verification import Grey
@@ -141,4 +142,4 @@ class EncodedQuery:
 
     def comparisons(self, stored: int) -> int:
         """Return how many comparisons it is with a number of stored vectors."""
-        return max(1, stored) * len(self.pieces.parts) * max(1, self.orientations)
+        return count_comparisons(stored, len(self.pieces.parts), self.orientations)

@@ -45,11 +45,9 @@ def is_settled(matches: Sequence[Match], *, alone: bool) -> bool:
     alone : bool
         Whether the gallery alone is searched.
     """
-    strongest = next(iter(deciding_matches(matches)), None)
-    return (
-        strongest is not None
-        and strongest.tier in (Tier.EXACT, Tier.NEAR_DUPLICATE)
-        and (alone or strongest.bank is not None)
+    return any(
+        match.tier in (Tier.EXACT, Tier.NEAR_DUPLICATE) and (alone or match.bank is not None)
+        for match in deciding_matches(matches)
     )
 
 

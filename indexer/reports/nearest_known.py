@@ -8,7 +8,7 @@ import numpy as np
 from indexer.reports.report_tree import NearEntry
 from indexer.store import ClusterReach, EntryVectors
 from indexer.thresholds import ThresholdResolver
-from indexer.types import Evidence
+from indexer.types import Evidence, count_comparisons
 
 _KEPT: Final = 3  # entries of each cluster
 _STEP: Final = 1024  # medoids compared at a time
@@ -59,5 +59,5 @@ def _judged(
         similarity=similarity,
         contributions=fusion.contributions(similarity - fusion.bias, None),
     )
-    judgement = thresholds.for_bank(bank).judge(evidence.among(compared))
+    judgement = thresholds.for_bank(bank).judge(evidence.among(count_comparisons(compared)))
     return NearEntry(entry_id, bank, image_id, similarity, judgement.tier)

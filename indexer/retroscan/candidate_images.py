@@ -13,7 +13,7 @@ from indexer.matching.pieces import Pieces, stored_pieces
 from indexer.retroscan.reach import Bar, Pair, near_by_both, near_by_embedding, near_by_pdq
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdResolver
-from indexer.types import Entry, FingerprintKind, ImageRecord
+from indexer.types import Entry, FingerprintKind, ImageRecord, count_comparisons
 from indexer.vector_views import Views
 
 CandidateImages = Mapping[int, set[int]]
@@ -47,7 +47,7 @@ def find_candidate_images(
         by_bank[entry.bank].append(entry)
     fewest = len({entry.image_id for entry in entries if entry.image_id is not None})
     for bank, members in by_bank.items():
-        bar = Bar(thresholds.for_bank(bank), thresholds.fusion, fewest)
+        bar = Bar(thresholds.for_bank(bank), thresholds.fusion, count_comparisons(fewest))
         for image_id, entry_id in _alike(views, bar, members, records, min_quality):
             found[image_id].add(entry_id)
     for image_id, entry_id in _of_same_bytes(catalog, entries):

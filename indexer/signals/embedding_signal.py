@@ -9,7 +9,7 @@ import numpy as np
 from indexer.errors import InvalidFingerprint
 from indexer.signals.hashed_picture import HashedPicture
 from indexer.signals.signal_type import Near, Place, SignalType
-from indexer.types import Embeddings, Evidence, ImageRecord, Space
+from indexer.types import Embeddings, Evidence, ImageRecord, Space, count_comparisons
 from indexer.vector_views import Views
 from indexer.vectors.results import SimilarityRangeHits
 
@@ -68,7 +68,7 @@ class EmbeddingType(SignalType[Embeddings]):
         bounds = [place.thresholds.for_bank(bank) for bank in place.banks]
         fusion, index = place.thresholds.fusion, place.views.embeddings.index
         least = min(each.lookalike.value for each in bounds)
-        reach = fusion.least_similarity(least, len(index)) + fusion.bias
+        reach = fusion.least_similarity(least, count_comparisons(len(index))) + fusion.bias
         if reach > 1:
             return Near()
         found = index.range_search(value[np.newaxis], reach)
@@ -94,7 +94,7 @@ class EmbeddingType(SignalType[Embeddings]):
             pdq_distance=None,
             similarity=similarity,
             contributions=fusion.contributions(similarity - fusion.bias, None),
-        ).among(len(place.views.embeddings.index))
+        ).among(count_comparisons(len(place.views.embeddings.index)))
 
     def watermark(self, views: Views, head: int) -> int:  # noqa: ARG002 -- the view tells
         """Return what the view has applied."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.thresholds.picture_matrix import FAR, NO_ID, Pictures
-from indexer.types import Embeddings, Fusion, LogOdds, PdqBits, Signal, cost_of
+from indexer.types import Embeddings, Fusion, LogOdds, PdqBits, Signal, cost_of, count_comparisons
 
 _ROUNDING: Final = 1e-4  # nats: bounds have four decimals
 
@@ -28,6 +28,10 @@ class Weighing:
     """Embeddings of n queries, (n, d), to their biases, (n,): `matching.fusion.query_bias`, handed
     in because matching stands on the thresholds and not the other way round."""
     references: int = 1  # how many each query is compared with: that many cost log-odds
+
+    def cost(self, orientations: int) -> float:
+        """Return what the number of comparisons takes off the log-odds, in nats."""
+        return cost_of(count_comparisons(self.references, orientations=orientations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,10 @@ class Measure:
         """
         if self.signal is Signal.PDQ:
             return 0.0
-        fusion, cost = self.weighing.fusion, cost_of(self.weighing.references * orientations)
+        fusion, cost = (
+            self.weighing.fusion,
+            cost_of(count_comparisons(self.weighing.references, orientations=orientations)),
+        )
         most = fusion.join(np.float32(fusion.embedding.most), np.float32(fusion.pdq.most))
         return float(most) - cost - _ROUNDING
 
@@ -87,7 +94,9 @@ class Measure:
         fusion, orientations = self.weighing.fusion, block.queries.pdq.shape[1]
         weights = fusion.of_pdq(np.arange(FAR + 1))
         weights[FAR] = 0  # where nothing is known PDQ says nothing
-        cost = np.float32(cost_of(self.weighing.references * orientations))
+        cost = np.float32(
+            cost_of(count_comparisons(self.weighing.references, orientations=orientations))
+        )
         return fusion.join(block.embedding_weights, weights[block.distances]) - cost
 
 

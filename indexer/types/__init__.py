@@ -85,6 +85,7 @@ from indexer.types.fusion import (
     LogOdds,
     contributions_of,
     cost_of,
+    count_comparisons,
 )
 from indexer.types.images import (
     ImageRecord,
@@ -257,5 +258,6 @@ __all__ = [
     "allows",
     "contributions_of",
     "cost_of",
+    "count_comparisons",
     "query_bias",
 ]

@@ -22,6 +22,7 @@ from indexer.types.described import described
 
 _PDQ_BITS: Final = 256
 _SPEAKS: Final = 1.0  # nats
+_LEAST_STORED: Final = 1_000
 _NEVER: Final = -1000.0  # nats: a mixture of one kind
 _CERTAIN: Final = 50.0  # nats beside which what is less adds nothing
 
@@ -161,6 +162,15 @@ def contributions_of(
     if bits is not None:
         found.append(Contribution("pdq", bits, of_pdq))
     return (*found, Contribution("prior", None, prior))
+
+
+def count_comparisons(stored: int, pieces: int = 1, orientations: int = 1) -> int:
+    """Return of how many comparisons a match is the best.
+
+    A small bank counts as `_LEAST_STORED` vectors: that an upload is a copy of one of a few entries
+    is unlikely beforehand, and one in a hundred strangers would be too many to accuse.
+    """
+    return max(stored, _LEAST_STORED) * pieces * max(1, orientations)
 
 
 def cost_of(comparisons: int) -> float:
