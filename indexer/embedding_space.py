@@ -60,7 +60,8 @@ def load_bound_encoder(
     space = bound_space(store)
     encoder = open_encoder(model_reference(store, settings), settings, cores)
     if encoder.card.fingerprint != space.fingerprint:
-        raise ModelMismatch(expected=space.fingerprint, got=encoder.card.fingerprint)
+        card = encoder.card
+        raise ModelMismatch(expected=space.fingerprint, got=card.fingerprint, model=card.reference)
     return encoder, space
 
 

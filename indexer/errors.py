@@ -40,6 +40,7 @@
   x UnavailableError        a resource is unavailable; try again later
     - DatabaseUnavailable   the database cannot be reached or is locked
     - DatabaseReplaced      the database was replaced while open
+    - SpaceReplaced         the index was brought over to another model while open
     - ViewNotReady          the vector view has not caught up yet
     - SnapshotNotWritten    a view could not be written to disk
     - ExportNotWritten      an exported model could not be written to disk
@@ -51,6 +52,7 @@
 
 import math
 import re
+import shlex
 
 
 def named(ids: list[int], most: int = 10) -> str:
@@ -228,13 +230,17 @@ class DimensionMismatch(MismatchError):
 class ModelMismatch(MismatchError):
     """The index was built with another model than the one loaded."""
 
-    def __init__(self, *, expected: str, got: str) -> None:
-        super().__init__(
-            f"The index holds embeddings of space {expected[:12]}, the loaded model makes "
-            f"space {got[:12]}. Use the model that the index was built with (`lookalike "
-            "status` names it), or create a new index: set LOOKALIKE_HOME to an empty "
-            "folder and run `lookalike init --model ...`."
-        )
+    def __init__(self, *, expected: str, got: str, model: str | None = None) -> None:
+        if model is None:  # a vector that came without its model
+            made, hint = f"the vector is of space {got[:12]}", "Make it with the index's model."
+        else:
+            named = f" --model {shlex.quote(model)}"
+            made = f"the model {model} makes space {got[:12]}"
+            hint = (
+                f"Run `lookalike model reembed{named}` to bring the index over to that model, "
+                "or name the index's own, which `lookalike status` shows."
+            )
+        super().__init__(f"The index holds embeddings of space {expected[:12]}, {made}. {hint}")
 
 
 class BankMismatch(MismatchError):
@@ -314,6 +320,16 @@ class DatabaseUnavailable(UnavailableError):
 
 class DatabaseReplaced(UnavailableError):
     """The database was replaced while open."""
+
+
+class SpaceReplaced(UnavailableError):
+    """The index was brought over to another model while open."""
+
+    def __init__(self, fingerprint: str, found: str) -> None:
+        super().__init__(
+            f"This program works in embedding space {fingerprint[:12]}, but {found}: the index "
+            "was brought over to another model. Start the program again."
+        )
 
 
 class ViewNotReady(UnavailableError):

@@ -372,8 +372,8 @@ def test_each_piece_of_a_query_is_compared_with_each_of_the_image(
 
     query = EncodedQuery.of(b"other", b"", Pieces.of(pieces), TRAITS)
     beside = [record_of(random, [100, 0, 100]), replace(record, embedding=None)]
-    _, none, comparisons = compare_images(query, [*beside, record], MIN_QUALITY, SIMPLE)
-    assert not none
+    _, unembedded, comparisons = compare_images(query, [*beside, record], MIN_QUALITY, SIMPLE)
+    assert all(each.evidence.similarity is None for each in unembedded)
 
     whole = StoredPart(tile(0), record.pdq, record.embedding, {})
     for (part, bits, embedding), comparison in zip(pieces, comparisons, strict=True):
@@ -398,12 +398,24 @@ def test_each_piece_of_a_query_is_compared_with_each_of_the_image(
             assert hashed[by_pdq.number if by_pdq else 0] == min(hashed.values())
 
 
-def test_an_image_without_an_embedding_in_the_space_is_not_compared() -> None:
-    record = replace(record_of(np.random.default_rng(0), [100, 100]), embedding=None)
-    pieces = Pieces.of([(None, np.zeros((0, 32), np.uint8), np.ones(4, np.float32))])
-    query = EncodedQuery.of(b"", b"", pieces, TRAITS)
+def test_an_image_without_an_embedding_in_the_space_is_compared_by_its_hashes() -> None:
+    random = np.random.default_rng(0)
+    record = replace(record_of(random, [100, 100]), embedding=None, sha256=random.bytes(32))
 
-    assert compare_images(query, [record], MIN_QUALITY, SIMPLE) == [[]]
+    def compared(bits: bytes, sha256: bytes = b"") -> list[tuple[bool, int | None, float | None]]:
+        hashes = np.frombuffer(bits, np.uint8).reshape(-1, 32)
+        query = EncodedQuery.of(
+            sha256, b"", Pieces.of([(None, hashes, np.ones(4, np.float32))]), TRAITS
+        )
+        [found] = compare_images(query, [record], MIN_QUALITY, SIMPLE)
+        every = [each.evidence for each in found]
+        return [(each.same_bytes, each.pdq_distance, each.similarity) for each in every]
+
+    assert compared(record.pdq.bits) == [(False, 0, None)]
+    assert compared(record.parts[0].pdq.bits) == [(False, 0, None)]
+    assert compared(record.pdq.bits, record.sha256) == [(True, 0, None)]
+    assert compared(b"", record.sha256) == [(True, None, None)]
+    assert compared(b"") == []
 
 
 # --- the command and the route -------------------------------------------------------------------

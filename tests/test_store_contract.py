@@ -41,6 +41,7 @@ from indexer.store import (
     open_store,
 )
 from indexer.store.banks.conditions import ACTIVE
+from indexer.store.images.rows import NumberedPart
 from indexer.store.models import CatalogInfo, EmbeddingRow, EntryRow, ImageRow
 from indexer.types import (
     AuditEvent,
@@ -142,6 +143,13 @@ Edit = Callable[[Writer], object]
 Read = Callable[[Catalog], object]
 
 DETAILS: Final = SourceDetails(label="spam", uploader="u", created_at=BEGIN, metadata={"a": [1]})
+SPACE: Final[dict[str, Any]] = {
+    "fingerprint": "cd" * 32,
+    "model": "other",
+    "architecture": "lcnet",
+    "dimension": 8,
+    "labels": LABELS,
+}
 EDITS: Final[list[tuple[str, Edit]]] = [
     (
         "spaces.register",
@@ -324,6 +332,23 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("sessions.end", lambda w: w.sessions.end(2)),
     ("keys.revoke", lambda w: w.keys.revoke(2)),
     ("answers.remember", lambda w: w.answers.remember(KEY, TOKEN, Answer(201, b"{}"))),
+    ("spaces.add", lambda w: w.spaces.add(**SPACE)),
+    (
+        "embeddings.embed",
+        lambda w: w.embeddings.embed({1: new_image(1, frames=1), 3: new_image(3)}, 2),
+    ),
+    (
+        "embeddings.embed",
+        lambda w: w.embeddings.embed({2: new_image(2)}, 2, approximate=True),
+    ),
+    (
+        "embeddings.write",
+        lambda w: w.embeddings.write([NumberedPart(4, 0, new_image(4))], [4], w.spaces.get(2)),
+    ),
+    ("spaces.activate", lambda w: w.spaces.activate(2, missing=7)),
+    ("spaces.activate", lambda w: w.spaces.activate(1)),
+    ("spaces.retire", lambda w: w.spaces.retire()),
+    ("embeddings.drop", lambda w: w.embeddings.drop(limit=1)),
     ("log.append", lambda w: w.log.append("image", "changed", [1])),
     (
         "log.append_entries_where",
@@ -355,6 +380,12 @@ READS: Final[list[tuple[str, Read]]] = [
     ("spaces.find", lambda c: c.spaces.find(FINGERPRINT)),
     ("spaces.get", lambda c: c.spaces.get(1)),
     ("spaces.get", lambda c: c.spaces.get(9)),
+    ("spaces.is_usable", lambda c: (c.spaces.is_usable(1), c.spaces.is_usable(2))),
+    ("spaces.require_usable", lambda c: c.spaces.require_usable(c.spaces.get(2))),
+    ("spaces.require_active", lambda c: c.spaces.require_active(c.spaces.get(2))),
+    ("embeddings.lacking", lambda c: (c.embeddings.lacking(1), c.embeddings.lacking(2))),
+    ("embeddings.pictures", lambda c: c.embeddings.pictures([1, 3, 12, 99])),
+    ("embeddings.part_numbers", lambda c: c.embeddings.part_numbers([1, 2])),
     ("images.get", lambda c: c.images.get(1)),
     ("images.get", lambda c: c.images.get(3)),
     ("images.get_many", lambda c: c.images.get_many([1, 12, 3, 99], with_embedding=True, at=BEGIN)),

@@ -1,10 +1,8 @@
 """Cards in the store: written, read back, retired, chosen."""
 
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import insert
 
 from indexer.errors import NotFoundError
 from indexer.settings import Settings
@@ -213,19 +211,12 @@ def test_confirmed_pairs_are_those_of_which_the_index_holds_both(store: Store) -
 
 
 def _other_space(store: Store) -> int:
-    """Register a second space, as re-embedding will."""
-    from indexer.store.models import SpaceRow
-
+    """Make a second space known, as re-embedding does."""
     with store.writer() as writer:
-        row = {
-            "fingerprint": "cd" * 32,
-            "model": "another",
-            "architecture": "vit_tiny",
-            "dimension": 8,
-            "labels": list(LABELS),
-            "created_at": datetime.now(UTC),
-        }
-        writer.connection.execute(insert(SpaceRow), [row])
-        found = writer.spaces.find("cd" * 32)
-    assert found is not None
-    return found.id
+        return writer.spaces.add(
+            fingerprint="cd" * 32,
+            model="another",
+            architecture="vit_tiny",
+            dimension=8,
+            labels=LABELS,
+        ).id

@@ -1,12 +1,13 @@
-"""`model`: model cards, exports and training."""
+"""`model`: model cards, exports, training, and changing the model of an index."""
 
 from indexer.cli.commands import Commands
 from indexer.cli.model_fusion import fit_fusion
+from indexer.cli.model_reembed import reembed
 from indexer.cli.model_train import train_descriptor
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_facts, print_json
 
-app = Commands(help="Show, export or train a model.")
+app = Commands(help="Show, export, train or change the model.")
 
 
 @app.command()
@@ -57,5 +58,6 @@ def export(model: ModelReference = None, *, as_json: AsJson = False) -> None:
     print_facts("Export", facts.items())
 
 
+app.command()(reembed)
 app.command("train-descriptor")(train_descriptor)
 app.command("fit-fusion")(fit_fusion)

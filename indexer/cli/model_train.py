@@ -35,7 +35,8 @@ def train_descriptor(  # noqa: PLR0917 -- one parameter an option
     The descriptor is a small head on the network that makes the embeddings, so that copies lie
     close together. The network itself is not changed. Each image is edited at random, as copies are
     (cropped, framed, written on ...), and the head learns which versions belong together. The
-    result is a new model folder with a new embedding space: name it when creating an index.
+    result is a new model folder with a new embedding space: name it when creating an index, or
+    bring an index over with `lookalike model reembed`.
 
     Example: lookalike model train-descriptor photos/ --out my-model --epochs 10
     """

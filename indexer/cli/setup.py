@@ -13,8 +13,8 @@ if TYPE_CHECKING:  # it loads the views' libraries
 def init(model: ModelReference = None) -> None:
     """Create the index and bind it to its model.
 
-    Also upgrades an existing index. Running it again changes nothing. An index keeps its model for
-    life.
+    Also upgrades an existing index. Running it again changes nothing. `lookalike model reembed`
+    brings an index over to another model.
 
     Example: LOOKALIKE_HOME=~/nsfw-index lookalike init
     """

@@ -1,7 +1,7 @@
 """Parts of a picture that are matched on their own: frames, tiles and the pictures within it."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import structlog
 
@@ -184,6 +184,46 @@ def stored_parts(
     for part, rgb in crops(picture.rgb, views, (picture.width, picture.height)):
         if part.box is None or all(overlap(Box(*part.box), box) < _SAME_PLACE for box in shown):
             yield part, rgb
+
+
+def cut_again(
+    data: bytes,
+    rgb: Rgb,
+    wanted: Sequence[Part],
+    full_size: tuple[int, int],
+    limits: ImageLimits,
+) -> Iterator[tuple[Part, Rgb]]:
+    """Give certain parts that `stored_parts` gave before; what cannot be cut is left out.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    rgb : ndarray of shape (height, width, 3), uint8
+        The upright picture, or a reduction of it; for tiles as they were, at its full size.
+    wanted : sequence of Part
+        Of any kind.
+    full_size : (int, int)
+        Width and height of the picture in pixels, which the boxes are measured in.
+    limits : ImageLimits
+
+    Yields
+    ------
+    part : Part
+    rgb : ndarray of shape (height, width, 3), uint8
+        A view of `rgb`, or a frame of its own.
+    """
+    height, width = rgb.shape[:2]
+    for part in wanted:
+        if part.box is not None:
+            box = Box(*part.box).scaled(width / full_size[0], height / full_size[1])
+            yield part, rgb[box.inside]
+    numbered = {part.number: part for part in wanted if part.kind is PartKind.FRAME}
+    try:
+        for number, frame in decode_frames(data, sorted(numbered), limits) if numbered else ():
+            yield numbered[number], frame
+    except InputError as error:
+        log.debug("later frame not decodable", code=error.code)
 
 
 def _boxes(rgb: Rgb, most: int) -> list[Box]:

@@ -6,19 +6,33 @@ from indexer.ingest.ingest_report import IngestReport
 from indexer.ingest.ingest_run import Ingest, IngestOptions, open_ingest
 from indexer.ingest.one_image import add_entry, make_image, write_entry
 from indexer.ingest.plan import Plan, PlannedSource, PlannedSources, Planner
+from indexer.ingest.space_transfer import (
+    SpaceTransfer,
+    TransferOptions,
+    open_transfer,
+)
+from indexer.ingest.transfer_plan import TransferPlan, plan_transfer
+from indexer.ingest.transfer_report import MissingImage, TransferReport
 
 __all__ = [
     "Estimate",
     "Ingest",
     "IngestOptions",
     "IngestReport",
+    "MissingImage",
     "Plan",
     "PlannedSource",
     "PlannedSources",
     "Planner",
+    "SpaceTransfer",
+    "TransferOptions",
+    "TransferPlan",
+    "TransferReport",
     "add_entry",
     "find_or_create_bank",
     "make_image",
     "open_ingest",
+    "open_transfer",
+    "plan_transfer",
     "write_entry",
 ]

@@ -55,7 +55,9 @@ class EncodeStages:
         prepared = []
         for loaded in items:
             try:
-                picture = self._picture_encoder.prepare(loaded.data, loaded.sha256)
+                picture = self._picture_encoder.prepare(
+                    loaded.data, loaded.sha256, loaded.wanted_parts
+                )
             except InputError as error:
                 self._outcomes.put(refuse(loaded, error))
             else:

@@ -9,10 +9,11 @@ from indexer.embedding_space import decode_size
 from indexer.errors import UnreadableImage, UnusableOutput
 from indexer.images import fingerprints
 from indexer.images.decode import decoded
-from indexer.images.parts import stored_parts
+from indexer.images.parts import cut_again, stored_parts
+from indexer.ingest.stage_messages import WantedParts
 from indexer.model import Encoder, Prepared
 from indexer.settings import Settings
-from indexer.types import DecodedImage, Encoding, NewImage, NewPart, Part, PartKind, Pdq
+from indexer.types import DecodedImage, Encoding, NewImage, NewPart, Part, PartKind, Pdq, Rgb
 from indexer.verification import make_thumbnail
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,9 @@ class PictureEncoder:
         self._tiled = tiled
         self._enough = decode_size(encoder)
 
-    def prepare(self, data: bytes, sha256: bytes) -> PreparedPicture:
+    def prepare(
+        self, data: bytes, sha256: bytes, wanted: WantedParts | None = None
+    ) -> PreparedPicture:
         """Decode a picture and its parts for the model.
 
         Parameters
@@ -75,13 +78,16 @@ class PictureEncoder:
             The whole file.
         sha256 : bytes
             Its digest.
+        wanted : WantedParts, optional
+            The parts to cut; those that the settings want by default.
 
         Raises
         ------
         EmptyImage, ImageTooLarge, UnreadableImage
             It is no picture that we can use.
         """
-        enough = None if self._tiled else self._enough
+        tiled = self._tiled if wanted is None else wanted.tiled
+        enough = None if tiled else self._enough
         with decoded(data, self._settings.image_limits, at_least=enough) as picture:
             pdq = fingerprints.pdq(picture.rgb)
             return PreparedPicture(
@@ -94,7 +100,11 @@ class PictureEncoder:
                 frame_count=picture.frame_count,
                 byte_size=len(data),
                 pixels=self._encoder.prepare(picture.rgb),
-                parts=tuple(self._parts(data, picture, pdq)),
+                parts=tuple(
+                    self._parts(data, picture, pdq)
+                    if wanted is None
+                    else self._wanted_parts(data, picture, wanted)
+                ),
                 thumbnail=make_thumbnail(picture.rgb) if self._settings.keep_thumbnails else None,
             )
 
@@ -123,10 +133,20 @@ class PictureEncoder:
                 if hashed.bits in seen:
                     continue
                 seen.add(hashed.bits)
-            try:
-                yield _PreparedPart(part, hashed, self._encoder.prepare(rgb))
-            except UnreadableImage as error:
-                log.debug("part too thin for the model", part=part.number, reason=str(error))
+            yield from self._prepared(part, hashed, rgb)
+
+    def _wanted_parts(
+        self, data: bytes, picture: DecodedImage, wanted: WantedParts
+    ) -> Iterator[_PreparedPart]:
+        limits = self._settings.image_limits
+        for part, rgb in cut_again(data, picture.rgb, wanted.parts, wanted.size, limits):
+            yield from self._prepared(part, fingerprints.pdq(rgb), rgb)
+
+    def _prepared(self, part: Part, pdq: Pdq, rgb: Rgb) -> Iterator[_PreparedPart]:
+        try:
+            yield _PreparedPart(part, pdq, self._encoder.prepare(rgb))
+        except UnreadableImage as error:
+            log.debug("part too thin for the model", part=part.number, reason=str(error))
 
     def _forward(self, rows: Sequence[Prepared]) -> list[Encoding | UnusableOutput]:
         """Run the model once; find the rows that it cannot answer for by asking one by one."""

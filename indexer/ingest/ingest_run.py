@@ -1,6 +1,6 @@
 """Ingest run: sources through the pipeline, batches into the catalog."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Event
 from time import monotonic
@@ -8,15 +8,12 @@ from typing import Final
 
 from indexer.embedding_space import load_bound_encoder
 from indexer.ingest.bank_ids import BankIds
-from indexer.ingest.batch import Batch
-from indexer.ingest.bounded_queue import BoundedQueue
+from indexer.ingest.batch_queue import BatchQueue
 from indexer.ingest.encode_stages import EncodeStages
 from indexer.ingest.encoding import PictureEncoder
 from indexer.ingest.ingest_report import IngestReport
-from indexer.ingest.pipeline import Pipeline
 from indexer.ingest.prune import prune
 from indexer.ingest.read_stages import ReadStages
-from indexer.ingest.stage_messages import Outcome
 from indexer.ingest.throughput import LEAST_IMAGES, Throughput, save_throughput
 from indexer.ingest.walk_coverage import WalkCoverage
 from indexer.model import Encoder
@@ -24,11 +21,6 @@ from indexer.settings import Settings
 from indexer.sources import Found
 from indexer.store import Store, Walk
 from indexer.types import Space
-
-_WAITING_BATCHES: Final = 4  # of outcomes, between the model and the disk
-_LOOK_UP: Final = 0.2  # seconds between two looks whether to stop
-_LONGEST_WAIT: Final = 5.0  # seconds until a batch is committed that does not fill
-_PATIENCE: Final = 1.0  # seconds that a run which is given up waits for its threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +90,6 @@ class Ingest:
         report = IngestReport()
         coverage = WalkCoverage()
         walk = self._begin_walk() if options.prune else None
-        outcomes = BoundedQueue[Outcome](_WAITING_BATCHES * self._settings.batch_size)
-        pipeline = Pipeline()
         read_stages = ReadStages(
             self._store,
             self._settings,
@@ -109,21 +99,16 @@ class Ingest:
             thumbnails=options.thumbnails,
         )
         picture_encoder = PictureEncoder(self._encoder, self._settings, tiled=options.tiled)
-        try:
-            new = read_stages.start(pipeline, sources, outcomes)
-            EncodeStages(picture_encoder, outcomes).start(
-                pipeline, new, self._settings.worker_threads, self._encoder.batch_size
+        with BatchQueue(self._settings.batch_size, stop) as queue:
+            new = read_stages.start(queue.pipeline, sources, queue.outcomes)
+            EncodeStages(picture_encoder, queue.outcomes).start(
+                queue.pipeline, new, self._settings.worker_threads, self._encoder.batch_size
             )
-            for batch in self._batches(pipeline, outcomes, stop or Event()):
+            for batch in queue.batches():
                 batch.commit(self._store, self._space, walk, report)
                 report.time(monotonic() - begun)
                 on_progress(report)
-            pipeline.raise_error()
-            report.interrupted = pipeline.stopping.is_set()
-        finally:  # also when Ctrl-C or a failed commit ends it
-            pipeline.stop()
-            outcomes.abandon()
-            pipeline.join(_PATIENCE)
+            report.interrupted = queue.interrupted
         if walk and not report.interrupted:
             prune(self._store, walk, coverage, report, remove_orphans=options.remove_orphans)
         report.time(monotonic() - begun)
@@ -134,23 +119,6 @@ class Ingest:
     def _begin_walk(self) -> Walk:
         with self._store.reader() as catalog:
             return catalog.sources.begin_walk()
-
-    def _batches(
-        self, pipeline: Pipeline, outcomes: BoundedQueue[Outcome], stop: Event
-    ) -> Iterator[Batch]:
-        """Gather outcomes into batches: full ones, or what there is after a while."""
-        size = self._settings.batch_size
-        batch, opened = Batch(), monotonic()
-        while not outcomes.ended:
-            if stop.is_set() and not pipeline.stopping.is_set():
-                pipeline.stop()
-            for outcome in outcomes.take(size - len(batch), _LOOK_UP):
-                batch.add(outcome)
-            only_unchanged = batch.unchanged and not len(batch)
-            if len(batch) == size or only_unchanged or monotonic() - opened > _LONGEST_WAIT:
-                yield batch
-                batch, opened = Batch(), monotonic()
-        yield batch
 
     def _remember(self, report: IngestReport) -> None:
         """Save the throughput of this run for the next plan."""

@@ -1,5 +1,7 @@
 """Indexing of one picture that is at hand as bytes, as an entry of a bank."""
 
+from typing import Final
+
 from indexer.errors import UnusableOutput
 from indexer.images import fingerprints
 from indexer.ingest.encoding import PictureEncoder
@@ -7,6 +9,9 @@ from indexer.model import Encoder
 from indexer.settings import Settings
 from indexer.store import Arrival, Store, Writer
 from indexer.types import EntryRecord, NewImage, SourceStamp, Space
+
+UPLOAD: Final = "upload:"
+"""How the URI of an image begins that was uploaded, and of which no file is kept."""
 
 
 def make_image(data: bytes, encoder: Encoder, settings: Settings) -> NewImage:
@@ -47,7 +52,7 @@ def write_entry(
     NotFoundError
         There is no such bank.
     """
-    stamp = SourceStamp(uri or f"upload:{image.sha256.hex()}", image.byte_size, "")
+    stamp = SourceStamp(uri or f"{UPLOAD}{image.sha256.hex()}", image.byte_size, "")
     arrival = Arrival(stamp, bank_id=writer.banks.id_of(bank))
     writer.images.add([(image, arrival)], space.id)
     image_id = writer.images.ids_by_sha256([image.sha256])[image.sha256]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from indexer.errors import InputError
 from indexer.sources import SourceItem
 from indexer.store import Arrival
-from indexer.types import KnownSource, NewImage, SkippedSource
+from indexer.types import KnownSource, NewImage, Part, PartKind, SkippedSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,19 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedParts:
+    """The parts to cut out of a picture."""
+
+    parts: tuple[Part, ...]
+    size: tuple[int, int]  # width and height of the picture that their boxes are measured in
+
+    @property
+    def tiled(self) -> bool:
+        """Whether the picture must be decoded at its full size: tiles show small things."""
+        return any(part.kind is PartKind.TILE for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """A source's bytes, identified."""
 
@@ -39,6 +52,7 @@ class Loaded:
     data: bytes
     sha256: bytes
     image_id: int | None = None  # of the image that the catalog holds with these bytes
+    wanted_parts: WantedParts | None = None  # None where the settings say which
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,11 +121,11 @@ def compare_images(
     Returns
     -------
     list of list of Comparison
-        For each record one for each piece of the query; none without an embedding to measure.
+        For each record one for each piece of the query; without an embedding, by hashes alone.
     """
     pieces = [stored_pieces(record, min_quality) for record in records]
     if not any(pieces):
-        return [[] for _ in records]
+        return [_compare_hashes(query, record, min_quality, fusion) for record in records]
     ours, theirs = query.pieces, Pieces.of(chain.from_iterable(pieces))
     ends = np.cumsum([len(own) for own in pieces])
     # each by itself: BLAS rounds otherwise when others are beside it
@@ -154,8 +154,10 @@ def compare_images(
     for record, own, end in zip(records, pieces, ends.tolist(), strict=True):
         columns = range(end - len(own), end)
         same = record.sha256 == query.sha256
-        measured = rows if own else []
-        found.append([_best_of(row, columns, theirs.parts, same_bytes=same) for row in measured])
+        if own:
+            found.append([_best_of(row, columns, theirs.parts, same_bytes=same) for row in rows])
+        else:
+            found.append(_compare_hashes(query, record, min_quality, fusion))
     return found
 
 
@@ -208,6 +210,30 @@ def _best_of(
 def _weight(comparison: Comparison) -> float:
     weight = comparison.evidence.log_odds
     return -inf if weight is None else weight
+
+
+def _compare_hashes(
+    query: EncodedQuery, record: ImageRecord, min_quality: int, fusion: Fusion
+) -> list[Comparison]:
+    """Measure a stored image without an embedding: by its bytes, and by PDQ."""
+    ours = query.pieces
+    stored = [(None, record.pdq), *((part.part, part.pdq) for part in record.parts)]
+    usable = [(part, pdq) for part, pdq in stored if pdq.quality >= min_quality]
+    bits = np.full((len(ours.parts), max(1, len(usable))), _UNMEASURED, np.int64)
+    if usable:
+        theirs = np.stack([np.frombuffer(pdq.bits, np.uint8) for _, pdq in usable])
+        each = hamming(ours.pdq, theirs)
+        bits = _least(each, ours.pdq_owner, np.arange(len(usable)), bits.shape)
+    found = []
+    for part, distances in zip(ours.parts, bits, strict=True):
+        closest = int(distances.argmin())
+        same = part is None and record.sha256 == query.sha256
+        if distances[closest] < _UNMEASURED:
+            evidence = replace(_of_pdq(int(distances[closest]), fusion), same_bytes=same)
+            found.append(Comparison(part, evidence, {Signal.PDQ: usable[closest][0]}))
+        elif same:
+            found.append(Comparison(part, Evidence(same, None, None), {}))
+    return found
 
 
 def _compare_image(

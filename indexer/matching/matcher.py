@@ -4,8 +4,11 @@ from collections.abc import Callable
 from math import inf
 from typing import Final, overload
 
+import structlog
+
 from indexer.cluster_assignment import NewestClusters
 from indexer.embedding_space import load_bound_encoder
+from indexer.errors import SpaceReplaced
 from indexer.matching.comparison import Compared, compare
 from indexer.matching.geometric_verification import GeometricVerifier
 from indexer.matching.judgement import judge
@@ -24,6 +27,8 @@ from indexer.store import Catalog, Store
 from indexer.thresholds import ThresholdResolver
 from indexer.types import Entry, Match, PartialVerdict, Space, SpaceTraits, Verdict, cost_of
 from indexer.vector_views import open_views
+
+log = structlog.get_logger(__name__)
 
 _NO_TRAITS: Final = SpaceTraits()
 _DEFAULT: Final = SearchOptions()
@@ -69,9 +74,23 @@ class Matcher:
         self._retriever = CandidateRetriever(self.views, space, settings, traits.fusion)
         self._verifier = GeometricVerifier(store, settings, traits.fusion)
         self._clusters = NewestClusters(store, space)
+        self._refusal: SpaceReplaced | None = None
+        self._is_told = False
 
     def catch_up(self) -> None:
-        """Apply what was committed since the last call."""
+        """Apply what was committed since the last call.
+
+        Raises
+        ------
+        SpaceReplaced
+            The embeddings of this space were dropped, for the index is in another one.
+        """
+        with self._store.reader() as catalog:
+            self._require_space(catalog)
+            active = catalog.spaces.active()
+        if active and active.id != self.space.id and not self._is_told:
+            self._is_told = True
+            log.warning("index moved to another model, restart", model=active.model)
         for view in self.views:
             view.catch_up()
         self._clusters.refresh()
@@ -104,6 +123,8 @@ class Matcher:
             A vector is of another model, or not as long as the embeddings of the index.
         NotFoundError
             There is no such image or bank.
+        SpaceReplaced
+            The embeddings of this space were dropped, for the index is in another one.
         """
         watermark = self.views.watermark
         encoded, matches = self._ask(query, options)
@@ -127,11 +148,12 @@ class Matcher:
 
         Raises
         ------
-        InputError, ModelMismatch, DimensionMismatch, NotFoundError
+        InputError, ModelMismatch, DimensionMismatch, NotFoundError, SpaceReplaced
             As for `answer`.
         """
         if isinstance(query.subject, StoredImage):  # read in the transaction that retrieves
             with self._store.reader() as catalog:
+                self._require_space(catalog)
                 encoded = self._query_encoder.read_image(catalog, query.subject)
                 found = self._retriever.retrieve(catalog, encoded, options.k, options)
             return self._judge(encoded, found)
@@ -161,7 +183,17 @@ class Matcher:
 
     def _retrieve(self, query: EncodedQuery, k: int, options: SearchOptions) -> CandidateSet:
         with self._store.reader() as catalog:
+            self._require_space(catalog)
             return self._retriever.retrieve(catalog, query, k, options)
+
+    def _require_space(self, catalog: Catalog) -> None:
+        """Refuse for good once the space was dropped: the views then miss what came later."""
+        try:
+            catalog.spaces.require_usable(self.space)
+        except SpaceReplaced as error:
+            self._refusal = error
+        if self._refusal:
+            raise self._refusal.with_traceback(None)
 
     @timed("judge")
     def _judge(self, query: EncodedQuery, found: CandidateSet) -> list[Match]:

@@ -128,6 +128,13 @@ def _find_run(catalog: Catalog, run_id: int | None) -> ClusterRun:
             )
         return newest
     run = catalog.cluster_runs.get(run_id)
+    space = catalog.spaces.find(run.model)
+    if space and not catalog.spaces.is_usable(space.id):
+        raise InputError(
+            f"Cluster run {run_id} is of space {run.model[:12]}, whose embeddings were dropped "
+            "when the index was brought over to another model. Report a newer run: `lookalike "
+            "cluster run` makes one."
+        )
     if run.state is not RunState.DONE:
         raise InputError(
             f"Cluster run {run_id} is {run.state}; only one that is done can be reported. "

@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 from operator import attrgetter
 from threading import Event
 from typing import Final
 
-from indexer.embedding_space import bound_space
 from indexer.errors import InputError, NotFoundError
 from indexer.matching import Matcher, Query, SearchOptions
 from indexer.matching.verdict import deciding_matches
 from indexer.retroscan.candidate_images import find_candidate_images
 from indexer.settings import Settings
 from indexer.store import Catalog, NewRetroMatch, Store
-from indexer.types import BankKind, Entry, RetroScan, ScanState, Space, Tier
+from indexer.types import BankKind, Entry, RetroScan, ScanState, Tier
 
 PAGE: Final = 256
 """Changes of the log a step: what a scan that is cut off repeats at most."""
@@ -31,10 +29,6 @@ class RetroScanner:
         self._store = store
         self._matcher = matcher
         self._settings = settings
-
-    @cached_property
-    def _space(self) -> Space:
-        return bound_space(self._store)
 
     def begin(self, bank: str | None = None, since: int | None = None) -> RetroScan:
         """Go on with the scan that was cut off, or begin one of what came since the last.
@@ -66,15 +60,15 @@ class RetroScanner:
                 bank_id = chosen.id
             head = writer.log.head()
             if since is None:
-                if unfinished := writer.retro_scans.unfinished(bank_id, self._space.id):
+                if unfinished := writer.retro_scans.unfinished(bank_id, self._matcher.space.id):
                     return unfinished
-                last = writer.retro_scans.last_finished(bank_id, self._space.id)
+                last = writer.retro_scans.last_finished(bank_id, self._matcher.space.id)
                 if last and last.last_change == head:
                     return last
                 since = last.last_change if last else 0
             elif not 0 <= since <= head:
                 raise InputError(f"There is no change {since}: the log's last one is {head}.")
-            return writer.retro_scans.begin(bank_id, self._space.id, since + 1, head)
+            return writer.retro_scans.begin(bank_id, self._matcher.space.id, since + 1, head)
 
     def run(
         self,
@@ -136,7 +130,7 @@ class RetroScanner:
         """
         records = catalog.images.get_many(
             [entry.image_id for entry in entries if entry.image_id is not None],
-            self._space.id,
+            self._matcher.space.id,
             with_embedding=True,
         )
         candidates = find_candidate_images(

@@ -1,6 +1,7 @@
 """Sources: everything that pictures can be fed in from, behind one protocol."""
 
 from indexer.sources.base import SKIP_CODES, Found, SourceItem
+from indexer.sources.known_uris import open_known
 from indexer.sources.local import SourceFile, is_outside, read, walk
 from indexer.sources.manifests import is_row
 from indexer.sources.names import SUFFIXES, container_of, uri_of, would_find
@@ -16,6 +17,7 @@ __all__ = [
     "count_sources",
     "is_outside",
     "is_row",
+    "open_known",
     "open_sources",
     "read",
     "uri_of",

@@ -36,6 +36,7 @@ from indexer.store.values import (
     RemovalQuery,
     RemovedBy,
     RequestKey,
+    StoredPicture,
     Tombstone,
     Walk,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "RequestKey",
     "ScopedVectors",
     "Store",
+    "StoredPicture",
     "Tombstone",
     "Walk",
     "Writer",

@@ -20,6 +20,7 @@ from indexer.store.clusters.report import ClusterReports
 from indexer.store.clusters.runs import ClusterRuns
 from indexer.store.clusters.scope import ClusterScopes
 from indexer.store.gauges import Gauges
+from indexer.store.images.embeddings import Embeddings
 from indexer.store.images.images import Images
 from indexer.store.images.quarantine import Quarantine
 from indexer.store.images.repair import Repair
@@ -53,6 +54,7 @@ class Catalog:
         self.gauges = Gauges(connection)
         # images
         self.spaces = Spaces(connection)
+        self.embeddings = Embeddings(connection)
         self.images = Images(connection)
         self.sources = Sources(connection)
         self.thumbnails = Thumbnails(connection)

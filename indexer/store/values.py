@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from indexer.types import (
     Embeddings,
     Keys,
+    Part,
     Pdq,
     PdqBits,
     Severity,
@@ -190,6 +191,22 @@ class QuarantinedFile:
     """When it was first found to be bad."""
     last_seen_at: datetime
     """When it was last found to be bad."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPicture:
+    """What is needed to embed an active image again."""
+
+    image_id: int
+    sha256: bytes
+    """Of its bytes, which a source must still have."""
+    sources: tuple[str, ...]
+    """URIs of the open ones, oldest first."""
+    parts: tuple[Part, ...]
+    """Those that the index holds of it."""
+    size: tuple[int, int]
+    """Width and height in pixels, upright: what the boxes of the parts are measured in."""
+    has_thumbnail: bool
 
 
 @dataclass(frozen=True, slots=True)

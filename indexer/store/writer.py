@@ -18,6 +18,7 @@ from indexer.store.catalog import Catalog
 from indexer.store.clusters.action_edits import ClusterActionEdits
 from indexer.store.clusters.run_edits import ClusterRunEdits
 from indexer.store.edits import Transaction
+from indexer.store.images.embeddings import EmbeddingEdits
 from indexer.store.images.image_edits import ImageEdits
 from indexer.store.images.quarantine import QuarantineEdits
 from indexer.store.images.sources import SourceEdits
@@ -64,7 +65,8 @@ class Writer(Catalog):
         self.floods: FloodEdits = FloodEdits(given, outbox)
         # images
         self.spaces: SpaceEdits = SpaceEdits(given)
-        self.images: ImageEdits = ImageEdits(given, self.entries)
+        self.embeddings: EmbeddingEdits = EmbeddingEdits(given)
+        self.images: ImageEdits = ImageEdits(given, self.entries, self.embeddings)
         self.sources: SourceEdits = SourceEdits(given, self.images)
         self.quarantine: QuarantineEdits = QuarantineEdits(given)
         # verdicts

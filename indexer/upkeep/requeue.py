@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
-from indexer.errors import NotFoundError, UnreadableSource
+from indexer.errors import NotFoundError
 from indexer.settings import Settings
-from indexer.sources import Found, container_of, is_row, open_sources
+from indexer.sources import Found, is_row, open_known
 from indexer.store import QuarantinedFile, Store
 from indexer.types import SkippedSource
 
@@ -44,19 +44,10 @@ def open_again(files: Iterable[QuarantinedFile], settings: Settings) -> Iterator
     An archive is read once for all its members that are wanted. A manifest's row is no file, and
     comes with the reason that it has, which says to add the manifest again.
     """
-    places: dict[str, set[str]] = {}
+    uris = []
     for file in files:
         if is_row(file.uri):
             yield SkippedSource(file.uri, file.code, file.reason)
         else:
-            places.setdefault(container_of(file.uri), set()).add(file.uri)
-    for place, wanted in places.items():
-        missing = set(wanted)
-        try:
-            for found in open_sources([place], settings):
-                uri = found.uri if isinstance(found, SkippedSource) else found.stamp.uri
-                if uri in missing:
-                    missing.discard(uri)
-                    yield found
-        except UnreadableSource as error:
-            yield from (SkippedSource(uri, error.code, str(error)) for uri in sorted(missing))
+            uris.append(file.uri)
+    yield from open_known(uris, settings)

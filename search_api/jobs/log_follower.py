@@ -2,7 +2,7 @@
 
 from time import monotonic
 
-from indexer.errors import DatabaseReplaced, ViewNotReady
+from indexer.errors import DatabaseReplaced, SpaceReplaced, ViewNotReady
 from indexer.matching import Matcher
 from search_api.jobs.periodic import PeriodicTask
 
@@ -15,7 +15,7 @@ class LogFollower(PeriodicTask):
         self._stale_after = stale_after
         self._fresh_at = monotonic()
         self._retired = False
-        self._replaced: DatabaseReplaced | None = None
+        self._replaced: DatabaseReplaced | SpaceReplaced | None = None
         super().__init__(
             self._look, name="log-follower", interval=poll_interval, doing="following the log"
         )
@@ -36,6 +36,8 @@ class LogFollower(PeriodicTask):
         ------
         DatabaseReplaced
             The database is another one than when the server opened it.
+        SpaceReplaced
+            The embeddings that the server searches were dropped.
         ViewNotReady
             The log could not be read for longer than `stale_after` seconds, or the server is
             shutting down.
@@ -43,7 +45,7 @@ class LogFollower(PeriodicTask):
         if self._retired:
             raise ViewNotReady("The server is shutting down. Use another one.")
         if self._replaced:
-            raise DatabaseReplaced(str(self._replaced))
+            raise self._replaced.with_traceback(None)
         age = self.age
         if age > self._stale_after:
             raise ViewNotReady(
@@ -55,7 +57,7 @@ class LogFollower(PeriodicTask):
     def _look(self) -> None:
         try:
             self._matcher.catch_up()
-        except DatabaseReplaced as error:
+        except (DatabaseReplaced, SpaceReplaced) as error:
             self._replaced = error
             raise
         self._fresh_at = monotonic()

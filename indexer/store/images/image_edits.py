@@ -6,28 +6,21 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from indexer.store.images.records import stored_part
+from indexer.store.banks.entry_edits import EntryEdits
+from indexer.store.edits import Transaction
+from indexer.store.images.embeddings import EmbeddingEdits
 from indexer.store.images.removal import ImageRemoval
 from indexer.store.images.rows import (
     WHOLE,
     NumberedPart,
     check_embeddings,
-    classification_rows,
-    embedding_rows,
     image_row,
     part_rows,
     source_columns,
 )
 from indexer.store.images.spaces import Spaces
 from indexer.store.images.thumbnails import Thumbnails
-from indexer.store.models import (
-    ClassificationRow,
-    EmbeddingRow,
-    ImageRow,
-    PartRow,
-    SourceRow,
-    ThumbnailRow,
-)
+from indexer.store.models import ImageRow, PartRow, SourceRow, ThumbnailRow
 from indexer.store.sql_parameters import uri_digest
 from indexer.store.values import AddOutcome, Arrival
 from indexer.types import NewImage, Part, Space
@@ -35,6 +28,12 @@ from indexer.types import NewImage, Part, Space
 
 class ImageEdits(ImageRemoval):
     """The images within a writing transaction."""
+
+    def __init__(
+        self, transaction: Transaction, entries: EntryEdits, embeddings: EmbeddingEdits
+    ) -> None:
+        super().__init__(transaction, entries)
+        self._embeddings = embeddings
 
     def add(self, items: Sequence[tuple[NewImage, Arrival]], space_id: int) -> AddOutcome:
         """Add images with their parts and sources.
@@ -53,6 +52,8 @@ class ImageEdits(ImageRemoval):
 
         Raises
         ------
+        SpaceReplaced
+            The index is bound to another space by now.
         DimensionMismatch
             An embedding is not as long as the space's are.
         UnusableOutput
@@ -62,7 +63,9 @@ class ImageEdits(ImageRemoval):
         """
         if not items:
             return AddOutcome()
-        space = Spaces(self._connection).get(space_id)
+        spaces = Spaces(self._connection)
+        space = spaces.get(space_id)
+        spaces.require_active(space)
         check_embeddings([image for image, _ in items], space)
         images = {image.sha256: image for image, _ in items}
         held = self._ids(images)
@@ -153,16 +156,12 @@ class ImageEdits(ImageRemoval):
         held : collection of int
             Those of them that may have parts and vectors already.
         """
-        known = self._known_parts(held)
+        known = self._embeddings.part_numbers(held)
         parts = [part for item in images.items() for part in _number(*item, known)]
-        unembedded = self._without(EmbeddingRow, parts, held, space)
-        unclassified = self._without(ClassificationRow, parts, held, space)
         self._insert(
             PartRow, part_rows(p for p in parts if p.number not in known[p.image_id].values())
         )
-        self._insert(EmbeddingRow, embedding_rows(unembedded, space))
-        self._insert(ClassificationRow, classification_rows(unclassified, space))
-        return {part.image_id for part in (*unembedded, *unclassified)}
+        return self._embeddings.write(parts, held, space)
 
     def _add_thumbnails(self, images: Mapping[int, NewImage], held: Iterable[int]) -> list[int]:
         """Keep the thumbnails that came with images; only `held` may have any already.
@@ -181,28 +180,6 @@ class ImageEdits(ImageRemoval):
         rows = [{"image_id": image_id, "jpeg": jpeg} for image_id, jpeg in gained.items()]
         self._insert(ThumbnailRow, rows)
         return list(gained)
-
-    def _known_parts(self, image_ids: Iterable[int]) -> defaultdict[int, dict[Part, int]]:
-        """Return the numbers of the stored parts, by image."""
-        known: defaultdict[int, dict[Part, int]] = defaultdict(dict)
-        columns = (PartRow.image_id, PartRow.part, PartRow.kind, PartRow.number, PartRow.box)
-        rows = self._rows(select(*columns), PartRow.image_id, image_ids)
-        for image_id, part, kind, number, box in rows:
-            known[image_id][stored_part(kind, number, box)] = part
-        return known
-
-    def _without(
-        self,
-        table: type[EmbeddingRow] | type[ClassificationRow],
-        parts: Iterable[NumberedPart],
-        held: Iterable[int],
-        space: Space,
-    ) -> list[NumberedPart]:
-        """Return the parts that have no row of the space in a table; only `held` may have any."""
-        statement = select(table.image_id, table.part).where(table.space_id == space.id)
-        rows = self._rows(statement, table.image_id, held)
-        present = {(row.image_id, row.part) for row in rows}
-        return [part for part in parts if (part.image_id, part.number) not in present]
 
     def _add_sources(self, items: Iterable[tuple[int, Arrival]]) -> int:
         """Open sources; close those whose file now holds another image; return how many opened.

@@ -2,21 +2,16 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import func, select
-
 from indexer.store.images.integrity import find_problems, lacking, not_as_logged
-from indexer.store.images.spaces import Spaces
+from indexer.store.images.spaces import ACTIVE_SPACE, Spaces
 from indexer.store.models import (
     ClassificationRow,
     EmbeddingRow,
     EntryRow,
     ImageRow,
-    SpaceRow,
 )
 from indexer.store.queries import Queries
 from indexer.store.sql_parameters import chunks, possible_ids
-
-_ACTIVE_SPACE = select(func.min(SpaceRow.id)).scalar_subquery()
 
 
 class Repair(Queries):
@@ -54,7 +49,7 @@ class Repair(Queries):
         statements = [
             statement
             for table in (EmbeddingRow, ClassificationRow)
-            for statement in lacking(table, _ACTIVE_SPACE)
+            for statement in lacking(table, ACTIVE_SPACE)
         ]
         if among is not None:
             chosen = [*chunks(possible_ids(among))]

@@ -1,26 +1,40 @@
-"""Embedding spaces: the models that the index is bound to."""
+"""Embedding spaces: the models that the index is bound to, one after the other."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import Select, bindparam, func, select
 
-from indexer.errors import ModelMismatch, NotFoundError
+from indexer.errors import ModelMismatch, NotFoundError, SpaceReplaced
 from indexer.store.edits import Edits
 from indexer.store.models import SpaceRow
 from indexer.store.queries import Queries
 from indexer.types import Space
+
+_SPACES: Final = select(
+    SpaceRow.id, SpaceRow.fingerprint, SpaceRow.model, SpaceRow.dimension, SpaceRow.labels
+)
+_IS_USABLE: Final = SpaceRow.activated_at.is_not(None)
+_NEWEST: Final = (SpaceRow.activated_at.desc(), SpaceRow.id.desc())
+_ACTIVE: Final = _SPACES.where(_IS_USABLE).order_by(*_NEWEST).limit(1)
+_USABLE: Final = select(SpaceRow.id).where(SpaceRow.id == bindparam("space_id"), _IS_USABLE)
+ACTIVE_SPACE: Final = (
+    select(SpaceRow.id).where(_IS_USABLE).order_by(*_NEWEST).limit(1).scalar_subquery()
+)
+"""The id of the space that the index is bound to, for statements."""
 
 
 class Spaces(Queries):
     """The embedding spaces within one transaction."""
 
     def active(self) -> Space | None:
-        """Return the space that the index is bound to: the first that was registered."""
-        return self._first()
+        """Return the space that the index is bound to: the one that was activated last."""
+        return self._first(_ACTIVE)
 
     def find(self, fingerprint: str) -> Space | None:
         """Return the space of a model's fingerprint (64 hex digits), if it is registered."""
-        return self._first(SpaceRow.fingerprint == fingerprint)
+        return self._first(_SPACES.where(SpaceRow.fingerprint == fingerprint))
 
     def get(self, space_id: int) -> Space:
         """Return a registered space.
@@ -30,7 +44,7 @@ class Spaces(Queries):
         NotFoundError
             There is no such space.
         """
-        space = self._first(SpaceRow.id == space_id)
+        space = self._first(_SPACES.where(SpaceRow.id == space_id))
         if space is None:
             raise NotFoundError(
                 f"There is no embedding space with id {space_id}. `lookalike status` names the "
@@ -38,19 +52,37 @@ class Spaces(Queries):
             )
         return space
 
-    def _first(self, *conditions: ColumnElement[bool]) -> Space | None:
-        statement = (
-            select(
-                SpaceRow.id,
-                SpaceRow.fingerprint,
-                SpaceRow.model,
-                SpaceRow.dimension,
-                SpaceRow.labels,
-            )
-            .where(*conditions)
-            .order_by(SpaceRow.id)
-            .limit(1)
-        )
+    def require_usable(self, space: Space) -> None:
+        """Make sure that a space's embeddings may be searched: they were not dropped.
+
+        A program goes on in the space that it was started with until it is restarted, even while
+        the index is bound to another one by now.
+
+        Raises
+        ------
+        SpaceReplaced
+            They were dropped.
+        """
+        if not self.is_usable(space.id):
+            raise SpaceReplaced(space.fingerprint, "its embeddings were dropped")
+
+    def require_active(self, space: Space) -> None:
+        """Make sure that the index is bound to this space.
+
+        Raises
+        ------
+        SpaceReplaced
+            It is bound to another one by now.
+        """
+        active = self.active()
+        if active is not None and active.id != space.id:
+            raise SpaceReplaced(space.fingerprint, f"the index is in {active.fingerprint[:12]}")
+
+    def is_usable(self, space_id: int) -> bool:
+        """Return whether a space is, or was, the index's, and programs may still search it."""
+        return self._connection.scalar(_USABLE, {"space_id": space_id}) is not None
+
+    def _first(self, statement: Select[*tuple[Any, ...]]) -> Space | None:
         row = self._connection.execute(statement).one_or_none()
         if row is None:
             return None
@@ -71,6 +103,38 @@ class SpaceEdits(Spaces, Edits):
     ) -> Space:
         """Bind the index to a model; doing it again with the same weights is fine.
 
+        Parameters are `add`'s.
+
+        Raises
+        ------
+        ModelMismatch
+            The index is bound to another space.
+        """
+        active = self.active()
+        if active is not None and active.fingerprint != fingerprint:
+            raise ModelMismatch(expected=active.fingerprint, got=fingerprint, model=model)
+        space = self.add(
+            fingerprint=fingerprint,
+            model=model,
+            architecture=architecture,
+            dimension=dimension,
+            labels=labels,
+        )
+        if active is None:
+            self._set(SpaceRow, [space.id], activated_at=self._now)
+        return space
+
+    def add(
+        self,
+        *,
+        fingerprint: str,
+        model: str,
+        architecture: str,
+        dimension: int,
+        labels: Sequence[str],
+    ) -> Space:
+        """Make a space known, without binding the index to it.
+
         Parameters
         ----------
         fingerprint : str
@@ -83,14 +147,9 @@ class SpaceEdits(Spaces, Edits):
             Length d of an embedding.
         labels : sequence of str
             The classes, in the order of the model's probabilities.
-
-        Raises
-        ------
-        ModelMismatch
-            The index is bound to another space.
         """
-        active = self.active()
-        if active is None:
+        known = self.find(fingerprint)
+        if known is None:
             row = {
                 "fingerprint": fingerprint,
                 "model": model,
@@ -98,12 +157,54 @@ class SpaceEdits(Spaces, Edits):
                 "dimension": dimension,
                 "labels": list(labels),
                 "created_at": self._now,
+                "activated_at": None,
             }
             self._insert(SpaceRow, [row])
             self._audit.record("space.register", "space", fingerprint, architecture=architecture)
-        elif active.fingerprint != fingerprint:
-            raise ModelMismatch(expected=active.fingerprint, got=fingerprint)
-        elif active.model != model:
-            self._set(SpaceRow, [active.id], model=model)
-        space_id, *_ = self._ids_where(SpaceRow, SpaceRow.fingerprint == fingerprint)
+        elif known.model != model:
+            self._set(SpaceRow, [known.id], model=model)
+        [space_id] = self._ids_where(SpaceRow, SpaceRow.fingerprint == fingerprint)
         return self.get(space_id)
+
+    def activate(self, space_id: int, *, missing: int = 0) -> Space:
+        """Bind the index to another space, whose embeddings are there; return the space.
+
+        Parameters
+        ----------
+        space_id : int
+        missing : int
+            Active images that have no complete embedding there, for the audit log.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such space.
+        """
+        space, before = self.get(space_id), self.active()
+        newest = self._connection.scalar(select(func.max(SpaceRow.activated_at)))
+        self._set(SpaceRow, [space_id], activated_at=_after(newest, self._now))
+        self._audit.record(
+            "space.activate",
+            "space",
+            space.fingerprint,
+            before=before.fingerprint if before else None,
+            missing=missing,
+        )
+        return space
+
+    def retire(self) -> list[Space]:
+        """Let no program search any space but the index's; return the spaces that had been its.
+
+        `EmbeddingEdits.drop` then deletes their embeddings.
+        """
+        usable = self._ids_where(SpaceRow, _IS_USABLE, SpaceRow.id != ACTIVE_SPACE)
+        self._set(SpaceRow, usable, activated_at=None)
+        retired = [self.get(space_id) for space_id in usable]
+        for space in retired:
+            self._audit.record("space.retire", "space", space.fingerprint)
+        return retired
+
+
+def _after(newest: datetime | None, now: datetime) -> datetime:
+    """Return a moment later than the newest activation, whatever the clock did since."""
+    return now if newest is None else max(now, newest + timedelta(microseconds=1))

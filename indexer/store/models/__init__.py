@@ -37,7 +37,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611300100"
+REVISION = "202611300200"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [

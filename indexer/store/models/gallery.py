@@ -23,7 +23,7 @@ from indexer.store.models.columns import AnyJson, Embedding32
 
 
 class SpaceRow(Base):
-    """An embedding space; the first one registered is the active one."""
+    """An embedding space; the one activated last is the index's."""
 
     __tablename__ = "spaces"
 
@@ -34,6 +34,7 @@ class SpaceRow(Base):
     dimension: Mapped[int]
     labels: Mapped[list[str]] = mapped_column(JSON)
     created_at: Mapped[datetime]
+    activated_at: Mapped[datetime | None]  # NULL while it was never the index's, or was dropped
 
 
 class ImageRow(Base):
