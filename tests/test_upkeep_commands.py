@@ -173,7 +173,7 @@ def test_doctor_ends_with_the_code_of_the_first_problem(
     done = as_torch.run_here("doctor", "--model", other, "--json", code=3)
     [problem] = [f for f in done.json if f["state"] == "problem"]
     assert problem["what"] == "model"
-    assert "Use the model that the index was built with" in problem["found"]
+    assert "lookalike model reembed --model" in problem["found"]
 
     empty = Index(tmp_path / "none").run_here("doctor", "--json", code=4).json
     assert "lookalike init" in empty[-1]["found"]
