@@ -19,6 +19,7 @@ from indexer.types import (
     AuditEvent,
     AuditRecord,
     BankKind,
+    FoundTemplate,
     ListedFingerprint,
     NewDecision,
     Outcome,
@@ -80,6 +81,10 @@ CHANGES: dict[str, tuple[str, Callable[[Writer], Any]]] = {
     "close_sources": ("image.remove", lambda w: w.sources.close([1], remove_orphans=True)),
     "decide": ("decision.add", lambda w: w.decisions.add(decide(1))),
     "begin_retro_scan": ("retro_scan.start", lambda w: w.retro_scans.begin(1, 1, 1, 2)),
+    "learn_template": (
+        "template.learn",
+        lambda w: w.templates.add(FoundTemplate(bytes(32), (1, 2))),
+    ),
     "flag_flood": ("flood.flag", lambda w: w.floods.flag(1, datetime.now(UTC), 9, 0.5)),
 }
 

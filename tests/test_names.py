@@ -64,6 +64,7 @@ SAME_EVERYWHERE = {
     "thumbnails": "small pictures for verification",
     "upkeep": "soundness of an index",
     "webhooks": "events sent to others",
+    "templates": "frames that images share",
 }
 """Names that may stand in several packages, by their one meaning."""
 

@@ -21,6 +21,7 @@ from indexer.cli import (
     retroscan,
     search,
     setup,
+    template,
     threshold,
     upkeep,
 )
@@ -111,6 +112,7 @@ app.add_typer(bank.app, name="bank")
 app.add_typer(decision.app, name="decision")
 app.add_typer(retroscan.app, name="retro-scan")
 app.add_typer(flood.app, name="flood")
+app.add_typer(template.app, name="template")
 app.add_typer(threshold.app, name="threshold")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(key.app, name="key")

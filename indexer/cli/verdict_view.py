@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING
 
 from indexer.cli.output import counted, print_facts, shorten_path
 from indexer.runtime.terminal import echo
-from indexer.types import Bank, Contribution, Match, Part, Signal, Suppression, Tier, Verdict
+from indexer.types import (
+    Bank,
+    Contribution,
+    Match,
+    Part,
+    Signal,
+    Suppression,
+    TemplateEvidence,
+    Tier,
+    Verdict,
+)
 
 if TYPE_CHECKING:  # it loads SQLAlchemy
     from indexer.store import Store
@@ -100,7 +110,18 @@ def _place(match: Match) -> list[tuple[str, object]]:
         ("image", match.image_id),
         ("source", shorten_path(match.source)),
         ("parts", parts if pieces else None),
+        ("template", _template(match.template)),
     ]
+
+
+def _template(template: TemplateEvidence | None) -> str | None:
+    """Say which frame was no evidence, and how much it took away."""
+    if template is None:
+        return None
+    known = (
+        f"template {template.id}, seen in {template.seen_in} images" if template.id else "shared"
+    )
+    return f"the frame ({known}) is no evidence: {template.discount:.1f} taken off the log-odds"
 
 
 def _reason(match: Match) -> str:
@@ -115,7 +136,7 @@ def _reason(match: Match) -> str:
 
 def _missed(match: Match) -> str:
     """Say how near a candidate came, and how near it had to be."""
-    decided = _measured(match).get(match.decided_by)
+    decided = _measured(match).get(match.decided_by, "nothing comparable")
     needed = "at most" if match.decided_by is Signal.PDQ else "at least"
     return f"{decided}, {needed} {match.threshold:g} needed ({match.threshold_source})"
 

@@ -23,6 +23,7 @@ from indexer.types import (
     Part,
     PdqBits,
     Signal,
+    TemplateEvidence,
     contributions_of,
 )
 
@@ -54,6 +55,10 @@ class Compared:
 
     candidate: Candidate
     comparisons: Sequence[Comparison]
+    in_place: bool = False
+    """Whether verified details lie at the same place of both whole images."""
+    template: TemplateEvidence | None = None
+    """The frame that it shares with the query, where that was taken off the evidence."""
 
     @property
     def image_id(self) -> int | None:
@@ -71,7 +76,7 @@ class Compared:
         """Whether the query is the very file, so that nothing is left to verify."""
         return any(each.evidence.same_bytes for each in self.comparisons)
 
-    def with_inliers(self, inliers: int, fusion: Fusion) -> Self:
+    def with_inliers(self, inliers: int, fusion: Fusion, *, in_place: bool = False) -> Self:
         """Add what whole pictures have in common to the evidence of the piece that speaks most."""
         best = max(range(len(self.comparisons)), key=lambda row: _weight(self.comparisons[row]))
         verified = list(self.comparisons)
@@ -79,7 +84,7 @@ class Compared:
             Contribution(Signal.GEOMETRY, inliers, float(fusion.details(inliers)))
         )
         verified[best] = replace(verified[best], evidence=evidence)
-        return replace(self, comparisons=verified)
+        return replace(self, comparisons=verified, in_place=in_place)
 
 
 def compare(
@@ -110,13 +115,26 @@ def compare(
 
 
 def compare_images(
-    query: EncodedQuery, records: Sequence[ImageRecord], min_quality: int, fusion: Fusion
+    query: EncodedQuery,
+    records: Sequence[ImageRecord],
+    min_quality: int,
+    fusion: Fusion,
+    skipped: NDArray[np.bool_] | None = None,
 ) -> list[list[Comparison]]:
     """Measure stored images against each embedded piece of the query, all at once.
 
     The evidence is the greatest cosine, the least PDQ distance and the greatest log-odds to any
     piece of the candidate. Of pieces that tie the first counts, so the whole frame comes before a
     part. The bytes are those of the whole, so they count for the whole first frame only.
+
+    Parameters
+    ----------
+    query : EncodedQuery
+    records : sequence of ImageRecord
+    min_quality : int
+        As for `compare`.
+    skipped : ndarray of shape (pieces of the query, pieces of the records), bool, optional
+        Pairs that are no evidence.
 
     Returns
     -------
@@ -133,6 +151,8 @@ def compare_images(
     cosines = np.clip(np.concatenate(each, axis=1), -1, 1)
     shape = len(ours.parts), len(theirs.parts)
     bits = _least(hamming(ours.pdq, theirs.pdq), ours.pdq_owner, theirs.pdq_owner, shape)
+    if skipped is not None:
+        cosines[skipped], bits[skipped] = -1, _UNMEASURED
     normalised = cosines - query.bias[:, np.newaxis]
     of_embedding, of_pdq, prior = fusion.shares(normalised, bits)
     weights = of_embedding + of_pdq + np.float32(prior)

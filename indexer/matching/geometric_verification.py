@@ -8,7 +8,7 @@ from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.types import Fusion
-from indexer.verification import Grey
+from indexer.verification import Grey, thumbnail_size
 
 _FLOOR: Final = -2.0
 """Log-odds below which a candidate is not worth verifying: two of three strangers have one above,
@@ -50,9 +50,9 @@ class GeometricVerifier:
             In the order given.
         """
         from indexer.verification.geometry import (
-            count_inliers,
             find_features,
             find_in_both_hands,
+            find_inliers,
         )
 
         likeliest = self._likeliest([(log_odds(each), each) for each in compared])
@@ -63,14 +63,18 @@ class GeometricVerifier:
         if not thumbnails:
             return list(compared)
         hands = find_in_both_hands(grey)
-        inliers = {}
+        verified: dict[int | None, tuple[int, bool]] = {}
         for image_id, jpeg in thumbnails.items():
             features = find_features(jpeg)
-            inliers[image_id] = max(count_inliers(hand, features) for hand in hands)
+            upright, mirrored = (find_inliers(hand, features) for hand in hands)
+            in_place = upright.count >= mirrored.count and upright.is_in_place(
+                grey.shape, thumbnail_size(jpeg)
+            )
+            verified[image_id] = max(upright.count, mirrored.count), in_place
         return [
-            each
-            if each.image_id not in inliers
-            else each.with_inliers(inliers[each.image_id], self._fusion)
+            each.with_inliers(found[0], self._fusion, in_place=found[1])
+            if (found := verified.get(each.image_id))
+            else each
             for each in compared
         ]
 

@@ -7,7 +7,16 @@ from typing import Self
 
 from indexer.matching.comparison import Compared, Comparison
 from indexer.thresholds import ThresholdResolver
-from indexer.types import BankKind, Entry, Evidence, ImageRecord, Judgement, Part, Tier
+from indexer.types import (
+    BankKind,
+    Entry,
+    Evidence,
+    ImageRecord,
+    Judgement,
+    Part,
+    TemplateEvidence,
+    Tier,
+)
 
 TIER_RANK = {tier: rank for rank, tier in enumerate(Tier)}
 """Exact 0 to none 3."""
@@ -43,6 +52,7 @@ class Judged:
     record: ImageRecord | None  # None for a bare fingerprint
     entry: Entry | None  # None for an image that is in no bank
     findings: Sequence[Finding]
+    template: TemplateEvidence | None = None
 
     @property
     def allows(self) -> bool:
@@ -81,5 +91,5 @@ def judge(
                 for c in each.comparisons
             ]
             findings = [Finding(seen, judge_evidence(seen.evidence)) for seen in among]
-            judged.append(Judged(each.candidate.record, entry, findings))
+            judged.append(Judged(each.candidate.record, entry, findings, each.template))
     return judged

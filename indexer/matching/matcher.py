@@ -18,6 +18,7 @@ from indexer.matching.ranking import rank
 from indexer.matching.retrieval import CandidateRetriever, CandidateSet
 from indexer.matching.search_options import SearchOptions
 from indexer.matching.suppression import suppress
+from indexer.matching.template_discount import TemplateDiscount
 from indexer.matching.verdict import is_displaced, is_settled, summarise
 from indexer.model import Encoder, load_traits
 from indexer.runtime.cpu import Cores
@@ -73,6 +74,7 @@ class Matcher:
         self._query_encoder = QueryEncoder(store, encoder, space, settings, traits, self.cores)
         self._retriever = CandidateRetriever(self.views, space, settings, traits.fusion)
         self._verifier = GeometricVerifier(store, settings, traits.fusion)
+        self._template_discount = TemplateDiscount(store, settings, traits.fusion)
         self._clusters = NewestClusters(store, space)
         self._refusal: SpaceReplaced | None = None
         self._is_told = False
@@ -207,6 +209,7 @@ class Matcher:
             compared = self._verifier.verify(
                 query.grey, compared, lambda each: _log_odds(each, comparisons)
             )
+        compared = self._template_discount.apply(query, compared, found.thresholds, comparisons)
         judged = judge(compared, found.thresholds, comparisons)
         matches = rank(suppress(judged, found.rejections, query.pieces.parts))
         own = query.record.id if query.record else None

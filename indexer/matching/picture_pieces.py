@@ -31,10 +31,12 @@ class EncodedPicture:
 
     sha256: bytes
     md5: bytes
+    size: tuple[int, int]  # width and height, upright, in pixels
     pieces: Pieces
     pdq: PdqOrientations
     probabilities: Probabilities  # (classes,) float32
-    grey: Grey | None = None  # for verification; None where none is wanted
+    pixels: Grey | None  # to recognise templates by; None where the settings want none
+    grey: Grey | None = None  # the same for verification; None where none is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +93,17 @@ def encode_picture(
         first = EncodedPicture(
             sha256=sha256,
             md5=md5,
+            size=(picture.width, picture.height),
             pieces=Pieces.of([whole]),
             pdq=pdq,
             probabilities=encoding.probabilities[0],
+            pixels=shrink(picture.rgb) if settings.verifies else None,
         )
         if settled(first):
             return first
         prepared = list(_prepare(data, picture, encoder, settings, tiled=tiled))
-        grey = shrink(picture.rgb) if settings.verifies else None
-    return replace(first, pieces=Pieces.of([whole, *_embed(prepared, encoder)]), grey=grey)
+    pieces = Pieces.of([whole, *_embed(prepared, encoder)])
+    return replace(first, pieces=pieces, grey=first.pixels)
 
 
 def _prepare(

@@ -123,7 +123,9 @@ class EncodedQuery:
     bias: LogOdds  # (pieces,): see `fusion.query_bias`
     facts: PictureFacts | None = None  # None of a vector or a fingerprint
     grey: Grey | None = None  # pixels for geometric verification; None where it is not wanted
+    pixels: Grey | None = None  # pixels to recognise templates by
     record: ImageRecord | None = None  # the stored image that asks, which does not match itself
+    size: tuple[int, int] | None = None  # width and height in the pixels of its boxes
 
     @classmethod
     def of(cls, sha256: bytes, md5: bytes, pieces: Pieces, traits: SpaceTraits) -> Self:

@@ -108,7 +108,7 @@ class QueryEncoder:
             )
         facts = PictureFacts(record.probabilities, record.pdq.bits.hex(), record.pdq.quality)
         asked = EncodedQuery.of(record.sha256, record.md5, Pieces.of(pieces), self._traits)
-        return replace(asked, facts=facts, record=record)
+        return replace(asked, facts=facts, record=record, size=(record.width, record.height))
 
     def _encode_picture(
         self, picture: Picture, settled: Callable[[EncodedQuery], bool]
@@ -130,7 +130,9 @@ class QueryEncoder:
             encoded.pdq.quality,
         )
         asked = EncodedQuery.of(encoded.sha256, encoded.md5, encoded.pieces, self._traits)
-        return replace(asked, facts=facts, grey=encoded.grey)
+        return replace(
+            asked, facts=facts, grey=encoded.grey, pixels=encoded.pixels, size=encoded.size
+        )
 
     def _encode_vector(self, vector: Vector) -> EncodedQuery:
         if vector.model != self._space.fingerprint:

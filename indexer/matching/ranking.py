@@ -61,4 +61,5 @@ def _match(judged: Judged, finding: Finding, suppression: Suppression | None) ->
         query_part=finding.part,
         inliers=judged.inliers,
         evidence=evidence.contributions,
+        template=judged.template,
     )

@@ -26,6 +26,7 @@ from indexer.store.images.quarantine import Quarantine
 from indexer.store.images.repair import Repair
 from indexer.store.images.sources import Sources
 from indexer.store.images.spaces import Spaces
+from indexer.store.images.templates import Templates
 from indexer.store.images.thumbnails import Thumbnails
 from indexer.store.log.audit import AuditRecords
 from indexer.store.log.changes import Changes
@@ -58,6 +59,7 @@ class Catalog:
         self.images = Images(connection)
         self.sources = Sources(connection)
         self.thumbnails = Thumbnails(connection)
+        self.templates = Templates(connection)
         self.quarantine = Quarantine(connection)
         self.repair = Repair(connection)
         # banks

@@ -23,6 +23,7 @@ from indexer.store.images.image_edits import ImageEdits
 from indexer.store.images.quarantine import QuarantineEdits
 from indexer.store.images.sources import SourceEdits
 from indexer.store.images.spaces import SpaceEdits
+from indexer.store.images.templates import TemplateEdits
 from indexer.store.log.audit import Audit
 from indexer.store.log.changes import Log
 from indexer.store.verdicts.cards import CardEdits
@@ -68,6 +69,7 @@ class Writer(Catalog):
         self.embeddings: EmbeddingEdits = EmbeddingEdits(given)
         self.images: ImageEdits = ImageEdits(given, self.entries, self.embeddings)
         self.sources: SourceEdits = SourceEdits(given, self.images)
+        self.templates: TemplateEdits = TemplateEdits(given)
         self.quarantine: QuarantineEdits = QuarantineEdits(given)
         # verdicts
         self.cards: CardEdits = CardEdits(given)

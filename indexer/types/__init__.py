@@ -121,6 +121,7 @@ from indexer.types.sources import (
     SourceStamp,
 )
 from indexer.types.status import Counts, Status, ViewStatus
+from indexer.types.templates import FoundTemplate, Template, TemplateState
 from indexer.types.traits import COMMON_FUSION, SpaceTraits, query_bias
 from indexer.types.verdicts import (
     Classification,
@@ -132,6 +133,7 @@ from indexer.types.verdicts import (
     Signal,
     Suppression,
     SuppressionKind,
+    TemplateEvidence,
     Tier,
     Verdict,
     VerdictCluster,
@@ -192,6 +194,7 @@ __all__ = [
     "FingerprintKind",
     "Flood",
     "FloodState",
+    "FoundTemplate",
     "Fusion",
     "Histogram",
     "ImageRecord",
@@ -242,6 +245,9 @@ __all__ = [
     "StoredPart",
     "Suppression",
     "SuppressionKind",
+    "Template",
+    "TemplateEvidence",
+    "TemplateState",
     "ThresholdCard",
     "Tier",
     "VectorChanges",

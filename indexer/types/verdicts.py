@@ -100,6 +100,19 @@ class Suppression:
 
 @described
 @dataclass(frozen=True, slots=True)
+class TemplateEvidence:
+    """A frame that a query and a stored image share while they show different content."""
+
+    id: int | None
+    """The template; null for a frame that was recognised in this pair of images only."""
+    seen_in: int | None
+    """Stored images in which the template was found; null without a template."""
+    discount: float
+    """Nats of log-odds that were taken away, because the frame is no evidence of a copy."""
+
+
+@described
+@dataclass(frozen=True, slots=True)
 class Match:
     """One stored image (or bank entry) that the query resembles, with the evidence."""
 
@@ -139,6 +152,8 @@ class Match:
     """Local features in the same geometric arrangement; null if pixels were not compared."""
     evidence: tuple[Contribution, ...] = ()
     """What each signal adds to the log-odds, which is their sum; none for a fingerprint."""
+    template: TemplateEvidence | None = None
+    """The frame that both images share, which was taken off the evidence; null if there is none."""
 
 
 @described

@@ -4,6 +4,12 @@ The engine (`geometry`) is imported from its own module, so that importing this 
 nothing heavy; keeping thumbnails needs no engine.
 """
 
-from indexer.verification.thumbnails import Grey, make_thumbnail, read_thumbnail, shrink
+from indexer.verification.thumbnails import (
+    Grey,
+    make_thumbnail,
+    read_thumbnail,
+    shrink,
+    thumbnail_size,
+)
 
-__all__ = ["Grey", "make_thumbnail", "read_thumbnail", "shrink"]
+__all__ = ["Grey", "make_thumbnail", "read_thumbnail", "shrink", "thumbnail_size"]

@@ -27,6 +27,7 @@ _RATIO: Final = 0.85  # Lowe's: the nearest detail must be nearer than the secon
 _TOLERANCE: Final = 4.0  # pixels of a thumbnail between where a detail is and where it should be
 _SCALES: Final = (0.1, 10.0)  # beyond them one picture would be a speck of the other
 _LEAST: Final = 4  # pairs of which a movement, which two pairs fix, is worth looking for
+_IN_PLACE: Final = 0.03  # of a side, by which a corner may be off
 _ROUNDS: Final = 1000  # of RANSAC, at most
 _CONFIDENCE: Final = 0.995  # at which it stops earlier
 _REMEMBERED: Final = 1000
@@ -39,6 +40,33 @@ class Features:
 
     points: NDArray[np.float32]  # (n, 2): x, y in pixels
     descriptors: NDArray[np.float32]  # (n, 128), unit rows
+
+
+@dataclass(frozen=True, slots=True)
+class Inliers:
+    """Details of two pictures in the same arrangement."""
+
+    count: int
+    movement: NDArray[np.float64] | None  # (2, 3): from the left picture's pixels to the right's
+
+    def is_in_place(self, left: tuple[int, ...], right: tuple[int, ...]) -> bool:
+        """Return whether the movement lays one whole picture on the other, but for a sliver.
+
+        Parameters
+        ----------
+        left, right : (int, int)
+            Height and width of the pictures.
+        """
+        if self.movement is None:
+            return False
+        height, width = left
+        corners = np.array([(0, 0, 1), (width, 0, 1), (width, height, 1), (0, height, 1)])
+        size = np.array(right[::-1])
+        moved = corners @ self.movement.T / size
+        return bool(np.abs(moved - corners[:, :2] / (width, height)).max() <= _IN_PLACE)
+
+
+_NO_INLIERS: Final = Inliers(0, None)
 
 
 class _Keypoints(NamedTuple):
@@ -69,17 +97,22 @@ def find_in_both_hands(grey: Grey) -> tuple[Features, Features]:
 
 
 def count_inliers(left: Features, right: Features) -> int:
-    """Count the details that two pictures have in the same arrangement.
+    """Count the details that two pictures have in the same arrangement; see `find_inliers`."""
+    return find_inliers(left, right).count
+
+
+def find_inliers(left: Features, right: Features) -> Inliers:
+    """Find the details that two pictures have in the same arrangement.
 
     Returns
     -------
-    int
-        Pairs that one similarity (shift, turn, scale) explains, each place counted once; 0 where
+    Inliers
+        Pairs that one similarity (shift, turn, scale) explains, each place counted once; none where
         there is no such movement.
     """
     ours, theirs = _alike(left, right)
     if len(ours) < _LEAST:
-        return 0
+        return _NO_INLIERS
     found: tuple[Any, Any] = cv2.estimateAffinePartial2D(  # both None where there is none
         ours,
         theirs,
@@ -90,9 +123,10 @@ def count_inliers(left: Features, right: Features) -> int:
     )
     movement, kept = found
     if movement is None or not _SCALES[0] < np.hypot(*movement[:, 0]) < _SCALES[1]:
-        return 0
+        return _NO_INLIERS
     inside = kept.ravel().astype(bool)
-    return min(_count_places(ours[inside]), _count_places(theirs[inside]))
+    count = min(_count_places(ours[inside]), _count_places(theirs[inside]))
+    return Inliers(count, movement)
 
 
 @lru_cache(_REMEMBERED)

@@ -34,6 +34,7 @@ from indexer.types import (
 )
 from search_api.client.admin import AdminCalls
 from search_api.client.clusters import ClusterCalls
+from search_api.client.templates import TemplateCalls
 from search_api.client.transport import (
     Transport,
     said,
@@ -55,7 +56,7 @@ Picture = bytes | bytearray | memoryview | str | PathLike[str]
 """A picture's bytes, or the path of its file."""
 
 
-class Lookalike(AdminCalls, ClusterCalls):
+class Lookalike(AdminCalls, ClusterCalls, TemplateCalls):
     """One server's API; safe to use from several threads, closed by a `with` block.
 
     Lists are iterators that ask for their pages as they are needed. A request that finds the server

@@ -37,6 +37,7 @@ MATCH = {
         {"signal": "prior", "value": None, "log_odds": 2.3},
         {"signal": "comparisons", "value": 2_400_000, "log_odds": -14.6},
     ],
+    "template": {"id": 2, "seen_in": 214, "discount": 21.4},
 }
 VERDICT = {
     "query": "upload.jpg",
@@ -129,6 +130,15 @@ FLOOD = {
     "expected": 6.25,
     "state": "open",
     "resolved_at": None,
+}
+TEMPLATE = {
+    "id": 2,
+    "state": "found",
+    "seen_in": 214,
+    "image_id": 4211,
+    "mask": "ffff" * 5 + "e007" * 8 + "ffff" * 3,
+    "created_at": "2026-11-30T09:30:00Z",
+    "updated_at": "2026-11-30T09:30:00Z",
 }
 KEY = {
     "id": 3,

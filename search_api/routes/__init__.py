@@ -14,6 +14,7 @@ from search_api.routes import (
     retro_scans,
     search,
     status,
+    templates,
     thresholds,
 )
 
@@ -26,6 +27,7 @@ V1 = (
     decisions,
     retro_scans,
     floods,
+    templates,
     cluster_runs,
     cluster_reports,
     clusters,

@@ -20,6 +20,7 @@ from indexer.store.models import (
     PartRow,
     QuarantineRow,
     SourceRow,
+    TemplateMemberRow,
     ThumbnailRow,
 )
 from indexer.store.sql_parameters import chunks, possible_ids
@@ -59,7 +60,8 @@ class ImageRemoval(Images, Edits):
             self._log.append("image", "removed", active)
             self._entries.withdraw(entries, RemovedBy.USER)
             # Pixels, unlike fingerprints, are not kept of what is out of sight.
-            self._connection.execute(delete(ThumbnailRow).where(ThumbnailRow.image_id.in_(active)))
+            for table in (ThumbnailRow, TemplateMemberRow):
+                self._connection.execute(delete(table).where(table.image_id.in_(active)))
             removed += active
         return removed
 

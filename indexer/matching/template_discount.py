@@ -1,0 +1,246 @@
+"""Template discount: the frame that two screenshots share is no evidence that one is a copy.
+
+A candidate that would match is looked at once more. Where it shows other content within the same
+frame as the query, only pictures within the content are compared, and only at another place than
+where they are known to differ: the same photo further down the screen still matches.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.matching.comparison import Compared, Comparison, compare_images
+from indexer.matching.judgement import judge
+from indexer.matching.pieces import stored_pieces
+from indexer.matching.query import EncodedQuery
+from indexer.runtime.timing import timed
+from indexer.settings import Settings
+from indexer.store import Store
+from indexer.thresholds import ThresholdResolver
+from indexer.types import (
+    Entry,
+    Fusion,
+    Part,
+    PartKind,
+    Template,
+    TemplateEvidence,
+    TemplateState,
+    Tier,
+)
+from indexer.verification import Grey, read_thumbnail
+from indexer.verification.cell_agreement import (
+    Extent,
+    SharedFrame,
+    find_known_frame,
+    find_shared_frame,
+    is_picture,
+    share_content,
+)
+
+_WITHIN: Final = 0.7  # share of a part that must lie in the content for it to be content
+_ELSEWHERE: Final = 0.3  # overlap of two places below which they are different ones
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """The pixels of an image, and where its pieces lie."""
+
+    grey: Grey
+    parts: Sequence[Part | None]  # None for the whole first frame
+    extents: Sequence[Extent | None]  # None for the whole, and for later frames
+
+    @classmethod
+    def of(cls, grey: Grey, parts: Sequence[Part | None], size: tuple[int, int]) -> "_Sheet":
+        """Make a sheet; `size` is width and height in the pixels of the parts' boxes."""
+        width, height = size
+        boxes = (part.box if part and part.kind is not PartKind.FRAME else None for part in parts)
+        return cls(
+            grey,
+            parts,
+            [
+                box
+                and Extent(
+                    box[0] / width,
+                    box[1] / height,
+                    (box[0] + box[2]) / width,
+                    (box[1] + box[3]) / height,
+                )
+                for box in boxes
+            ],
+        )
+
+    def content(self, frame: SharedFrame) -> list[Extent | None]:
+        """Return where pictures within the content lie; None for pieces that are none."""
+        return [
+            extent
+            if extent
+            and extent.shared(frame.content) >= _WITHIN * extent.area
+            and is_picture(self.grey, extent)
+            else None
+            for extent in self.extents
+        ]
+
+    @property
+    def later_frames(self) -> NDArray[np.bool_]:
+        """Which pieces are later frames of an animation, of whose pixels nothing is known."""
+        return np.array([part is not None and part.kind is PartKind.FRAME for part in self.parts])
+
+
+class TemplateDiscount:
+    """Takes shared frames off the evidence; safe to use from several threads."""
+
+    def __init__(self, store: Store, settings: Settings, fusion: Fusion) -> None:
+        self._store = store
+        self._fusion = fusion
+        self._min_quality = settings.pdq_min_quality
+
+    @timed("templates")
+    def apply(
+        self,
+        query: EncodedQuery,
+        compared: Sequence[Compared],
+        thresholds: ThresholdResolver,
+        comparisons: Callable[[Entry | None], int],
+    ) -> list[Compared]:
+        """Lower the evidence of candidates that share a frame with the query, not its content.
+
+        Only candidates that would match and have a thumbnail are looked at, of a query that is a
+        picture or a stored image. While the parts of a picture are not known yet, anything that may
+        be a frame is taken for one, so that the parts are asked about.
+
+        Parameters
+        ----------
+        query : EncodedQuery
+        compared : sequence of Compared
+            In any order.
+        thresholds : ThresholdResolver
+            The bounds by which they will be judged.
+        comparisons : callable
+            As for `judge`.
+
+        Returns
+        -------
+        list of Compared
+            In the order given.
+        """
+        asked = [query.record.id] if query.record else []
+        if query.size is None or (query.pixels is None and not asked):
+            return list(compared)
+        wanted = _matching(compared, thresholds, comparisons)
+        if not wanted:
+            return list(compared)
+        with self._store.reader() as catalog:
+            thumbnails = catalog.thumbnails.get_many([*asked, *wanted])
+            templates = catalog.templates.of_images(wanted)
+        greys = {image_id: read_thumbnail(jpeg) for image_id, jpeg in thumbnails.items()}
+        grey = query.pixels if query.pixels is not None else greys.pop(asked[0], None)
+        if grey is None:
+            return list(compared)
+        ours = _Sheet.of(grey, query.pieces.parts, query.size)
+        return [
+            self._look(query, ours, each, greys[each.image_id], templates.get(each.image_id))
+            if each.image_id in greys
+            else each
+            for each in compared
+        ]
+
+    def _look(
+        self,
+        query: EncodedQuery,
+        ours: _Sheet,
+        compared: Compared,
+        stored: Grey,
+        template: Template | None,
+    ) -> Compared:
+        """Compare a candidate once more, if it shares a frame and not the content."""
+        record = compared.candidate.record
+        if record is None:
+            return compared
+        parts = [part for part, _, _ in stored_pieces(record, self._min_quality)]
+        theirs = _Sheet.of(stored, parts, (record.width, record.height))
+        frame = _frame(query, ours, theirs, compared, template)
+        if frame is None:
+            return compared
+        skipped = _skipped(ours, theirs, frame)
+        [comparisons] = compare_images(query, [record], self._min_quality, self._fusion, skipped)
+        without = replace(compared, comparisons=_measured(comparisons, skipped))
+        before, after = compared.log_odds or 0.0, without.log_odds or 0.0
+        evidence = TemplateEvidence(
+            id=template.id if template else None,
+            seen_in=template.seen_in if template else None,
+            discount=round(before - after, 3),
+        )
+        return replace(without, template=evidence)
+
+
+def _frame(
+    query: EncodedQuery, ours: _Sheet, theirs: _Sheet, compared: Compared, template: Template | None
+) -> SharedFrame | None:
+    """Return the frame that a query shares with a candidate, of its template if it has one."""
+    is_first_pass = query.grey is None and query.record is None
+    if template and template.state is TemplateState.REJECTED:
+        return None
+    pictures = [[extent for extent in sheet.extents if extent] for sheet in (ours, theirs)]
+    if template:
+        mask = bytes.fromhex(template.mask)
+        if share_content(ours.grey, theirs.grey, mask, chain(*pictures)):
+            return None
+        if known := find_known_frame(ours.grey, theirs.grey, mask):
+            return known
+    return find_shared_frame(
+        ours.grey,
+        theirs.grey,
+        *pictures,
+        in_place=compared.in_place,
+        bounded=not is_first_pass,
+    )
+
+
+def _skipped(ours: _Sheet, theirs: _Sheet, frame: SharedFrame) -> NDArray[np.bool_]:
+    """Return which pairs of pieces are no evidence, (pieces of ours, pieces of theirs)."""
+    places = theirs.content(frame)
+    counting = [
+        [
+            one is not None and other is not None and one.overlap(other) < _ELSEWHERE
+            for other in places
+        ]
+        for one in ours.content(frame)
+    ]
+    return ~(np.array(counting) | np.add.outer(ours.later_frames, theirs.later_frames))
+
+
+def _matching(
+    compared: Iterable[Compared],
+    thresholds: ThresholdResolver,
+    comparisons: Callable[[Entry | None], int],
+) -> list[int]:
+    """Return the images that would match, but for those of the very bytes."""
+    found = {
+        each.image_id: any(
+            finding.judgement.tier is not Tier.NONE
+            for judged in judge([each], thresholds, comparisons)
+            for finding in judged.findings
+        )
+        for each in compared
+        if each.image_id is not None and not each.same_bytes
+    }
+    return [image_id for image_id, matches in found.items() if matches]
+
+
+def _measured(comparisons: Sequence[Comparison], skipped: NDArray[np.bool_]) -> list[Comparison]:
+    """Leave out the scores of pieces of which no pair counts."""
+    return [
+        replace(
+            comparison,
+            evidence=replace(
+                comparison.evidence, similarity=None, pdq_distance=None, contributions=()
+            ),
+        )
+        if none_left
+        else comparison
+        for comparison, none_left in zip(comparisons, map(np.all, skipped), strict=True)
+    ]

@@ -1,0 +1,263 @@
+"""A frame that images share is no evidence: their content decides."""
+
+from collections.abc import Iterator
+from functools import cache
+from http import HTTPStatus
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from indexer.verification import make_thumbnail, read_thumbnail, shrink
+from indexer.verification.cell_agreement import Extent, find_known_frame, find_shared_frame
+from indexer.verification.veiled_preview import draw_preview
+from support.commands import PHOTOS, Index
+from support.pictures import encode
+from support.screens import PHOTO, feed, player
+
+pytestmark = pytest.mark.numeric
+
+BANKED = ("castle-front.jpg", "clownfish.jpg", "two-dogs.jpg", "forest-stream.jpg")
+OTHERS = ("bee.jpg", "coffee.jpg", "windmills-at-the-water.jpg")
+FRAME = b"\xff\xff" * 4 + b"\xc0\x03" * 6 + b"\xff\xff" * 6
+
+
+@cache
+def photo(name: str) -> Image.Image:
+    with Image.open(PHOTOS / name) as image:
+        return image.convert("RGB")
+
+
+def shared(query: Image.Image, stored: Image.Image, *pictures: Extent) -> Extent | None:
+    """Return the content that differs within a frame that both share."""
+    thumbnail = read_thumbnail(make_thumbnail(np.asarray(stored)))
+    frame = find_shared_frame(shrink(np.asarray(query)), thumbnail, pictures)
+    return frame.content if frame else None
+
+
+# --- cells ---------------------------------------------------------------------------------------
+
+
+def test_screens_of_one_application_share_its_frame_around_the_photo() -> None:
+    content = shared(feed(photo("bee.jpg"), 1), feed(photo("castle-front.jpg"), 2))
+
+    assert content is not None
+    left, top, width, height = PHOTO
+    inside = Extent(left / 540, top / 800, (left + width) / 540, (top + height) / 800)
+    assert content.shared(inside) >= 0.8 * inside.area
+
+
+@pytest.mark.parametrize("app", [feed, player])
+def test_screens_with_the_same_photo_are_no_case_of_it(app: Any) -> None:
+    stored = app(photo("bee.jpg"), 1)
+    copy = stored.resize((stored.width * 4 // 5, stored.height * 4 // 5))
+
+    assert shared(copy.filter(ImageFilter.GaussianBlur(1)), stored) is None
+    assert shared(app(photo("bee.jpg"), 2), stored) is None
+
+
+def test_a_picture_that_was_pasted_onto_a_copy_is_no_content_of_a_frame() -> None:
+    for name in BANKED:
+        copy = photo(name).copy()
+        copy.paste(photo("bee.jpg").resize((copy.width // 2, copy.height // 2)), (20, 20))
+
+        assert shared(copy, photo(name)) is None
+
+
+def test_strangers_of_one_size_share_nothing() -> None:
+    strangers = [photo(name).resize((400, 300)) for name in (*BANKED, *OTHERS)]
+
+    assert [s for s in strangers[1:] if shared(strangers[0], s)] == []
+
+
+def test_a_picture_that_both_show_beside_another_counts() -> None:
+    first, second = photo("bee.jpg"), photo("koala.jpg")
+
+    def chat(one: Image.Image, other: Image.Image) -> Image.Image:
+        screen = Image.new("RGB", (500, 800), "#dde3ea")
+        screen.paste("#12705a", (0, 0, 500, 70))
+        screen.paste(one.resize((300, 220)), (30, 120))
+        screen.paste(other.resize((300, 220)), (170, 420))
+        return screen
+
+    query, stored = chat(first, second), chat(first, photo("crab.jpg"))
+    agreed = Extent(30 / 500, 120 / 800, 330 / 500, 340 / 800)
+
+    assert shared(query, stored, agreed) is None
+
+
+def test_a_known_frame_needs_no_edges() -> None:
+    query, stored = (
+        read_thumbnail(make_thumbnail(np.asarray(feed(photo(name), 1))))
+        for name in ("bee.jpg", "koala.jpg")
+    )
+
+    assert find_known_frame(query, stored, FRAME) is not None
+    assert find_known_frame(stored, stored, FRAME) is None
+    stranger = read_thumbnail(make_thumbnail(np.asarray(photo("koala.jpg").resize((540, 800)))))
+    assert find_known_frame(stranger, stored, FRAME) is None
+
+
+def test_a_preview_shows_nothing_of_the_content() -> None:
+    thumbnails = [make_thumbnail(np.asarray(feed(photo(name), 1))) for name in BANKED[:2]]
+
+    previews = [
+        np.asarray(Image.open(BytesIO(draw_preview(thumbnail, FRAME)))) for thumbnail in thumbnails
+    ]
+
+    left, top, width, height = (round(352 / 800 * length) for length in PHOTO)
+    inside = (slice(top + 12, top + height - 12), slice(left + 12, left + width - 12))
+    assert previews[0][inside].std(axis=(0, 1)).max() == 0
+    assert np.array_equal(previews[0][inside], previews[1][inside])
+
+
+# --- the index -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    """Index four screens of one application in a block bank; not to be changed."""
+    index = Index(tmp_path_factory.mktemp("home"))
+    folder = tmp_path_factory.mktemp("screens")
+    for seed, name in enumerate(BANKED):
+        feed(photo(name), seed).save(folder / f"{Path(name).stem}.png")
+    index.run_here("init")
+    index.run_here("bank", "create", "known")
+    index.run_here("index", "add", folder, "--bank", "known")
+    return index
+
+
+@pytest.fixture
+def index(filled: Index, tmp_path: Path) -> Index:
+    return filled.copy(tmp_path / "home")
+
+
+def search(index: Index, tmp_path: Path, picture: Image.Image) -> Any:
+    path = tmp_path / "query.png"
+    picture.save(path)
+    return index.run_here("search", path, "--json").json
+
+
+def test_another_screen_of_a_banked_application_is_no_lookalike(
+    filled: Index, tmp_path: Path
+) -> None:
+    for seed, name in enumerate(OTHERS, start=10):
+        verdict = search(filled, tmp_path, feed(photo(name), seed))
+
+        assert (verdict["tier"], verdict["matches"]) == ("none", []), name
+
+
+def test_the_answer_says_what_the_frame_took_away(filled: Index, tmp_path: Path) -> None:
+    nearest = search(filled, tmp_path, feed(photo(OTHERS[0]), 10))["nearest"]
+    said = filled.run_here("search", tmp_path / "query.png").stdout
+
+    assert nearest["template"]["discount"] > 0
+    assert (nearest["template"]["id"], nearest["template"]["seen_in"]) == (None, None)
+    assert "the frame (shared) is no evidence" in said
+
+
+@pytest.mark.parametrize("name", BANKED)
+def test_the_same_photo_matches_in_its_application_in_another_and_alone(
+    filled: Index, tmp_path: Path, name: str
+) -> None:
+    screen = feed(photo(name), 20)
+    queries = {
+        "same": screen.resize((432, 640)),
+        "other": player(photo(name), 21),
+        "alone": photo(name),
+    }
+
+    for kind, query in queries.items():
+        verdict = search(filled, tmp_path, query)
+        found = [Path(match["source"]).stem for match in verdict["matches"]]
+        assert found[:1] == [Path(name).stem], kind
+
+
+def test_templates_are_learned_once_and_name_their_images(index: Index, tmp_path: Path) -> None:
+    planned = index.run_here("template", "learn", "--dry-run", "--json").json
+    assert index.run_here("template", "list", "--json").json == []
+
+    learned = index.run_here("template", "learn", "--json").json
+
+    assert learned == planned == {"images": 4, "templates": 1, "joined": 4}
+    [template] = index.run_here("template", "list", "--json").json
+    assert (template["state"], template["seen_in"]) == ("found", 4)
+    again = index.run_here("template", "learn", "--json").json
+    assert again == {"images": 0, "templates": 0, "joined": 0}
+    nearest = search(index, tmp_path, feed(photo(OTHERS[0]), 10))["nearest"]
+    assert (nearest["template"]["id"], nearest["template"]["seen_in"]) == (template["id"], 4)
+
+
+def test_new_images_join_a_template_which_keeps_id_and_decision(
+    index: Index, tmp_path: Path
+) -> None:
+    index.run_here("template", "learn")
+    before = index.run_here("template", "confirm", 1, "--json").json
+    feed(photo("crab.jpg"), 30).save(tmp_path / "crab.png")
+    index.run_here("index", "add", tmp_path / "crab.png")
+
+    learned = index.run_here("template", "learn", "--json").json
+
+    assert learned == {"images": 1, "templates": 0, "joined": 1}
+    after = index.run_here("template", "show", 1, "--json").json
+    assert (after["state"], after["seen_in"]) == ("confirmed", 5)
+    assert after["mask"] == before["mask"]
+    index.run_here("index", "remove", after["image_id"])
+    assert index.run_here("template", "show", 1, "--json").json["seen_in"] == 4
+
+
+def test_a_rejected_template_discounts_nothing(index: Index, tmp_path: Path) -> None:
+    index.run_here("template", "learn")
+    query = feed(photo(OTHERS[0]), 10)
+    assert search(index, tmp_path, query)["matches"] == []
+
+    index.run_here("template", "reject", 1)
+
+    verdict = search(index, tmp_path, query)
+    assert verdict["tier"] != "none"
+    assert [match["template"] for match in verdict["matches"]] == [None] * 4
+    index.run_here("template", "confirm", 1)
+    assert search(index, tmp_path, query)["matches"] == []
+
+
+def test_stored_screens_of_one_application_are_not_similar(filled: Index) -> None:
+    from indexer.matching import open_matcher, similar_images
+    from indexer.store import open_store
+
+    with open_store(filled.settings.resolved_database_url) as store:
+        matcher = open_matcher(store, filled.settings)
+        matches = similar_images(matcher, 1, k=10)
+
+    assert [match.image_id for match in matches if match.tier != "none"] == []
+
+
+@pytest.fixture
+def client(index: Index) -> Iterator[httpx.Client]:
+    index.run_here("template", "learn")
+    with index.serve() as client:
+        yield client
+
+
+def test_the_routes_list_show_preview_and_decide(client: httpx.Client) -> None:
+    [template] = client.get("/v1/templates").raise_for_status().json()["items"]
+    path = f"/v1/templates/{template['id']}"
+
+    assert client.get(path).json() == template
+    preview = client.get(f"{path}/preview")
+    assert (preview.headers["content-type"], preview.headers["cache-control"]) == (
+        "image/png",
+        "no-store",
+    )
+    assert Image.open(BytesIO(preview.content)).format == "PNG"
+    assert client.post(f"{path}/reject").json()["state"] == "rejected"
+    assert client.get("/v1/templates", params={"state": "found"}).json()["items"] == []
+    upload = {"image": ("q.png", encode(feed(photo(OTHERS[0]), 10), "PNG"))}
+    assert client.post("/v1/search", files=upload).json()["tier"] != "none"
+    assert client.post(f"{path}/confirm").json()["state"] == "confirmed"
+    assert client.post("/v1/search", files=upload).json()["tier"] == "none"
+    assert client.get("/v1/templates/99").status_code == HTTPStatus.NOT_FOUND
+    assert client.get("/v1/templates/99/preview").status_code == HTTPStatus.NOT_FOUND
