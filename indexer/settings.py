@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     max_tiles: int = Field(default=16, gt=0, description="Maximum tiles of an image.")
     query_views: QueryViews = Field(
         default="insets",
-        description="Additional crops of a query: none; trim: the image without its border; insets: also images pasted into it; crops: also its centre and corners.",
+        description="Additional crops of a query: none; trim: the image without its border; insets: also images pasted into it or set side by side; crops: also its centre and corners.",
     )
     allowed_protocols: str | None = Field(
         default=None,

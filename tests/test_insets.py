@@ -54,6 +54,22 @@ def test_boxes_are_in_pixels_of_the_picture_whatever_its_size() -> None:
     assert overlap(first.scaled(4, 4), again) > 0.9
 
 
+def test_few_rectangles_within_a_photo_are_taken_for_insets() -> None:
+    photos = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(PHOTOS.glob("*.jpg"))]
+
+    found = [len(insets(photo)) for photo in photos]
+
+    assert np.mean(found) <= 0.25  # 0.8 without a look at the seams
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_makes_no_insets(seed: int) -> None:
+    noise = np.random.default_rng(seed).normal(0, 25, (375, 500, 1))
+    photo = np.asarray(open_photo("lake-and-peak", (500, 375)))
+
+    assert insets((photo + noise).clip(0, 255).astype(np.uint8)) == []
+
+
 def test_a_plain_picture_has_none() -> None:
     assert insets(np.full((300, 400, 3), 90, np.uint8)) == []
 

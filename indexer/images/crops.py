@@ -1,4 +1,4 @@
-"""Crops of a picture: without its border, its insets, its middle and corners.
+"""Crops of a picture: without its border, its insets or cells, its middle and corners.
 
 A copy inside padding, a letterbox, a caption bar or a screenshot is far from its original by both
 signals; cut out again it is near. Queries are cut, and so are stored images: a screenshot is stored
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from indexer.images.collages import cells
 from indexer.images.insets import insets
 from indexer.images.panels import PLAIN, Box, overlap, panels
 from indexer.runtime.timing import timed
@@ -39,7 +40,8 @@ def crops(
         The upright picture, or a reduction of it.
     views : QueryViews
         `none`; `trim` for what a border leaves, if there is one; `insets` for pictures laid into
-        this one as well; `crops` for the middle and the corners of the first or the whole, too.
+        this one as well, or for those of a collage; `crops` for the middle and the corners of the
+        first or the whole, too.
     full_size : (int, int), optional
         Width and height of the picture when `rgb` is a reduction.
 
@@ -52,12 +54,12 @@ def crops(
         return []
     height, width = rgb.shape[:2]
     full_width, full_height = full_size or (width, height)
-    within = contents(rgb)
+    within = contents(rgb)[-1:]  # what the cuts before it find, it finds too
     boxes = list(within)
     if views != "trim":
-        boxes += [box for box in insets(rgb) if _is_news(box, within)]
+        boxes += [box for box in _collage(rgb, within) or insets(rgb) if _is_news(box, within)]
     if views == "crops":
-        boxes += _further(within[-1] if within else Box(0, 0, width, height))
+        boxes += _further(within[0] if within else Box(0, 0, width, height))
     return [
         (
             Part(PartKind.CROP, number, box.scaled(full_width / width, full_height / height)),
@@ -71,8 +73,9 @@ def contents(rgb: Rgb) -> list[Box]:
     """Find the picture within a border: padding, letterbox, caption bar, screenshot.
 
     First the plain lines at the edges are taken off. Of what is left the largest panel is cut out
-    when it is more than all others together (a collage stays whole); then its own border is taken
-    off. What is inside may be part of the picture, so that each of these steps counts.
+    when it is more than all others together (a collage stays whole: see `cells`); then its own
+    border is taken off. What is inside may be part of the picture, so that each of these steps
+    counts.
 
     Parameters
     ----------
@@ -81,7 +84,8 @@ def contents(rgb: Rgb) -> list[Box]:
     Returns
     -------
     list of Box
-        From 0 to 3, each within the one before; none for a picture without a border.
+        From 0 to 3, each within the one before; none for a picture without a border. The last one
+        is the picture that is left.
     """
     step = max(1, min(rgb.shape[:2]) // _DETAIL)
     reduced = rgb[::step, ::step]
@@ -95,6 +99,20 @@ def contents(rgb: Rgb) -> list[Box]:
             box = inner
             found.append(box)
     return [_enlarged(box, step, rgb) for box in found]
+
+
+def _collage(rgb: Rgb, within: Sequence[Box]) -> list[Box]:
+    """Return the cells of a collage, or of one within a border, each without the gaps around it."""
+    for outer in (Box(0, 0, rgb.shape[1], rgb.shape[0]), *within):
+        found = [
+            _without_border(
+                rgb, cell._replace(left=outer.left + cell.left, top=outer.top + cell.top)
+            )
+            for cell in cells(rgb[outer.inside])
+        ]
+        if found:
+            return [box for box in found if min(box.width, box.height) >= _LEAST_SIDE]
+    return []
 
 
 def _is_news(box: Box, others: Sequence[Box]) -> bool:

@@ -1,10 +1,12 @@
 """Insets: images pasted into another image, detected by their straight edges.
 
 A photo pasted onto a background, into a page or under a caption begins and ends in four straight
-lines. Cut out along them it is the photo again, which even PDQ can match.
+lines. Cut out along them it is the photo again, which even PDQ can match. Buildings and rooms have
+such rectangles, too, but few whose sides are seams.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.images.panels import Box, overlap
+from indexer.images.seams import MARGIN, Grey, changes, colours, in_common, reduced
 from indexer.types import Rgb
 
 _SIDE: Final = 192  # pixels of the longer side in which edges are looked for
@@ -25,6 +28,11 @@ _SAME_PLACE: Final = 0.7  # share of two boxes that they have in common, from wh
 _NEAR: Final = 2  # pixels within which lines are one
 _SIDES_COUNT: Final = 0.1  # what a found side is worth beside the share that is edge
 _AREA_COUNTS: Final = 0.2  # what the share of the picture is worth
+_TRIED: Final = 6  # most rectangles whose sides are looked at closely
+_SEAMLESS: Final = 0.3  # below, the sides are no seams: `_seam`, 0 to 1
+_REACH: Final = 8  # pixels within which a side's seam is looked for, where seams are
+_BAND: Final = 30  # pixels on each side of it whose colours are compared
+_SAMPLES: Final = 64  # lines across a side that are looked at for colours
 
 Edges = NDArray[np.bool_]
 """(lines, length): where each line between two rows or columns of pixels is an edge."""
@@ -51,13 +59,54 @@ def insets(rgb: Rgb, most: int = 2) -> list[Box]:
     size = max(8, int(width * factor)), max(8, int(height * factor))
     small = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX), np.int16)
     upright, level = _edges(small.transpose(2, 1, 0)), _edges(small.transpose(2, 0, 1))
-    found: list[Box] = []
+    tried: list[Box] = []
     for _, box in sorted(_rectangles(upright, level), reverse=True):
-        if all(overlap(box, other) < _SAME_PLACE for other in found):
-            found.append(box)
-        if len(found) == most:
+        if all(overlap(box, other) < _SAME_PLACE for other in tried):
+            tried.append(box)
+        if len(tried) == _TRIED:
             break
-    return [_enlarged(box, width / size[0], height / size[1]) for box in found]
+    if not tried:
+        return []
+    picture, grey = reduced(rgb)
+    scale = picture.shape[1] / size[0], picture.shape[0] / size[1]
+    clear = (box for box in tried if _seam(picture, grey, _enlarged(box, *scale)) >= _SEAMLESS)
+    return [_enlarged(box, width / size[0], height / size[1]) for box in islice(clear, most)]
+
+
+def _seam(picture: Rgb, grey: Grey, box: Box) -> float:
+    """Return how far the sides of a box are seams, 0 to 1; the picture's own sides are left out.
+
+    It is the share of the sides along which the brightness changes sharply, times the share of the
+    colours inside that are not outside.
+    """
+    rows, columns = (box.top, box.top + box.height), (box.left, box.left + box.width)
+    lying, lying_grey = picture.transpose(1, 0, 2), grey.T
+    sides = [_side(picture, grey, place, rows) for place in columns]
+    sides += [_side(lying, lying_grey, place, columns) for place in rows]
+    found = [side for side in sides if side is not None]
+    if not found:
+        return 0.0
+    sharp, common = np.mean(found, axis=0)
+    return float(sharp * (1 - common))
+
+
+def _side(
+    picture: Rgb, grey: Grey, place: int, rows: tuple[int, int]
+) -> tuple[float, float] | None:
+    """Return the share of an upright side that is sharp, and of colours common to both its sides.
+
+    None for a side of the picture itself.
+    """
+    width = grey.shape[1]
+    if not MARGIN < place < width - MARGIN:
+        return None
+    within = slice(*rows)
+    first, last = max(MARGIN, place - _REACH), min(width - MARGIN, place + _REACH + 1)
+    shares = changes(grey[within, first - MARGIN : last + MARGIN]).mean(axis=0)
+    found = first + int(shares.argmax())
+    lines = picture[within][:: max(1, (rows[1] - rows[0]) // _SAMPLES)]
+    before, after = lines[:, max(0, found - _BAND) : found - 1], lines[:, found + 2 : found + _BAND]
+    return float(shares.max()), in_common(colours(before), colours(after))
 
 
 def _edges(colours: NDArray[np.int16]) -> Edges:
