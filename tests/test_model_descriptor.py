@@ -327,7 +327,7 @@ def some_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_trained_head_knows_copies_better_than_the_network_alone(
     plain: Path, some_photos: Path, tmp_path: Path
 ) -> None:
-    recipe = Recipe(dimension=16, views=6, epochs=40, batch=16)
+    recipe = Recipe(dimension=16, views=6, epochs=40, batch=16, temperature=0.1, entropy=0.3)
     told: list[tuple[str, int, int]] = []
 
     trained = train_descriptor(

@@ -31,8 +31,8 @@ class Recipe:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     dropout: float = 0.1
-    temperature: float = 0.1
-    entropy: float = 0.3  # weight of the term that spreads the embeddings
+    temperature: float = 0.05
+    entropy: float = 0.5  # weight of the term that spreads the embeddings
     seed: int = 0
 
 
