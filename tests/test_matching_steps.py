@@ -147,7 +147,7 @@ BY_ALLOW = Suppression(SuppressionKind.ALLOW_ENTRY, "press", 2, None)
         ([replace(COPY, bank_kind=BankKind.ALLOW)], False),
         ([replace(COPY, bank_kind=BankKind.ALLOW), COPY], True),
         ([OF_GALLERY], False),  # it may hold a picture that a bank holds as well
-        ([replace(OF_GALLERY, tier=Tier.EXACT), COPY], False),
+        ([replace(OF_GALLERY, tier=Tier.EXACT), COPY], True),
         ([], False),
     ],
 )

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.numeric
 BY_DETAILS = SpaceTraits(
     replace(
         SIMPLE,
-        prior=5,  # so that each is worth verifying
+        prior=10.5,  # so that each is worth verifying
         embedding=Curve((-1, 1), (0, 1)),
         pdq=Curve((0, 256), (1, 0)),
         lookalike=15,

@@ -327,7 +327,7 @@ def some_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_trained_head_knows_copies_better_than_the_network_alone(
     plain: Path, some_photos: Path, tmp_path: Path
 ) -> None:
-    recipe = Recipe(dimension=16, views=6, epochs=40, batch=16, temperature=0.1, entropy=0.3)
+    recipe = Recipe(dimension=16, views=12, epochs=80, batch=16, temperature=0.1, entropy=0.3)
     told: list[tuple[str, int, int]] = []
 
     trained = train_descriptor(
@@ -344,7 +344,7 @@ def test_a_trained_head_knows_copies_better_than_the_network_alone(
     assert trained.last_loss < trained.first_loss
     assert trained.pictures == 18
     assert told[0] == ("pictures", 1, 19)
-    assert told[-1] == ("epochs", 40, 40)
+    assert told[-1] == ("epochs", 80, 80)
     encoder = load_encoder(str(trained.folder), "cpu")
     assert encoder.card.descriptor == f"test {trained.descriptor.version}"
     assert margin(encoder) > margin(load_encoder(str(plain), "cpu"))

@@ -37,6 +37,7 @@ LISTS = [
     "cluster lineage",
     "key list",
     "audit list",
+    "template list",
     "webhook list",
     "webhook deliveries 1",
     "status",

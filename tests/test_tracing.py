@@ -80,7 +80,7 @@ def traced(home: Index) -> Iterator[tuple[Collector, dict[str, httpx.Response]]]
     }
     index = Index(home.home, extra=variables)
     caller = {"traceparent": f"00-{'a1' * 16}-{'b2' * 8}-01", "X-Request-ID": "mine"}
-    data = (PHOTOS / "bee.jpg").read_bytes()
+    data = (PHOTOS / "crab.jpg").read_bytes()  # no copy, so that all stages are run
     try:
         with index.serve() as client:
             answers = {
