@@ -11,7 +11,8 @@ from PIL import Image
 
 from indexer.cli import output, progress
 from indexer.cli.progress import Reporter, show_progress
-from indexer.types import Outcome
+from indexer.store import open_store
+from indexer.types import FoundTemplate, Outcome
 from support.commands import PHOTOS, Index
 from support.examples import leaf_commands
 from support.screen import show
@@ -30,6 +31,7 @@ LISTS = [
     "retro-scan list",
     "retro-scan show 1",
     "flood list",
+    "template list",
     "threshold list",
     "cluster list",
     "cluster show",
@@ -80,6 +82,8 @@ def index(tmp_path_factory: pytest.TempPathFactory, pictures: Path, altered: Pat
     run("decision", "add", altered, "--entry", 1, "--outcome", Outcome.CONFIRMED)
     run("key", "create", "--name", "uploads", "--scope", "check")
     run("webhook", "create", HOOK, "--event", "flood_flag")
+    with open_store(index.settings.resolved_database_url) as store, store.writer() as writer:
+        writer.templates.add(FoundTemplate(b"\xff" * 32, (1, 2)))
     return index
 
 
