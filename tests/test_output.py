@@ -31,7 +31,6 @@ LISTS = [
     "retro-scan list",
     "retro-scan show 1",
     "flood list",
-    "template list",
     "threshold list",
     "cluster list",
     "cluster show",
