@@ -16,12 +16,18 @@ from numpy.typing import NDArray
 
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
-from indexer.types import FoundTemplate, ImageRecord, PartKind, Space
+from indexer.types import Embeddings, FoundTemplate, ImageRecord, PartKind, Space
 from indexer.vector_views import open_views
 from indexer.vectors import VectorView
 from indexer.vectors.results import SimilarityHits
 from indexer.verification import Grey, read_thumbnail
-from indexer.verification.cell_agreement import GRID, Extent, SharedFrame, find_shared_frame
+from indexer.verification.cell_agreement import (
+    GRID,
+    Extent,
+    SharedFrame,
+    find_shared_frame,
+    shows_frame,
+)
 
 LEAST_IMAGES: Final = 3  # from which a frame is a template: fewer tell nothing that a pair does not
 _NEIGHBOURS: Final = 16  # of an image, each compared with it
@@ -90,6 +96,9 @@ def learn_templates(
             new, joined = new + 1, joined + len(template.members)
             of_image |= dict.fromkeys(template.members, -new)
         on_progress(start + len(step), len(ids))
+    if not dry_run:
+        for start in range(0, len(ids), _STEP):
+            joined += _join_by_mask(store, space, view, ids[start : start + _STEP])
     return TemplateReport(len(ids), new, joined)
 
 
@@ -101,19 +110,54 @@ def _frames(
     asked = {i: record.embedding for i, record in records.items() if record.embedding is not None}
     if not asked:
         return {}
-    hits = cast("SimilarityHits", view.index.search(np.stack([*asked.values()]), _NEIGHBOURS + 1))
-    near = np.where(hits.similarities >= _NEAR, hits.keys, -1)
-    pairs = {
-        (min(one, other), max(one, other))
-        for one, others in zip(asked, near.tolist(), strict=True)
-        for other in others
-        if other not in (-1, one)
-    }
+    pairs = _neighbours(view, asked)
     ids = {image_id for pair in pairs for image_id in pair}
     records |= catalog.images.get_many(ids - records.keys(), space.id, with_embedding=True)
     greys = {i: read_thumbnail(jpeg) for i, jpeg in catalog.thumbnails.get_many(ids).items()}
     found = {pair: _frame(pair, greys, records) for pair in sorted(pairs)}
     return {pair: frame for pair, frame in found.items() if frame}
+
+
+def _neighbours(view: VectorView, asked: Mapping[int, Embeddings]) -> set[Pair]:
+    """Return the pairs of images, by their whole embeddings, and their nearest neighbours."""
+    hits = cast("SimilarityHits", view.index.search(np.stack([*asked.values()]), _NEIGHBOURS + 1))
+    near = np.where(hits.similarities >= _NEAR, hits.keys, -1)
+    return {
+        (min(one, other), max(one, other))
+        for one, others in zip(asked, near.tolist(), strict=True)
+        for other in others
+        if other not in (-1, one)
+    }
+
+
+def _join_by_mask(store: Store, space: Space, view: VectorView, image_ids: Sequence[int]) -> int:
+    """Let images join the template of a neighbour whose frame they have; return how many did.
+
+    So do those whose content is too plain for a pair to tell frame and content apart.
+    """
+    with store.reader() as catalog:
+        records = catalog.images.get_many(image_ids, space.id, with_embedding=True)
+        asked = {i: r.embedding for i, r in records.items() if r.embedding is not None}
+        pairs = _neighbours(view, asked) if asked else set()
+        ids = {image_id for pair in pairs for image_id in pair}
+        templates = catalog.templates.of_images(ids)
+        greys = {i: read_thumbnail(jpeg) for i, jpeg in catalog.thumbnails.get_many(ids).items()}
+    joining: dict[int, int] = {}
+    for pair in sorted(pairs):
+        for image_id, other in (pair, pair[::-1]):
+            template = templates.get(other)
+            if (
+                template
+                and image_id in asked
+                and image_id not in templates
+                and image_id not in joining
+                and image_id in greys
+                and other in greys
+                and shows_frame(greys[image_id], greys[other], bytes.fromhex(template.mask))
+            ):
+                joining[image_id] = template.id
+    _write(store, joining, [])
+    return len(joining)
 
 
 def _frame(

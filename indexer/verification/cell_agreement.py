@@ -33,6 +33,7 @@ _DENSE: Final = 0.4  # share of its cells that must be textured
 _LEAST_CONTENT: Final = 8  # textured cells of the content
 _LEAST_FRAME: Final = 10  # cells of the frame that show the same
 _LEAST_KNOWN: Final = 6  # the same of a frame that is known
+_MEMBER: Final = 0.75  # share of the textured cells of a frame that an image with it has
 _SOME_FRAME: Final = 0.3  # share of a picture in the content that may lie in the frame
 _LEAST_OTHER: Final = 4  # cells of the content of a known frame that differ
 _UNRELATED: Final = 90  # bits; two random PDQ differ by 128 ± 8, edited copies rarely by that
@@ -222,6 +223,24 @@ def find_known_frame(query: Grey, stored: Grey, mask: bytes) -> SharedFrame | No
         columns[0] / GRID, rows[0] / GRID, (columns[-1] + 1) / GRID, (rows[-1] + 1) / GRID
     )
     return SharedFrame(cells.same, cells.other, content)
+
+
+def shows_frame(image: Grey, stored: Grey, mask: bytes) -> bool:
+    """Return whether an image has the frame of a template, whatever its content.
+
+    Parameters
+    ----------
+    image, stored : ndarray of shape (h, w), uint8
+        As for `find_shared_frame`; `stored` has the frame.
+    mask : bytes
+        As for `find_known_frame`.
+    """
+    cells = correlate_cells(image, stored)
+    if cells is None:
+        return False
+    frame = _frame_of(mask)
+    textured, same = int((cells.textured & frame).sum()), int((cells.same & frame).sum())
+    return same >= max(_LEAST_FRAME, _MEMBER * textured)
 
 
 def _frame_of(mask: bytes) -> Cells:
