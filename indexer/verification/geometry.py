@@ -20,6 +20,9 @@ from indexer.runtime.opencv import cv2
 from indexer.verification.thumbnails import Grey, read_thumbnail
 
 _FEATURES: Final = 400  # of a thumbnail, at most
+_SIDE: Final = 288
+"""Pixels to which a thumbnail is reduced: 21 ms instead of 37, and 94 of 100 undecided copies have
+8 inliers, of 95 at full size."""
 _QUERY_FEATURES: Final = 400  # of a query
 _CELLS: Final = 8  # by which a picture is divided across and down
 _CONTRAST: Final = 0.02  # SIFT's own 0.04 leaves blurred and dark pictures with few
@@ -131,7 +134,13 @@ def find_inliers(left: Features, right: Features) -> Inliers:
 
 @lru_cache(_REMEMBERED)
 def _find_in_thumbnail(thumbnail: bytes) -> _Keypoints:
-    return _find(read_thumbnail(thumbnail), _FEATURES)
+    """Find the details of a thumbnail, reduced: their places are those in the thumbnail itself."""
+    grey = read_thumbnail(thumbnail)
+    factor = max(1.0, max(grey.shape) / _SIDE)
+    height, width = (max(1, round(side / factor)) for side in grey.shape)
+    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+    found = _find(small.astype(np.uint8), _FEATURES)
+    return found._replace(points=found.points * np.float32(factor))
 
 
 def _find(grey: Grey, most: int) -> _Keypoints:
