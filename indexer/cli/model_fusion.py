@@ -28,7 +28,7 @@ def fit_fusion(
     """
     from indexer.cli.progress import show_progress
     from indexer.embedding_space import find_model
-    from indexer.model.training.fusion_training import fit_to_pictures
+    from indexer.model.training.fitted_fusion import fit_to_pictures
 
     settings = load(model)
     with show_progress() as on_progress:

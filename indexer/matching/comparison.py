@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.images.fingerprints import hamming
-from indexer.matching.pieces import Pieces, stored_pieces, usable_bits
+from indexer.matching.pieces import Pieces, stored_pieces
 from indexer.matching.query import EncodedQuery
 from indexer.types import (
     Contribution,
@@ -235,7 +235,7 @@ def _weight(comparison: Comparison) -> float:
 def _compare_hashes(
     query: EncodedQuery, record: ImageRecord, min_quality: int, fusion: Fusion
 ) -> list[Comparison]:
-    """Measure a stored image without an embedding: by its bytes, and by PDQ."""
+    """Measure a stored image by its bytes and by PDQ, where one of the two has no embedding."""
     ours = query.pieces
     stored = [(None, record.pdq), *((part.part, part.pdq) for part in record.parts)]
     usable = [(part, pdq) for part, pdq in stored if pdq.quality >= min_quality]
@@ -263,15 +263,7 @@ def _compare_image(
     if not len(query.pieces.pdq):
         same_bytes, same_md5 = record.sha256 == query.sha256, record.md5 == query.md5
         return [Comparison(None, Evidence(same_bytes, None, None, same_md5), {})]
-    pieces = [(None, record.pdq), *((stored.part, stored.pdq) for stored in record.parts)]
-    usable = [(part, pdq) for part, pdq in pieces if pdq.quality >= min_quality]
-    if not usable:
-        return []
-    theirs = np.concatenate([usable_bits(pdq, min_quality) for _, pdq in usable])
-    distances = hamming(query.pieces.pdq, theirs)[0]
-    closest = int(distances.argmin())
-    evidence = _of_pdq(int(distances[closest]), fusion)
-    return [Comparison(None, evidence, {Signal.PDQ: usable[closest][0]})]
+    return _compare_hashes(query, record, min_quality, fusion)
 
 
 def _of_pdq(distance: int, fusion: Fusion) -> Evidence:

@@ -52,12 +52,6 @@ def _judged(
     found: tuple[float, int, str, int], thresholds: ThresholdResolver, compared: int
 ) -> NearEntry:
     similarity, entry_id, bank, image_id = found
-    fusion = thresholds.fusion
-    evidence = Evidence(
-        same_bytes=False,
-        pdq_distance=None,
-        similarity=similarity,
-        contributions=fusion.contributions(similarity - fusion.bias, None),
-    )
+    evidence = Evidence.by_embedding(similarity, thresholds.fusion)
     judgement = thresholds.for_bank(bank).judge(evidence.among(count_comparisons(compared)))
     return NearEntry(entry_id, bank, image_id, similarity, judgement.tier)

@@ -88,13 +88,8 @@ class EmbeddingType(SignalType[Embeddings]):
 
     def evidence(self, distance: float, place: Place) -> Evidence:
         """Return the evidence of a similarity, its query's bias taken as the usual one."""
-        fusion, similarity = place.thresholds.fusion, 1 - distance
-        return Evidence(
-            same_bytes=False,
-            pdq_distance=None,
-            similarity=similarity,
-            contributions=fusion.contributions(similarity - fusion.bias, None),
-        ).among(count_comparisons(len(place.views.embeddings.index)))
+        evidence = Evidence.by_embedding(1 - distance, place.thresholds.fusion)
+        return evidence.among(count_comparisons(len(place.views.embeddings.index)))
 
     def watermark(self, views: Views, head: int) -> int:  # noqa: ARG002 -- the view tells
         """Return what the view has applied."""

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from indexer.types.banks import BankKind
 from indexer.types.described import described
-from indexer.types.fusion import Contribution, cost_of
+from indexer.types.fusion import Contribution, Fusion, cost_of
 from indexer.types.pictures import Part
 
 
@@ -46,6 +46,16 @@ class Evidence:
     same_md5: bool = False  # of a bare MD5 only: where the bytes are known, SHA-256 tells better
     inliers: int | None = None  # details in the same arrangement; None where none were looked for
     contributions: tuple[Contribution, ...] = ()  # to the log-odds; none of a bare fingerprint
+
+    @classmethod
+    def by_embedding(cls, similarity: float, fusion: Fusion) -> "Evidence":
+        """Return that of a cosine alone, the bias of its query taken as the usual one."""
+        return cls(
+            same_bytes=False,
+            pdq_distance=None,
+            similarity=similarity,
+            contributions=fusion.contributions(similarity - fusion.bias, None),
+        )
 
     @property
     def log_odds(self) -> float | None:

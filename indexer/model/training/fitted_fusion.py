@@ -1,4 +1,4 @@
-"""Training of a fusion: the weights of the evidence in a model's embedding space."""
+"""Fitted fusion: the weights of the evidence in a model's embedding space, from pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
