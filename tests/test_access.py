@@ -1,8 +1,11 @@
 import inspect
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -39,12 +42,41 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-def sqlite(migrated_sqlite: Any, tmp_path: Any) -> Iterator[Store]:
+@contextmanager
+def opened_copy(database: Path, folder: Path) -> Iterator[Store]:
     """Open a store on SQLite alone: databases are not what is asked about here."""
-    (tmp_path / "lookalike.db").write_bytes(migrated_sqlite.read_bytes())
-    with open_store(f"sqlite:///{tmp_path / 'lookalike.db'}") as store:
+    copy = folder / "lookalike.db"
+    copy.write_bytes(database.read_bytes())
+    with open_store(f"sqlite:///{copy}") as store:
         yield store
+
+
+@pytest.fixture
+def sqlite(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Store]:
+    with opened_copy(migrated_sqlite, tmp_path) as store:
+        yield store
+
+
+@dataclass(frozen=True)
+class Closed:
+    """An application that asks for keys, to which nothing but keys is added."""
+
+    app: FastAPI
+    store: Store
+    tokens: dict[frozenset[Scope], str] = field(default_factory=dict)
+
+    def key_with(self, scopes: AbstractSet[Scope]) -> str:
+        """Return the key with these scopes, which is made once."""
+        wanted = frozenset(scopes)
+        if wanted not in self.tokens:
+            self.tokens[wanted] = create_key(self.store, "one of some", wanted).token
+        return self.tokens[wanted]
+
+
+@pytest.fixture(scope="module")
+def closed(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
+    with opened_copy(migrated_sqlite, tmp_path_factory.mktemp("closed")) as store:
+        yield Closed(app_over(store, access="keys"), store)
 
 
 def ask(
@@ -128,14 +160,14 @@ def test_each_route_but_the_public_ones_names_its_scope(route: RouteContext) -> 
 
 @pytest.mark.parametrize("route", ROUTES, ids=NAMES)
 def test_each_route_is_closed_to_who_brings_no_key_or_too_small_a_one(
-    route: RouteContext, sqlite: Store
+    route: RouteContext, closed: Closed
 ) -> None:
     if is_public(filled(route)):
         return
-    app = app_over(sqlite, access="keys")
+    app = closed.app
     (wanted,) = {frozenset(scopes) for scopes in scopes_of(route.dependant)}
     others = set(Scope) - wanted - {Scope.ADMIN}
-    weak = create_key(sqlite, "weak", others).token if others else None
+    weak = closed.key_with(others) if others else None
 
     for method in route.methods or ():
         nobody = ask(app, filled(route), method)

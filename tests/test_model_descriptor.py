@@ -98,9 +98,9 @@ def test_a_folder_without_a_head_embeds_as_timm_pools(plain: Path) -> None:
     assert load_encoder(str(plain), "cpu").card.descriptor is None
 
 
-def test_onnx_runtime_answers_as_torch_does(folder: Path, tmp_path: Path) -> None:
+def test_onnx_runtime_answers_as_torch_does(folder: Path, model_cache: Path) -> None:
     on_torch = load_encoder(str(folder), "cpu", "torch")
-    on_onnx = load_encoder(str(folder), "cpu", "onnx", tmp_path / "cache")
+    on_onnx = load_encoder(str(folder), "cpu", "onnx", model_cache)
 
     assert on_onnx.card == on_torch.card
     assert compare(on_torch, on_onnx).holds

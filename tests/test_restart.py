@@ -116,8 +116,8 @@ def test_replacing_two_workers_under_load_fails_no_request(index: Index) -> None
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_is_replaced(index: Index) -> None:
-    with running(index, "--workers", 2) as server:
+def test_a_worker_that_dies_and_one_that_hangs_are_replaced(index: Index) -> None:
+    with running(index, "--workers", 2, program=IMPATIENT) as server:
         until(lambda: server.log.count("worker ready") == 2)
         victim, other = server.workers()
         os.kill(victim, signal.SIGKILL)
@@ -126,19 +126,15 @@ def test_a_worker_that_dies_is_replaced(index: Index) -> None:
         until(lambda: server.log.count("worker ready") == 3)
         assert other in server.workers()
         assert len(server.workers()) == 2
+        assert server.log.count("worker hung, killing") == 0
 
+        os.kill(other, signal.SIGSTOP)
+        [successor] = server.workers() - {other}
 
-@pytest.mark.slow
-def test_a_worker_that_hangs_is_replaced(index: Index) -> None:
-    with running(index, "--workers", 2, program=IMPATIENT) as server:
-        until(lambda: server.log.count("worker ready") == 2)
-        victim, other = server.workers()
-        os.kill(victim, signal.SIGSTOP)
-
-        until(lambda: server.log.count("worker ready") == 3)
+        until(lambda: server.log.count("worker ready") == 4)
         assert server.log.count("worker hung, killing") == 1
-        assert other in server.workers()
-        assert victim not in server.workers()
+        assert successor in server.workers()
+        assert other not in server.workers()
 
 
 def test_workers_end_when_their_supervisor_is_killed(index: Index) -> None:

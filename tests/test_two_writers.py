@@ -20,7 +20,7 @@ from support.models import make_tiny
 pytestmark = pytest.mark.postgres
 
 SKIPPED_SOME = 2
-PARTS = 6  # commands that the removal is dealt out to
+PARTS = 4  # commands that the removal is dealt out to
 ACTIVE = "SELECT sha256 FROM images WHERE removed_at IS NULL"
 SOURCES = (
     "SELECT uri, sha256 FROM sources JOIN images ON images.id = image_id WHERE closed_at IS NULL"
@@ -35,12 +35,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Mixed:
-    return make_mixed(tmp_path_factory.mktemp("mixed") / "folder", 300)
+    return make_mixed(tmp_path_factory.mktemp("mixed") / "folder", 160)
 
 
 @pytest.fixture
 def index(tmp_path: Path, database_url: str, model: Path) -> Index:
-    index = Index(tmp_path / "home", database_url, {"LOOKALIKE_BATCH_SIZE": "8"})
+    index = Index(
+        tmp_path / "home",
+        database_url,
+        {"LOOKALIKE_BATCH_SIZE": "8", "LOOKALIKE_QUERY_VIEWS": "none"},
+    )
     start(index, "init", "--model", model).finish()
     return index
 
@@ -112,7 +116,7 @@ def test_a_process_removes_images_while_another_adds_others(
     index: Index, mixed: Mixed, database_url: str, options: list[str]
 ) -> None:
     files = sorted(mixed.good)
-    old, new = files[:60], files[60:]
+    old, new = files[:40], files[40:]
     start(index, "index", "add", *old, "--bank", "old").finish()
     with open_store(database_url) as store:
         ids = sorted(examine(store).images)

@@ -75,7 +75,10 @@ def edit_config(folder: Path, *, pretrained: dict[str, Any] | None = None, **cha
 
 
 def add_descriptor(folder: Path, **changes: Any) -> Path:
-    """Give the model of `make_tiny` a head with random weights; `changes` go into its JSON."""
+    """Give the model of `make_tiny` a head with random weights; `changes` go into its JSON.
+
+    The weights are the same at every call, so that a run exports the model once.
+    """
     stated = {
         "format": 1,
         "name": "random",
@@ -90,7 +93,9 @@ def add_descriptor(folder: Path, **changes: Any) -> Path:
         part = network.get_submodule(tap["module"])
         part.register_forward_hook(lambda _part, _in, out: channels.append(out.shape[1]))
     network(torch.zeros(1, *network.pretrained_cfg["input_size"]))
-    projection = torch.nn.Linear(sum(channels), stated["dimension"])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        projection = torch.nn.Linear(sum(channels), stated["dimension"])
     tensors = {f"projection.{name}": value for name, value in projection.state_dict().items()}
     save_file(tensors, folder / "descriptor.safetensors")
     (folder / "descriptor.json").write_text(json.dumps(stated), encoding="utf-8")

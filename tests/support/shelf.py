@@ -1,5 +1,8 @@
 """An index on a shelf: pictures from memory, two banks, and a matcher."""
 
+from pathlib import Path
+from typing import ClassVar
+
 from indexer.images import fingerprints
 from indexer.images.decode import decode
 from indexer.images.parts import parts
@@ -12,7 +15,12 @@ from support.queries import match
 
 
 class Shelf:
-    """An index that takes pictures from memory, with a matcher on it."""
+    """An index that takes pictures from memory, with a matcher on it.
+
+    What a model says of a picture is asked once in a process, however many indexes take it.
+    """
+
+    _known: ClassVar[dict[str, NewImage]] = {}
 
     def __init__(self, store: Store, encoder: Encoder, settings: Settings) -> None:
         self.store, self.encoder, self.settings = store, encoder, settings
@@ -33,7 +41,7 @@ class Shelf:
 
     def add(self, data: bytes, *, bank: str | None = None, tiled: bool = False) -> int:
         """Index a picture with its parts; return its id."""
-        image = self._new_image(data, tiled=tiled)
+        image = self._encoded(data, tiled=tiled)
         stamp = SourceStamp(f"/made/{image.sha256.hex()}", len(data), "1")
         with self.store.writer() as writer:
             arrival = Arrival(stamp, bank_id=self.banks[bank] if bank else None)
@@ -46,6 +54,19 @@ class Shelf:
         """Return the matches that count against a picture, strongest first."""
         matches = match(self.matcher, data, "query", tiles=tiles).matches
         return [match for match in matches if match.suppressed_by is None]
+
+    def _encoded(self, data: bytes, *, tiled: bool) -> NewImage:
+        settings = self.settings.model_copy(update={"home": Path(), "database_url": None})
+        about = (
+            fingerprints.sha256(data),
+            tiled,
+            self.encoder.card,
+            self.encoder.runtime,
+            settings,
+        )
+        if (key := repr(about)) not in self._known:
+            self._known[key] = self._new_image(data, tiled=tiled)
+        return self._known[key]
 
     def _new_image(self, data: bytes, *, tiled: bool) -> NewImage:
         picture = decode(data, self.settings.image_limits)
