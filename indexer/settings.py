@@ -163,7 +163,7 @@ class Settings(BaseSettings):
         description="Whether to store a thumbnail of each image, about 19 KB, for geometric verification.",
     )
     verify_candidates: int = Field(
-        default=4,
+        default=10,
         ge=0,
         description="Maximum candidates of a query for geometric verification.",
     )

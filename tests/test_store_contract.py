@@ -178,7 +178,13 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     (
         "images.add",
         lambda w: w.images.add(
-            [(replace(new_image(12), thumbnail=b"jpeg"), arrival("12.jpg", details=DETAILS))], 1
+            [
+                (
+                    replace(new_image(12), thumbnail=b"jpeg", features=b"packed"),
+                    arrival("12.jpg", details=DETAILS),
+                )
+            ],
+            1,
         ),
     ),
     ("images.add_sources", lambda w: w.images.add_sources([(2, arrival("copy.jpg", bank_id=2))])),
@@ -418,7 +424,9 @@ READS: Final[list[tuple[str, Read]]] = [
     ("sources.begin_walk", lambda c: c.sources.begin_walk()),
     ("sources.page", lambda c: c.sources.page("/pictures/", not_met_by=c.sources.begin_walk())),
     ("thumbnails.get_many", lambda c: c.thumbnails.get_many([11, 12])),
+    ("thumbnails.get_features", lambda c: c.thumbnails.get_features([11, 12])),
     ("thumbnails.ids", lambda c: c.thumbnails.ids([11, 12])),
+    ("thumbnails.complete_ids", lambda c: c.thumbnails.complete_ids([11, 12])),
     ("quarantine.page", lambda c: c.quarantine.page()),
     ("quarantine.counts_by_code", lambda c: c.quarantine.counts_by_code()),
     ("repair.problems", lambda c: c.repair.problems()),

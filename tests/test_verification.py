@@ -15,7 +15,13 @@ from indexer.settings import Settings
 from indexer.store import Store
 from indexer.types import Rgb
 from indexer.verification import make_thumbnail, read_thumbnail, shrink
-from indexer.verification.geometry import count_inliers, find_features, find_in_both_hands
+from indexer.verification.geometry import find_inliers
+from indexer.verification.local_features import (
+    find_features,
+    find_in_query,
+    pack_features,
+    unpack_features,
+)
 from indexer.verification.thumbnails import SIDE
 from support.catalog import add, arrival, bind, new_image
 from support.commands import PHOTOS
@@ -52,7 +58,7 @@ def middle(image: Image.Image) -> Image.Image:
 def inliers(query: Image.Image, stored: Image.Image) -> int:
     """Count as the matcher does: a query in both hands, a stored image by its thumbnail."""
     theirs = find_features(make_thumbnail(pixels(stored)))
-    return max(count_inliers(hand, theirs) for hand in find_in_both_hands(shrink(pixels(query))))
+    return max(find_inliers(hand, theirs).count for hand in find_in_query(shrink(pixels(query))))
 
 
 # --- geometry ------------------------------------------------------------------------------------
@@ -85,9 +91,9 @@ def test_the_details_of_strangers_do_not(other: str) -> None:
 @pytest.mark.parametrize("name", [PHOTO, *OTHERS])
 def test_a_query_is_mirrored_as_if_its_pixels_were(name: str) -> None:
     grey = shrink(pixels(photo(name)))
-    expected, _ = find_in_both_hands(np.ascontiguousarray(grey[:, ::-1]))
+    expected, _ = find_in_query(np.ascontiguousarray(grey[:, ::-1]))
 
-    _, mirrored = find_in_both_hands(grey)
+    _, mirrored = find_in_query(grey)
 
     apart = np.abs(expected.points[:, np.newaxis] - mirrored.points).max(axis=2)
     same_place = apart < 1  # pixel; a place may have several directions
@@ -100,15 +106,41 @@ def test_counting_twice_gives_the_same() -> None:
     assert len({inliers(middle(photo(PHOTO)), photo(PHOTO)) for _ in range(5)}) == 1
 
 
-def test_remembered_details_are_those_found_anew() -> None:
-    thumbnail = make_thumbnail(pixels(photo(PHOTO)))
-    again, _ = find_features(thumbnail), find_features(make_thumbnail(pixels(photo(OTHERS[0]))))
+@pytest.mark.parametrize("name", [PHOTO, *OTHERS])
+def test_packed_features_are_those_found_anew(name: str) -> None:
+    thumbnail = make_thumbnail(pixels(photo(name)))
 
-    remembered = find_features(thumbnail)
+    packed, found = unpack_features(pack_features(thumbnail)), find_features(thumbnail)
 
-    assert np.array_equal(again.points, remembered.points)
-    assert np.array_equal(again.descriptors, remembered.descriptors)
-    assert np.allclose(np.linalg.norm(remembered.descriptors, axis=1), 1, atol=1e-5)
+    assert packed is not None
+    assert np.array_equal(packed.points, found.points)
+    assert np.array_equal(packed.descriptors, found.descriptors)
+    assert np.allclose(np.linalg.norm(found.descriptors, axis=1), 1, atol=1e-5)
+    assert found.size == read_thumbnail(thumbnail).shape
+
+
+@pytest.mark.parametrize("name", [PHOTO, *OTHERS])
+def test_two_bits_of_each_value_tell_features_apart(name: str) -> None:
+    grey = read_thumbnail(make_thumbnail(pixels(photo(name).resize((288, 216)))))
+    exact, _ = find_in_query(grey)
+    packed = find_features(make_thumbnail(pixels(photo(name).resize((288, 216)))))
+
+    apart = np.abs(exact.points[:, np.newaxis] - packed.points).max(axis=2)
+    cosines = exact.descriptors @ packed.descriptors.T
+
+    same = np.where(apart < 0.5, cosines, -1).max(axis=1)
+    assert (apart.min(axis=1) < 0.5).sum() > 50
+    assert np.median(same[same > -1]) > np.quantile(cosines[apart > 20], 0.999)
+
+
+@example(b"")
+@given(st.binary(max_size=200))
+def test_what_is_no_packed_features_is_none(data: bytes) -> None:
+    packed = pack_features(make_thumbnail(pixels(photo(PHOTO))))
+
+    assert unpack_features(b"\0" + data) is None
+    assert unpack_features(packed + b"\0" + data) is None
+    assert unpack_features(packed[:-1]) is None
 
 
 def test_a_flat_picture_has_no_details() -> None:
@@ -154,14 +186,17 @@ def test_a_thumbnail_is_made_only_where_the_settings_say_so(*, kept: bool) -> No
     picture = preparer.prepare(data, b"\0" * 32)
 
     assert (picture.thumbnail is not None) is kept
+    assert picture.features == (pack_features(picture.thumbnail) if picture.thumbnail else None)
 
 
 # --- in the catalog ------------------------------------------------------------------------------
 
 
-def add_with_thumbnail(store: Store, seed: int, jpeg: bytes) -> int:
+def add_with_thumbnail(
+    store: Store, seed: int, jpeg: bytes, features: bytes | None = b"packed"
+) -> int:
     space = bind(store)
-    image = replace(new_image(seed), thumbnail=jpeg)
+    image = replace(new_image(seed), thumbnail=jpeg, features=features)
     with store.writer() as writer:
         writer.images.add([(image, arrival(f"{seed}.jpg"))], space.id)
         return writer.images.ids_by_sha256([image.sha256])[image.sha256]
@@ -170,6 +205,11 @@ def add_with_thumbnail(store: Store, seed: int, jpeg: bytes) -> int:
 def thumbnails(store: Store, *ids: int) -> dict[int, bytes]:
     with store.reader() as catalog:
         return catalog.thumbnails.get_many(ids)
+
+
+def features(store: Store, *ids: int) -> dict[int, bytes]:
+    with store.reader() as catalog:
+        return catalog.thumbnails.get_features(ids)
 
 
 def test_a_thumbnail_is_kept_with_its_image(store: Store) -> None:
@@ -187,6 +227,17 @@ def test_an_image_that_is_known_gains_the_thumbnail_that_it_lacks(store: Store) 
     assert thumbnails(store, image_id) == {image_id: b"first"}
 
 
+def test_an_image_whose_features_were_not_kept_gains_them(store: Store) -> None:
+    image_id = add_with_thumbnail(store, 1, b"first", None)
+    assert features(store, image_id) == {}
+
+    add_with_thumbnail(store, 1, b"second", b"found")
+    add_with_thumbnail(store, 1, b"third", b"again")
+
+    assert thumbnails(store, image_id) == {image_id: b"second"}
+    assert features(store, image_id) == {image_id: b"found"}
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("purged", [True, False])
 def test_a_thumbnail_goes_with_its_image_and_comes_back_with_it(
@@ -198,7 +249,7 @@ def test_a_thumbnail_goes_with_its_image_and_comes_back_with_it(
             writer.images.purge([image_id])
         else:
             writer.images.remove([image_id])
-    assert thumbnails(store, image_id) == {}
+    assert thumbnails(store, image_id) == features(store, image_id) == {}
 
     add_with_thumbnail(store, 1, b"again")
 

@@ -15,6 +15,7 @@ from indexer.model import Encoder, Prepared
 from indexer.settings import Settings
 from indexer.types import DecodedImage, Encoding, NewImage, NewPart, Part, PartKind, Pdq, Rgb
 from indexer.verification import make_thumbnail
+from indexer.verification.local_features import pack_features
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,7 @@ class PreparedPicture:
     pixels: Prepared
     parts: tuple[_PreparedPart, ...]
     thumbnail: bytes | None  # JPEG
+    features: bytes | None  # local features of the thumbnail, packed
 
     @property
     def nbytes(self) -> int:
@@ -90,6 +92,7 @@ class PictureEncoder:
         enough = None if tiled else self._enough
         with decoded(data, self._settings.image_limits, at_least=enough) as picture:
             pdq = fingerprints.pdq(picture.rgb)
+            thumbnail = make_thumbnail(picture.rgb) if self._settings.keep_thumbnails else None
             return PreparedPicture(
                 sha256=sha256,
                 md5=fingerprints.md5(data),
@@ -105,7 +108,8 @@ class PictureEncoder:
                     if wanted is None
                     else self._wanted_parts(data, picture, wanted)
                 ),
-                thumbnail=make_thumbnail(picture.rgb) if self._settings.keep_thumbnails else None,
+                thumbnail=thumbnail,
+                features=pack_features(thumbnail) if thumbnail else None,
             )
 
     def encode(self, pictures: Sequence[PreparedPicture]) -> list[NewImage | UnusableOutput]:
@@ -185,4 +189,5 @@ def _new_image(
             if isinstance(answer, Encoding)
         ),
         thumbnail=picture.thumbnail,
+        features=picture.features,
     )

@@ -157,11 +157,11 @@ class ReadStages:
         """Return the images that must be encoded again.
 
         Those of which the database lost what the model said; and those that are to have tiles, or
-        a thumbnail, and have none, because they were added without.
+        a thumbnail with its local features, and have none, because they were added without.
         """
         incomplete = set(catalog.repair.incomplete_images(among=image_ids))
         if self._thumbnails:
-            incomplete |= set(image_ids) - catalog.thumbnails.ids(image_ids)
+            incomplete |= set(image_ids) - catalog.thumbnails.complete_ids(image_ids)
         if not self._tiled:
             return incomplete
         kinds = catalog.images.part_kinds(image_ids)

@@ -8,7 +8,7 @@ from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.types import Fusion
-from indexer.verification import Grey, thumbnail_size
+from indexer.verification import Grey
 
 _FLOOR: Final = -2.0
 """Log-odds below which a candidate is not worth verifying: two of three strangers have one above,
@@ -32,8 +32,7 @@ class GeometricVerifier:
     ) -> list[Compared]:
         """Count the inliers of the best candidates that have a thumbnail.
 
-        What is a near duplicate anyway, or next to certainly a stranger, is left as it is. Detects
-        features in the query, and in each candidate that was not met lately.
+        What is a near duplicate anyway, or next to certainly a stranger, is left as it is.
 
         Parameters
         ----------
@@ -49,26 +48,23 @@ class GeometricVerifier:
         list of Compared
             In the order given.
         """
-        from indexer.verification.geometry import (
-            find_features,
-            find_in_both_hands,
-            find_inliers,
-        )
+        from indexer.matching.stored_features import read_features
+        from indexer.verification.geometry import find_inliers
+        from indexer.verification.local_features import find_in_query
 
         likeliest = self._likeliest([(log_odds(each), each) for each in compared])
         if not likeliest:
             return list(compared)
         with self._store.reader() as catalog:
-            thumbnails = catalog.thumbnails.get_many(likeliest)
-        if not thumbnails:
+            stored = read_features(catalog, likeliest)
+        if not stored:
             return list(compared)
-        hands = find_in_both_hands(grey)
+        hands = find_in_query(grey)
         verified: dict[int | None, tuple[int, bool]] = {}
-        for image_id, jpeg in thumbnails.items():
-            features = find_features(jpeg)
+        for image_id, features in stored.items():
             upright, mirrored = (find_inliers(hand, features) for hand in hands)
             in_place = upright.count >= mirrored.count and upright.is_in_place(
-                grey.shape, thumbnail_size(jpeg)
+                grey.shape, features.size
             )
             verified[image_id] = max(upright.count, mirrored.count), in_place
         return [

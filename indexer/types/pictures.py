@@ -103,3 +103,4 @@ class NewImage:
     probabilities: Probabilities  # (classes,) float32
     parts: tuple[NewPart, ...] = ()  # beyond the whole first frame, whose values stand above
     thumbnail: bytes | None = None  # JPEG; None where none is to be kept
+    features: bytes | None = None  # local features of the thumbnail, packed

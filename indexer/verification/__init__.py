@@ -1,7 +1,7 @@
 """Geometric verification of two images by local features.
 
-The engine (`geometry`) is imported from its own module, so that importing this package loads
-nothing heavy; keeping thumbnails needs no engine.
+What needs OpenCV (`geometry`, `local_features`) is imported from its own module, so that importing
+this package loads nothing heavy.
 """
 
 from indexer.verification.thumbnails import (
@@ -9,7 +9,6 @@ from indexer.verification.thumbnails import (
     make_thumbnail,
     read_thumbnail,
     shrink,
-    thumbnail_size,
 )
 
-__all__ = ["Grey", "make_thumbnail", "read_thumbnail", "shrink", "thumbnail_size"]
+__all__ = ["Grey", "make_thumbnail", "read_thumbnail", "shrink"]

@@ -38,12 +38,6 @@ def read_thumbnail(jpeg: bytes) -> Grey:
         return np.asarray(image.convert("L"))
 
 
-def thumbnail_size(jpeg: bytes) -> tuple[int, int]:
-    """Return height and width of a thumbnail, from its header alone."""
-    with Image.open(BytesIO(jpeg), formats=["JPEG"]) as image:
-        return image.height, image.width
-
-
 def shrink(rgb: Rgb) -> Grey:
     """Return the brightness of a query at the size at which it is compared with thumbnails."""
     return np.asarray(_scale(rgb, QUERY_SIDE).convert("L"))

@@ -22,6 +22,7 @@ def warm_up(matcher: Matcher) -> None:
     What that one does not use is loaded as well: no other thread runs while a library loads.
     """
     import_module("indexer.verification.geometry")
+    import_module("indexer.verification.local_features")
     Image.init()
     noise = np.random.default_rng(0).integers(0, 256, (_SIDE // 16, _SIDE // 16, 3), np.uint8)
     buffer = BytesIO()

@@ -34,6 +34,7 @@ _CONTEXT.set_forkserver_preload(
         "indexer.matching",
         "indexer.model.torch_encoder",
         "indexer.verification.geometry",
+        "indexer.verification.local_features",
         "search_api.cli",
         "search_api.process.server",
         "support.forked",

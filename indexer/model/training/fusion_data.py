@@ -19,12 +19,8 @@ from indexer.model.training.fusion_fit import UNKNOWN_BITS, Evidences, Pairs
 from indexer.settings import Settings
 from indexer.types import Embeddings, LogOdds, PdqBits, Rgb, query_bias
 from indexer.verification import make_thumbnail, shrink
-from indexer.verification.geometry import (
-    Features,
-    count_inliers,
-    find_features,
-    find_in_both_hands,
-)
+from indexer.verification.geometry import find_inliers
+from indexer.verification.local_features import Features, find_features, find_in_query
 
 _COPIES: Final = 2  # edited, of each picture
 _BESIDE: Final = 0.15  # share of the pictures that are only shown beside others, never looked for
@@ -114,7 +110,7 @@ def measure_evidence(
         for _ in range(_COPIES):
             edited = np.asarray(edit(picture, random, other))
             pieces = list(_pieces(edited, encoder, settings, cut=True))
-            copies.append(_Copy(len(originals), pieces, find_in_both_hands(shrink(edited))))
+            copies.append(_Copy(len(originals), pieces, find_in_query(shrink(edited))))
         originals.append(_Original(path.parent, piece, find_features(make_thumbnail(rgb))))
     return _compare(originals, copies, background, random)
 
@@ -201,7 +197,7 @@ def _related(originals: Sequence[_Original], bias: LogOdds) -> NDArray[np.bool_]
     normalised = stored @ stored.T - np.minimum.outer(bias, bias)
     near = ((normalised > _ALIKE[0]) | (bits <= _ALIKE[1])) & ~related
     for left, right in zip(*np.nonzero(np.triu(near, 1)), strict=True):
-        inliers = count_inliers(originals[left].features, originals[right].features)
+        inliers = find_inliers(originals[left].features, originals[right].features).count
         related[left, right] = related[right, left] = inliers >= _RELATED_INLIERS
     return related
 
@@ -229,7 +225,7 @@ def _verify(  # noqa: PLR0913, PLR0917 -- all that was measured
             candidates.append(own)
         for candidate in candidates:
             features = originals[candidate].features
-            inliers = max(count_inliers(hand, features) for hand in copy.hands)
+            inliers = max(find_inliers(hand, features).count for hand in copy.hands)
             found[candidate == own].append(inliers)
     return np.array(found[True], np.int64), np.array(found[False], np.int64)
 

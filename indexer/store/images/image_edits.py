@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, delete, select
 
 from indexer.store.banks.entry_edits import EntryEdits
 from indexer.store.edits import Transaction
@@ -21,7 +21,7 @@ from indexer.store.images.rows import (
 from indexer.store.images.spaces import Spaces
 from indexer.store.images.thumbnails import Thumbnails
 from indexer.store.models import ImageRow, PartRow, SourceRow, ThumbnailRow
-from indexer.store.sql_parameters import uri_digest
+from indexer.store.sql_parameters import chunks, uri_digest
 from indexer.store.values import AddOutcome, Arrival
 from indexer.types import NewImage, Part, Space
 
@@ -164,22 +164,29 @@ class ImageEdits(ImageRemoval):
         return self._embeddings.write(parts, held, space)
 
     def _add_thumbnails(self, images: Mapping[int, NewImage], held: Iterable[int]) -> list[int]:
-        """Keep the thumbnails that came with images; only `held` may have any already.
+        """Keep the thumbnails that came with images, and their local features.
+
+        Those of `held`, which alone may have any already, are replaced where features are missing.
 
         Returns
         -------
         list of int
-            The images that gained one.
+            The images that gained any.
         """
-        kept = Thumbnails(self._connection).ids(held)
-        gained = {
-            image_id: image.thumbnail
+        complete = Thumbnails(self._connection).complete_ids(held)
+        gained = [
+            image_id
             for image_id, image in images.items()
-            if image.thumbnail is not None and image_id not in kept
-        }
-        rows = [{"image_id": image_id, "jpeg": jpeg} for image_id, jpeg in gained.items()]
+            if image.thumbnail is not None and image_id not in complete
+        ]
+        for chunk in chunks({*gained}.intersection(held)):
+            self._connection.execute(delete(ThumbnailRow).where(ThumbnailRow.image_id.in_(chunk)))
+        rows = [
+            {"image_id": i, "jpeg": images[i].thumbnail, "features": images[i].features}
+            for i in gained
+        ]
         self._insert(ThumbnailRow, rows)
-        return list(gained)
+        return gained
 
     def _add_sources(self, items: Iterable[tuple[int, Arrival]]) -> int:
         """Open sources; close those whose file now holds another image; return how many opened.
