@@ -160,7 +160,7 @@ class Settings(BaseSettings):
     )
     keep_thumbnails: bool = Field(
         default=True,
-        description="Whether to store a thumbnail of each image, about 19 KB, for geometric verification.",
+        description="Whether to store a thumbnail and local features of each image, about 28 KB, to verify matches.",
     )
     verify_candidates: int = Field(
         default=10,

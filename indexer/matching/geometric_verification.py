@@ -10,9 +10,10 @@ from indexer.store import Store
 from indexer.types import Fusion
 from indexer.verification import Grey
 
-_FLOOR: Final = -2.0
-"""Log-odds below which a candidate is not worth verifying: two of three strangers have one above,
-one of three has one above -1. On the development benchmark -1 finds 0.5 % of the copies fewer."""
+_FLOOR: Final = -4.0
+"""Log-odds below which a candidate is not worth verifying. On the development benchmark two of
+three strangers have one above -2, which finds 0.6 % of the copies fewer, and nearly all one above
+-4; below it nothing is found."""
 
 
 class GeometricVerifier:

@@ -24,8 +24,8 @@ from indexer.verification.local_features import Features, find_features, find_in
 
 _COPIES: Final = 2  # edited, of each picture
 _BESIDE: Final = 0.15  # share of the pictures that are only shown beside others, never looked for
-_VERIFIED: Final = 3  # strangers of each copy that are verified
-_SEEN: Final = 800  # copies that are verified
+_VERIFIED: Final = 24  # strangers of each copy that are verified
+_SEEN: Final = 1600  # copies that are verified
 _RELATED_BITS: Final = 80  # PDQ distance of two originals up to which they are no strangers
 _RELATED_INLIERS: Final = 10  # and local features in common from which
 _ALIKE: Final = 0.12, 96  # normalised cosine and bits up to which they are counted
