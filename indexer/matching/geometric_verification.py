@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from indexer.matching.comparison import Compared
+from indexer.matching.query_pixels import QueryPixels
+from indexer.matching.stored_features import read_features
 from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.types import Fusion
-from indexer.verification import Grey
 
 _FLOOR: Final = -4.0
 """Log-odds below which a candidate is not worth verifying. On the development benchmark two of
@@ -29,7 +30,10 @@ class GeometricVerifier:
 
     @timed("verify")
     def verify(
-        self, grey: Grey, compared: Sequence[Compared], log_odds: Callable[[Compared], float]
+        self,
+        pixels: QueryPixels,
+        compared: Sequence[Compared],
+        log_odds: Callable[[Compared], float],
     ) -> list[Compared]:
         """Count the inliers of the best candidates that have a thumbnail.
 
@@ -37,8 +41,8 @@ class GeometricVerifier:
 
         Parameters
         ----------
-        grey : ndarray of shape (h, w), uint8
-            The query, as `verification.shrink` makes it.
+        pixels : QueryPixels
+            The query's.
         compared : sequence of Compared
             In any order.
         log_odds : callable
@@ -49,28 +53,15 @@ class GeometricVerifier:
         list of Compared
             In the order given.
         """
-        from indexer.matching.stored_features import read_features
-        from indexer.verification.geometry import find_inliers
-        from indexer.verification.local_features import find_in_query
-
         likeliest = self._likeliest([(log_odds(each), each) for each in compared])
-        if not likeliest:
-            return list(compared)
-        with self._store.reader() as catalog:
-            stored = read_features(catalog, likeliest)
-        if not stored:
-            return list(compared)
-        hands = find_in_query(grey)
-        verified: dict[int | None, tuple[int, bool]] = {}
-        for image_id, features in stored.items():
-            upright, mirrored = (find_inliers(hand, features) for hand in hands)
-            in_place = upright.count >= mirrored.count and upright.is_in_place(
-                grey.shape, features.size
-            )
-            verified[image_id] = max(upright.count, mirrored.count), in_place
+        if unverified := pixels.unverified(likeliest):
+            with self._store.reader() as catalog:
+                stored = read_features(catalog, unverified)
+            for image_id, features in stored.items():
+                pixels.verify(image_id, features)
         return [
             each.with_inliers(found[0], self._fusion, in_place=found[1])
-            if (found := verified.get(each.image_id))
+            if each.image_id in likeliest and (found := pixels.inliers(each.image_id))
             else each
             for each in compared
         ]

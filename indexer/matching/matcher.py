@@ -165,19 +165,23 @@ class Matcher:
         self, query: Query[VerdictT], options: SearchOptions
     ) -> tuple[EncodedQuery, list[Match]]:
         """Encode a query, and judge the k nearest; of a picture first its whole first frame."""
-        first: tuple[EncodedQuery, CandidateSet, list[Match]] | None = None
+        first: tuple[CandidateSet, list[Match]] | None = None
 
         def settled(whole: EncodedQuery) -> bool:
             nonlocal first
             found = self._retrieve(whole, options.k, options)
-            first = whole, found, self._judge(whole, found)
-            return is_settled(first[2], alone=not found.entry_vectors)
+            for verified in (False, True):
+                matches = self._judge(whole, found, verified=verified)
+                first = found, matches
+                if is_settled(matches, alone=not found.entry_vectors):
+                    return True
+            return False
 
         encoded = self._query_encoder.encode(query, settled)
         if first is None:
             return encoded, self._judge(encoded, self._retrieve(encoded, options.k, options))
-        whole, found, matches = first
-        if encoded.is_same(whole):
+        found, matches = first
+        if encoded.is_first_step:
             return encoded, matches
         if len(encoded.pieces.parts) > 1:
             found = self._retrieve(encoded, options.k, options)
@@ -198,16 +202,18 @@ class Matcher:
             raise self._refusal.with_traceback(None)
 
     @timed("judge")
-    def _judge(self, query: EncodedQuery, found: CandidateSet) -> list[Match]:
+    def _judge(
+        self, query: EncodedQuery, found: CandidateSet, *, verified: bool = True
+    ) -> list[Match]:
         """Compare, verify, judge and suppress; a stored image does not match itself."""
 
         def comparisons(entry: Entry | None) -> int:
             return query.comparisons(found.searched(entry))
 
         compared = compare(query, found.candidates, self._min_quality, self._fusion)
-        if query.grey is not None:
+        if query.pixels is not None and verified:
             compared = self._verifier.verify(
-                query.grey, compared, lambda each: _log_odds(each, comparisons)
+                query.pixels, compared, lambda each: _log_odds(each, comparisons)
             )
         compared = self._template_discount.apply(query, compared, found.thresholds, comparisons)
         judged = judge(compared, found.thresholds, comparisons)

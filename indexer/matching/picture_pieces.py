@@ -14,11 +14,12 @@ from indexer.images.fingerprints import PdqOrientations
 from indexer.images.panels import Box, overlap
 from indexer.images.parts import parts
 from indexer.matching.pieces import Piece, Pieces
+from indexer.matching.query_pixels import QueryPixels
 from indexer.model import Encoder, Prepared
 from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
 from indexer.types import DecodedImage, Part, PdqBits, Probabilities, Rgb
-from indexer.verification import Grey, shrink
+from indexer.verification import shrink
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +36,8 @@ class EncodedPicture:
     pieces: Pieces
     pdq: PdqOrientations
     probabilities: Probabilities  # (classes,) float32
-    pixels: Grey | None  # to recognise templates by; None where the settings want none
-    grey: Grey | None = None  # the same for verification; None where none is wanted
+    pixels: QueryPixels | None  # None where the settings want none
+    is_first_step: bool  # whether its parts are not known yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +98,14 @@ def encode_picture(
             pieces=Pieces.of([whole]),
             pdq=pdq,
             probabilities=encoding.probabilities[0],
-            pixels=shrink(picture.rgb) if settings.verifies else None,
+            pixels=QueryPixels(shrink(picture.rgb)) if settings.verifies else None,
+            is_first_step=True,
         )
         if settled(first):
             return first
         prepared = list(_prepare(data, picture, encoder, settings, tiled=tiled))
     pieces = Pieces.of([whole, *_embed(prepared, encoder)])
-    return replace(first, pieces=pieces, grey=first.pixels)
+    return replace(first, pieces=pieces, is_first_step=False)
 
 
 def _prepare(

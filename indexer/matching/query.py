@@ -7,6 +7,7 @@ from typing import Generic, Self, TypeVar
 import numpy as np
 
 from indexer.matching.pieces import Pieces
+from indexer.matching.query_pixels import QueryPixels
 from indexer.types import (
     Fingerprint,
     ImageRecord,
@@ -17,7 +18,6 @@ from indexer.types import (
     count_comparisons,
     query_bias,
 )
-from indexer.verification import Grey
 
 VerdictT = TypeVar("VerdictT", Verdict, PartialVerdict)
 
@@ -122,8 +122,8 @@ class EncodedQuery:
     pieces: Pieces
     bias: LogOdds  # (pieces,): see `fusion.query_bias`
     facts: PictureFacts | None = None  # None of a vector or a fingerprint
-    grey: Grey | None = None  # pixels for geometric verification; None where it is not wanted
-    pixels: Grey | None = None  # pixels to recognise templates by
+    pixels: QueryPixels | None = None  # of a picture; None where the settings want none
+    is_first_step: bool = False  # a picture's whole first frame, whose parts are not known yet
     record: ImageRecord | None = None  # the stored image that asks, which does not match itself
     size: tuple[int, int] | None = None  # width and height in the pixels of its boxes
 
@@ -137,10 +137,6 @@ class EncodedQuery:
     def orientations(self) -> int:
         """The most orientations in which a piece is hashed, at least 1."""
         return int(np.bincount(self.pieces.pdq_owner, minlength=1).max())
-
-    def is_same(self, other: Self) -> bool:
-        """Return whether nothing was added to another since: neither pieces nor pixels."""
-        return self.grey is other.grey and self.pieces.parts == other.pieces.parts
 
     def comparisons(self, stored: int) -> int:
         """Return how many comparisons it is with a number of stored vectors."""

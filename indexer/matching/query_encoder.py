@@ -131,7 +131,11 @@ class QueryEncoder:
         )
         asked = EncodedQuery.of(encoded.sha256, encoded.md5, encoded.pieces, self._traits)
         return replace(
-            asked, facts=facts, grey=encoded.grey, pixels=encoded.pixels, size=encoded.size
+            asked,
+            facts=facts,
+            pixels=encoded.pixels,
+            is_first_step=encoded.is_first_step,
+            size=encoded.size,
         )
 
     def _encode_vector(self, vector: Vector) -> EncodedQuery:

@@ -137,7 +137,7 @@ class TemplateDiscount:
             thumbnails = catalog.thumbnails.get_many([*asked, *wanted])
             templates = catalog.templates.of_images(wanted)
         greys = {image_id: read_thumbnail(jpeg) for image_id, jpeg in thumbnails.items()}
-        grey = query.pixels if query.pixels is not None else greys.pop(asked[0], None)
+        grey = query.pixels.grey if query.pixels else greys.pop(asked[0], None)
         if grey is None:
             return list(compared)
         ours = _Sheet.of(grey, query.pieces.parts, query.size)
@@ -181,7 +181,6 @@ def _frame(
     query: EncodedQuery, ours: _Sheet, theirs: _Sheet, compared: Compared, template: Template | None
 ) -> SharedFrame | None:
     """Return the frame that a query shares with a candidate, of its template if it has one."""
-    is_first_pass = query.grey is None and query.record is None
     if template and template.state is TemplateState.REJECTED:
         return None
     pictures = [[extent for extent in sheet.extents if extent] for sheet in (ours, theirs)]
@@ -196,7 +195,7 @@ def _frame(
         theirs.grey,
         *pictures,
         in_place=compared.in_place,
-        bounded=not is_first_pass,
+        bounded=not query.is_first_step,
     )
 
 

@@ -1,0 +1,48 @@
+"""Pixels of a query: what templates and local features are looked for in."""
+
+from functools import cached_property
+
+from indexer.verification import Grey
+from indexer.verification.geometry import find_inliers
+from indexer.verification.local_features import Features, find_in_query
+
+
+class QueryPixels:
+    """The whole first frame of a query, and what was found out about it.
+
+    A query is asked in two steps, so what the first found is not looked for again. Not safe to use
+    from several threads.
+
+    Parameters
+    ----------
+    grey : ndarray of shape (h, w), uint8
+        As `verification.shrink` makes it.
+    """
+
+    def __init__(self, grey: Grey) -> None:
+        self.grey = grey
+        self._verified: dict[int, tuple[int, bool]] = {}
+
+    @cached_property
+    def _hands(self) -> tuple[Features, Features]:
+        """Its local features, as it is and mirrored."""
+        return find_in_query(self.grey)
+
+    def unverified(self, image_ids: list[int]) -> list[int]:
+        """Return the images that it was not verified against yet."""
+        return [image_id for image_id in image_ids if image_id not in self._verified]
+
+    def verify(self, image_id: int, features: Features) -> None:
+        """Count the inliers of a stored image and remember them."""
+        upright, mirrored = (find_inliers(hand, features) for hand in self._hands)
+        in_place = upright.count >= mirrored.count and upright.is_in_place(
+            self.grey.shape, features.size
+        )
+        self._verified[image_id] = max(upright.count, mirrored.count), in_place
+
+    def inliers(self, image_id: int | None) -> tuple[int, bool] | None:
+        """Return the inliers of an image, and whether they lie at the same places in both.
+
+        None where it was not verified.
+        """
+        return None if image_id is None else self._verified.get(image_id)
