@@ -72,13 +72,22 @@ class Compared:
         return max((weight for weight in weights if weight is not None), default=None)
 
     @property
+    def _best(self) -> int:
+        return max(range(len(self.comparisons)), key=lambda row: _weight(self.comparisons[row]))
+
+    @property
+    def strongest(self) -> Comparison:
+        """The piece of the query that speaks most for the candidate."""
+        return self.comparisons[self._best]
+
+    @property
     def same_bytes(self) -> bool:
         """Whether the query is the very file, so that nothing is left to verify."""
         return any(each.evidence.same_bytes for each in self.comparisons)
 
     def with_inliers(self, inliers: int, fusion: Fusion, *, in_place: bool = False) -> Self:
         """Add what whole pictures have in common to the evidence of the piece that speaks most."""
-        best = max(range(len(self.comparisons)), key=lambda row: _weight(self.comparisons[row]))
+        best = self._best
         verified = list(self.comparisons)
         evidence = replace(verified[best].evidence, inliers=inliers).adding(
             Contribution(Signal.GEOMETRY, inliers, float(fusion.details(inliers)))

@@ -12,6 +12,7 @@ from indexer.errors import SpaceReplaced
 from indexer.matching.comparison import Compared, compare
 from indexer.matching.geometric_verification import GeometricVerifier
 from indexer.matching.judgement import judge
+from indexer.matching.piece_verification import verify_pieces
 from indexer.matching.query import EncodedQuery, Query, StoredImage, VerdictT
 from indexer.matching.query_encoder import QueryEncoder
 from indexer.matching.ranking import rank
@@ -211,9 +212,9 @@ class Matcher:
             return query.comparisons(found.searched(entry))
 
         compared = compare(query, found.candidates, self._min_quality, self._fusion)
-        if query.pixels is not None and verified:
-            compared = self._verifier.verify(
-                query.pixels, compared, lambda each: _log_odds(each, comparisons)
+        if verified:
+            compared = verify_pieces(
+                self._verifier, query, compared, lambda each: _log_odds(each, comparisons)
             )
         compared = self._template_discount.apply(query, compared, found.thresholds, comparisons)
         judged = judge(compared, found.thresholds, comparisons)

@@ -1,7 +1,7 @@
 """Picture encoding: decode the bytes, cut pieces, hash and embed each."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -38,6 +38,7 @@ class EncodedPicture:
     probabilities: Probabilities  # (classes,) float32
     pixels: QueryPixels | None  # None where the settings want none
     is_first_step: bool  # whether its parts are not known yet
+    part_pixels: Mapping[Part, QueryPixels] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class _Prepared:
 
     part: Part
     pdq: PdqBits
-    pixels: Prepared
+    prepared: Prepared  # for the model
+    pixels: QueryPixels | None  # for verification; None where the settings want none
 
 
 def encode_picture(
@@ -105,7 +107,8 @@ def encode_picture(
             return first
         prepared = list(_prepare(data, picture, encoder, settings, tiled=tiled))
     pieces = Pieces.of([whole, *_embed(prepared, encoder)])
-    return replace(first, pieces=pieces, is_first_step=False)
+    part_pixels = {item.part: item.pixels for item in prepared if item.pixels}
+    return replace(first, pieces=pieces, is_first_step=False, part_pixels=part_pixels)
 
 
 def _prepare(
@@ -118,7 +121,9 @@ def _prepare(
         except InputError as error:
             log.info("query part skipped", part=part.kind, code=error.code)
             continue
-        yield _Prepared(part, _usable(fingerprints.pdq_orientations(rgb), settings), pixels)
+        pdq = _usable(fingerprints.pdq_orientations(rgb), settings)
+        small = QueryPixels(shrink(rgb)) if settings.verifies else None
+        yield _Prepared(part, pdq, pixels, small)
 
 
 def _parts(
@@ -141,7 +146,7 @@ def _embed(prepared: Sequence[_Prepared], encoder: Encoder) -> Iterator[Piece]:
         batch = list(prepared[start : start + encoder.batch_size])
         while batch:
             try:
-                embeddings = encoder.embed([item.pixels for item in batch])
+                embeddings = encoder.embed([item.prepared for item in batch])
             except UnusableOutput as error:
                 log.info("query parts skipped", parts=len(error.rows), code=error.code)
                 batch = [item for row, item in enumerate(batch) if row not in error.rows]

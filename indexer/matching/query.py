@@ -1,7 +1,7 @@
 """Queries: a picture, an embedding vector, a fingerprint or a stored image."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, Self, TypeVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from indexer.types import (
     Fingerprint,
     ImageRecord,
     LogOdds,
+    Part,
     PartialVerdict,
     SpaceTraits,
     Verdict,
@@ -123,6 +124,7 @@ class EncodedQuery:
     bias: LogOdds  # (pieces,): see `fusion.query_bias`
     facts: PictureFacts | None = None  # None of a vector or a fingerprint
     pixels: QueryPixels | None = None  # of a picture; None where the settings want none
+    part_pixels: Mapping[Part, QueryPixels] = field(default_factory=dict)
     is_first_step: bool = False  # a picture's whole first frame, whose parts are not known yet
     record: ImageRecord | None = None  # the stored image that asks, which does not match itself
     size: tuple[int, int] | None = None  # width and height in the pixels of its boxes

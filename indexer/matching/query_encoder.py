@@ -134,6 +134,7 @@ class QueryEncoder:
             asked,
             facts=facts,
             pixels=encoded.pixels,
+            part_pixels=encoded.part_pixels,
             is_first_step=encoded.is_first_step,
             size=encoded.size,
         )
