@@ -6,33 +6,33 @@ Pairs that share a frame around different content are joined; a group of enough 
 template. Its content is where most of these pairs differ.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.settings import Settings
+from indexer.errors import RunUnderWay
 from indexer.store import Catalog, Store
-from indexer.types import Embeddings, FoundTemplate, ImageRecord, PartKind, Space
-from indexer.vector_views import open_views
+from indexer.types import FoundTemplate, ImageRecord, PartKind, Space
 from indexer.vectors import VectorView
 from indexer.vectors.results import SimilarityHits
-from indexer.verification import Grey, read_thumbnail
-from indexer.verification.cell_agreement import (
-    GRID,
-    Extent,
-    SharedFrame,
-    find_shared_frame,
-    shows_frame,
-)
+from indexer.verification import read_thumbnail
+from indexer.verification.cell_agreement import SharedFrame, find_shared_frame
+from indexer.verification.cell_grid import GRID, CellGrid, Extent, have_one_shape
+from indexer.verification.known_frame import shows_frame
 
 LEAST_IMAGES: Final = 3  # from which a frame is a template: fewer tell nothing that a pair does not
 _NEIGHBOURS: Final = 16  # of an image, each compared with it
 _NEAR: Final = 0.4  # cosine of neighbours worth comparing; strangers reach it once in a thousand
-_STEP: Final = 256  # images between commits
+_STEP: Final = 64  # images between commits
+_AT_HAND: Final = 128  # images whose cells are kept while their neighbours are compared: 64 MB
+_PAUSE: Final = 0.1  # seconds between two looks whether another program is done
+_PATIENCE: Final = 60.0  # seconds to wait for another program's step
 
 Pair = tuple[int, int]
 
@@ -49,124 +49,212 @@ class TemplateReport:
     """Images that have a template now and had none before, those of new templates included."""
 
 
-def learn_templates(
-    store: Store,
-    space: Space,
-    settings: Settings,
-    *,
-    dry_run: bool = False,
-    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> TemplateReport:
-    """Find templates among the stored images, and which of their images have them.
+class TemplateLearner:
+    """Finds templates among the stored images, and which of their images have them.
 
-    Ids, masks and decisions of known templates stay. Each step is committed, so a run that was cut
-    off is continued by the next.
+    Ids, masks and decisions of known templates stay. Each step is committed, so what was cut off is
+    continued by the next run. One program at a time does a step.
 
     Parameters
     ----------
     store : Store
     space : Space
-    settings : Settings
-    dry_run : bool
-        Whether to write nothing.
-    on_progress : callable
-        Called with the number of images looked at, and of all.
+    view : VectorView
+        The embeddings of the space; the caller keeps it caught up.
     """
-    view = open_views(store, space, settings).embeddings
-    view.catch_up()
-    with store.reader() as catalog:
-        ids = catalog.images.ids().tolist()
-        ids = sorted(catalog.thumbnails.ids(ids) - catalog.templates.of_images(ids).keys())
-    frames: dict[Pair, SharedFrame] = {}
-    of_image: dict[int, int] = {}
-    new = joined = 0
-    for start in range(0, len(ids), _STEP):
-        step = ids[start : start + _STEP]
-        with store.reader() as catalog:
-            frames |= _frames(catalog, space, view, step)
-            known = catalog.templates.of_images({image_id for pair in frames for image_id in pair})
-        of_image |= {image_id: template.id for image_id, template in known.items()}
-        joining = _joining(frames, of_image)
-        of_image |= joining
-        found = [*_groups(frames, of_image.keys())]
-        if not dry_run:
-            _write(store, joining, found)
-        joined += len(joining)
-        for template in found:  # its id is read with the next step; until then any will do
-            new, joined = new + 1, joined + len(template.members)
-            of_image |= dict.fromkeys(template.members, -new)
-        on_progress(start + len(step), len(ids))
-    if not dry_run:
+
+    def __init__(self, store: Store, space: Space, view: VectorView) -> None:
+        self._store = store
+        self._space = space
+        self._view = view
+
+    def learn_all(
+        self,
+        *,
+        dry_run: bool = False,
+        on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    ) -> TemplateReport:
+        """Look at every image that has no template.
+
+        Parameters
+        ----------
+        dry_run : bool
+            Whether to write nothing.
+        on_progress : callable
+            Called with the number of images looked at, and of all.
+
+        Raises
+        ------
+        RunUnderWay
+            Another program has been at it for a minute.
+        """
+        watermark = self._view.watermark
+        with self._store.reader() as catalog:
+            ids = _without_template(catalog, catalog.images.ids().tolist())
+        frames: dict[Pair, SharedFrame] = {}
+        of_image: dict[int, int] = {}
+        new = joined = 0
         for start in range(0, len(ids), _STEP):
-            joined += _join_by_mask(store, space, view, ids[start : start + _STEP])
-    return TemplateReport(len(ids), new, joined)
+            with _claimed(self._store):
+                step = ids[start : start + _STEP]
+                with self._store.reader() as catalog:
+                    frames |= self._frames(catalog, step)
+                    of_image |= _template_ids(catalog, {i for pair in frames for i in pair})
+                joining = _joining(frames, of_image)
+                of_image |= joining
+                found = [*_groups(frames, of_image.keys())]
+                if not dry_run:
+                    _write(self._store, joining, found)
+            joined += len(joining)
+            for template in found:  # its id is read with the next step; until then any will do
+                new, joined = new + 1, joined + len(template.members)
+                of_image |= dict.fromkeys(template.members, -new)
+            on_progress(start + len(step), len(ids))
+        if not dry_run:
+            with _claimed(self._store):
+                for start in range(0, len(ids), _STEP):
+                    joined += self._join_by_mask(ids[start : start + _STEP])
+                self._move_watermark(watermark)
+        return TemplateReport(len(ids), new, joined)
+
+    def learn_new(self, limit: int) -> TemplateReport:
+        """Look at images that were added or changed since the last look, if nobody else does.
+
+        Parameters
+        ----------
+        limit : int
+            The most changes of the log to look at.
+        """
+        with self._store.learning_templates() as free:
+            if not free:
+                return TemplateReport(0, 0, 0)
+            with self._store.reader() as catalog:
+                before = catalog.templates.watermark()
+                limit = min(limit, self._view.watermark - before)
+                if limit <= 0:
+                    return TemplateReport(0, 0, 0)
+                changed, watermark = catalog.log.images_after(before, limit)
+                ids = _without_template(catalog, changed)
+                frames = self._frames(catalog, ids)
+                # what a new image shares a frame with may share it with others, too
+                others = {i for pair in frames for i in pair} - {*ids}
+                frames |= self._frames(catalog, _without_template(catalog, others))
+                of_image = _template_ids(catalog, {i for pair in frames for i in pair})
+            joining = _joining(frames, of_image)
+            found = [*_groups(frames, of_image.keys() | joining.keys())]
+            _write(self._store, joining, found)
+            joined = len(joining) + sum(len(template.members) for template in found)
+            joined += self._join_by_mask({*ids, *(i for each in found for i in each.members)})
+            self._move_watermark(watermark)
+        return TemplateReport(len(ids), len(found), joined)
+
+    def _move_watermark(self, number: int) -> None:
+        with self._store.writer() as writer:
+            if number > writer.templates.watermark():
+                writer.templates.move_watermark(number)
+
+    def _frames(self, catalog: Catalog, image_ids: Iterable[int]) -> dict[Pair, SharedFrame]:
+        """Return the pairs of some images and their neighbours that share a frame."""
+        records, pairs = self._neighbours(catalog, image_ids)
+        grids = _Grids(catalog)
+        found: dict[Pair, SharedFrame] = {}
+        for pair in sorted(pairs):
+            one, other = (records[image_id] for image_id in pair)
+            if not have_one_shape((one.width, one.height), (other.width, other.height)):
+                continue
+            ours, theirs = (grids.get(image_id) for image_id in pair)
+            if ours and theirs:
+                pictures = _pictures(one), _pictures(other)
+                if frame := find_shared_frame(ours, theirs, *pictures):
+                    found[pair] = frame
+        return found
+
+    def _neighbours(
+        self, catalog: Catalog, image_ids: Iterable[int]
+    ) -> tuple[dict[int, ImageRecord], set[Pair]]:
+        """Return pairs of images, by their whole embeddings, and nearest neighbours; and both."""
+        records = catalog.images.get_many(image_ids, self._space.id, with_embedding=True)
+        asked = {
+            i: record.embedding for i, record in records.items() if record.embedding is not None
+        }
+        if not asked:
+            return {}, set()
+        queries = np.stack([*asked.values()])
+        hits = cast("SimilarityHits", self._view.index.search(queries, _NEIGHBOURS + 1))
+        near = np.where(hits.similarities >= _NEAR, hits.keys, -1)
+        pairs = {
+            (min(one, other), max(one, other))
+            for one, others in zip(asked, near.tolist(), strict=True)
+            for other in others
+            if other not in (-1, one)
+        }
+        others = {image_id for pair in pairs for image_id in pair} - records.keys()
+        records |= catalog.images.get_many(others, self._space.id)
+        there = {pair for pair in pairs if pair[0] in records and pair[1] in records}
+        return records, there
+
+    def _join_by_mask(self, image_ids: Iterable[int]) -> int:
+        """Let images join the template of a neighbour whose frame they have; return how many did.
+
+        So do those whose content is too plain for a pair to tell frame and content apart.
+        """
+        joining: dict[int, int] = {}
+        with self._store.reader() as catalog:
+            _, pairs = self._neighbours(catalog, image_ids)
+            templates = catalog.templates.of_images({i for pair in pairs for i in pair})
+            grids = _Grids(catalog)
+            for image_id, other in sorted(pairs | {pair[::-1] for pair in pairs}):
+                template = templates.get(other)
+                if template is None or image_id in templates or image_id in joining:
+                    continue
+                image, stored = grids.get(image_id), grids.get(other)
+                mask = bytes.fromhex(template.mask)
+                if image and stored and shows_frame(image, stored, mask):
+                    joining[image_id] = template.id
+        _write(self._store, joining, [])
+        return len(joining)
 
 
-def _frames(
-    catalog: Catalog, space: Space, view: VectorView, image_ids: Sequence[int]
-) -> dict[Pair, SharedFrame]:
-    """Return the pairs of some images and their neighbours that share a frame."""
-    records = catalog.images.get_many(image_ids, space.id, with_embedding=True)
-    asked = {i: record.embedding for i, record in records.items() if record.embedding is not None}
-    if not asked:
-        return {}
-    pairs = _neighbours(view, asked)
-    ids = {image_id for pair in pairs for image_id in pair}
-    records |= catalog.images.get_many(ids - records.keys(), space.id, with_embedding=True)
-    greys = {i: read_thumbnail(jpeg) for i, jpeg in catalog.thumbnails.get_many(ids).items()}
-    found = {pair: _frame(pair, greys, records) for pair in sorted(pairs)}
-    return {pair: frame for pair, frame in found.items() if frame}
+class _Grids:
+    """The cells of images that have a thumbnail; those used last are kept."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._kept: OrderedDict[int, CellGrid | None] = OrderedDict()
+
+    def get(self, image_id: int) -> CellGrid | None:
+        """Return the cells of an image; None where it has no thumbnail."""
+        if image_id not in self._kept:
+            jpeg = self._catalog.thumbnails.get_many([image_id]).get(image_id)
+            self._kept[image_id] = CellGrid.of(read_thumbnail(jpeg)) if jpeg else None
+            if len(self._kept) > _AT_HAND:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(image_id)
+        return self._kept[image_id]
 
 
-def _neighbours(view: VectorView, asked: Mapping[int, Embeddings]) -> set[Pair]:
-    """Return the pairs of images, by their whole embeddings, and their nearest neighbours."""
-    hits = cast("SimilarityHits", view.index.search(np.stack([*asked.values()]), _NEIGHBOURS + 1))
-    near = np.where(hits.similarities >= _NEAR, hits.keys, -1)
-    return {
-        (min(one, other), max(one, other))
-        for one, others in zip(asked, near.tolist(), strict=True)
-        for other in others
-        if other not in (-1, one)
-    }
+@contextmanager
+def _claimed(store: Store) -> Iterator[None]:
+    """Wait until no other program learns templates, and keep others from it for the block."""
+    deadline = monotonic() + _PATIENCE
+    while True:
+        with store.learning_templates() as free:
+            if free:
+                yield
+                return
+        if monotonic() > deadline:
+            raise RunUnderWay("Another program is learning templates. Try again when it is done.")
+        sleep(_PAUSE)
 
 
-def _join_by_mask(store: Store, space: Space, view: VectorView, image_ids: Sequence[int]) -> int:
-    """Let images join the template of a neighbour whose frame they have; return how many did.
-
-    So do those whose content is too plain for a pair to tell frame and content apart.
-    """
-    with store.reader() as catalog:
-        records = catalog.images.get_many(image_ids, space.id, with_embedding=True)
-        asked = {i: r.embedding for i, r in records.items() if r.embedding is not None}
-        pairs = _neighbours(view, asked) if asked else set()
-        ids = {image_id for pair in pairs for image_id in pair}
-        templates = catalog.templates.of_images(ids)
-        greys = {i: read_thumbnail(jpeg) for i, jpeg in catalog.thumbnails.get_many(ids).items()}
-    joining: dict[int, int] = {}
-    for pair in sorted(pairs):
-        for image_id, other in (pair, pair[::-1]):
-            template = templates.get(other)
-            if (
-                template
-                and image_id in asked
-                and image_id not in templates
-                and image_id not in joining
-                and image_id in greys
-                and other in greys
-                and shows_frame(greys[image_id], greys[other], bytes.fromhex(template.mask))
-            ):
-                joining[image_id] = template.id
-    _write(store, joining, [])
-    return len(joining)
+def _without_template(catalog: Catalog, image_ids: Iterable[int]) -> list[int]:
+    """Return those of some images that have a thumbnail and no template, ascending."""
+    with_thumbnail = catalog.thumbnails.ids(image_ids)
+    return sorted(with_thumbnail - catalog.templates.of_images(with_thumbnail).keys())
 
 
-def _frame(
-    pair: Pair, greys: Mapping[int, Grey], records: Mapping[int, ImageRecord]
-) -> SharedFrame | None:
-    one, other = (greys.get(image_id) for image_id in pair)
-    if one is None or other is None:
-        return None
-    return find_shared_frame(one, other, *(_pictures(records[image_id]) for image_id in pair))
+def _template_ids(catalog: Catalog, image_ids: Iterable[int]) -> dict[int, int]:
+    return {i: template.id for i, template in catalog.templates.of_images(image_ids).items()}
 
 
 def _pictures(record: ImageRecord) -> list[Extent]:

@@ -1,7 +1,7 @@
 """FastAPI application: one index, opened at start and followed until shutdown."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from fastapi import Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -24,6 +24,7 @@ from search_api.jobs.hit_counter import HitCounter
 from search_api.jobs.log_follower import LogFollower
 from search_api.jobs.lookup_audit import LookupAudit
 from search_api.jobs.retro_scans import RetroScanJob
+from search_api.jobs.template_learner import TemplateLearnerJob
 from search_api.middleware.body_limit import MOST_VALUES, BodyLimit
 from search_api.middleware.head_requests import HeadAsGet
 from search_api.middleware.leading_slashes import LeadingSlashes
@@ -82,6 +83,8 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     sampler.watch(telemetry.metrics.admitted, lambda: pools.pictures.running)
     sampler.watch(telemetry.metrics.waiting, lambda: pools.pictures.waiting)
     sampler.watch(telemetry.metrics.unwritten, lambda: lookups.waiting)
+    learning = TemplateLearnerJob(store, matcher)
+    sampler.watch(telemetry.metrics.unlearned, lambda: learning.lag)
     fetcher = Fetcher(serve, max_bytes=settings.max_image_bytes)
     access = make_access(store, serve)
     receivers, deliverer = Receivers(serve), Deliverer(store, serve)
@@ -98,6 +101,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
             lookups,
             scans,
             cluster_runs,
+            learning if serve.learn_templates and settings.verifies else nullcontext(),
             sampler,
             access.key_refresher,
             deliverer,

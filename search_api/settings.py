@@ -85,6 +85,9 @@ class ServeSettings(BaseSettings):
         gt=0,
         description="Seconds between counts of images, entries and quarantined files for the metrics.",
     )
+    learn_templates: bool = Field(
+        default=True, description="Whether to learn templates from images that are added."
+    )
     metrics_open: bool = Field(
         default=False, description="Whether /metrics answers without an API key."
     )

@@ -12,12 +12,19 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from indexer.embedding_space import bound_space
+from indexer.store import Store, open_store
+from indexer.template_discovery import TemplateLearner, TemplateReport
+from indexer.vector_views import open_views
 from indexer.verification import make_thumbnail, read_thumbnail, shrink
-from indexer.verification.cell_agreement import Extent, find_known_frame, find_shared_frame
+from indexer.verification.cell_agreement import find_shared_frame
+from indexer.verification.cell_grid import CellGrid, Extent
+from indexer.verification.known_frame import find_known_frame
 from indexer.verification.veiled_preview import draw_preview
 from support.commands import PHOTOS, Index
 from support.extent import extent
 from support.pictures import encode
+from support.running import until
 from support.screens import PHOTO, feed, player
 
 pytestmark = pytest.mark.numeric
@@ -33,10 +40,14 @@ def photo(name: str) -> Image.Image:
         return image.convert("RGB")
 
 
+def cells(stored: Image.Image) -> CellGrid:
+    return CellGrid.of(read_thumbnail(make_thumbnail(np.asarray(stored))))
+
+
 def shared(query: Image.Image, stored: Image.Image, *pictures: Extent) -> Extent | None:
     """Return the content that differs within a frame that both share."""
-    thumbnail = read_thumbnail(make_thumbnail(np.asarray(stored)))
-    frame = find_shared_frame(shrink(np.asarray(query)), thumbnail, pictures)
+    ours = CellGrid.of(shrink(np.asarray(query)))
+    frame = find_shared_frame(ours, cells(stored), pictures)
     return frame.content if frame else None
 
 
@@ -92,14 +103,11 @@ def test_a_picture_that_both_show_beside_another_counts() -> None:
 
 
 def test_a_known_frame_needs_no_edges() -> None:
-    query, stored = (
-        read_thumbnail(make_thumbnail(np.asarray(feed(photo(name), 1))))
-        for name in ("bee.jpg", "koala.jpg")
-    )
+    query, stored = (cells(feed(photo(name), 1)) for name in ("bee.jpg", "koala.jpg"))
 
     assert find_known_frame(query, stored, FRAME) is not None
     assert find_known_frame(stored, stored, FRAME) is None
-    stranger = read_thumbnail(make_thumbnail(np.asarray(photo("koala.jpg").resize((540, 800)))))
+    stranger = cells(photo("koala.jpg").resize((540, 800)))
     assert find_known_frame(stranger, stored, FRAME) is None
 
 
@@ -227,13 +235,69 @@ def test_a_rejected_template_discounts_nothing(index: Index, tmp_path: Path) -> 
 
 def test_stored_screens_of_one_application_are_not_similar(filled: Index) -> None:
     from indexer.matching import open_matcher, similar_images
-    from indexer.store import open_store
 
     with open_store(filled.settings.resolved_database_url) as store:
         matcher = open_matcher(store, filled.settings)
         matches = similar_images(matcher, 1, k=10)
 
     assert [match.image_id for match in matches if match.tier != "none"] == []
+
+
+def open_learner(index: Index, store: Store) -> TemplateLearner:
+    space = bound_space(store)
+    view = open_views(store, space, index.settings).embeddings
+    view.catch_up()
+    return TemplateLearner(store, space, view)
+
+
+def test_learning_a_few_changes_at_a_time_finds_what_learning_all_at_once_finds(
+    index: Index, tmp_path: Path
+) -> None:
+    feed(photo("crab.jpg"), 30).save(tmp_path / "crab.png")
+    photo("koala.jpg").save(tmp_path / "koala.png")
+    index.run_here("index", "add", tmp_path)
+    with open_store(index.settings.resolved_database_url) as store:
+        learner = open_learner(index, store)
+        reports = [learner.learn_new(2) for _ in range(6)]
+        with store.reader() as catalog:
+            [template] = catalog.templates.page()
+            lag = catalog.log.head() - catalog.templates.watermark()
+
+    assert (template.seen_in, lag) == (5, 0)
+    assert sum(report.joined for report in reports) == 5
+    assert reports[-1] == TemplateReport(0, 0, 0)
+    assert index.run_here("template", "learn", "--json").json["joined"] == 0
+
+
+@pytest.mark.postgres
+def test_the_claim_of_learning_is_held_by_one_and_keeps_nobody_from_clustering(
+    store: Store,
+) -> None:
+    with store.learning_templates() as first, store.learning_templates() as second:
+        assert (first, second) == (True, False)
+        with store.clustering() as free:
+            assert free
+    with store.learning_templates() as again:
+        assert again
+
+
+def test_one_program_at_a_time_learns(index: Index) -> None:
+    with open_store(index.settings.resolved_database_url) as store:
+        learner = open_learner(index, store)
+        with store.learning_templates() as free:
+            assert free
+            assert learner.learn_new(100) == TemplateReport(0, 0, 0)
+        assert learner.learn_new(100) == TemplateReport(4, 1, 4)
+
+
+def test_a_server_learns_templates_from_what_is_added(index: Index) -> None:
+    logged: list[str] = []
+    with index.serve(logged.append) as client:
+        until(lambda: client.get("/v1/templates").json()["items"])
+        [template] = client.get("/v1/templates").json()["items"]
+
+    assert (template["state"], template["seen_in"]) == ("found", 4)
+    assert any("templates learned" in line for line in logged)
 
 
 @pytest.fixture

@@ -28,21 +28,23 @@ def learn(
 
     Compares each image that has a thumbnail and no template with its nearest neighbours. A frame
     that at least 3 images share around different content is a template; images that share it with
-    its images join it. Known templates keep their ids and decisions. Run it again after adding
-    images; an interrupted run is continued.
+    its images join it. Known templates keep their ids and decisions. A running server does this for
+    images that are added; without one, run it again after adding images. An interrupted run is
+    continued.
 
     Example: lookalike template learn
     """
     from indexer.cli.progress import show_progress
     from indexer.embedding_space import bound_space
-    from indexer.template_discovery import learn_templates
+    from indexer.template_discovery import TemplateLearner
+    from indexer.vector_views import open_views
 
     settings = load()
     with opened(settings) as store, show_progress() as progress:
-        report = learn_templates(
-            store,
-            bound_space(store),
-            settings,
+        space = bound_space(store)
+        view = open_views(store, space, settings).embeddings
+        view.catch_up()
+        report = TemplateLearner(store, space, view).learn_all(
             dry_run=dry_run,
             on_progress=lambda done, total: progress("comparing", done, total),
         )

@@ -32,14 +32,9 @@ from indexer.types import (
     Tier,
 )
 from indexer.verification import Grey, read_thumbnail
-from indexer.verification.cell_agreement import (
-    Extent,
-    SharedFrame,
-    find_known_frame,
-    find_shared_frame,
-    is_picture,
-    share_content,
-)
+from indexer.verification.cell_agreement import SharedFrame, find_shared_frame
+from indexer.verification.cell_grid import CellGrid, Extent, is_picture
+from indexer.verification.known_frame import find_known_frame, share_content
 
 _WITHIN: Final = 0.7  # share of a part that must lie in the content for it to be content
 _ELSEWHERE: Final = 0.3  # overlap of two places below which they are different ones
@@ -49,7 +44,7 @@ _ELSEWHERE: Final = 0.3  # overlap of two places below which they are different 
 class _Sheet:
     """The pixels of an image, and where its pieces lie."""
 
-    grey: Grey
+    cells: CellGrid
     parts: Sequence[Part | None]  # None for the whole first frame
     extents: Sequence[Extent | None]  # None for the whole, and for later frames
 
@@ -59,7 +54,7 @@ class _Sheet:
         width, height = size
         boxes = (part.box if part and part.kind is not PartKind.FRAME else None for part in parts)
         return cls(
-            grey,
+            CellGrid.of(grey),
             parts,
             [
                 box
@@ -79,7 +74,7 @@ class _Sheet:
             extent
             if extent
             and extent.shared(frame.content) >= _WITHIN * extent.area
-            and is_picture(self.grey, extent)
+            and is_picture(self.cells.grey, extent)
             else None
             for extent in self.extents
         ]
@@ -186,13 +181,13 @@ def _frame(
     pictures = [[extent for extent in sheet.extents if extent] for sheet in (ours, theirs)]
     if template:
         mask = bytes.fromhex(template.mask)
-        if share_content(ours.grey, theirs.grey, mask, chain(*pictures)):
+        if share_content(ours.cells, theirs.cells, mask, chain(*pictures)):
             return None
-        if known := find_known_frame(ours.grey, theirs.grey, mask):
+        if known := find_known_frame(ours.cells, theirs.cells, mask):
             return known
     return find_shared_frame(
-        ours.grey,
-        theirs.grey,
+        ours.cells,
+        theirs.cells,
         *pictures,
         in_place=compared.in_place,
         bounded=not query.is_first_step,

@@ -12,7 +12,7 @@ from indexer.store.catalog import Catalog
 from indexer.store.database.address import location, parse_address, sqlite_file
 from indexer.store.database.engine import make_engine, reading, writing
 from indexer.store.database.identity import Identity
-from indexer.store.database.locks import clustering
+from indexer.store.database.locks import Work, claim
 from indexer.store.database.maintenance import Maintenance
 from indexer.store.database.schema import require_current
 from indexer.store.models import CatalogInfo
@@ -91,7 +91,19 @@ class Store:
         DatabaseUnavailable
             The database cannot be reached, or its folder cannot be written.
         """
-        with clustering(self._engine) as free:
+        with claim(self._engine, Work.CLUSTERING) as free:
+            yield free
+
+    @contextmanager
+    def learning_templates(self) -> Iterator[bool]:
+        """Claim the learning of templates for the block, as `clustering` does; give the same.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            As for `clustering`.
+        """
+        with claim(self._engine, Work.TEMPLATES) as free:
             yield free
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from indexer.verification.cell_agreement import GRID
+from indexer.verification.cell_grid import GRID
 
 _BLUR: Final = 4.0  # pixels, standard deviation: letters and faces are gone
 _VEIL: Final = (96, 96, 96)

@@ -92,6 +92,9 @@ class Metrics:
         self.lag_seconds = self._gauge(
             "view_lag_seconds", "Age of the oldest committed change that is not searchable yet."
         )
+        self.unlearned = self._gauge(
+            "template_lag_changes", "Searchable changes that templates were not learned from yet."
+        )
         self.looked = self._gauge(
             "view_last_look_timestamp_seconds",
             "Time of the last successful read of the log, in seconds since 1970.",

@@ -1,10 +1,10 @@
-"""Locks that outlive a transaction: one clustering run at a time."""
+"""Locks that outlive a transaction: one clustering run at a time, one learning of templates."""
 
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy import Engine, text
 
@@ -13,13 +13,17 @@ from indexer.runtime.private_files import make_private_file
 from indexer.store.database.address import location, sqlite_file
 from indexer.store.database.engine import outside_transactions
 
-_CLUSTERING: Final = 7_204_321  # arbitrary, next to the key of the log's lock
-_SUFFIX: Final = "-clustering"  # of the file beside a SQLite database that is locked
+
+class Work(Enum):
+    """What only one program at a time does in an index; the number is its key in Postgres."""
+
+    CLUSTERING = 7_204_321  # arbitrary, next to the key of the log's lock
+    TEMPLATES = 7_204_322
 
 
 @contextmanager
-def clustering(engine: Engine) -> Iterator[bool]:
-    """Claim the clustering of an index; give whether it was free.
+def claim(engine: Engine, work: Work) -> Iterator[bool]:
+    """Claim some work on an index; give whether it was free.
 
     The claim is a lock that ends with the process or its connection, however they end: on a file
     beside a SQLite database, an advisory one of the session in Postgres.
@@ -30,14 +34,14 @@ def clustering(engine: Engine) -> Iterator[bool]:
         The database cannot be reached, or the file cannot be made.
     """
     file = sqlite_file(engine.url)
-    claimed = _of_session(engine) if file is None else _of_file(engine, file)
+    claimed = _of_session(engine, work) if file is None else _of_file(engine, file, work)
     with claimed as free:
         yield free
 
 
 @contextmanager
-def _of_session(engine: Engine) -> Iterator[bool]:
-    key = {"key": _CLUSTERING}
+def _of_session(engine: Engine, work: Work) -> Iterator[bool]:
+    key = {"key": work.value}
     with outside_transactions(engine) as connection:
         free = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key))
         try:
@@ -48,9 +52,9 @@ def _of_session(engine: Engine) -> Iterator[bool]:
 
 
 @contextmanager
-def _of_file(engine: Engine, database: Path) -> Iterator[bool]:
+def _of_file(engine: Engine, database: Path, work: Work) -> Iterator[bool]:
     try:
-        make_private_file(path := database.with_name(database.name + _SUFFIX))
+        make_private_file(path := database.with_name(f"{database.name}-{work.name.lower()}"))
         file = path.open("ab")
     except OSError as error:
         raise DatabaseUnavailable(

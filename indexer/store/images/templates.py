@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, func, select, update
 
 from indexer.store.edits import Edits
-from indexer.store.models import TemplateMemberRow, TemplateRow
+from indexer.store.models import TemplateLearningRow, TemplateMemberRow, TemplateRow
 from indexer.store.queries import Queries, from_row, require
 from indexer.store.sql_parameters import MAX_ID, possible_ids
 from indexer.types import FoundTemplate, Template, TemplateState
@@ -62,6 +62,11 @@ class Templates(Queries):
             .limit(limit)
         )
         return list(self._connection.scalars(statement))
+
+    def watermark(self) -> int:
+        """Return the number of the last change that templates were learned from; 0 for none."""
+        number: int | None = self._connection.scalar(select(TemplateLearningRow.watermark))
+        return number or 0
 
     def _templates_where(
         self, *conditions: ColumnElement[bool], limit: int | None = None
@@ -130,6 +135,12 @@ class TemplateEdits(Templates, Edits):
                 f"template.{_DECIDED[state]}", "template", template.id, images=seen_in
             )
         return self.get(template.id)
+
+    def move_watermark(self, number: int) -> None:
+        """Remember that templates were learned from all changes up to a number."""
+        moved = self._connection.execute(update(TemplateLearningRow).values(watermark=number))
+        if not moved.rowcount:
+            self._insert(TemplateLearningRow, [{"id": 1, "watermark": number}])
 
     def _join(self, template_id: int, image_ids: Iterable[int]) -> None:
         rows = [{"image_id": image_id, "template_id": template_id} for image_id in image_ids]

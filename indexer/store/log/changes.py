@@ -41,6 +41,29 @@ class Changes(Queries):
         """Return how many changes came after a change, and when the first of them was made."""
         return max(0, self.head() - number), self.made_at(number + 1)
 
+    def images_after(self, number: int, limit: int) -> tuple[list[int], int]:
+        """Return the images that the next changes are about, and the number of the last of these.
+
+        Parameters
+        ----------
+        number : int
+            The change after which to look.
+        limit : int
+            Changes to look at, of any subject.
+
+        Returns
+        -------
+        list of int
+            Ids, ascending, of images that may have been removed since.
+        int
+            The number of the last change that was looked at; `number` where there is none.
+        """
+        last = max(number, min(number + limit, self.head()))  # numbers have no gaps
+        statement = select(ChangeRow.subject_id).where(
+            ChangeRow.number > number, ChangeRow.number <= last, ChangeRow.subject == "image"
+        )
+        return sorted(set(self._connection.scalars(statement))), last
+
     def last_of_banks(self) -> int:
         """Return the number of the last change of a bank or an entry; 0 when there was none.
 

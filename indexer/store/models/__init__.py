@@ -29,7 +29,7 @@ from indexer.store.models.gallery import (
     ThumbnailRow,
 )
 from indexer.store.models.log import OF_BANKS, CatalogInfo, ChangeRow
-from indexer.store.models.templates import TemplateMemberRow, TemplateRow
+from indexer.store.models.templates import TemplateLearningRow, TemplateMemberRow, TemplateRow
 from indexer.store.models.verdicts import (
     DecisionRow,
     RetroMatchRow,
@@ -38,7 +38,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611300400"
+REVISION = "202611300500"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "SignalTypeRow",
     "SourceRow",
     "SpaceRow",
+    "TemplateLearningRow",
     "TemplateMemberRow",
     "TemplateRow",
     "ThresholdCardRow",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from indexer.store.models.base import Base, Digest, Id
@@ -31,3 +31,13 @@ class TemplateMemberRow(Base):
 
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
     template_id: Mapped[int] = mapped_column(ForeignKey("templates.id"), index=True)
+
+
+class TemplateLearningRow(Base):
+    """One row, once templates were learned: how much of the log was looked at for it."""
+
+    __tablename__ = "template_learning"
+    __table_args__ = (CheckConstraint("id = 1", "one_row"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    watermark: Mapped[int] = mapped_column(Id)  # number of the last change

@@ -1,0 +1,98 @@
+"""Known frame: whether an image has the frame of a template, and whose content it shows."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from indexer.verification.cell_agreement import (
+    LEAST_FRAME,
+    WHOLE_FRAME,
+    ImagePair,
+    SharedFrame,
+    share_picture,
+)
+from indexer.verification.cell_grid import (
+    GRID,
+    CellGrid,
+    Cells,
+    Extent,
+    cells_within,
+    correlate_cells,
+)
+
+_LEAST_KNOWN: Final = 6  # the same of a frame that is known
+_MEMBER: Final = 0.75  # share of the textured cells of a frame that an image with it has
+_SOME_FRAME: Final = 0.3  # share of a picture in the content that may lie in the frame
+_LEAST_OTHER: Final = 4  # cells of the content of a known frame that differ
+
+
+def share_content(
+    query: CellGrid, stored: CellGrid, mask: bytes, pictures: Iterable[Extent]
+) -> bool:
+    """Return whether a picture within the content of a template is the same in two images.
+
+    Parameters
+    ----------
+    query, stored, mask
+        As for `find_known_frame`.
+    pictures : iterable of Extent
+        Where either holds pictures within the picture.
+    """
+    cells = correlate_cells(query, stored)
+    frame = _frame_of(mask)
+    contents = [extent for extent in pictures if frame[cells_within(extent)].mean() <= _SOME_FRAME]
+    return cells is not None and share_picture(ImagePair(query, stored, cells), contents, 0.0)
+
+
+def find_known_frame(query: CellGrid, stored: CellGrid, mask: bytes) -> SharedFrame | None:
+    """Find the frame of a template in a query, around content that is not the stored image's.
+
+    Parameters
+    ----------
+    query, stored : CellGrid
+        `stored` has the frame.
+    mask : bytes
+        32 bytes: 16 rows of 16 cells, 1 where the frame is.
+
+    Returns
+    -------
+    SharedFrame or None
+        None where the query has not the frame, or shares the content.
+    """
+    cells = correlate_cells(query, stored)
+    if cells is None:
+        return None
+    frame = _frame_of(mask)
+    textured, same = int((cells.textured & frame).sum()), int((cells.same & frame).sum())
+    others, shared = int((cells.other & ~frame).sum()), int((cells.same & ~frame).sum())
+    if same < max(_LEAST_KNOWN, WHOLE_FRAME * textured) or others < max(_LEAST_OTHER, shared):
+        return None
+    rows, columns = (np.flatnonzero((~frame).any(axis=axis)) for axis in (1, 0))
+    content = Extent(
+        columns[0] / GRID, rows[0] / GRID, (columns[-1] + 1) / GRID, (rows[-1] + 1) / GRID
+    )
+    return SharedFrame(cells.same, cells.other, content)
+
+
+def shows_frame(image: CellGrid, stored: CellGrid, mask: bytes) -> bool:
+    """Return whether an image has the frame of a template, whatever its content.
+
+    Parameters
+    ----------
+    image, stored : CellGrid
+        `stored` has the frame.
+    mask : bytes
+        As for `find_known_frame`.
+    """
+    cells = correlate_cells(image, stored)
+    if cells is None:
+        return False
+    frame = _frame_of(mask)
+    textured, same = int((cells.textured & frame).sum()), int((cells.same & frame).sum())
+    return same >= max(LEAST_FRAME, _MEMBER * textured)
+
+
+def _frame_of(mask: bytes) -> Cells:
+    """Return the cells that 32 bytes of a mask set."""
+    return np.unpackbits(np.frombuffer(mask, np.uint8)).reshape(GRID, GRID).astype(bool)
