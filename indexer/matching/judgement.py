@@ -60,6 +60,11 @@ class Judged:
         return self.entry is not None and self.entry.kind is BankKind.ALLOW
 
     @property
+    def matches(self) -> bool:
+        """Whether any piece of the query is of a tier."""
+        return any(finding.judgement.tier is not Tier.NONE for finding in self.findings)
+
+    @property
     def inliers(self) -> int | None:
         """What verification found, whichever piece decides; None where it did not look."""
         found = (finding.comparison.evidence.inliers for finding in self.findings)

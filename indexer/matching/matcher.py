@@ -216,8 +216,15 @@ class Matcher:
             compared = verify_pieces(
                 self._verifier, query, compared, lambda each: _log_odds(each, comparisons)
             )
-        compared = self._template_discount.apply(query, compared, found.thresholds, comparisons)
         judged = judge(compared, found.thresholds, comparisons)
+        matching = {each.record.id for each in judged if each.record and each.matches}
+        discounted = self._template_discount.apply(
+            query, [each for each in compared if each.image_id in matching and not each.same_bytes]
+        )
+        if discounted:
+            ids = {each.image_id for each in discounted}
+            judged = [each for each in judged if each.record is None or each.record.id not in ids]
+            judged += judge(discounted, found.thresholds, comparisons)
         matches = rank(suppress(judged, found.rejections, query.pieces.parts))
         own = query.record.id if query.record else None
         return [match for match in matches if own is None or match.image_id != own]

@@ -5,7 +5,7 @@ frame as the query, only pictures within the content are compared, and only at a
 where they are known to differ: the same photo further down the screen still matches.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
@@ -14,22 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.matching.comparison import Compared, Comparison, compare_images
-from indexer.matching.judgement import judge
 from indexer.matching.pieces import stored_pieces
 from indexer.matching.query import EncodedQuery
 from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Store
-from indexer.thresholds import ThresholdResolver
 from indexer.types import (
-    Entry,
     Fusion,
     Part,
     PartKind,
     Template,
     TemplateEvidence,
     TemplateState,
-    Tier,
 )
 from indexer.verification import Grey, read_thumbnail
 from indexer.verification.cell_agreement import SharedFrame, find_shared_frame
@@ -94,54 +90,37 @@ class TemplateDiscount:
         self._min_quality = settings.pdq_min_quality
 
     @timed("templates")
-    def apply(
-        self,
-        query: EncodedQuery,
-        compared: Sequence[Compared],
-        thresholds: ThresholdResolver,
-        comparisons: Callable[[Entry | None], int],
-    ) -> list[Compared]:
-        """Lower the evidence of candidates that share a frame with the query, not its content.
+    def apply(self, query: EncodedQuery, matching: Sequence[Compared]) -> list[Compared]:
+        """Return the candidates that share a frame with a query and not its content, lowered.
 
-        Only candidates that would match and have a thumbnail are looked at, of a query that is a
-        picture or a stored image. While the parts of a picture are not known yet, anything that may
-        be a frame is taken for one, so that the parts are asked about.
+        Only candidates that have a thumbnail are looked at, of a query that is a picture or a
+        stored image. While the parts of a picture are not known yet, anything that may be a frame
+        is taken for one, so that the parts are asked about.
 
         Parameters
         ----------
         query : EncodedQuery
-        compared : sequence of Compared
-            In any order.
-        thresholds : ThresholdResolver
-            The bounds by which they will be judged.
-        comparisons : callable
-            As for `judge`.
-
-        Returns
-        -------
-        list of Compared
-            In the order given.
+        matching : sequence of Compared
+            Stored images that would match, but for those of the very bytes.
         """
         asked = [query.record.id] if query.record else []
-        if query.size is None or (query.pixels is None and not asked):
-            return list(compared)
-        wanted = _matching(compared, thresholds, comparisons)
-        if not wanted:
-            return list(compared)
+        if not matching or query.size is None or (query.pixels is None and not asked):
+            return []
+        wanted = [each.image_id for each in matching if each.image_id is not None]
         with self._store.reader() as catalog:
             thumbnails = catalog.thumbnails.get_many([*asked, *wanted])
             templates = catalog.templates.of_images(wanted)
         greys = {image_id: read_thumbnail(jpeg) for image_id, jpeg in thumbnails.items()}
         grey = query.pixels.grey if query.pixels else greys.pop(asked[0], None)
         if grey is None:
-            return list(compared)
+            return []
         ours = _Sheet.of(grey, query.pieces.parts, query.size)
-        return [
+        looked_at = (
             self._look(query, ours, each, greys[each.image_id], templates.get(each.image_id))
+            for each in matching
             if each.image_id in greys
-            else each
-            for each in compared
-        ]
+        )
+        return [each for each in looked_at if each]
 
     def _look(
         self,
@@ -150,16 +129,16 @@ class TemplateDiscount:
         compared: Compared,
         stored: Grey,
         template: Template | None,
-    ) -> Compared:
-        """Compare a candidate once more, if it shares a frame and not the content."""
+    ) -> Compared | None:
+        """Compare a candidate once more; None if it shares no frame, or the content as well."""
         record = compared.candidate.record
         if record is None:
-            return compared
+            return None
         parts = [part for part, _, _ in stored_pieces(record, self._min_quality)]
         theirs = _Sheet.of(stored, parts, (record.width, record.height))
         frame = _frame(query, ours, theirs, compared, template)
         if frame is None:
-            return compared
+            return None
         skipped = _skipped(ours, theirs, frame)
         [comparisons] = compare_images(query, [record], self._min_quality, self._fusion, skipped)
         without = replace(compared, comparisons=_measured(comparisons, skipped))
@@ -205,24 +184,6 @@ def _skipped(ours: _Sheet, theirs: _Sheet, frame: SharedFrame) -> NDArray[np.boo
         for one in ours.content(frame)
     ]
     return ~(np.array(counting) | np.add.outer(ours.later_frames, theirs.later_frames))
-
-
-def _matching(
-    compared: Iterable[Compared],
-    thresholds: ThresholdResolver,
-    comparisons: Callable[[Entry | None], int],
-) -> list[int]:
-    """Return the images that would match, but for those of the very bytes."""
-    found = {
-        each.image_id: any(
-            finding.judgement.tier is not Tier.NONE
-            for judged in judge([each], thresholds, comparisons)
-            for finding in judged.findings
-        )
-        for each in compared
-        if each.image_id is not None and not each.same_bytes
-    }
-    return [image_id for image_id, matches in found.items() if matches]
 
 
 def _measured(comparisons: Sequence[Comparison], skipped: NDArray[np.bool_]) -> list[Comparison]:
