@@ -24,6 +24,7 @@ from indexer.settings import SHIPPED_MODEL, ImageLimits, Settings
 from indexer.types import Rgb
 from support import pictures
 from support.bad_corpus import judge
+from support.extent import extent
 from support.forked import measure
 
 pytestmark = pytest.mark.numeric
@@ -269,7 +270,7 @@ def differences(encoder: Encoder, data: bytes) -> tuple[float, int]:
 def test_a_halved_photo_of_ours_embeds_and_hashes_like_the_whole(
     shipped: Encoder, short_side: int
 ) -> None:
-    for path in PHOTOS[::2]:
+    for path in PHOTOS[:: extent(6, 2)]:
         with Image.open(path) as photo:
             cosine, bits = differences(shipped, enlarged(photo.convert("RGB"), short_side))
         assert cosine >= COSINE, path.stem

@@ -17,10 +17,11 @@ RESOLVE = """
 import sys
 from indexer.errors import LookalikeError
 from indexer.model.references import resolve
-try:
-    print(resolve(sys.argv[1]).path)
-except LookalikeError as error:
-    print(error.code, error)
+for reference in sys.argv[1:]:
+    try:
+        print(resolve(reference).path)
+    except LookalikeError as error:
+        print(error.code, error)
 """
 CARD = """
 import dataclasses, json, sys
@@ -29,10 +30,10 @@ print(json.dumps(dataclasses.asdict(load_encoder(sys.argv[1], "cpu").card)))
 """
 
 
-def run(code: str, reference: str, **environment: str) -> str:
+def run(code: str, *references: str, **environment: str) -> str:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     done = subprocess.run(
-        [sys.executable, "-c", code, reference],
+        [sys.executable, "-c", code, *references],
         env=inherited | environment,
         cwd=Path(__file__).parents[1],
         capture_output=True,
@@ -107,32 +108,30 @@ def test_the_weights_are_taken_from_the_commit_of_the_config(tmp_path: Path) -> 
     }
 
 
-@pytest.mark.parametrize(
-    ("reference", "code", "reason"),
-    [
-        ("hf-hub:owner/nothing", "not_found", "hub has no"),
-        ("hf-hub:owner/pickled@v9", "not_found", "hub has no"),
-        ("hf-hub:owner/pickled", "invalid_model", "has no model.safetensors"),
-        ("hf-hub:owner/empty", "invalid_model", "has no config.json"),
-        ("hf-hub:", "invalid_model", "write hf-hub:owner/name"),
-        ("hf-hub:name", "invalid_model", "write hf-hub:owner/name"),
-        ("hf-hub:a/b/c", "invalid_model", "write hf-hub:owner/name"),
-        ("hf-hub:owner/na--me", "invalid_model", "Cannot have --"),
-        ("hf-hub:owner/name@", "invalid_model", "write hf-hub:owner/name"),
-    ],
-)
-def test_a_hub_reference_that_leads_nowhere_has_a_clear_reason(
-    tmp_path: Path, reference: str, code: str, reason: str
-) -> None:
+NOWHERE = {
+    "hf-hub:owner/nothing": ("not_found", "hub has no"),
+    "hf-hub:owner/pickled@v9": ("not_found", "hub has no"),
+    "hf-hub:owner/pickled": ("invalid_model", "has no model.safetensors"),
+    "hf-hub:owner/empty": ("invalid_model", "has no config.json"),
+    "hf-hub:": ("invalid_model", "write hf-hub:owner/name"),
+    "hf-hub:name": ("invalid_model", "write hf-hub:owner/name"),
+    "hf-hub:a/b/c": ("invalid_model", "write hf-hub:owner/name"),
+    "hf-hub:owner/na--me": ("invalid_model", "Cannot have --"),
+    "hf-hub:owner/name@": ("invalid_model", "write hf-hub:owner/name"),
+}
+
+
+def test_a_hub_reference_that_leads_nowhere_has_a_clear_reason(tmp_path: Path) -> None:
     model = make_tiny(tmp_path / "tiny")
     (model / "model.safetensors").unlink()
 
     with serve_hub({"owner/pickled": model, "owner/empty": tmp_path}) as (url, _):
-        said = run(RESOLVE, reference, HF_HOME=str(tmp_path), HF_ENDPOINT=url)
+        said = run(RESOLVE, *NOWHERE, HF_HOME=str(tmp_path), HF_ENDPOINT=url).splitlines()
 
-    assert said.startswith(f"{code} ")
-    assert reference in said
-    assert reason in said
+    for line, (reference, (code, reason)) in zip(said, NOWHERE.items(), strict=True):
+        assert line.startswith(f"{code} ")
+        assert reference in line
+        assert reason in line
 
 
 def test_importing_the_package_loads_neither_torch_nor_timm() -> None:

@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 from uuid import uuid4
 
+from PIL import Image
+
 from support.commands import Index
 from support.deaths import Death
 
+Image.init()  # loads the plugins, which each child would load again
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
