@@ -158,6 +158,27 @@ def test_a_near_duplicate_of_an_entry_needs_no_verification(
     assert (best.tier, best.bank, best.inliers) == (Tier.NEAR_DUPLICATE, "known", None)
 
 
+@pytest.mark.parametrize(("bound", "asked"), [(15, False), (95, True)])
+def test_parts_are_asked_about_unless_details_of_the_whole_settle_it(
+    open_matcher: Callable[..., Matcher],
+    monkeypatch: pytest.MonkeyPatch,
+    bound: float,
+    *,
+    asked: bool,
+) -> None:
+    matcher = open_matcher(near_duplicate_log_odds=bound)
+    embed, batches = matcher.encoder.embed, []
+    monkeypatch.setattr(
+        matcher.encoder, "embed", lambda prepared: batches.append(1) or embed(prepared)
+    )
+
+    verdict = match(matcher, page(KNOWN), "page")
+
+    assert bool(batches) is asked
+    assert verdict.matches[0].bank == "known"
+    assert (verdict.tier is Tier.NEAR_DUPLICATE) is not asked
+
+
 def test_verifying_a_candidate_changes_nothing_that_the_other_signals_say(
     open_matcher: Callable[..., Matcher],
 ) -> None:

@@ -15,6 +15,7 @@ from indexer.cli.output import print_json
 from indexer.cli.progress import OnProgress, show_progress
 from indexer.errors import InputError, UnreadableSource
 from indexer.evaluation import (
+    REFERENCES,
     Answers,
     Benchmark,
     Exactness,
@@ -29,6 +30,7 @@ from indexer.evaluation import (
     rank,
     temporary_index,
 )
+from indexer.ingest import find_or_create_bank
 from indexer.matching import Matcher, open_matcher
 from indexer.model import load_background
 from indexer.settings import Settings
@@ -168,6 +170,7 @@ def _grow(
         store,
         matcher.space,
         wanted - present,
+        find_or_create_bank(store, REFERENCES)[0].id,
         first=present,
         background=load_background(matcher.encoder.card.reference),
         on_progress=lambda done: on_progress("adding strangers", done, wanted - present),

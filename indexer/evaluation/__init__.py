@@ -1,6 +1,6 @@
 """Evaluation: a copy-detection benchmark, and recall against exact search."""
 
-from indexer.evaluation.benchmark_gallery import Named, name_references, temporary_index
+from indexer.evaluation.benchmark_gallery import REFERENCES, Named, name_references, temporary_index
 from indexer.evaluation.benchmark_run import (
     Answers,
     Evaluation,
@@ -26,6 +26,7 @@ from indexer.evaluation.retrieval_metrics import Pair, RetrievalMetrics, Score, 
 from indexer.evaluation.score_curves import ScoreCurve, trace_curve
 
 __all__ = [
+    "REFERENCES",
     "SIGNALS",
     "Answers",
     "Benchmark",

@@ -5,15 +5,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from indexer.embedding_space import bind_space
 from indexer.errors import InputError
 from indexer.evaluation.ground_truth import Benchmark
 from indexer.images import fingerprints
-from indexer.ingest import IngestReport, open_ingest
+from indexer.ingest import IngestReport, find_or_create_bank, open_ingest
 from indexer.settings import Settings
 from indexer.sources import read, walk
 from indexer.store import Store, open_store, upgrade
+
+REFERENCES: Final = "references"
+"""Block bank of the references, since uploads are mostly asked about to find what is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ def temporary_index(
     settings: Settings,
     on_progress: Callable[[IngestReport], None] = lambda _report: None,
 ) -> Iterator[tuple[Store, Settings]]:
-    """Index the references into a folder that goes away afterwards.
+    """Index the references as a block bank, into a folder that goes away afterwards.
 
     Gives the store and the settings that name it; they differ from those given in the home folder
     and the database alone.
@@ -47,7 +51,8 @@ def temporary_index(
         upgrade(inside.resolved_database_url)
         with open_store(inside.resolved_database_url) as store:
             bind_space(store, inside)
-            open_ingest(store, inside).run(found, on_progress=on_progress)
+            bank, _ = find_or_create_bank(store, REFERENCES)
+            open_ingest(store, inside).run(found, bank_id=bank.id, on_progress=on_progress)
             yield store, inside
 
 
