@@ -23,6 +23,7 @@ from indexer.verification import shrink
 
 log = structlog.get_logger(__name__)
 
+_SMALL = 0.25  # share of a picture's area up to which a part is verified by itself
 _SAME_PLACE = 0.95  # share of two boxes that they have in common, from which one is enough
 
 
@@ -48,7 +49,7 @@ class _Prepared:
     part: Part
     pdq: PdqBits
     prepared: Prepared  # for the model
-    pixels: QueryPixels | None  # for verification; None where the settings want none
+    pixels: QueryPixels | None  # for verification; None where the whole has its details as well
 
 
 def encode_picture(
@@ -122,8 +123,16 @@ def _prepare(
             log.info("query part skipped", part=part.kind, code=error.code)
             continue
         pdq = _usable(fingerprints.pdq_orientations(rgb), settings)
-        small = QueryPixels(shrink(rgb)) if settings.verifies else None
-        yield _Prepared(part, pdq, pixels, small)
+        small = settings.verifies and _is_small(part, picture)
+        yield _Prepared(part, pdq, pixels, QueryPixels(shrink(rgb)) if small else None)
+
+
+def _is_small(part: Part, picture: DecodedImage) -> bool:
+    """Return whether a part has details that the whole first frame, reduced, has not."""
+    if part.box is None:
+        return True  # a later frame
+    _, _, width, height = part.box
+    return width * height < _SMALL * picture.width * picture.height
 
 
 def _parts(
