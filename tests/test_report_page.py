@@ -102,6 +102,9 @@ def test_its_policy_lets_no_request_out(browser: Browser, small: Path) -> None:
         page.evaluate("document.body.append(Object.assign(new Image(), {src: '//127.0.0.1:9/a'}))")
 
     assert refused
+    policy = small.read_text().partition('Content-Security-Policy" content="')[2].partition('"')[0]
+    assert "default-src 'none'" in policy.replace("&#39;", "'")
+    assert "unsafe-eval" not in policy
     assert len([c for c in tab.complaints if "Content Security Policy" in c]) >= 2
 
 

@@ -5,6 +5,7 @@ import { build } from "esbuild";
 const { metafile } = await build({
   entryPoints: ["src/main.js"],
   outfile: "report.js",
+  alias: { regl: "./src/regl.js" },
   bundle: true,
   minify: true,
   format: "iife",

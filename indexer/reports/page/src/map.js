@@ -14,10 +14,15 @@ export function drawMap(root, data) {
     root.classList.add("without-webgl");
     return;
   }
-  new Plane(root, data.clusters, points).draw();
+  try {
+    new Plane(root, data.clusters, points).draw();
+  } catch (error) {
+    if (!(error instanceof EvalError)) throw error;
+    root.classList.add("without-webgl"); // a command that this browser needs was not compiled ahead
+  }
 }
 
-class Plane {
+export class Plane {
   constructor(root, clusters, points) {
     this.root = root;
     this.clusters = clusters;
