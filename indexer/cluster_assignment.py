@@ -1,5 +1,6 @@
 """Assignment of vectors to clusters of a finished run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,7 +50,7 @@ def assign(vectors: Embeddings, reach: ClusterReach) -> Assignment:
 
 
 class NewestClusters:
-    """The clusters of the newest run over all images of a space, for single vectors.
+    """The clusters of the newest runs over all images of a space, for single queries.
 
     What is held is swapped whole, so that queries never see half of a run.
     """
@@ -57,28 +58,50 @@ class NewestClusters:
     def __init__(self, store: Store, space: Space) -> None:
         self._store = store
         self._space = space
+        self._families: int | None = None
         self._reach: ClusterReach | None = None
 
     def refresh(self) -> None:
-        """Look whether a newer run is done, by one small query, and read its clusters if so."""
+        """Look whether newer runs are done, by two small queries, and read what is needed if so."""
         with self._store.reader() as catalog:
-            run = catalog.cluster_runs.newest(
-                self._space.id, ClusterAlgorithm.HDBSCAN, ClusterScope()
+            families, run = (
+                catalog.cluster_runs.newest(self._space.id, algorithm, ClusterScope())
+                for algorithm in (ClusterAlgorithm.FAMILIES, ClusterAlgorithm.HDBSCAN)
             )
+            self._families = families.id if families else None
             if run is None:
                 self._reach = None
             elif self._reach is None or self._reach.run_id != run.id:
                 self._reach = catalog.clusters.reach(run.id)
 
-    def find(self, vector: Embeddings) -> VerdictCluster | None:
-        """Return the cluster that a vector belongs to, by the name that it has now.
+    def find(self, vector: Embeddings, matched: Sequence[int] = ()) -> VerdictCluster | None:
+        """Return the cluster that a query belongs to, by the name that it has now.
 
-        The database is asked for that name alone, and only where there is a cluster.
+        That is the family of the strongest match that is in one, or else the cluster of the newest
+        hdbscan run whose radius includes the query. The database is asked only where there may be
+        one.
 
         Parameters
         ----------
         vector : ndarray of shape (d,), float32, of length 1
+        matched : sequence of int
+            The images that the query matches, strongest first.
         """
+        return self._find_family(vector, matched) or self._find_reach(vector)
+
+    def _find_family(self, vector: Embeddings, matched: Sequence[int]) -> VerdictCluster | None:
+        run_id = self._families
+        if run_id is None or not matched:
+            return None
+        with self._store.reader() as catalog:
+            found = catalog.clusters.of_images(run_id, matched)
+        family = next((found[image_id] for image_id in matched if image_id in found), None)
+        if family is None:
+            return None
+        similarity = float(np.clip(vector @ family.medoid, -1, 1))
+        return VerdictCluster(family.cluster_id, family.name, run_id, similarity)
+
+    def _find_reach(self, vector: Embeddings) -> VerdictCluster | None:
         reach = self._reach
         if reach is None:
             return None

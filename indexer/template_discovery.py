@@ -7,34 +7,31 @@ template. Its content is where most of these pairs differ.
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Final, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from indexer.errors import RunUnderWay
 from indexer.store import Catalog, Store
-from indexer.types import FoundTemplate, ImageRecord, PartKind, Space
+from indexer.types import FoundTemplate, ImageRecord, Space
 from indexer.vectors import VectorView
 from indexer.vectors.results import SimilarityHits
 from indexer.verification import read_thumbnail
 from indexer.verification.cell_agreement import SharedFrame, find_shared_frame
-from indexer.verification.cell_grid import GRID, CellGrid, Extent, have_one_shape
+from indexer.verification.cell_grid import CellGrid, have_one_shape
+from indexer.verification.frame_groups import Pair, find_pictures, group_frames
 from indexer.verification.known_frame import shows_frame
 
-LEAST_IMAGES: Final = 3  # from which a frame is a template: fewer tell nothing that a pair does not
 _NEIGHBOURS: Final = 16  # of an image, each compared with it
 _NEAR: Final = 0.4  # cosine of neighbours worth comparing; strangers reach it once in a thousand
 _STEP: Final = 64  # images between commits
 _AT_HAND: Final = 128  # images whose cells are kept while their neighbours are compared: 64 MB
 _PAUSE: Final = 0.1  # seconds between two looks whether another program is done
 _PATIENCE: Final = 60.0  # seconds to wait for another program's step
-
-Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ class TemplateLearner:
                     of_image |= _template_ids(catalog, {i for pair in frames for i in pair})
                 joining = _joining(frames, of_image)
                 of_image |= joining
-                found = [*_groups(frames, of_image.keys())]
+                found = [*group_frames(frames, of_image.keys())]
                 if not dry_run:
                     _write(self._store, joining, found)
             joined += len(joining)
@@ -141,7 +138,7 @@ class TemplateLearner:
                 frames |= self._frames(catalog, _without_template(catalog, others))
                 of_image = _template_ids(catalog, {i for pair in frames for i in pair})
             joining = _joining(frames, of_image)
-            found = [*_groups(frames, of_image.keys() | joining.keys())]
+            found = [*group_frames(frames, of_image.keys() | joining.keys())]
             _write(self._store, joining, found)
             joined = len(joining) + sum(len(template.members) for template in found)
             joined += self._join_by_mask({*ids, *(i for each in found for i in each.members)})
@@ -164,7 +161,7 @@ class TemplateLearner:
                 continue
             ours, theirs = (grids.get(image_id) for image_id in pair)
             if ours and theirs:
-                pictures = _pictures(one), _pictures(other)
+                pictures = find_pictures(one), find_pictures(other)
                 if frame := find_shared_frame(ours, theirs, *pictures):
                     found[pair] = frame
         return found
@@ -257,20 +254,6 @@ def _template_ids(catalog: Catalog, image_ids: Iterable[int]) -> dict[int, int]:
     return {i: template.id for i, template in catalog.templates.of_images(image_ids).items()}
 
 
-def _pictures(record: ImageRecord) -> list[Extent]:
-    """Return where a stored image holds pictures within the picture."""
-    boxes = (p.part.box for p in record.parts if p.part.kind is PartKind.CROP and p.part.box)
-    return [
-        Extent(
-            left / record.width,
-            top / record.height,
-            (left + width) / record.width,
-            (top + height) / record.height,
-        )
-        for left, top, width, height in boxes
-    ]
-
-
 def _joining(frames: Mapping[Pair, SharedFrame], of_image: Mapping[int, int]) -> dict[int, int]:
     """Return the template of images that share their frame with members of one, most often."""
     votes: defaultdict[int, list[int]] = defaultdict(list)
@@ -279,41 +262,6 @@ def _joining(frames: Mapping[Pair, SharedFrame], of_image: Mapping[int, int]) ->
             if image_id not in of_image and other in of_image:
                 votes[image_id].append(of_image[other])
     return {i: max(sorted(set(found)), key=found.count) for i, found in votes.items()}
-
-
-def _groups(frames: Mapping[Pair, SharedFrame], taken: Collection[int]) -> Iterator[FoundTemplate]:
-    """Yield the connected groups of enough images that have no template yet."""
-    parents: dict[int, int] = {}
-
-    def root(image_id: int) -> int:
-        while parents.setdefault(image_id, image_id) != image_id:
-            image_id = parents[image_id]
-        return image_id
-
-    free = {
-        pair: frame
-        for pair, frame in frames.items()
-        if pair[0] not in taken and pair[1] not in taken
-    }
-    for one, other in free:
-        roots = sorted((root(one), root(other)))
-        parents[roots[1]] = roots[0]
-    groups: defaultdict[int, list[SharedFrame]] = defaultdict(list)
-    for (one, _), frame in free.items():
-        groups[root(one)].append(frame)
-    for first, shared in groups.items():
-        members = tuple(sorted(i for i in parents if root(i) == first))
-        if len(members) >= LEAST_IMAGES:
-            yield FoundTemplate(_mask(shared), members)
-
-
-def _mask(frames: Sequence[SharedFrame]) -> bytes:
-    """Return the frame of a group, 1 where its pairs show the same or nothing, as 32 bytes."""
-    votes: NDArray[np.int64] = sum(
-        (frame.same.astype(np.int64) - frame.other for frame in frames),
-        np.zeros((GRID, GRID), np.int64),
-    )
-    return np.packbits(votes >= 0).tobytes()
 
 
 def _write(store: Store, joining: Mapping[int, int], found: Sequence[FoundTemplate]) -> None:

@@ -46,10 +46,10 @@ class RunParameters(BaseModel):
     """hdbscan: cosine distance beyond which nothing is linked."""
     k: int | None = Field(default=None, ge=1, le=MOST)
     """kmeans: clusters; chosen when null."""
-    max_distance: float = Field(default=0.08, ge=0, le=2)
-    """near_duplicates: largest cosine distance within a group."""
     seed: int = Field(default=0, ge=0, le=MOST)
     """The same seed on the same images gives the same."""
+    verify: bool = True
+    """families, near_duplicates: whether details and frames of thumbnails are compared."""
 
 
 class RunRequest(BaseModel):
@@ -57,8 +57,8 @@ class RunRequest(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
 
-    algorithm: ClusterAlgorithm = ClusterAlgorithm.HDBSCAN
-    """hdbscan, kmeans or near_duplicates."""
+    algorithm: ClusterAlgorithm = ClusterAlgorithm.FAMILIES
+    """families, near_duplicates, hdbscan or kmeans."""
     scope: RunScope = Field(default_factory=RunScope)
     """Which images; all by default."""
     parameters: RunParameters = Field(default_factory=RunParameters)

@@ -60,7 +60,7 @@ def test_each_list_is_a_table_for_people_too(index: Index) -> None:
     index.run_here("cluster", "run")
     largest = clusters(index)[0]["id"]
 
-    assert "hdbscan" in index.run_here("cluster", "list").stdout
+    assert "families" in index.run_here("cluster", "list").stdout
     assert re.search(r"\b12\b.*cluster-\d+", index.run_here("cluster", "show").stdout)
     assert "cluster-" in index.run_here("cluster", "show", largest).stdout
     assert index.run_here("cluster", "lineage").stdout.count("new") == 2
@@ -110,9 +110,9 @@ def test_a_scope_narrows_what_is_clustered(index: Index, opened: Store) -> None:
     index.run_here("cluster", "run", "--bank", "unknown", code=4)
 
 
-@pytest.mark.parametrize("algorithm", ["kmeans", "near_duplicates"])
+@pytest.mark.parametrize("algorithm", ["kmeans", "hdbscan"])
 def test_other_algorithms_find_the_families_too(index: Index, algorithm: str) -> None:
-    options = ["-k", 2] if algorithm == "kmeans" else ["--max-distance", 0.4]
+    options = ["-k", 2] if algorithm == "kmeans" else ["--max-link", 0.4]
 
     done = index.run_here("cluster", "run", "--algorithm", algorithm, *options, "--json").json
 
@@ -163,14 +163,14 @@ def test_what_is_not_there_is_said_in_one_line(index: Index) -> None:
 def test_ctrl_c_ends_a_run_of_which_nothing_is_kept(
     index: Index, opened: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    partition = runs.partition
+    find_families = runs.find_families
 
     def interrupted(*arguments: Any, **options: Any) -> Any:
         os.kill(os.getpid(), signal.SIGINT)
-        return partition(*arguments, **options)
+        return find_families(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "partition", interrupted)
+        patch.setattr(runs, "find_families", interrupted)
         stopped = index.run_here("cluster", "run", "--json", code=130).json
 
     assert stopped["run"]["state"] == "cancelled"

@@ -40,7 +40,7 @@ from support.forked import run_each
 
 pytestmark = pytest.mark.numeric
 
-HDBSCAN, KMEANS, GROUPS = ClusterAlgorithm
+FAMILIES, GROUPS, HDBSCAN, KMEANS = ClusterAlgorithm
 SETTINGS = Settings(worker_threads=1)
 
 
@@ -89,7 +89,7 @@ def test_an_index_without_images_has_no_clusters(
     assert (run.state, run.images, run.clusters, run.noise) == (RunState.DONE, 0, 0, 0)
 
 
-@pytest.mark.parametrize(("algorithm", "noise"), [(HDBSCAN, 1), (KMEANS, 0), (GROUPS, 1)])
+@pytest.mark.parametrize(("algorithm", "noise"), [(HDBSCAN, 1), (KMEANS, 0), (FAMILIES, 1)])
 def test_one_image_is_a_cluster_only_where_every_image_is_in_one(
     store: Store, space: Space, algorithm: ClusterAlgorithm, noise: int
 ) -> None:
@@ -105,7 +105,7 @@ def test_two_images_are_a_cluster_where_that_is_allowed(store: Store, space: Spa
 
     assert clustered(store).noise == 2
     assert clustered(store, min_cluster_size=2, min_samples=1).clusters == 1
-    assert clustered(store, GROUPS).clusters == 1
+    assert clustered(store, FAMILIES).clusters == 1
     assert clustered(store, KMEANS, k=2).clusters == 2
 
 
@@ -171,7 +171,6 @@ def test_the_same_images_and_seed_give_the_same_clusters(
         {"min_samples": 0},
         {"k": 0},
         {"max_link": 2.5},
-        {"max_distance": -0.1},
         {"seed": -1},
         {"max_link": float("nan")},
     ],
@@ -492,3 +491,19 @@ def test_a_vector_s_cluster_is_that_of_the_newest_run_over_everything(
     assert (found.id, found.name, found.run_id) == (cluster, f"cluster-{cluster}", run.id)
     assert found.similarity > 0.95
     assert clusters.find(near_axis(3, 1)) is None
+
+
+def test_a_query_s_cluster_is_the_family_of_its_strongest_match(store: Store, space: Space) -> None:
+    members = add_family(store, space, 0, range(3))
+    stranger = add_vectors(store, space, {99: near_axis(5, 99)})
+    run = clustered(store, FAMILIES)
+    clusters = NewestClusters(store, space)
+    clusters.refresh()
+
+    found = clusters.find(near_axis(0, 50), [*stranger, *members])
+
+    [family] = members_of(store, run).keys() - {-1}
+    assert found is not None
+    assert (found.id, found.run_id) == (family, run.id)
+    assert found.similarity > 0.95
+    assert clusters.find(near_axis(0, 50), stranger) is None

@@ -10,7 +10,6 @@ from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
 from indexer.cluster_assignment import assign
-from indexer.clustering.complete_linkage import near_duplicate_groups
 from indexer.clustering.exemplars import shape_of
 from indexer.clustering.hdbscan import Hierarchy, hdbscan
 from indexer.clustering.kmeans import choose_k, kmeans
@@ -301,44 +300,6 @@ def test_the_same_seed_gives_the_same_clusters() -> None:
     vectors, _ = families((120, 80), 200)
 
     np.testing.assert_array_equal(clustered(vectors).labels, clustered(vectors).labels)
-
-
-# --- groups --------------------------------------------------------------------------------------
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.integers(0, 10_000), st.floats(0.5, 0.999), st.integers(2, 60))
-def test_no_pair_of_a_group_is_farther_apart_than_the_bound(
-    seed: int, bound: float, n: int
-) -> None:
-    random = np.random.default_rng(seed)
-    vectors = unit(
-        random.standard_normal((3, 8))[random.integers(0, 3, n)]
-        + 0.3 * random.standard_normal((n, 8))
-    )
-
-    labels = near_duplicate_groups(vectors, build_knn_graph(vectors, 16), bound)
-
-    similarities = vectors @ vectors.T
-    for label in range(labels.max(initial=-1) + 1):
-        rows = np.flatnonzero(labels == label)
-        assert len(rows) >= 2
-        assert similarities[np.ix_(rows, rows)].min() >= bound - 1e-5
-
-
-def test_a_chain_of_pictures_is_not_one_group() -> None:
-    angles = np.arange(20) * 0.1
-    vectors = unit(np.stack([np.cos(angles), np.sin(angles)], axis=1))
-
-    labels = near_duplicate_groups(vectors, build_knn_graph(vectors, 8), float(np.cos(0.25)))
-
-    assert max(np.bincount(labels[labels >= 0])) <= 3
-
-
-def test_copies_are_one_group() -> None:
-    vectors = copies_of_one(60)
-
-    assert set(near_duplicate_groups(vectors, build_knn_graph(vectors, 16), 0.99).tolist()) == {0}
 
 
 # --- KMeans --------------------------------------------------------------------------------------

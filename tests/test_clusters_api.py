@@ -132,7 +132,7 @@ def test_a_scope_narrows_the_run(api: Lookalike, run: ClusterRun) -> None:
     assert run
     old = RunScope(until=datetime(2020, 1, 1, tzinfo=UTC))
 
-    begun = api.start_cluster_run(ClusterAlgorithm.NEAR_DUPLICATES, scope=old, max_distance=0.2)
+    begun = api.start_cluster_run(ClusterAlgorithm.NEAR_DUPLICATES, scope=old, verify=False)
 
     assert done(api, begun.run).images == 0
     assert begun.run.scope.until == old.until

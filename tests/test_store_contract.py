@@ -317,6 +317,10 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ),
     ("cluster_runs.end", lambda w: w.cluster_runs.end(2, RunState.CANCELLED)),
     ("cluster_runs.assign", lambda w: w.cluster_runs.assign(1, members([1, 8], [1, 2]))),
+    (
+        "cluster_runs.found",
+        lambda w: w.cluster_runs.found(1, [found(None, 12, 2)], members([12, 13], [0, 0])),
+    ),
     ("cluster_actions.label", lambda w: w.cluster_actions.label(1, "a name")),
     ("cluster_actions.note", lambda w: w.cluster_actions.note(2, "a note")),
     (
@@ -520,6 +524,10 @@ READS: Final[list[tuple[str, Read]]] = [
         ),
     ),
     (
+        "cluster_scopes.pieces",
+        lambda c: c.cluster_scopes.pieces(ClusterScope(since=BEGIN, until=FAR), c.spaces.get(1)),
+    ),
+    (
         "cluster_scopes.ids",
         lambda c: c.cluster_scopes.ids(ClusterScope(min_probability=0.6), c.spaces.get(1)),
     ),
@@ -539,6 +547,8 @@ READS: Final[list[tuple[str, Read]]] = [
     ("clusters.note", lambda c: c.clusters.note(2)),
     ("clusters.sizes", lambda c: c.clusters.sizes(1)),
     ("clusters.reach", lambda c: c.clusters.reach(1)),
+    ("clusters.medoids", lambda c: c.clusters.medoids(1)),
+    ("clusters.of_images", lambda c: c.clusters.of_images(1, [1, 9, 12])),
     ("clusters.lineage", lambda c: c.clusters.lineage(1)),
     ("clusters.lineage_of", lambda c: c.clusters.lineage_of(1)),
     ("clusters.lineage_names", lambda c: c.clusters.lineage_names(1)),

@@ -25,8 +25,10 @@ RunNumber = Annotated[
 def run(
     algorithm: Annotated[
         ClusterAlgorithm,
-        typer.Option(help="Density-based families, k parts, or groups of near duplicates."),
-    ] = ClusterAlgorithm.HDBSCAN,
+        typer.Option(
+            help="Copies of one picture, its near duplicates alone, similar pictures, or k parts."
+        ),
+    ] = ClusterAlgorithm.FAMILIES,
     bank: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Only images of this bank; may be repeated."),
@@ -51,7 +53,7 @@ def run(
         str | None, typer.Option(metavar="NAME", help="Only images from this uploader.")
     ] = None,
     min_cluster_size: Annotated[
-        int, typer.Option(min=2, help="hdbscan: minimum images in a family.")
+        int, typer.Option(min=2, help="hdbscan: minimum images in a cluster.")
     ] = 5,
     min_samples: Annotated[
         int, typer.Option(min=1, help="hdbscan: neighbours that make a region dense.")
@@ -63,10 +65,13 @@ def run(
     k: Annotated[
         int | None, typer.Option("-k", min=1, help="kmeans: number of clusters; by default chosen.")
     ] = None,
-    max_distance: Annotated[
-        float,
-        typer.Option(min=0, max=2, help="near_duplicates: maximum cosine distance in a group."),
-    ] = 0.08,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify/--no-verify",
+            help="families, near_duplicates: compare details and frames of thumbnails.",
+        ),
+    ] = True,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same clusters.")] = 0,
     since_last: Annotated[
         bool, typer.Option("--since-last", help="Do only what changed since the last run.")
@@ -102,7 +107,7 @@ def run(
         until=parse_earlier(until, now) if until else None,
         uploader=uploader,
     )
-    parameters = ClusterParameters(min_cluster_size, min_samples, max_link, k, max_distance, seed)
+    parameters = ClusterParameters(min_cluster_size, min_samples, max_link, k, seed, verify)
     with opened(settings) as store:
         done = _cluster(
             store, settings, (algorithm, scope, parameters), few if since_last else None

@@ -6,10 +6,13 @@ from typing import Any, Final
 from indexer.errors import InputError
 from indexer.types import ClusterAlgorithm
 
+FAMILIES: Final = frozenset({ClusterAlgorithm.FAMILIES, ClusterAlgorithm.NEAR_DUPLICATES})
+"""The algorithms that find copies of one picture."""
 _USED: Final = {
+    ClusterAlgorithm.FAMILIES: {"verify", "seed"},
+    ClusterAlgorithm.NEAR_DUPLICATES: {"verify", "seed"},
     ClusterAlgorithm.HDBSCAN: {"min_cluster_size", "min_samples", "max_link", "seed"},
     ClusterAlgorithm.KMEANS: {"k", "seed"},
-    ClusterAlgorithm.NEAR_DUPLICATES: {"max_distance", "seed"},
 }
 _FARTHEST: Final = 2  # cosine distance of opposite vectors
 _LEAST: Final = 2  # images: one is no cluster
@@ -23,8 +26,8 @@ class ClusterParameters:
     min_samples: int = 5  # hdbscan: how many must lie close for a place to be dense
     max_link: float = 0.3  # hdbscan: cosine distance beyond which nothing is linked
     k: int | None = None  # kmeans: clusters; chosen when None
-    max_distance: float = 0.08  # near_duplicates: largest cosine distance within a group
     seed: int = 0
+    verify: bool = True  # families, near_duplicates: whether thumbnails are compared
 
     def of(self, algorithm: ClusterAlgorithm) -> dict[str, Any]:
         """Return those that an algorithm uses.
@@ -43,7 +46,6 @@ class ClusterParameters:
             raise InputError(f"The number of clusters must be at least 1, got {self.k}.")
         if self.seed < 0:
             raise InputError(f"A seed must be at least 0, got {self.seed}.")
-        for distance in (self.max_link, self.max_distance):
-            if not 0 <= distance <= _FARTHEST:
-                raise InputError(f"A cosine distance must be from 0 to 2, got {distance}.")
+        if not 0 <= self.max_link <= _FARTHEST:
+            raise InputError(f"A cosine distance must be from 0 to 2, got {self.max_link}.")
         return {name: value for name, value in asdict(self).items() if name in _USED[algorithm]}

@@ -26,7 +26,7 @@ class Shape:
     max_pair_distance: float  # largest cosine distance between two members
 
 
-def shape_of(vectors: Embeddings, rows: NDArray[np.int64]) -> Shape:
+def shape_of(vectors: Embeddings, rows: NDArray[np.int64], medoid: int | None = None) -> Shape:
     """Describe the cluster that some vectors make.
 
     The medoid, of least total cosine distance to all members, is the member most alike to their
@@ -39,11 +39,11 @@ def shape_of(vectors: Embeddings, rows: NDArray[np.int64]) -> Shape:
     vectors : ndarray of shape (n, d), float32, unit rows
     rows : ndarray of shape (m,), int64
         The members, at least one.
+    medoid : int, optional
+        The row of the member that is the cluster's middle, where that is known.
     """
     members = vectors[rows]
-    mean = members.mean(axis=0, dtype=np.float64).astype(np.float32)
-    alike = members @ mean
-    middle = int(np.argmax(alike >= alike.max() - _MEDOIDS))
+    middle = _middle(members) if medoid is None else int(np.flatnonzero(rows == medoid)[0])
     distances = np.clip(1 - members @ members[middle], 0, 2)
     far = np.argsort(-distances, kind="stable")[:_ALL_PAIRS]
     widest = float(np.clip(1 - (members[far] @ members[far].T).min(), 0, 2))
@@ -54,6 +54,12 @@ def shape_of(vectors: Embeddings, rows: NDArray[np.int64]) -> Shape:
         radius=float(distances.max()),
         max_pair_distance=max(widest, float(distances.max())),
     )
+
+
+def _middle(members: Embeddings) -> int:
+    mean = members.mean(axis=0, dtype=np.float64).astype(np.float32)
+    alike = members @ mean
+    return int(np.argmax(alike >= alike.max() - _MEDOIDS))
 
 
 def _exemplars(members: Embeddings, distances: NDArray[np.float32], middle: int) -> list[int]:

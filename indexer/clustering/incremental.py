@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from indexer.cluster_assignment import assign
-from indexer.clustering.cluster_parameters import ClusterParameters
+from indexer.clustering.cluster_parameters import FAMILIES, ClusterParameters
 from indexer.clustering.runs import ClusterRunner, OnBegin, Progress, require_unit
 from indexer.embedding_space import bound_space
 from indexer.errors import InputError
@@ -22,6 +22,7 @@ from indexer.types import (
     Refreshed,
     RunState,
     Space,
+    SpaceTraits,
 )
 
 MAX_CHANGED_SHARE: Final = 0.05
@@ -44,9 +45,10 @@ class _Since:
 class ClusterRefresher:
     """Keeps the clusters of an index up to date with its images."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, traits: SpaceTraits | None = None) -> None:
+        """Take what `ClusterRunner` takes."""
         self._store = store
-        self._runner = ClusterRunner(store, settings)
+        self._runner = ClusterRunner(store, settings, traits)
 
     def refresh(  # noqa: PLR0913 -- those of a run, and one more
         self,
@@ -80,8 +82,8 @@ class ClusterRefresher:
         """
         if not 0 <= max_changed_share <= 1:
             raise InputError(f"A share must be from 0 to 1, got {max_changed_share}.")
-        effective = parameters.of(algorithm)
         space = bound_space(self._store)
+        effective = self._runner.effective(algorithm, parameters, space)
         with self._store.reader() as catalog:
             last = catalog.cluster_runs.newest(space.id, algorithm, scope)
             unseen = last is not None and catalog.log.head() > last.watermark
@@ -103,8 +105,9 @@ class ClusterRefresher:
     def assign(self, run: ClusterRun) -> int:
         """Assign the images in a run's scope that it does not know; return how many joined.
 
-        An image joins the cluster of the nearest medoid whose radius it lies within. Others are
-        left out, and looked at again the next time.
+        An image joins the cluster of the nearest medoid whose radius it lies within, or the family
+        whose hub it matches. New families are founded by images that match each other, or one that
+        was in none. Others are left out, and looked at again the next time.
 
         Raises
         ------
@@ -133,6 +136,8 @@ class ClusterRefresher:
         )
 
     def _assign(self, run: ClusterRun, space: Space, image_ids: Keys) -> int:
+        if run.algorithm in FAMILIES:
+            return self._runner.grow(run, space, image_ids) if len(image_ids) else 0
         ids, clusters, similarities = [], [], []
         with self._store.reader() as catalog:
             reach = catalog.clusters.reach(run.id)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.clustering.cluster_parameters import ClusterParameters
-from indexer.clustering.complete_linkage import near_duplicate_groups
 from indexer.clustering.hdbscan import hdbscan
 from indexer.clustering.kmeans import kmeans
 from indexer.types import ClusterAlgorithm, Embeddings
@@ -26,6 +25,7 @@ class Partition:
     labels: NDArray[np.int64]  # (n,), from 0 without gaps; -1 for noise
     probabilities: NDArray[np.float64]  # (n,), 0 to 1; 0 for noise
     outlier_scores: NDArray[np.float64]  # (n,), 0 to 1
+    hubs: NDArray[np.int64] | None = None  # (clusters,), rows of the middles where they are known
 
 
 def partition(
@@ -36,7 +36,7 @@ def partition(
     threads: int,
     on_progress: Callable[[int], None],
 ) -> Partition:
-    """Cluster vectors.
+    """Cluster vectors by hdbscan or kmeans.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def partition(
         on_progress(n)
         return Partition(labels, np.ones(n), np.zeros(n))
     neighbours = graph_of(vectors, parameters, threads=threads, on_progress=on_progress)
-    return divide(algorithm, vectors, neighbours, parameters)
+    return divide(neighbours, parameters)
 
 
 def graph_of(
@@ -65,7 +65,7 @@ def graph_of(
     threads: int,
     on_progress: Callable[[int], None] = lambda _count: None,
 ) -> KnnGraph:
-    """Find the neighbours that hdbscan and near_duplicates divide vectors by.
+    """Find the neighbours that hdbscan divides vectors by.
 
     Parameters
     ----------
@@ -86,25 +86,15 @@ def graph_of(
     )
 
 
-def divide(
-    algorithm: ClusterAlgorithm,
-    vectors: Embeddings,
-    neighbours: KnnGraph,
-    parameters: ClusterParameters,
-) -> Partition:
-    """Cluster vectors whose neighbours are known, by hdbscan or near_duplicates.
+def divide(neighbours: KnnGraph, parameters: ClusterParameters) -> Partition:
+    """Cluster vectors whose neighbours are known, by hdbscan.
 
     Parameters
     ----------
-    algorithm : ClusterAlgorithm
-    vectors : ndarray of shape (n, d), float32, unit rows
     neighbours : KnnGraph
         As `graph_of` finds them; they depend on no bound, so one graph serves several.
     parameters : ClusterParameters
     """
-    if algorithm is ClusterAlgorithm.NEAR_DUPLICATES:
-        labels = near_duplicate_groups(vectors, neighbours, 1 - parameters.max_distance)
-        return Partition(labels, (labels >= 0).astype(np.float64), np.zeros(len(vectors)))
     found = hdbscan(
         neighbours,
         min_cluster_size=parameters.min_cluster_size,

@@ -3,19 +3,33 @@
 from collections.abc import Callable
 from threading import Event
 from time import monotonic
-from typing import Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
-from indexer.clustering.cluster_parameters import ClusterParameters
+from indexer.clustering.cluster_parameters import FAMILIES, ClusterParameters
+from indexer.clustering.families.family_growth import grow_families
+from indexer.clustering.families.family_search import Families, find_families, probability_of
+from indexer.clustering.families.link_bounds import LinkBounds
+from indexer.clustering.families.links import LinkFinder, Steps
 from indexer.clustering.lineage import trace
-from indexer.clustering.partition import partition
+from indexer.clustering.partition import Partition, partition
 from indexer.clustering.summaries import summarise
-from indexer.embedding_space import bound_space
+from indexer.embedding_space import bound_space, model_reference
 from indexer.errors import NotFoundError, RunUnderWay, UnusableVectors
+from indexer.model import load_traits
 from indexer.settings import Settings
-from indexer.store import FoundMembers, Membership, ScopedVectors, Store
-from indexer.types import ClusterAlgorithm, ClusterRun, ClusterScope, RunState, Space
+from indexer.store import FoundMembers, Membership, ScopedPieces, ScopedVectors, Store
+from indexer.thresholds import choose_thresholds
+from indexer.types import (
+    ClusterAlgorithm,
+    ClusterRun,
+    ClusterScope,
+    Keys,
+    RunState,
+    Space,
+    SpaceTraits,
+)
 
 _STEP: Final = 65_536  # vectors checked at a time
 _ROUNDING: Final = 1e-3  # of a length, in float32
@@ -27,13 +41,6 @@ OnBegin = Callable[[ClusterRun], None]
 """Called with a run as it begins."""
 
 
-class _Steps(Protocol):
-    """Makes what tells the progress of one stage, and ends a run that was stopped."""
-
-    def __call__(self, stage: str, of: int) -> Callable[[int], None]:
-        """Begin a stage over `of` images."""
-
-
 class Cancelled(Exception):
     """The run was stopped or cancelled; it is caught where the run began."""
 
@@ -41,9 +48,11 @@ class Cancelled(Exception):
 class ClusterRunner:
     """Clusters what an index holds, and remembers what came of it."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, traits: SpaceTraits | None = None) -> None:
+        """Take what families are weighed by; by default what comes with the index's model."""
         self._store = store
         self._settings = settings
+        self._traits = traits
 
     def run(
         self,
@@ -82,8 +91,8 @@ class ClusterRunner:
         RunUnderWay
             Another run is under way.
         """
-        effective = parameters.of(algorithm)
         space = bound_space(self._store)
+        effective = self.effective(algorithm, parameters, space)
         with self._store.clustering() as free:
             if not free:
                 raise RunUnderWay(
@@ -104,6 +113,36 @@ class ClusterRunner:
             except BaseException:
                 self._end(run, RunState.FAILED)
                 raise
+
+    def effective(
+        self, algorithm: ClusterAlgorithm, parameters: ClusterParameters, space: Space
+    ) -> dict[str, Any]:
+        """Return the parameters that a run would have: for families with the bounds in force.
+
+        Raises
+        ------
+        InputError
+            One of them is out of bounds.
+        """
+        own = parameters.of(algorithm)
+        if algorithm not in FAMILIES:
+            return own
+        with self._store.reader() as catalog:
+            cards = catalog.cards.bounds(space.id)
+        thresholds = choose_thresholds(
+            self._settings,
+            cards,
+            space_id=space.id,
+            requested=None,
+            fusion=self._space_traits().fusion,
+        )
+        verified = parameters.verify and self._settings.verify_candidates > 0
+        return own | LinkBounds.in_force(thresholds, algorithm, verified=verified).parameters()
+
+    def _space_traits(self) -> SpaceTraits:
+        if self._traits is None:
+            self._traits = load_traits(model_reference(self._store, self._settings))
+        return self._traits
 
     def _watch(self, run: ClusterRun, stop: Event) -> Callable[[], bool]:
         """Make what tells whether a run is to end before it is done."""
@@ -126,31 +165,89 @@ class ClusterRunner:
             return writer.cluster_runs.end(run.id, state)
 
     def _finish(
-        self, run: ClusterRun, space: Space, parameters: ClusterParameters, steps: _Steps
+        self, run: ClusterRun, space: Space, parameters: ClusterParameters, steps: Steps
     ) -> ClusterRun:
-        previous, before = None, None
+        previous, before, pieces = None, None, None
         with self._store.reader() as catalog:
-            scoped = catalog.cluster_scopes.vectors(
-                run.scope, space, on_progress=steps("reading", 0)
-            )
+            scopes, on_progress = catalog.cluster_scopes, steps("reading", 0)
+            if run.algorithm in FAMILIES:
+                pieces = scopes.pieces(run.scope, space, on_progress=on_progress)
+                scoped = pieces.images
+            else:
+                scoped = scopes.vectors(run.scope, space, on_progress=on_progress)
             if run.previous_run is not None:
                 previous = catalog.cluster_runs.get(run.previous_run)
                 before = catalog.cluster_members.membership(previous.id, assigned=False)
         require_unit(scoped)
         n = len(scoped.ids)
-        found = partition(
-            run.algorithm,
-            scoped.vectors,
-            parameters,
-            threads=self._settings.worker_threads,
-            on_progress=steps("comparing", n),
-        )
+        if pieces:
+            found = self._find_families(run, space, pieces, steps)
+        else:
+            found = partition(
+                run.algorithm,
+                scoped.vectors,
+                parameters,
+                threads=self._settings.worker_threads,
+                on_progress=steps("comparing", n),
+            )
         lineage = trace(_clusters_of(before), scoped.ids.tolist(), found.labels)
-        clusters = summarise(scoped, found.labels, lineage, previous, steps("describing", n))
+        clusters = summarise(scoped, found, lineage, previous, steps("describing", n))
         members = FoundMembers(scoped.ids, found.labels, found.probabilities, found.outlier_scores)
         steps("writing", n)(0)
         with self._store.writer() as writer:
             return writer.cluster_runs.finish(run.id, clusters, members, lineage)
+
+    def grow(self, run: ClusterRun, space: Space, image_ids: Keys) -> int:
+        """Let new images join the families of a finished run, or found new ones.
+
+        Returns
+        -------
+        int
+            How many of the new images are in a family now.
+        """
+        with self._store.reader() as catalog:
+            pieces = catalog.cluster_scopes.pieces(run.scope, space)
+            known = catalog.cluster_members.membership(run.id)
+            hubs = catalog.clusters.medoids(run.id)
+        require_unit(pieces.images)
+        finder = self._finder(run, space, pieces, _steps(lambda *_: None, lambda: False))
+        growth = grow_families(pieces, finder, image_ids, known, hubs)
+        scoped, founded = pieces.images, _partition_of(growth.founded)
+        strengths = probability_of(growth.strengths)
+        joined = FoundMembers(
+            scoped.ids[growth.joined], growth.clusters, strengths, np.zeros(len(strengths))
+        )
+        rows = np.flatnonzero(founded.labels >= 0)
+        members = FoundMembers(
+            scoped.ids[rows],
+            founded.labels[rows],
+            founded.probabilities[rows],
+            np.zeros(len(rows)),
+        )
+        clusters = summarise(scoped, founded, [], run, lambda _count: None)
+        with self._store.writer() as writer:
+            assigned = writer.cluster_runs.assign(run.id, joined) if len(strengths) else 0
+            writer.cluster_runs.found(run.id, clusters, members)
+        return assigned + len(np.intersect1d(members.image_ids, image_ids))
+
+    def _find_families(
+        self, run: ClusterRun, space: Space, pieces: ScopedPieces, steps: Steps
+    ) -> Partition:
+        return _partition_of(find_families(pieces, self._finder(run, space, pieces, steps)))
+
+    def _finder(
+        self, run: ClusterRun, space: Space, pieces: ScopedPieces, steps: Steps
+    ) -> LinkFinder:
+        return LinkFinder(
+            self._store,
+            self._settings,
+            space,
+            self._space_traits(),
+            LinkBounds.of_run(run.parameters),
+            pieces,
+            run.parameters["seed"],
+            steps,
+        )
 
 
 def newest_or(store: Store, run_id: int | None) -> ClusterRun:
@@ -189,7 +286,12 @@ def require_unit(scoped: ScopedVectors) -> None:
         raise UnusableVectors(refused)
 
 
-def _steps(on_progress: Progress, is_over: Callable[[], bool]) -> _Steps:
+def _partition_of(families: Families) -> Partition:
+    none = np.zeros(len(families.labels))
+    return Partition(families.labels, families.probabilities, none, families.hubs)
+
+
+def _steps(on_progress: Progress, is_over: Callable[[], bool]) -> Steps:
     def begin(stage: str, of: int) -> Callable[[int], None]:
         done = 0
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.clustering.exemplars import shape_of
+from indexer.clustering.partition import Partition
 from indexer.store import FoundCluster, FoundLineage, ScopedVectors
 from indexer.types import ClusterRun
 
@@ -17,7 +18,7 @@ _DAY: Final = 86_400.0  # seconds
 
 def summarise(
     scoped: ScopedVectors,
-    labels: NDArray[np.int64],
+    found: Partition,
     lineage: Sequence[FoundLineage],
     previous: ClusterRun | None,
     on_progress: Callable[[int], None],
@@ -27,8 +28,8 @@ def summarise(
     Parameters
     ----------
     scoped : ScopedVectors
-    labels : ndarray of shape (n,), int64
-        From 0 without gaps; -1 for noise.
+    found : Partition
+        Of them.
     lineage : sequence of FoundLineage
         Says which identity each label takes over.
     previous : ClusterRun or None
@@ -36,13 +37,15 @@ def summarise(
     on_progress : callable
         Called with the number of images described since the last call.
     """
+    labels = found.labels
     identities = {step.label: step.cluster_id for step in lineage if step.label is not None}
     order = np.argsort(labels, kind="stable")
     ends = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
     clusters = []
     for label, (start, end) in enumerate(pairwise(ends)):
         rows = order[start:end]
-        shape = shape_of(scoped.vectors, rows)
+        hub = None if found.hubs is None else int(found.hubs[label])
+        shape = shape_of(scoped.vectors, rows, hub)
         added = scoped.added_at[rows]
         clusters.append(
             FoundCluster(

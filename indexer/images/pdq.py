@@ -30,7 +30,8 @@ _BLUR: Final = "_ZN8facebook3pdq11downscaling17jaroszFilterFloatEPfS2_iiiii"
 _PASSES: Final = 2  # of the blur, along rows and columns
 _OVER_EDGE: Final = 2  # the window that reaches over the edge of a mirrored picture
 _SIDE: Final = 64  # of the picture that is left after the blur
-_BITS: Final = 16 * 16
+_FREQUENCIES: Final = 16  # along each side
+_BITS: Final = _FREQUENCIES**2
 _MEDIAN: Final = 127  # its place among 256 coefficients, lowest first: the lower of the middle two
 _COSINES: Final = (  # (16, 64): the rows 1 to 16 of the transform
     np.sqrt(2 / _SIDE)
@@ -67,6 +68,34 @@ def hash_orientations(rgb: Rgb) -> tuple[PdqBits, int]:
         return np.zeros((8, 32), np.uint8), 0
     others = _others_of_blurred(functions, brightness, blurred)
     return np.vstack([bits, _hashes(np.stack(others))]), quality
+
+
+def turn_hashes(bits: PdqBits) -> NDArray[np.uint8]:
+    """Derive the PDQ of eight orientations from the PDQ of one, without the picture.
+
+    Mirroring a picture changes the sign of every second coefficient of its discrete cosine
+    transform along that side, and transposing it transposes them. A bit says whether a coefficient
+    is above the median, which is next to 0, so the bits change in the same way. They are those of
+    the turned pixels but for 16 to 28 bits (median), 62 for one in twenty: PDQ does not keep the
+    same rows and columns of a turned picture.
+
+    Parameters
+    ----------
+    bits : ndarray of shape (n, 32), uint8
+
+    Returns
+    -------
+    ndarray of shape (n, 8, 32), uint8
+        In the order of `hash_orientations`; row 0 is the hash itself.
+    """
+    upright = np.unpackbits(bits, axis=1).reshape(-1, _FREQUENCIES, _FREQUENCIES)
+    odd = (np.arange(_FREQUENCIES) % 2).astype(np.uint8)
+    across, down = odd[np.newaxis], odd[:, np.newaxis]
+    lying = upright.swapaxes(1, 2)
+    turned = [upright, lying ^ down, upright ^ across ^ down, lying ^ across]
+    mirrored = [upright ^ across, lying, upright ^ down, lying ^ across ^ down]
+    views = np.stack(turned + mirrored, axis=1).reshape(len(bits), 8, _BITS)
+    return np.packbits(views, axis=2)
 
 
 def _orientations(pixels: NDArray[Any]) -> list[NDArray[Any]]:

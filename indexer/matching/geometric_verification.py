@@ -5,10 +5,10 @@ from typing import Final
 
 from indexer.matching.comparison import Compared
 from indexer.matching.query_pixels import QueryPixels
-from indexer.matching.stored_features import read_features
 from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Store
+from indexer.stored_features import read_features
 from indexer.types import Fusion
 
 _FLOOR: Final = -4.0

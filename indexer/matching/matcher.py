@@ -1,6 +1,6 @@
 """Matcher: answers queries from an open index, following its log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Final, overload
 
@@ -27,7 +27,17 @@ from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
 from indexer.thresholds import ThresholdResolver
-from indexer.types import Entry, Match, PartialVerdict, Space, SpaceTraits, Verdict, cost_of
+from indexer.types import (
+    Entry,
+    Match,
+    PartialVerdict,
+    Space,
+    SpaceTraits,
+    Tier,
+    Verdict,
+    VerdictCluster,
+    cost_of,
+)
 from indexer.vector_views import open_views
 
 log = structlog.get_logger(__name__)
@@ -143,8 +153,12 @@ class Matcher:
             options,
             model=self.space.fingerprint,
             watermark=watermark,
-            cluster=self._clusters.find(encoded.pieces.embeddings[0]) if encoded.facts else None,
+            cluster=self._find_cluster(encoded, matches) if encoded.facts else None,
         )
+
+    def _find_cluster(self, query: EncodedQuery, matches: Sequence[Match]) -> VerdictCluster | None:
+        matched = [m.image_id for m in matches if m.tier is not Tier.NONE and m.image_id]
+        return self._clusters.find(query.pieces.embeddings[0], matched)
 
     def matches(self, query: Query[VerdictT], options: SearchOptions = _DEFAULT) -> list[Match]:
         """Return what a query was compared with, strongest first, of every tier and uncut.

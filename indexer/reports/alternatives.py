@@ -10,10 +10,7 @@ from indexer.types import ClusterAlgorithm, ClusterRun, Embeddings
 
 MOST: Final = 20_000
 """Images that are clustered anew for a report: seconds of comparing, and some for each bound."""
-_BOUNDS: Final = {
-    ClusterAlgorithm.HDBSCAN: ("max_link", (0.1, 0.2, 0.3, 0.4, 0.5)),
-    ClusterAlgorithm.NEAR_DUPLICATES: ("max_distance", (0.02, 0.05, 0.08, 0.1, 0.15)),
-}
+_BOUNDS: Final = (0.1, 0.2, 0.3, 0.4, 0.5)  # of `max_link`
 
 
 def alternatives(run: ClusterRun, vectors: Embeddings, threads: int) -> tuple[Alternative, ...]:
@@ -30,24 +27,22 @@ def alternatives(run: ClusterRun, vectors: Embeddings, threads: int) -> tuple[Al
     Returns
     -------
     tuple of Alternative
-        By ascending bound; none for kmeans, which has no bound.
+        By ascending bound; only of hdbscan.
     """
-    if run.algorithm not in _BOUNDS:
+    if run.algorithm is not ClusterAlgorithm.HDBSCAN:
         return ()
-    name, values = _BOUNDS[run.algorithm]
     parameters = ClusterParameters(**run.parameters)
-    own = getattr(parameters, name)
     graph = graph_of(vectors, parameters, threads=threads)
     found = []
-    for value in sorted({*values, own}):
-        labels = divide(run.algorithm, vectors, graph, replace(parameters, **{name: value})).labels
+    for value in sorted({*_BOUNDS, parameters.max_link}):
+        labels = divide(graph, replace(parameters, max_link=value)).labels
         found.append(
             Alternative(
-                parameter=name,
+                parameter="max_link",
                 value=value,
                 clusters=int(labels.max(initial=-1)) + 1,
                 images=int((labels >= 0).sum()),
-                of_run=value == own,
+                of_run=value == parameters.max_link,
             )
         )
     return tuple(found)

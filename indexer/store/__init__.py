@@ -14,6 +14,7 @@ from indexer.store.cluster_values import (
     FoundMembers,
     MemberPart,
     Membership,
+    ScopedPieces,
     ScopedVectors,
 )
 from indexer.store.database.migrate import check, current, upgrade
@@ -75,6 +76,7 @@ __all__ = [
     "RemovalQuery",
     "RemovedBy",
     "RequestKey",
+    "ScopedPieces",
     "ScopedVectors",
     "Store",
     "StoredPicture",

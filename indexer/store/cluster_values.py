@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.types import Embeddings, Keys, LineageEvent
+from indexer.types import Embeddings, Keys, LineageEvent, PdqBits
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,22 @@ class ScopedVectors:
     """(n, d), of the whole first frames."""
     added_at: NDArray[np.float64]
     """(n,), when each was added, in seconds since 1970 UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopedPieces:
+    """The pieces of the images in a scope: first the wholes, by image, then the parts, by image."""
+
+    images: ScopedVectors
+    """The images; their vectors are those of the wholes, in the same memory."""
+    embeddings: Embeddings
+    """(p, d)"""
+    owners: NDArray[np.int64]
+    """(p,), rows of the images."""
+    pdqs: PdqBits
+    """(p, 32)"""
+    qualities: NDArray[np.uint8]
+    """(p,), of the PDQ, 0 to 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,16 @@ class ClusterReach:
     """(m, d)"""
     radii: NDArray[np.float64]
     """(m,), cosine distance from the medoid."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMedoid:
+    """The cluster that an image is in: its name, and its middle."""
+
+    cluster_id: int
+    name: str
+    medoid: NDArray[np.float32]
+    """(d,)"""
 
 
 @dataclass(frozen=True, slots=True)

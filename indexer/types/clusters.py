@@ -11,9 +11,10 @@ from indexer.types.described import described
 class ClusterAlgorithm(StrEnum):
     """How images are grouped."""
 
-    HDBSCAN = "hdbscan"  # families of any density; what is in none is noise
+    FAMILIES = "families"  # copies of one picture: a hub, and what matches it as a lookalike
+    NEAR_DUPLICATES = "near_duplicates"  # the same, as a near duplicate
+    HDBSCAN = "hdbscan"  # similar pictures, of any density; what is in no cluster is noise
     KMEANS = "kmeans"  # spherical; every image is in a cluster
-    NEAR_DUPLICATES = "near_duplicates"  # no pair of a group is farther apart than the bound
 
 
 class RunState(StrEnum):
@@ -63,7 +64,7 @@ class ClusterRun:
     id: int
     """Rises with time."""
     algorithm: ClusterAlgorithm
-    """hdbscan, kmeans or near_duplicates."""
+    """families, near_duplicates, hdbscan or kmeans."""
     parameters: dict[str, Any]
     """Those of the algorithm, seed included: the same ones on the same images give the same."""
     scope: ClusterScope
@@ -104,7 +105,7 @@ class Cluster:
     size: int
     """Images in it."""
     medoid: int
-    """The image that is nearest to all others of the cluster."""
+    """The image that is nearest to all others of the cluster; of a family its hub."""
     exemplars: tuple[int, ...]
     """Images that stand for it: the medoid first, then far from each other."""
     radius: float

@@ -37,7 +37,8 @@ class KnnGraph:
 
     rows: NDArray[np.int64]  # (n, k), nearest first, ties by row
     similarities: NDArray[np.float32]  # (n, k), cosine
-    recall: float  # share of the true neighbours that are among them, measured on a sample
+    recall: float
+    """Share of the true neighbours that are among them, measured on a sample, or 1."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -47,6 +48,7 @@ def build_knn_graph(
     vectors: Embeddings,
     k: int,
     *,
+    at_least: float = -1.0,
     seed: int = 0,
     threads: int = 1,
     on_progress: Progress = lambda _count: None,
@@ -64,6 +66,8 @@ def build_knn_graph(
     vectors : ndarray of shape (n, d), float32, unit rows
     k : int
         Neighbours wanted; n - 1 where there are fewer.
+    at_least : float
+        The cosine from which neighbours matter: most of these are found, others as it comes.
     seed : int
         Of the samples; on one machine the same one gives the same answer.
     threads : int
@@ -86,7 +90,41 @@ def build_knn_graph(
     try:
         if len(vectors) <= EXACT_UP_TO:
             return _exact(vectors, k, threads, on_progress)
-        return _approximate(vectors, k, np.random.default_rng(seed), threads, on_progress)
+        random = np.random.default_rng(seed)
+        return _approximate(vectors, k, at_least, random, threads, on_progress)
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def find_neighbours(
+    vectors: Embeddings, own: NDArray[np.int64], k: int, *, seed: int = 0, threads: int = 1
+) -> KnnGraph:
+    """Find the nearest others of some vectors: quicker than a graph of all where these are few.
+
+    Up to `EXACT_UP_TO` vectors this is exact. Beyond, candidates are found among the vectors'
+    leading principal directions.
+
+    Parameters
+    ----------
+    vectors, k, seed, threads
+        As for `build_knn_graph`.
+    own : ndarray of shape (m,), int64
+        Rows of the vectors whose neighbours are wanted.
+    """
+    k = min(k, len(vectors) - 1)
+    if k < 1 or not len(own):
+        nobody = np.zeros((len(own), 0))
+        return KnnGraph(nobody.astype(np.int64), nobody.astype(np.float32), 1.0)
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(threads)
+    try:
+        if len(vectors) <= EXACT_UP_TO:
+            return KnnGraph(*_exactly(vectors, own, k), recall=1.0)
+        reduced = _reduce(vectors, np.random.default_rng(seed))
+        wanted = min(int(_SPARE * k) + 1, len(vectors))
+        metric = faiss.METRIC_INNER_PRODUCT
+        _, candidates = faiss.knn(reduced[own], reduced, wanted, metric=metric)
+        return KnnGraph(*_measured(vectors, own, candidates, k), recall=1.0)
     finally:
         faiss.omp_set_num_threads(before)
 
@@ -100,13 +138,15 @@ def _exact(vectors: Embeddings, k: int, threads: int, on_progress: Progress) -> 
 def _approximate(
     vectors: Embeddings,
     k: int,
+    at_least: float,
     random: np.random.Generator,
     threads: int,
     on_progress: Progress,
 ) -> KnnGraph:
     cells = _Cells(vectors, random)
     on_progress(0)
-    recall = cells.widen(np.sort(random.choice(len(vectors), _PROBES, replace=False)), k)
+    probes = np.sort(random.choice(len(vectors), _PROBES, replace=False))
+    recall = cells.widen(probes, k, at_least)
     on_progress(0)
     found = _in_parts(partial(cells.nearest, k=k), len(vectors), k, threads, on_progress)
     return KnnGraph(found.rows, found.similarities, recall)
@@ -158,37 +198,48 @@ class _Cells:
         index.add(self._reduced)
         self._index = index
 
-    def widen(self, probes: NDArray[np.int64], k: int) -> float:
+    def widen(self, probes: NDArray[np.int64], k: int, at_least: float) -> float:
         """Search more cells until enough neighbours of some rows are found; return the share.
 
-        Ties by similarity count as found.
+        Those count that are at least so alike. Ties by similarity count as found.
         """
-        farthest = np.concatenate([self._farthest(some, k) for some in np.split(probes, _PARTS)])
+        parts = [self._nearest_similarities(some, k) for some in np.split(probes, _PARTS)]
+        true = np.concatenate(parts)
+        least = np.maximum(true.min(axis=1), at_least)[:, np.newaxis] - np.float32(1e-6)
+        wanted = max(1, int((true >= least).sum()))
         while True:
             reached = self.nearest(probes, k).similarities
-            recall = float((reached >= farthest[:, np.newaxis] - np.float32(1e-6)).mean())
+            recall = min(1.0, float((reached >= least).sum() / wanted))
             if recall >= _ENOUGH or self._index.nprobe >= self._cells:
                 return recall
             self._index.nprobe *= 2
 
-    def _farthest(self, own: NDArray[np.int64], k: int) -> NDArray[np.float32]:
-        """Return how alike the k-th nearest other of some rows is; quicker than to find it."""
+    def _nearest_similarities(self, own: NDArray[np.int64], k: int) -> NDArray[np.float32]:
+        """Return how alike the k nearest others of some rows are; quicker than to find them."""
         similarities = self._vectors[own] @ self._vectors.T
-        kth: NDArray[np.float32] = np.partition(similarities, -k - 1, axis=1)[:, -k - 1]
-        return kth
+        similarities[np.arange(len(own)), own] = -2
+        nearest: NDArray[np.float32] = np.partition(similarities, -k, axis=1)[:, -k:]
+        return nearest
 
     def nearest(self, own: NDArray[np.int64], k: int) -> _Found:
         """Find the k nearest others of some rows."""
         _, candidates = self._index.search(self._reduced[own], int(_SPARE * k) + 1)
-        measured = _measure(self._vectors, self._vectors[own], candidates)
-        order = np.lexsort((candidates, -measured), axis=1)[:, : k + 1]
-        rows = np.take_along_axis(candidates, order, 1)
-        found = _without_self(rows, np.take_along_axis(measured, order, 1), own)
+        found = _measured(self._vectors, own, candidates, k)
         lacking = np.flatnonzero((found.rows < 0).any(axis=1))  # the cells hold too few
         if len(lacking):
             exact = _exactly(self._vectors, own[lacking], k)
             found.rows[lacking], found.similarities[lacking] = exact
         return found
+
+
+def _measured(
+    vectors: Embeddings, own: NDArray[np.int64], candidates: NDArray[np.int64], k: int
+) -> _Found:
+    """Choose the k nearest of the candidates of some rows by their full vectors."""
+    measured = _measure(vectors, vectors[own], candidates)
+    order = np.lexsort((candidates, -measured), axis=1)[:, : k + 1]
+    rows = np.take_along_axis(candidates, order, 1)
+    return _without_self(rows, np.take_along_axis(measured, order, 1), own)
 
 
 def _exactly(vectors: Embeddings, own: NDArray[np.int64], k: int) -> _Found:

@@ -60,7 +60,7 @@ def find_in_query(grey: Grey) -> tuple[Features, Features]:
     points, described = _find(grey, _QUERY, _QUERY_LAYERS)
     height, width = grey.shape
     found = Features(points, _roots(described), (height, width))
-    return found, _mirrored(found)
+    return found, mirror_features(found)
 
 
 def pack_features(thumbnail: bytes) -> bytes:
@@ -147,7 +147,7 @@ def _roots(described: NDArray[np.float32]) -> NDArray[np.float32]:
     return roots
 
 
-def _mirrored(found: Features) -> Features:
+def mirror_features(found: Features) -> Features:
     """Return what the mirrored image has, without looking for it again.
 
     A descriptor is a grid of 4 x 4 cells along its keypoint's direction, each with the strength of

@@ -33,7 +33,7 @@ class ClusterCalls:
 
     def start_cluster_run(
         self,
-        algorithm: ClusterAlgorithm = ClusterAlgorithm.HDBSCAN,
+        algorithm: ClusterAlgorithm = ClusterAlgorithm.FAMILIES,
         *,
         scope: RunScope | None = None,
         since_last: bool = False,

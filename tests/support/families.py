@@ -17,6 +17,7 @@ from indexer.types import (
     Embeddings,
     NewImage,
     Space,
+    SpaceTraits,
 )
 from support.catalog import DIMENSION, arrival, new_image
 
@@ -77,7 +78,7 @@ def clustered(
     **parameters: Any,
 ) -> ClusterRun:
     """Run a clustering to its end."""
-    runner = ClusterRunner(store, Settings(worker_threads=1))
+    runner = ClusterRunner(store, Settings(worker_threads=1), SpaceTraits())
     return runner.run(algorithm, scope, ClusterParameters(**parameters))
 
 

@@ -1,14 +1,15 @@
 """Clusters: what each run found, and their lineage."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, select
 
 from indexer.errors import NotFoundError
-from indexer.store.cluster_values import ClusterReach
+from indexer.store.cluster_values import ClusterReach, NamedMedoid
 from indexer.store.models import (
+    ClusterMemberRow,
     ClusterRow,
     LineageRow,
     RunClusterRow,
@@ -136,6 +137,27 @@ class Clusters(Queries):
             ),
             radii=np.array([row.radius for row in rows], np.float64),
         )
+
+    def of_images(self, run_id: int, image_ids: Iterable[int]) -> dict[int, NamedMedoid]:
+        """Return the clusters that images are in, by image; noise is left out."""
+        member, table = ClusterMemberRow, RunClusterRow
+        statement = (
+            select(member.image_id, table.cluster_id, ClusterRow.name, table.medoid)
+            .join(
+                table,
+                and_(table.run_id == member.run_id, table.cluster_id == member.cluster_id),
+            )
+            .join(ClusterRow, ClusterRow.id == table.cluster_id)
+            .where(member.run_id == run_id)
+        )
+        rows = self._rows(statement, member.image_id, possible_ids(image_ids))
+        return {row[0]: NamedMedoid(*row[1:]) for row in rows}
+
+    def medoids(self, run_id: int) -> dict[int, int]:
+        """Return the clusters of a run by the image that is their medoid."""
+        table = RunClusterRow
+        statement = select(table.medoid_id, table.cluster_id).where(table.run_id == run_id)
+        return {row[0]: row[1] for row in self._connection.execute(statement)}
 
     def sizes(self, run_id: int) -> dict[int, int]:
         """Return how many members each cluster of a run had when it was found."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from sqlalchemy import func, select, update
 
 from indexer.errors import RunUnderWay
@@ -18,7 +19,7 @@ from indexer.store.models import (
     RunClusterRow,
 )
 from indexer.store.sql_parameters import chunks
-from indexer.types import ClusterAlgorithm, ClusterRun, ClusterScope, RunState
+from indexer.types import ClusterAlgorithm, ClusterRun, ClusterScope, LineageEvent, RunState
 
 
 class ClusterRunEdits(ClusterRuns, Edits):
@@ -105,25 +106,7 @@ class ClusterRunEdits(ClusterRuns, Edits):
             cluster.cluster_id if cluster.cluster_id is not None else self._new_cluster()
             for cluster in clusters
         ]
-        self._insert(
-            RunClusterRow,
-            [
-                {
-                    "run_id": run_id,
-                    "cluster_id": cluster_id,
-                    "size": cluster.size,
-                    "medoid_id": cluster.medoid_id,
-                    "exemplars": list(cluster.exemplars),
-                    "radius": cluster.radius,
-                    "max_pair_distance": cluster.max_pair_distance,
-                    "medoid": cluster.medoid,
-                    "first_seen": cluster.first_seen,
-                    "last_seen": cluster.last_seen,
-                    "growth_per_day": cluster.growth_per_day,
-                }
-                for cluster_id, cluster in zip(ids, clusters, strict=True)
-            ],
-        )
+        self._insert_clusters(run_id, ids, clusters)
         self._insert_members(run_id, ids, members)
         self._insert(
             LineageRow,
@@ -182,6 +165,100 @@ class ClusterRunEdits(ClusterRuns, Edits):
         ]
         self._insert(ClusterMemberRow, rows)
         return len(rows)
+
+    def found(
+        self, run_id: int, clusters: Sequence[FoundCluster], members: FoundMembers
+    ) -> list[int]:
+        """Add clusters to a finished run, as if it had found them; return their ids.
+
+        They are new ones, of images that the run does not know and of images that it knows as
+        noise; those that are in a cluster by now stay there.
+
+        Parameters
+        ----------
+        run_id : int
+        clusters : sequence of FoundCluster
+            Item i is the cluster of label i.
+        members : FoundMembers
+            Their members, without noise.
+        """
+        if not clusters:
+            return []
+        ids = [self._new_cluster() for _ in clusters]
+        self._insert_clusters(run_id, ids, clusters)
+        known = self._clusters_of(run_id, members.image_ids.tolist())
+        noise = {image_id for image_id, cluster_id in known.items() if cluster_id is None}
+        new = np.array([image_id not in known for image_id in members.image_ids.tolist()], np.bool_)
+        for image_id, label, probability, score in members.rows():
+            if image_id in noise:
+                values = {
+                    "cluster_id": ids[label],
+                    "probability": probability,
+                    "outlier_score": score,
+                }
+                table = ClusterMemberRow
+                row = (table.run_id == run_id, table.image_id == image_id)
+                self._connection.execute(update(table).where(*row).values(values))
+        added = FoundMembers(
+            members.image_ids[new],
+            members.labels[new],
+            members.probabilities[new],
+            members.outlier_scores[new],
+        )
+        self._insert_members(run_id, ids, added)
+        self._insert(
+            LineageRow,
+            [
+                {
+                    "run_id": run_id,
+                    "event": LineageEvent.NEW.value,
+                    "cluster_id": cluster_id,
+                    "other_id": None,
+                    "shared": 0,
+                    "size_before": 0,
+                    "size_after": cluster.size,
+                }
+                for cluster_id, cluster in zip(ids, clusters, strict=True)
+            ],
+        )
+        counts = {
+            "images": ClusterRunRow.images + int(new.sum()),
+            "clusters": ClusterRunRow.clusters + len(clusters),
+            "noise": ClusterRunRow.noise - len(noise),
+        }
+        self._connection.execute(
+            update(ClusterRunRow).where(ClusterRunRow.id == run_id).values(counts)
+        )
+        return ids
+
+    def _clusters_of(self, run_id: int, image_ids: Sequence[int]) -> dict[int, int | None]:
+        """Return the clusters of those images that a run knows."""
+        table = ClusterMemberRow
+        statement = select(table.image_id, table.cluster_id).where(table.run_id == run_id)
+        return {row[0]: row[1] for row in self._rows(statement, table.image_id, image_ids)}
+
+    def _insert_clusters(
+        self, run_id: int, ids: Sequence[int], clusters: Sequence[FoundCluster]
+    ) -> None:
+        self._insert(
+            RunClusterRow,
+            [
+                {
+                    "run_id": run_id,
+                    "cluster_id": cluster_id,
+                    "size": cluster.size,
+                    "medoid_id": cluster.medoid_id,
+                    "exemplars": list(cluster.exemplars),
+                    "radius": cluster.radius,
+                    "max_pair_distance": cluster.max_pair_distance,
+                    "medoid": cluster.medoid,
+                    "first_seen": cluster.first_seen,
+                    "last_seen": cluster.last_seen,
+                    "growth_per_day": cluster.growth_per_day,
+                }
+                for cluster_id, cluster in zip(ids, clusters, strict=True)
+            ],
+        )
 
     def _new_cluster(self) -> int:
         number = (self._connection.scalar(select(func.max(ClusterRow.id))) or 0) + 1

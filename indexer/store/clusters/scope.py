@@ -1,13 +1,15 @@
 """Cluster scopes: the images of a run, and their embeddings."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 
 from indexer.errors import NotFoundError
 from indexer.store.banks.conditions import ACTIVE
-from indexer.store.cluster_values import ScopedVectors
+from indexer.store.cluster_values import ScopedPieces, ScopedVectors
 from indexer.store.images.rows import WHOLE
 from indexer.store.models import (
     BankRow,
@@ -15,6 +17,7 @@ from indexer.store.models import (
     EmbeddingRow,
     EntryRow,
     ImageRow,
+    PartRow,
     SourceRow,
 )
 from indexer.store.queries import Queries
@@ -26,6 +29,8 @@ from indexer.types import (
 )
 
 _READ_AT_ONCE = 10_000  # rows
+_PDQ_BYTES = 32
+_Statement = Select[*tuple[Any, ...]]
 
 
 class ClusterScopes(Queries):
@@ -55,6 +60,71 @@ class ClusterScopes(Queries):
             There is no bank of one of the scope's names.
         """
         return self._read_vectors([*self._in_scope(scope, space)], space, on_progress)
+
+    def pieces(
+        self,
+        scope: ClusterScope,
+        space: Space,
+        *,
+        on_progress: Callable[[int], None] = lambda _count: None,
+    ) -> ScopedPieces:
+        """Read embeddings and PDQ of the active images in a scope, and of their parts, by id.
+
+        Parts without an embedding in the space are left out.
+
+        Parameters
+        ----------
+        scope : ClusterScope
+        space : Space
+        on_progress : callable
+            Called with the number of images read since the last call; what it raises ends it.
+
+        Raises
+        ------
+        NotFoundError
+            There is no bank of one of the scope's names.
+        """
+        conditions = [*self._in_scope(scope, space)]
+        wholes = _joined(select(ImageRow.id), space)
+        parts = _parts(select(ImageRow.id), space)
+        images, others = (self._count_rows(each.where(*conditions)) for each in (wholes, parts))
+        ids, added_at = np.empty(images, np.int64), np.empty(images, np.float64)
+        embeddings = np.empty((images + others, space.dimension), np.float32)
+        pdqs = np.empty((images + others, _PDQ_BYTES), np.uint8)
+        qualities = np.empty(images + others, np.uint8)
+        columns = (ImageRow.id, EmbeddingRow.vector, ImageRow.pdq, ImageRow.pdq_quality)
+        statement = _joined(select(*columns, ImageRow.created_at), space)
+        row = 0
+        with closing(
+            self._partitions(statement.where(*conditions).order_by(ImageRow.id))
+        ) as partitions:
+            for found in partitions:
+                for image_id, vector, pdq, quality, created_at in found:
+                    ids[row], added_at[row] = image_id, created_at.timestamp()
+                    embeddings[row], qualities[row] = vector, quality
+                    pdqs[row] = np.frombuffer(pdq, np.uint8)
+                    row += 1
+                on_progress(len(found))
+        owners = np.empty(others, np.int64)
+        columns = (PartRow.image_id, EmbeddingRow.vector, PartRow.pdq, PartRow.pdq_quality)
+        statement = _parts(select(*columns), space).where(*conditions)
+        with closing(
+            self._partitions(statement.order_by(PartRow.image_id, PartRow.part))
+        ) as partitions:
+            for found in partitions:
+                for image_id, vector, pdq, quality in found:
+                    owners[row - images] = image_id
+                    embeddings[row], qualities[row] = vector, quality
+                    pdqs[row] = np.frombuffer(pdq, np.uint8)
+                    row += 1
+                on_progress(0)
+        return ScopedPieces(
+            images=ScopedVectors(ids, embeddings[:images], added_at),
+            embeddings=embeddings,
+            owners=np.concatenate([np.arange(images), np.searchsorted(ids, owners)]),
+            pdqs=pdqs,
+            qualities=qualities,
+        )
 
     def ids(self, scope: ClusterScope, space: Space) -> Keys:
         """Return the ids of the images that `vectors` reads, ascending.
@@ -95,16 +165,24 @@ class ClusterScopes(Queries):
             .join(EmbeddingRow, of_space)
             .where(*conditions)
             .order_by(ImageRow.id)
-            .execution_options(yield_per=_READ_AT_ONCE)
         )
         row = 0
-        with self._connection.execute(statement) as found:  # closed when progress ends it, too
-            for part in found.partitions():
+        with closing(self._partitions(statement)) as partitions:
+            for part in partitions:
                 for image_id, vector, created_at in part:
                     ids[row], vectors[row], added_at[row] = image_id, vector, created_at.timestamp()
                     row += 1
                 on_progress(len(part))
         return ScopedVectors(ids, vectors, added_at)
+
+    def _partitions(self, statement: _Statement) -> Generator[Sequence[Row[*tuple[Any, ...]]]]:
+        """Yield the rows of a statement some thousands at a time; to be closed by the caller."""
+        reading = statement.execution_options(yield_per=_READ_AT_ONCE)
+        with self._connection.execute(reading) as found:
+            yield from found.partitions()
+
+    def _count_rows(self, statement: _Statement) -> int:
+        return self._connection.scalar(select(func.count()).select_from(statement.subquery())) or 0
 
     def _in_scope(self, scope: ClusterScope, space: Space) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions that every image in a scope satisfies."""
@@ -159,6 +237,25 @@ class ClusterScopes(Queries):
                 condition = condition | each
             statement = statement.where(condition)
         return statement.exists()
+
+
+def _joined(statement: _Statement, space: Space) -> _Statement:
+    """Join the whole first frames of images with their embeddings."""
+    return statement.join(EmbeddingRow, _of_space(space))
+
+
+def _parts(statement: _Statement, space: Space) -> _Statement:
+    """Join the parts of images with their embeddings."""
+    of_part = and_(
+        EmbeddingRow.image_id == PartRow.image_id,
+        EmbeddingRow.space_id == space.id,
+        EmbeddingRow.part == PartRow.part,
+    )
+    return (
+        statement.select_from(ImageRow)
+        .join(PartRow, PartRow.image_id == ImageRow.id)
+        .join(EmbeddingRow, of_part)
+    )
 
 
 def _of_space(space: Space) -> ColumnElement[bool]:

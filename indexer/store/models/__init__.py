@@ -38,7 +38,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611300500"
+REVISION = "202611300600"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [

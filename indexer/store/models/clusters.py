@@ -17,7 +17,9 @@ class ClusterRunRow(Base):
 
     __tablename__ = "cluster_runs"
     __table_args__ = (
-        CheckConstraint("algorithm IN ('hdbscan', 'kmeans', 'near_duplicates')", "algorithm"),
+        CheckConstraint(
+            "algorithm IN ('families', 'near_duplicates', 'hdbscan', 'kmeans')", "algorithm"
+        ),
         CheckConstraint("state IN ('running', 'done', 'cancelled', 'failed')", "state"),
     )
 

@@ -1,0 +1,228 @@
+"""Are families of real pictures right? On the DEV benchmark's references and queries, as one index.
+
+Both are indexed together and clustered by default, without pixels, as near duplicates, and in the
+ways that others group images: connected components over PDQ or cosine, a cosine graph of each
+image's two nearest as fastdup has it, complete linkage, HDBSCAN. Two pictures belong together if
+one is an edited copy of the other, or both are of one picture.
+
+Columns: pairwise precision; the same without pairs of two references of which no query is made, for
+nobody has said which of these show the same (stereo pairs, maps of one world, screenshots of one
+photo); the share of the copies that are with their original; B-cubed F1; and all but the second for
+half B, the half on which nothing was chosen.
+
+Example: python benchmarks/families.py ../shared/bench/dev --home /tmp/families
+"""
+
+import argparse
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import squareform
+
+from commands import COMMAND
+from dev_set import DEFAULT
+from indexer.clustering.cluster_parameters import ClusterParameters
+from indexer.clustering.partition import divide, graph_of
+from indexer.clustering.runs import ClusterRunner
+from indexer.evaluation import load_benchmark
+from indexer.images.fingerprints import hamming
+from indexer.settings import Settings
+from indexer.store import ScopedPieces, Store, open_store
+from indexer.types import ClusterAlgorithm, ClusterScope
+from robustness_sets import half_of
+
+Labels = NDArray[np.int64]
+BITS, COSINE = 31, 0.9
+LINKS = (0.2, 0.3, 0.4, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What belongs together, by row of the index."""
+
+    families: Labels  # (n,)
+    copies: Labels  # rows of edited copies
+    originals: Labels  # the row of the original of each
+    unlabelled: NDArray[np.bool_]  # (n,), references that no query is made of
+    half_b: NDArray[np.bool_]  # (n,)
+
+
+def build_index(folder: Path, home: Path) -> None:
+    """Index references and queries, unless that was done."""
+    environment = {**os.environ, "LOOKALIKE_HOME": str(home)}
+    subprocess.run([COMMAND, "init"], env=environment, check=True, capture_output=True)
+    add = [COMMAND, "index", "add", str(folder / "refs"), str(folder / "queries")]
+    subprocess.run(add, env=environment, check=True, capture_output=True)
+
+
+def read(store: Store, folder: Path) -> tuple[ScopedPieces, Truth]:
+    """Read what is stored, and match it with the ground truth by the names of the files."""
+    with store.reader() as catalog:
+        space = catalog.spaces.active()
+        if space is None:
+            raise SystemExit("The index is not bound to a model.")
+        pieces = catalog.cluster_scopes.pieces(ClusterScope(), space)
+        records = catalog.images.get_many(pieces.images.ids.tolist())
+    rows = {
+        Path(source).name: row
+        for row, record in enumerate(records.values())
+        for source in record.sources
+    }
+    dev = load_benchmark(folder)
+    of_row = np.arange(len(records))
+    half_b = np.zeros(len(records), np.bool_)
+    labelled = set()
+    pairs = []
+    for case in dev.cases:
+        row = rows[Path(case.query).name]
+        half_b[row] = half_of(case) == "B"
+        if case.reference:
+            original = rows[Path(case.reference).name]
+            of_row[row], half_b[original] = original, half_b[row]
+            labelled.add(original)
+            pairs.append((row, original))
+    unlabelled = np.zeros(len(records), np.bool_)
+    unlabelled[[rows[Path(name).name] for name in dev.references]] = True
+    unlabelled[[*labelled]] = False
+    copies, originals = np.array(pairs).T
+    return pieces, Truth(of_row, copies, originals, unlabelled, half_b)
+
+
+def score(labels: Labels, truth: Truth) -> str:
+    """Return the columns of a row."""
+    alone = labels < 0
+    labels = np.where(alone, labels.max(initial=0) + 1 + np.arange(len(labels)), labels)
+    whole = _metrics(labels, truth, np.ones(len(labels), np.bool_))
+    half = _metrics(labels, truth, truth.half_b)
+    _, sizes = np.unique(labels, return_counts=True)
+    return (
+        f"{(sizes > 1).sum():,} | {sizes.max()} | {whole[0]:.3f} | {whole[1]:.3f} | {whole[2]:.3f} "
+        f"| {whole[3]:.3f} | {half[0]:.3f} / {half[2]:.3f} / {half[3]:.3f}"
+    )
+
+
+def _metrics(
+    labels: Labels, truth: Truth, rows: NDArray[np.bool_]
+) -> tuple[float, float, float, float]:
+    found, families = labels[rows], truth.families[rows]
+    both = found * len(labels) + families
+    right = _pairs(both)
+    unlabelled = truth.unlabelled[rows]
+    unknown = _pairs(found[unlabelled]) - _pairs(both[unlabelled])
+    wrong = _pairs(found) - right
+    counted = rows[truth.copies]
+    together = labels[truth.copies[counted]] == labels[truth.originals[counted]]
+    shared, in_found, in_family = (_sizes(each) for each in (both, found, families))
+    precision, recall = (shared / in_found).mean(), (shared / in_family).mean()
+    return (
+        right / max(1, right + wrong),
+        right / max(1, right + wrong - unknown),
+        float(together.mean()),
+        float(2 * precision * recall / (precision + recall)),
+    )
+
+
+def _pairs(labels: Labels) -> int:
+    _, sizes = np.unique(labels, return_counts=True)
+    return int((sizes * (sizes - 1) // 2).sum())
+
+
+def _sizes(labels: Labels) -> Labels:
+    _, inverse, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    return sizes[inverse]
+
+
+def others(pieces: ScopedPieces, truth: Truth) -> Iterator[tuple[str, Labels]]:
+    """Yield the names and groups of the other ways, by the whole images."""
+    vectors = pieces.images.vectors
+    n = len(vectors)
+    cosines = np.clip(vectors @ vectors.T, -1, 1)
+    bits = hamming(pieces.pdqs[:n], pieces.pdqs[:n])
+    flat = pieces.qualities[:n] < Settings().pdq_min_quality
+    bits[flat], bits[:, flat] = 256, 256
+    yield (
+        f"components, PDQ <= {BITS} or cosine >= {COSINE}",
+        components((bits <= BITS) | (cosines >= COSINE)),
+    )
+    yield f"components, cosine >= {COSINE} (as imagededup)", components(cosines >= COSINE)
+    np.fill_diagonal(cosines, -1)
+    nearest = np.argsort(-cosines, axis=1)[:, :2]
+    near = np.zeros((n, n), np.bool_)
+    np.put_along_axis(near, nearest, np.take_along_axis(cosines, nearest, 1) >= COSINE, 1)
+    yield f"components, cosine >= {COSINE} of the nearest two (as fastdup)", components(near)
+    np.fill_diagonal(cosines, 1)
+    distances = squareform(1 - cosines, checks=False)
+    tree = linkage(distances, "complete")
+    yield "complete linkage, distance <= 0.08", fcluster(tree, 0.08, "distance")
+    best: tuple[float, str, Labels] = (0.0, "", np.zeros(n, np.int64))
+    for least, samples in ((5, 5), (3, 2), (2, 2), (2, 1)):
+        for link in LINKS:
+            parameters = ClusterParameters(least, samples, link)
+            labels = divide(graph_of(vectors, parameters, threads=1), parameters).labels
+            name = f"HDBSCAN, size {least}, samples {samples}, link {link}"
+            if (least, link) == (5, 0.3):
+                yield f"{name} (default)", labels
+            alone = np.where(labels < 0, n + np.arange(n), labels)
+            f1 = _metrics(alone, truth, ~truth.half_b)[3]
+            best = max(best, (f1, name, labels), key=lambda each: each[0])
+    yield f"{best[1]} (best B-cubed F1 on half A)", best[2]
+
+
+def components(linked: NDArray[np.bool_]) -> Labels:
+    """Return the connected components of a graph."""
+    found: Labels = connected_components(coo_array(linked), directed=False)[1].astype(np.int64)
+    return found
+
+
+def ours(store: Store, settings: Settings, **how: Any) -> tuple[Labels, float]:
+    """Run a clustering, and return the groups by row and the seconds."""
+    algorithm = how.pop("algorithm", ClusterAlgorithm.FAMILIES)
+    begun = time.perf_counter()
+    run = ClusterRunner(store, settings).run(algorithm, ClusterScope(), ClusterParameters(**how))
+    seconds = time.perf_counter() - begun
+    with store.reader() as catalog:
+        return catalog.cluster_members.membership(run.id).cluster_ids, seconds
+
+
+def main() -> None:
+    """Print a row for each way."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT)
+    parser.add_argument("--home", type=Path, help="an index, made where it is not there")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        home = arguments.home or Path(scratch)
+        if not (home / "lookalike.db").exists():
+            build_index(arguments.folder, home)
+        settings = Settings(home=home)
+        with open_store(settings.resolved_database_url) as store:
+            pieces, truth = read(store, arguments.folder)
+            print(f"{len(pieces.images.ids):,} images, {len(pieces.owners):,} pieces\n")
+            print(
+                "| way | groups | largest | precision | without unlabelled | copies | B-cubed F1 "
+                "| half B: precision / copies / F1 |\n|---|---|---|---|---|---|---|---|"
+            )
+            for name, how in (
+                ("**families** (default)", {}),
+                ("families, without pixels", {"verify": False}),
+                ("near_duplicates", {"algorithm": ClusterAlgorithm.NEAR_DUPLICATES}),
+            ):
+                labels, seconds = ours(store, settings, **how)
+                print(f"| {name}, {seconds:.0f} s | {score(labels, truth)} |", flush=True)
+            for name, labels in others(pieces, truth):
+                print(f"| {name} | {score(labels, truth)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

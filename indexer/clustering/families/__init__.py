@@ -1,0 +1,1 @@
+"""Families: groups of images that are copies of one picture."""

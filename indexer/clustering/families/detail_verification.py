@@ -1,0 +1,135 @@
+"""Verification of pairs of stored images by the details of their thumbnails."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.clustering.families.pair_evidence import ImagePairs
+from indexer.clustering.families.piece_table import Rows
+from indexer.store import Store
+from indexer.stored_features import read_features
+from indexer.types import Fusion, Keys
+from indexer.verification.geometry import find_inliers
+from indexer.verification.local_features import Features, mirror_features
+
+FLOOR: Final = -4.0
+"""Log-odds below which a pair is not worth verifying: as for a query."""
+_STEP: Final = 64  # images whose pairs are verified at a time: the features of all are in memory
+
+_Task = tuple[Features, list[Features]]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedPairs:
+    """Pairs whose evidence includes the details that were compared."""
+
+    pairs: ImagePairs
+    in_place: NDArray[np.bool_]  # (m,), whether details lie at the same place of both images
+
+
+class DetailVerifier:
+    """Compares the local features of pairs that are not decided yet.
+
+    Parameters
+    ----------
+    store : Store
+    ids : ndarray of shape (n,), int64
+        Of the images, ascending.
+    fusion : Fusion
+    most : int
+        Pairs of an image that are verified, the likeliest first; a pair counts where it is among
+        those of either image.
+    threads : int
+        Cores that are used.
+    """
+
+    def __init__(self, store: Store, ids: Keys, fusion: Fusion, most: int, threads: int) -> None:
+        self._store = store
+        self._ids = ids
+        self._fusion = fusion
+        self._most = most
+        self._threads = threads
+
+    def verify(
+        self, pairs: ImagePairs, max_bits: float, on_progress: Callable[[int], None]
+    ) -> VerifiedPairs:
+        """Add what verification says to the pairs whose images have thumbnails.
+
+        Parameters
+        ----------
+        pairs : ImagePairs
+        max_bits : float
+            PDQ distance up to which a pair is decided anyway.
+        on_progress : callable
+            Called with the number of pairs that are done since the last call; what it raises ends
+            it.
+        """
+        chosen = self._undecided(pairs, max_bits)
+        chosen = chosen[np.lexsort((pairs.right[chosen], pairs.left[chosen]))]
+        inliers = np.full(len(pairs), -1, np.int64)
+        in_place = np.zeros(len(pairs), np.bool_)
+        groups = [[*rows] for _, rows in groupby(chosen.tolist(), lambda row: pairs.left[row])]
+        with ThreadPoolExecutor(self._threads) as pool:
+            for start in range(0, len(groups), _STEP):
+                rows, tasks = self._tasks(pairs, groups[start : start + _STEP])
+                for own, found in zip(rows, pool.map(_verify, tasks), strict=True):
+                    inliers[own], in_place[own] = zip(*found, strict=True)
+                on_progress(sum(map(len, groups[start : start + _STEP])))
+        details = np.where(inliers < 0, np.float32(0), self._fusion.details(inliers))
+        return VerifiedPairs(
+            replace(
+                pairs,
+                log_odds=pairs.log_odds + details,
+                left_whole=pairs.left_whole + details,
+                right_whole=pairs.right_whole + details,
+            ),
+            in_place,
+        )
+
+    def _undecided(self, pairs: ImagePairs, max_bits: float) -> Rows:
+        """Return the pairs that are among the likeliest of an image, and not decided yet."""
+        rows = np.flatnonzero(
+            (pairs.log_odds >= FLOOR)
+            & (pairs.log_odds < self._fusion.near_duplicate)
+            & (pairs.bits > max_bits)
+        )
+        images = np.concatenate([pairs.left[rows], pairs.right[rows]])
+        both = np.concatenate([rows, rows])
+        order = np.lexsort((both, -pairs.log_odds[both], images))
+        first = np.searchsorted(images[order], images[order], side="left")
+        likeliest = np.arange(len(order)) - first < self._most
+        return np.unique(both[order[likeliest]])
+
+    def _tasks(
+        self, pairs: ImagePairs, groups: Sequence[list[int]]
+    ) -> tuple[list[list[int]], list[_Task]]:
+        """Read the features of some groups of pairs that share their left image."""
+        rows = [row for group in groups for row in group]
+        wanted = np.unique(self._ids[[pairs.left[rows], pairs.right[rows]]]).tolist()
+        with self._store.reader() as catalog:
+            features = read_features(catalog, wanted)
+        kept, tasks = [], []
+        for group in groups:
+            left = features.get(int(self._ids[pairs.left[group[0]]]))
+            others = [int(self._ids[pairs.right[row]]) for row in group]
+            if left is not None and (here := [i for i in others if i in features]):
+                kept.append([row for row, i in zip(group, others, strict=True) if i in features])
+                tasks.append((left, [features[i] for i in here]))
+        return kept, tasks
+
+
+def _verify(task: _Task) -> list[tuple[int, bool]]:
+    """Return the inliers of an image with some others, and whether they are in place."""
+    image, others = task
+    hands = image, mirror_features(image)
+    found = []
+    for other in others:
+        upright, mirrored = (find_inliers(hand, other) for hand in hands)
+        in_place = upright.count >= mirrored.count and upright.is_in_place(image.size, other.size)
+        found.append((max(upright.count, mirrored.count), in_place))
+    return found

@@ -1,0 +1,140 @@
+"""Evidence that two stored images show one picture, for many pairs at once."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.clustering.families.piece_table import PieceTable, Rows
+from indexer.types import Fusion, LogOdds, cost_of, count_comparisons
+
+_ORIENTATIONS: Final = 8
+_UNMEASURED: Final = 257  # bits, one more than there are
+_PIECES: Final = 8192  # pairs of pieces compared at a time
+_IMAGES: Final = 4096  # pairs of images compared at a time
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePairs:
+    """Pairs of images, and how much speaks for each; all arrays are (m,)."""
+
+    left: Rows  # rows of images
+    right: Rows  # rows of images, each greater than the left one
+    log_odds: LogOdds  # of the best two pieces, with the comparisons counted
+    left_whole: LogOdds  # the same where the piece of the left image is the whole of it
+    right_whole: LogOdds
+    bits: NDArray[np.int64]  # least PDQ distance of any two pieces; above 256 where unknown
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def at(self, chosen: NDArray[np.bool_] | Rows) -> "ImagePairs":
+        """Return some of the pairs."""
+        return ImagePairs(
+            self.left[chosen],
+            self.right[chosen],
+            self.log_odds[chosen],
+            self.left_whole[chosen],
+            self.right_whole[chosen],
+            self.bits[chosen],
+        )
+
+
+class PairEvidence:
+    """Weighs pairs by the fusion of their space, as the matcher weighs a query.
+
+    Neither image of a pair asks, so the mean of both biases is taken off their cosine, and the
+    comparisons are those of the image with more pieces.
+
+    Parameters
+    ----------
+    table : PieceTable
+    fusion : Fusion
+    """
+
+    def __init__(self, table: PieceTable, fusion: Fusion) -> None:
+        self._table = table
+        self._fusion = fusion
+        self._words = table.turned.view(np.uint64)  # (p, 8, 4)
+        most = int(table.counts.max(initial=1))
+        self._costs: Final = np.array(
+            [
+                cost_of(count_comparisons(len(table), pieces, _ORIENTATIONS))
+                for pieces in range(1, most + 1)
+            ],
+            np.float32,
+        )
+
+    def likely(self, ours: Rows, theirs: Rows, least: float, max_bits: float) -> tuple[Rows, Rows]:
+        """Return the pairs of images of which a pair of pieces is near enough.
+
+        Parameters
+        ----------
+        ours, theirs : ndarray of shape (q,), int64
+            Rows of pieces, in any order; those of one image are passed over.
+        least : float
+            Log-odds in nats, with the comparisons counted.
+        max_bits : float
+            PDQ distance up to which pieces are near whatever their log-odds.
+
+        Returns
+        -------
+        left, right : ndarray of shape (m,), int64
+            Rows of images, each pair once, the lower first, ascending.
+        """
+        owners, found = self._table.owners, []
+        for start in range(0, len(ours), _PIECES):
+            one, other = ours[start : start + _PIECES], theirs[start : start + _PIECES]
+            apart = owners[one] != owners[other]
+            one, other = one[apart], other[apart]
+            weights, bits = self._weigh(one, other)
+            enough = weights - self._cost(owners[one], owners[other]) >= least
+            enough |= bits <= max_bits
+            found.append(np.sort([owners[one[enough]], owners[other[enough]]], axis=0))
+        pairs = np.unique(np.concatenate([np.zeros((2, 0), np.int64), *found], axis=1), axis=1)
+        return pairs[0], pairs[1]
+
+    def compare(self, left: Rows, right: Rows) -> ImagePairs:
+        """Compare each piece of some images with each of their partners'.
+
+        Parameters
+        ----------
+        left, right : ndarray of shape (m,), int64
+            Rows of images, none with itself.
+        """
+        shape = len(left)
+        weights = np.empty((3, shape), np.float32)
+        bits = np.empty(shape, np.int64)
+        for start in range(0, shape, _IMAGES):
+            part = slice(start, start + _IMAGES)
+            weights[:, part], bits[part] = self._compare(left[part], right[part])
+        weights -= self._cost(left, right)
+        return ImagePairs(left, right, weights[0], weights[1], weights[2], bits)
+
+    def _compare(self, left: Rows, right: Rows) -> tuple[LogOdds, NDArray[np.int64]]:
+        """Return the weights of any pieces, of the left whole, of the right whole; and the bits."""
+        pairs, ours, theirs = self._table.cross(left, right)
+        weights, bits = np.empty(len(pairs), np.float32), np.empty(len(pairs), np.int64)
+        for start in range(0, len(pairs), _PIECES):
+            part = slice(start, start + _PIECES)
+            weights[part], bits[part] = self._weigh(ours[part], theirs[part])
+        wholes = ours < self._table.images, theirs < self._table.images
+        firsts = np.searchsorted(pairs, np.arange(len(left)))
+        each = np.stack([weights, *(np.where(whole, weights, -np.inf) for whole in wholes)])
+        return np.maximum.reduceat(each, firsts, axis=1), np.minimum.reduceat(bits, firsts)
+
+    def _weigh(self, ours: Rows, theirs: Rows) -> tuple[LogOdds, NDArray[np.int64]]:
+        """Return log-odds before the comparisons, and the bits, of pairs of pieces."""
+        table = self._table
+        cosines = np.einsum("ij,ij->i", table.embeddings[ours], table.embeddings[theirs])
+        normalised = np.clip(cosines, -1, 1) - (table.biases[ours] + table.biases[theirs]) / 2
+        differing = self._words[ours] ^ self._words[theirs, :1]
+        bits = np.bitwise_count(differing).sum(axis=2, dtype=np.int64).min(axis=1)
+        bits[~(table.hashed[ours] & table.hashed[theirs])] = _UNMEASURED
+        return self._fusion.weigh(normalised, bits), bits
+
+    def _cost(self, left: Rows, right: Rows) -> LogOdds:
+        counts = self._table.counts
+        costs: LogOdds = self._costs[np.maximum(counts[left], counts[right]) - 1]
+        return costs

@@ -1,0 +1,110 @@
+"""Star-shaped groups: a hub, and what is linked with it.
+
+Nothing is in a group only through a chain. Two edits of one picture, such as its left and its
+right half, are alike to the picture and not to each other: they are in its group, where complete
+linkage would part them. The hub is the picture that others show as a whole: a page that shows a
+photo is in the photo's group, and does not draw other pages of its layout into it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from indexer.clustering.families.pair_evidence import ImagePairs
+from indexer.clustering.families.piece_table import Rows
+from indexer.types import LogOdds
+
+_ENOUGH: Final = 20.0  # nats: no link counts for more
+_DIGITS: Final = 3  # of nats: what adds up in another order is the same
+
+
+@dataclass(frozen=True, slots=True)
+class Stars:
+    """The group of each image, named by its hub."""
+
+    hubs: Rows  # (n,), the row of the hub; the image itself where it is in no group
+    strengths: LogOdds  # (n,), log-odds of the link with the hub; infinite for the hub itself
+
+
+def group_by_hubs(links: ImagePairs, ranks: Rows) -> Stars:
+    """Group images around hubs.
+
+    The images are taken by how much speaks for links with the whole of them, most first. One that
+    is in no group yet is the hub of a new one, of all that are linked with it and in no group. Then
+    each image moves to the hub that it is linked with most strongly.
+
+    Parameters
+    ----------
+    links : ImagePairs
+        Those that count.
+    ranks : ndarray of shape (n,), int64
+        Of the images, by what does not depend on their order; ties go to the lower.
+    """
+    n = len(ranks)
+    centrality = np.round(
+        np.bincount(links.left, np.clip(links.left_whole, 0, _ENOUGH), n)
+        + np.bincount(links.right, np.clip(links.right_whole, 0, _ENOUGH), n),
+        _DIGITS,
+    )
+    graph = _graph(links, n)
+    hubs = np.full(n, -1, np.int64)
+    linked = np.flatnonzero(np.diff(graph.indptr))
+    for row in linked[np.lexsort((ranks[linked], -centrality[linked]))]:
+        if hubs[row] < 0:
+            others = graph.indices[graph.indptr[row] : graph.indptr[row + 1]]
+            hubs[others[hubs[others] < 0]] = row
+            hubs[row] = row
+    alone = hubs < 0
+    hubs[alone] = np.flatnonzero(alone)
+    return _nearest_hubs(links, hubs, ranks)
+
+
+def merge(stars: Stars, links: ImagePairs, ranks: Rows) -> Stars:
+    """Merge groups whose hubs are linked, again by stars of hubs.
+
+    Parameters
+    ----------
+    stars : Stars
+    links : ImagePairs
+        Between hubs.
+    ranks : ndarray of shape (n,), int64
+        As for `group_by_hubs`.
+    """
+    sizes = np.bincount(stars.hubs, minlength=len(ranks)).astype(np.float32)
+    weighted = ImagePairs(
+        links.left,
+        links.right,
+        links.log_odds,
+        np.clip(links.left_whole, 0, 1) * sizes[links.right],
+        np.clip(links.right_whole, 0, 1) * sizes[links.left],
+        links.bits,
+    )
+    merged = group_by_hubs(weighted, ranks)
+    moved = merged.hubs[stars.hubs] != stars.hubs
+    strengths = np.where(
+        moved, np.minimum(stars.strengths, merged.strengths[stars.hubs]), stars.strengths
+    )
+    return Stars(merged.hubs[stars.hubs], strengths)
+
+
+def _graph(links: ImagePairs, n: int) -> csr_array:
+    ones = np.ones(2 * len(links), np.int8)
+    ends = np.concatenate([links.left, links.right]), np.concatenate([links.right, links.left])
+    return csr_array((ones, ends), shape=(n, n))
+
+
+def _nearest_hubs(links: ImagePairs, hubs: Rows, ranks: Rows) -> Stars:
+    """Move each image that is no hub to the hub that it is linked with most strongly."""
+    is_hub = hubs == np.arange(len(hubs))
+    members = np.concatenate([links.left, links.right])
+    partners = np.concatenate([links.right, links.left])
+    strengths = np.round(np.concatenate([links.log_odds, links.log_odds]), _DIGITS)
+    wanted = ~is_hub[members] & is_hub[partners]
+    members, partners, strengths = members[wanted], partners[wanted], strengths[wanted]
+    order = np.lexsort((ranks[partners], -strengths, members))
+    found, first = np.unique(members[order], return_index=True)
+    nearest, closeness = hubs.copy(), np.full(len(hubs), np.inf, np.float32)
+    nearest[found], closeness[found] = partners[order][first], strengths[order][first]
+    return Stars(nearest, closeness)
