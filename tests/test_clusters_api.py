@@ -75,7 +75,7 @@ def api(server: httpx.Client) -> Iterator[Lookalike]:
 @pytest.fixture(scope="module")
 def run(api: Lookalike) -> ClusterRun:
     """Cluster everything for the first time."""
-    return done(api, api.start_cluster_run(min_cluster_size=4).run)
+    return done(api, api.start_cluster_run(seed=4).run)
 
 
 def space_of(store: Store) -> Space:
@@ -105,7 +105,7 @@ def test_a_run_is_begun_and_found_with_its_clusters_members_and_lineage(
     [stranger] = api.cluster_members(run.id, None)
 
     assert (run.state, run.images, run.clusters, run.noise) == (RunState.DONE, 15, 2, 1)
-    assert run.parameters["min_cluster_size"] == 4
+    assert run.parameters["seed"] == 4
     assert run in api.cluster_runs()
     assert (large.size, small.size) == (8, 6)
     assert members == sorted(members)

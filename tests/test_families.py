@@ -183,7 +183,7 @@ def test_pairs_weigh_what_the_matcher_says_of_their_best_pieces(store: Store, sp
     add(store, space, images)
     with store.reader() as catalog:
         scoped = catalog.cluster_scopes.pieces(ClusterScope(), space)
-    table = PieceTable.of(scoped, 50, TRAITS)
+    table = PieceTable(scoped, 50, TRAITS)
     left, right = (each.astype(np.int64) for each in np.triu_indices(len(images), 1))
 
     pairs = PairEvidence(table, TRAITS.fusion).compare(left, right)
@@ -367,11 +367,13 @@ def test_new_images_join_families_and_found_new_ones_as_a_full_run_would(
     refresh = partial(
         refresher.refresh, FAMILIES, ClusterScope(), ClusterParameters(), max_changed_share=1.0
     )
-    old = add(store, space, [of_axis(1, 0), of_axis(2, 0), of_axis(3, 1), of_axis(4, 2)])
+    old = add(store, space, [of_axis(n, k) for n, k in enumerate((0, 0, 1, 2, 5, 6), 1)])
     first = refresh()
     assert refresh().how is Refreshed.UNCHANGED
 
-    new = add(store, space, [of_axis(n, k) for n, k in ((5, 0), (6, 1), (7, 3), (8, 3), (9, 4))])
+    new = add(
+        store, space, [of_axis(n, k) for n, k in ((11, 0), (12, 1), (13, 3), (14, 3), (15, 4))]
+    )
     second = refresh()
 
     assert (first.how, second.how) == (Refreshed.CLUSTERED, Refreshed.ASSIGNED)
@@ -382,11 +384,11 @@ def test_new_images_join_families_and_found_new_ones_as_a_full_run_would(
         frozenset([*old[:2], new[0]]),
         frozenset([old[2], new[1]]),
         frozenset(new[2:4]),
-        frozenset([old[3]]),
+        frozenset(old[3:]),
     }
     with store.reader() as catalog:
         run = catalog.cluster_runs.get(first.run.id)
-        assert (run.images, run.clusters, run.noise) == (7, 3, 1)
+        assert (run.images, run.clusters, run.noise) == (9, 3, 3)
         assert [step.event for step in catalog.clusters.lineage(run.id)] == [LineageEvent.NEW] * 3
     assert refresh().how is Refreshed.UNCHANGED
 

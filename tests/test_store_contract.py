@@ -319,7 +319,7 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("cluster_runs.assign", lambda w: w.cluster_runs.assign(1, members([1, 8], [1, 2]))),
     (
         "cluster_runs.found",
-        lambda w: w.cluster_runs.found(1, [found(None, 12, 2)], members([12, 13], [0, 0])),
+        lambda w: w.cluster_runs.found(1, [found(None, 3, 2)], members([3, 4], [0, 0])),
     ),
     ("cluster_actions.label", lambda w: w.cluster_actions.label(1, "a name")),
     ("cluster_actions.note", lambda w: w.cluster_actions.note(2, "a note")),

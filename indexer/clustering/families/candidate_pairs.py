@@ -83,10 +83,10 @@ class CandidateFinder:
         searched_hashes: Rows,
         on_progress: Progress,
     ) -> PiecePairs:
-        turned = self._table.turned
+        pdqs = self._table.pdqs
         near = find_near_hashes(
-            turned[hashes].reshape(-1, turned.shape[2]),
-            turned[searched_hashes, 0],
+            self._table.turned(hashes).reshape(-1, pdqs.shape[1]),
+            pdqs[searched_hashes],
             _NEIGHBOURS,
             reach=self._reach,
             seed=self._seed,

@@ -58,7 +58,7 @@ class LinkFinder:
             store, ids, traits.fusion, settings.verify_candidates, settings.worker_threads
         )
         self._exclusion: Final = FrameExclusion(store, ids, space)
-        self.table: Final = PieceTable.of(scoped, settings.pdq_min_quality, traits)
+        self.table: Final = PieceTable(scoped, settings.pdq_min_quality, traits)
         self._candidates: Final = CandidateFinder(
             self.table, traits.fusion, seed=seed, threads=settings.worker_threads
         )

@@ -56,7 +56,6 @@ class PairEvidence:
     def __init__(self, table: PieceTable, fusion: Fusion) -> None:
         self._table = table
         self._fusion = fusion
-        self._words = table.turned.view(np.uint64)  # (p, 8, 4)
         most = int(table.counts.max(initial=1))
         self._costs: Final = np.array(
             [
@@ -128,8 +127,9 @@ class PairEvidence:
         """Return log-odds before the comparisons, and the bits, of pairs of pieces."""
         table = self._table
         cosines = np.einsum("ij,ij->i", table.embeddings[ours], table.embeddings[theirs])
-        normalised = np.clip(cosines, -1, 1) - (table.biases[ours] + table.biases[theirs]) / 2
-        differing = self._words[ours] ^ self._words[theirs, :1]
+        normalised = np.clip(cosines, -1, 1) - (table.biases(ours) + table.biases(theirs)) / 2
+        turned, upright = table.turned(ours), table.pdqs[theirs][:, np.newaxis]
+        differing = turned.view(np.uint64) ^ upright.view(np.uint64)
         bits = np.bitwise_count(differing).sum(axis=2, dtype=np.int64).min(axis=1)
         bits[~(table.hashed[ours] & table.hashed[theirs])] = _UNMEASURED
         return self._fusion.weigh(normalised, bits), bits

@@ -1,7 +1,6 @@
 """Table of the pieces of many images, as arrays."""
 
-from dataclasses import dataclass
-from typing import Self
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,61 +11,64 @@ from indexer.types import Embeddings, LogOdds, PdqBits, SpaceTraits, query_bias
 
 Rows = NDArray[np.int64]
 
-_STEP = 4096  # pieces whose bias is measured at a time
+_STEP: Final = 4096  # pieces prepared at a time
+_ORIENTATIONS: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
 class PieceTable:
-    """The whole first frames of n images in the rows 0 to n - 1, then their parts."""
+    """The whole first frames of n images in the rows 0 to n - 1, then their parts: p pieces.
 
-    embeddings: Embeddings  # (p, d), unit rows
-    biases: LogOdds  # (p,), see `query_bias`
-    turned: PdqBits  # (p, 8, 32): PDQ in eight orientations
-    hashed: NDArray[np.bool_]  # (p,), whether the PDQ is good enough to be compared
-    owners: Rows  # (p,), rows of the images
-    by_owner: Rows  # (p,), pieces in the order of their images, the whole of each first
-    ends: Rows  # (n + 1,): the pieces of image i are by_owner[ends[i]:ends[i + 1]]
+    What takes long to know of a piece is computed for those that are asked for.
 
-    @classmethod
-    def of(cls, scoped: ScopedPieces, min_quality: int, traits: SpaceTraits) -> Self:
-        """Prepare the pieces for comparison.
+    Parameters
+    ----------
+    scoped : ScopedPieces
+    min_quality : int
+        PDQ quality, 0 to 100, below which a picture is too flat to be compared by it.
+    traits : SpaceTraits
+    """
 
-        Parameters
-        ----------
-        scoped : ScopedPieces
-        min_quality : int
-            PDQ quality, 0 to 100, below which a picture is too flat to be compared by it.
-        traits : SpaceTraits
-        """
-        embeddings, images = scoped.embeddings, len(scoped.images.ids)
-        biases = [
-            query_bias(embeddings[start : start + _STEP], traits.background, traits.fusion.bias)
-            for start in range(0, len(embeddings), _STEP)
-        ]
-        return cls(
-            embeddings=embeddings,
-            biases=np.concatenate([np.zeros(0, np.float32), *biases]),
-            turned=turn_hashes(scoped.pdqs),
-            hashed=scoped.qualities >= min_quality,
-            owners=scoped.owners,
-            by_owner=np.argsort(scoped.owners, kind="stable"),
-            ends=np.concatenate(
-                [[0], np.cumsum(np.bincount(scoped.owners, minlength=images))]
-            ).astype(np.int64),
-        )
+    def __init__(self, scoped: ScopedPieces, min_quality: int, traits: SpaceTraits) -> None:
+        pieces, images = scoped.pdqs.shape[0], len(scoped.images.ids)
+        sizes = np.bincount(scoped.owners, minlength=images)
+        self.images: Final = images
+        self.embeddings: Final[Embeddings] = scoped.embeddings  # (p, d), unit rows
+        self.pdqs: Final[PdqBits] = scoped.pdqs  # (p, 32), as they are
+        self.hashed: Final = scoped.qualities >= min_quality  # (p,), whether the PDQ is good enough
+        self.owners: Final[Rows] = scoped.owners  # (p,), rows of the images
+        self.counts: Final[Rows] = sizes.astype(np.int64)  # (n,), pieces of each image
+        self._by_owner: Final = np.argsort(scoped.owners, kind="stable")  # the whole of each first
+        self._ends: Final = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self._traits: Final = traits
+        self._prepared: Final = np.zeros(pieces, np.bool_)
+        self._biases: Final = np.zeros(pieces, np.float32)
+        self._turned: Final = np.zeros((pieces, _ORIENTATIONS, scoped.pdqs.shape[1]), np.uint8)
 
     def __len__(self) -> int:
         return len(self.owners)
 
-    @property
-    def images(self) -> int:
-        """How many images there are."""
-        return len(self.ends) - 1
+    def biases(self, rows: Rows) -> LogOdds:
+        """Return how alike some pieces are to unrelated pictures, see `query_bias`."""
+        self._prepare(rows)
+        biases: LogOdds = self._biases[rows]
+        return biases
 
-    @property
-    def counts(self) -> Rows:
-        """How many pieces each image has, (n,)."""
-        return np.diff(self.ends)
+    def turned(self, rows: Rows) -> PdqBits:
+        """Return the PDQ of some pieces in eight orientations, (m, 8, 32)."""
+        self._prepare(rows)
+        turned: PdqBits = self._turned[rows]
+        return turned
+
+    def _prepare(self, rows: Rows) -> None:
+        lacking = np.unique(rows[~self._prepared[rows]])
+        for start in range(0, len(lacking), _STEP):
+            some = lacking[start : start + _STEP]
+            traits = self._traits
+            self._biases[some] = query_bias(
+                self.embeddings[some], traits.background, traits.fusion.bias
+            )
+            self._turned[some] = turn_hashes(self.pdqs[some])
+            self._prepared[some] = True
 
     def cross(self, left: Rows, right: Rows) -> tuple[Rows, Rows, Rows]:
         """Return each piece of some images with each of their partners'.
@@ -87,6 +89,6 @@ class PieceTable:
         sizes = self.counts[left] * wide
         pairs = np.repeat(np.arange(len(left)), sizes)
         place = np.arange(len(pairs)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        ours = self.by_owner[self.ends[left][pairs] + place // wide[pairs]]
-        theirs = self.by_owner[self.ends[right][pairs] + place % wide[pairs]]
+        ours = self._by_owner[self._ends[left][pairs] + place // wide[pairs]]
+        theirs = self._by_owner[self._ends[right][pairs] + place % wide[pairs]]
         return pairs, ours, theirs
