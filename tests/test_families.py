@@ -103,7 +103,8 @@ def linked(pairs: Sequence[tuple[int, int]], *, wholes: bool = True) -> ImagePai
     """Return links of 10 nats; between wholes, or with a part of the right image."""
     left, right = np.array(pairs, np.int64).reshape(-1, 2).T
     nats = np.full(len(left), 10, np.float32)
-    return ImagePairs(left, right, nats, nats, nats if wholes else -nats, np.full(len(left), 257))
+    bits = np.full(len(left), 257)
+    return ImagePairs(left, right, nats, nats, nats if wholes else -nats, bits, bits)
 
 
 def hubs_of(links: ImagePairs, n: int) -> list[int]:
@@ -154,7 +155,8 @@ def test_the_order_of_images_and_links_changes_no_family(seed: int) -> None:
     def families(places: NDArray[np.int64], order: NDArray[np.int64]) -> set[frozenset[int]]:
         left, right = places[ends[order]].T
         weights = nats[order]
-        links = ImagePairs(left, right, weights, weights, weights, np.full(len(order), 257))
+        bits = np.full(len(order), 257)
+        links = ImagePairs(left, right, weights, weights, weights, bits, bits)
         own = np.empty(n, np.int64)
         own[places] = ranks
         hubs = group_by_hubs(links, own).hubs[places]

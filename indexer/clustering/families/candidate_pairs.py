@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.clustering.families.piece_table import PieceTable, Rows
 from indexer.types import Fusion
@@ -15,10 +16,11 @@ _ORIENTATIONS: Final = 8
 
 
 class PiecePairs(NamedTuple):
-    """Rows of pieces, (q,) each; a pair may come more than once."""
+    """Pairs of pieces, arrays of (q,); a pair may come more than once."""
 
-    ours: Rows
+    ours: Rows  # of pieces
     theirs: Rows
+    cosines: NDArray[np.float32]  # NaN where it was not measured
 
 
 class CandidateFinder:
@@ -94,7 +96,9 @@ class CandidateFinder:
             on_progress=lambda _count: on_progress(0),
         )
         ours = np.repeat(pieces, graph.rows.shape[1])
+        unmeasured = np.full(len(near.rows), np.nan, np.float32)
         return PiecePairs(
             np.concatenate([ours, hashes[near.queries // _ORIENTATIONS]]),
             np.concatenate([searched[graph.rows.ravel()], searched_hashes[near.rows]]),
+            np.concatenate([graph.similarities.ravel(), unmeasured]),
         )

@@ -94,7 +94,7 @@ class LinkFinder:
         bounds = self._bounds
         verify = verify and bounds.verified
         least = min(FLOOR, bounds.min_log_odds) if verify else bounds.min_log_odds
-        likely = self._evidence.likely(*candidates, least, bounds.max_pdq_distance)
+        likely = self._evidence.likely(candidates, least, bounds.max_pdq_distance)
         left, right = self._unjudged(*likely)
         pairs = self._evidence.compare(left, right)
         in_place = np.zeros(len(pairs), np.bool_)
@@ -102,9 +102,10 @@ class LinkFinder:
             on_progress = self._steps("verifying", len(pairs))
             verified = self._verifier.verify(pairs, bounds.max_pdq_distance, on_progress)
             pairs, in_place = verified.pairs, verified.in_place
-        settled = pairs.bits <= bounds.max_pdq_distance
-        linked = settled | (pairs.log_odds >= bounds.min_log_odds)
+        near = pairs.bits <= bounds.max_pdq_distance
+        linked = near | (pairs.log_odds >= bounds.min_log_odds)
         if bounds.verified:
+            settled = pairs.whole_bits <= bounds.max_pdq_distance
             unsure = np.flatnonzero(linked & ~settled)
             on_progress = self._steps("templates", len(unsure))
             framed = self._exclusion.framed(pairs.at(unsure), in_place[unsure], on_progress)

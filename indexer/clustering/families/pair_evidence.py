@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.clustering.families.candidate_pairs import PiecePairs
 from indexer.clustering.families.piece_table import PieceTable, Rows
 from indexer.types import Fusion, LogOdds, cost_of, count_comparisons
 
@@ -25,6 +26,7 @@ class ImagePairs:
     left_whole: LogOdds  # the same where the piece of the left image is the whole of it
     right_whole: LogOdds
     bits: NDArray[np.int64]  # least PDQ distance of any two pieces; above 256 where unknown
+    whole_bits: NDArray[np.int64]  # PDQ distance of both wholes; above 256 where unknown
 
     def __len__(self) -> int:
         return len(self.left)
@@ -38,6 +40,7 @@ class ImagePairs:
             self.left_whole[chosen],
             self.right_whole[chosen],
             self.bits[chosen],
+            self.whole_bits[chosen],
         )
 
 
@@ -65,13 +68,13 @@ class PairEvidence:
             np.float32,
         )
 
-    def likely(self, ours: Rows, theirs: Rows, least: float, max_bits: float) -> tuple[Rows, Rows]:
+    def likely(self, pieces: PiecePairs, least: float, max_bits: float) -> tuple[Rows, Rows]:
         """Return the pairs of images of which a pair of pieces is near enough.
 
         Parameters
         ----------
-        ours, theirs : ndarray of shape (q,), int64
-            Rows of pieces, in any order; those of one image are passed over.
+        pieces : PiecePairs
+            In any order; those of one image are passed over.
         least : float
             Log-odds in nats, with the comparisons counted.
         max_bits : float
@@ -83,16 +86,17 @@ class PairEvidence:
             Rows of images, each pair once, the lower first, ascending.
         """
         owners, found = self._table.owners, []
-        for start in range(0, len(ours), _PIECES):
-            one, other = ours[start : start + _PIECES], theirs[start : start + _PIECES]
+        for start in range(0, len(pieces.ours), _PIECES):
+            one, other, cosines = (each[start : start + _PIECES] for each in pieces)
             apart = owners[one] != owners[other]
             one, other = one[apart], other[apart]
-            weights, bits = self._weigh(one, other)
+            weights, bits = self._weigh(one, other, cosines[apart])
             enough = weights - self._cost(owners[one], owners[other]) >= least
             enough |= bits <= max_bits
-            found.append(np.sort([owners[one[enough]], owners[other[enough]]], axis=0))
-        pairs = np.unique(np.concatenate([np.zeros((2, 0), np.int64), *found], axis=1), axis=1)
-        return pairs[0], pairs[1]
+            low, high = np.sort([owners[one[enough]], owners[other[enough]]], axis=0)
+            found.append(np.unique(low * self._table.images + high))
+        keys = np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
+        return keys // self._table.images, keys % self._table.images
 
     def compare(self, left: Rows, right: Rows) -> ImagePairs:
         """Compare each piece of some images with each of their partners'.
@@ -104,30 +108,44 @@ class PairEvidence:
         """
         shape = len(left)
         weights = np.empty((3, shape), np.float32)
-        bits = np.empty(shape, np.int64)
+        bits = np.empty((2, shape), np.int64)
         for start in range(0, shape, _IMAGES):
             part = slice(start, start + _IMAGES)
-            weights[:, part], bits[part] = self._compare(left[part], right[part])
+            weights[:, part], bits[:, part] = self._compare(left[part], right[part])
         weights -= self._cost(left, right)
-        return ImagePairs(left, right, weights[0], weights[1], weights[2], bits)
+        any_piece, left_whole, right_whole = weights
+        return ImagePairs(left, right, any_piece, left_whole, right_whole, bits[0], bits[1])
 
     def _compare(self, left: Rows, right: Rows) -> tuple[LogOdds, NDArray[np.int64]]:
-        """Return the weights of any pieces, of the left whole, of the right whole; and the bits."""
+        """Return the weights of any pieces, left whole and right whole; the bits of any, wholes."""
         pairs, ours, theirs = self._table.cross(left, right)
         weights, bits = np.empty(len(pairs), np.float32), np.empty(len(pairs), np.int64)
         for start in range(0, len(pairs), _PIECES):
             part = slice(start, start + _PIECES)
-            weights[part], bits[part] = self._weigh(ours[part], theirs[part])
+            cosines = self._cosines(ours[part], theirs[part])
+            weights[part], bits[part] = self._weigh(ours[part], theirs[part], cosines)
         wholes = ours < self._table.images, theirs < self._table.images
         firsts = np.searchsorted(pairs, np.arange(len(left)))
         each = np.stack([weights, *(np.where(whole, weights, -np.inf) for whole in wholes)])
-        return np.maximum.reduceat(each, firsts, axis=1), np.minimum.reduceat(bits, firsts)
+        whole_bits = np.where(wholes[0] & wholes[1], bits, _UNMEASURED)
+        least = np.minimum.reduceat(np.stack([bits, whole_bits]), firsts, axis=1)
+        return np.maximum.reduceat(each, firsts, axis=1), least
 
-    def _weigh(self, ours: Rows, theirs: Rows) -> tuple[LogOdds, NDArray[np.int64]]:
+    def _cosines(self, ours: Rows, theirs: Rows) -> NDArray[np.float32]:
+        embeddings = self._table.embeddings
+        cosines: NDArray[np.float32] = np.einsum("ij,ij->i", embeddings[ours], embeddings[theirs])
+        return np.clip(cosines, -1, 1)
+
+    def _weigh(
+        self, ours: Rows, theirs: Rows, cosines: NDArray[np.float32]
+    ) -> tuple[LogOdds, NDArray[np.int64]]:
         """Return log-odds before the comparisons, and the bits, of pairs of pieces."""
         table = self._table
-        cosines = np.einsum("ij,ij->i", table.embeddings[ours], table.embeddings[theirs])
-        normalised = np.clip(cosines, -1, 1) - (table.biases(ours) + table.biases(theirs)) / 2
+        unmeasured = np.flatnonzero(np.isnan(cosines))
+        if len(unmeasured):
+            cosines = cosines.copy()
+            cosines[unmeasured] = self._cosines(ours[unmeasured], theirs[unmeasured])
+        normalised = cosines - (table.biases(ours) + table.biases(theirs)) / 2
         turned, upright = table.turned(ours), table.pdqs[theirs][:, np.newaxis]
         differing = turned.view(np.uint64) ^ upright.view(np.uint64)
         bits = np.bitwise_count(differing).sum(axis=2, dtype=np.int64).min(axis=1)

@@ -6,7 +6,7 @@ linkage would part them. The hub is the picture that others show as a whole: a p
 photo is in the photo's group, and does not draw other pages of its layout into it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -73,13 +73,10 @@ def merge(stars: Stars, links: ImagePairs, ranks: Rows) -> Stars:
         As for `group_by_hubs`.
     """
     sizes = np.bincount(stars.hubs, minlength=len(ranks)).astype(np.float32)
-    weighted = ImagePairs(
-        links.left,
-        links.right,
-        links.log_odds,
-        np.clip(links.left_whole, 0, 1) * sizes[links.right],
-        np.clip(links.right_whole, 0, 1) * sizes[links.left],
-        links.bits,
+    weighted = replace(
+        links,
+        left_whole=np.clip(links.left_whole, 0, 1) * sizes[links.right],
+        right_whole=np.clip(links.right_whole, 0, 1) * sizes[links.left],
     )
     merged = group_by_hubs(weighted, ranks)
     moved = merged.hubs[stars.hubs] != stars.hubs

@@ -102,8 +102,9 @@ class ClusterRunEdits(ClusterRuns, Edits):
                 f"Cluster run {run_id} was given up: its connection was lost, and another "
                 "run began. Wait until that one is done: `lookalike cluster list` shows it."
             )
+        new = iter(self._new_clusters(sum(cluster.cluster_id is None for cluster in clusters)))
         ids = [
-            cluster.cluster_id if cluster.cluster_id is not None else self._new_cluster()
+            cluster.cluster_id if cluster.cluster_id is not None else next(new)
             for cluster in clusters
         ]
         self._insert_clusters(run_id, ids, clusters)
@@ -184,7 +185,7 @@ class ClusterRunEdits(ClusterRuns, Edits):
         """
         if not clusters:
             return []
-        ids = [self._new_cluster() for _ in clusters]
+        ids = self._new_clusters(len(clusters))
         self._insert_clusters(run_id, ids, clusters)
         known = self._clusters_of(run_id, members.image_ids.tolist())
         noise = {image_id for image_id, cluster_id in known.items() if cluster_id is None}
@@ -260,10 +261,14 @@ class ClusterRunEdits(ClusterRuns, Edits):
             ],
         )
 
-    def _new_cluster(self) -> int:
-        number = (self._connection.scalar(select(func.max(ClusterRow.id))) or 0) + 1
-        row = {"name": f"cluster-{number}", "note": None, "created_at": self._now}
-        return self._insert_one(ClusterRow, row)
+    def _new_clusters(self, count: int) -> list[int]:
+        """Give new clusters an id and a name each; the log's lock keeps others out."""
+        last = self._connection.scalar(select(func.max(ClusterRow.id))) or 0
+        names = (f"cluster-{last + number}" for number in range(1, count + 1))
+        row = {"note": None, "created_at": self._now}
+        self._insert(ClusterRow, [{"name": name, **row} for name in names])
+        statement = select(ClusterRow.id).where(ClusterRow.id > last).order_by(ClusterRow.id)
+        return list(self._connection.scalars(statement))
 
     def _insert_members(self, run_id: int, ids: Sequence[int], members: FoundMembers) -> None:
         rows = (
