@@ -258,14 +258,14 @@ def test_an_action_that_is_sent_twice_is_done_once(
 def test_what_changed_since_the_last_run_is_clustered_traced_and_alerted(
     api: Lookalike, run: ClusterRun, indexed: Store
 ) -> None:
-    same = api.start_cluster_run(since_last=True, min_cluster_size=4)
+    same = api.start_cluster_run(since_last=True, seed=4)
     add_family(indexed, space_of(indexed), 1, range(20, 32))
     with indexed.writer() as writer:
         bank_id = writer.banks.id_of("unsafe")
         [cluster] = [each for each in writer.clusters.page(run.id) if each.size == 6]
         writer.entries.add(bank_id, [cluster.medoid])
 
-    begun = api.start_cluster_run(since_last=True, min_cluster_size=4)
+    begun = api.start_cluster_run(since_last=True, seed=4)
 
     assert (same.run, same.how) == (run, Refreshed.UNCHANGED)
     assert begun.how is Refreshed.CLUSTERED
