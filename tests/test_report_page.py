@@ -12,6 +12,14 @@ from support.browser import WEBGL, Tab, open_tab, running_browser
 from support.reports import made_up_report
 
 MANY = 50_000
+COLOURS = """least => {
+  const [drawn, copy] = [document.querySelector("#map canvas"), document.createElement("canvas")];
+  [copy.width, copy.height] = [drawn.width, drawn.height];
+  const plane = copy.getContext("2d");
+  plane.drawImage(drawn, 0, 0);
+  const { buffer } = plane.getImageData(0, 0, copy.width, copy.height).data;
+  return new Set(new Uint32Array(buffer)).size > least;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +59,7 @@ def test_the_map_of_50_000_points_draws_and_answers_a_click(browser: Browser, la
     with open_tab(browser, large.as_uri()) as tab:
         page = shown(tab, large)
         expect(page.locator(f'#map[data-drawn="{MANY}"]')).to_be_visible()
+        page.wait_for_function(COLOURS, arg=100)
         stage = page.locator(".stage")
         stage.scroll_into_view_if_needed()
         label = page.locator(".labels span:visible").first
@@ -121,6 +130,38 @@ def test_a_cluster_is_shown_by_its_button_and_by_keyboard(browser: Browser, smal
         expect(status).not_to_have_text(first or "")
         page.get_by_role("button", name="Whole map").click()
         expect(status).to_be_empty()
+
+
+def test_the_reader_chooses_size_and_veil_of_all_pictures(browser: Browser, small: Path) -> None:
+    with open_tab(browser, small.as_uri()) as tab:
+        page = shown(tab, small)
+        picture = page.locator("button.picture img").first
+        look = "each => [getComputedStyle(each).filter, getComputedStyle(each).visibility]"
+        width = picture.bounding_box()
+
+        page.get_by_label("Veil").select_option("less blurred")
+        assert picture.evaluate(look) == ["grayscale(1)", "visible"]
+        page.get_by_label("Veil").select_option("hidden")
+        assert picture.evaluate(look)[1] == "hidden"
+        page.locator("button.picture").first.click()
+        assert picture.evaluate(look) == ["grayscale(1)", "visible"]
+        page.locator("select[name=size]").select_option("large")
+
+        wider = picture.bounding_box()
+        assert width
+        assert wider
+        assert wider["width"] > 1.5 * width["width"]
+
+
+def test_a_cluster_says_what_to_type(browser: Browser, small: Path) -> None:
+    with open_tab(browser, small.as_uri()) as tab:
+        page = shown(tab, small)
+        typed = page.locator("article.cluster").first.locator(".commands code").all_text_contents()
+
+    assert [line.split()[:3] for line in typed] == [
+        ["lookalike", "cluster", act] for act in ("show", "label", "bank")
+    ]
+    assert typed[-1].endswith(" unsafe")
 
 
 def test_tables_sort_and_filter(browser: Browser, small: Path) -> None:

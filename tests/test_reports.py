@@ -21,6 +21,7 @@ from indexer.reports.csv_table import COLUMNS
 from indexer.reports.map import find_axes
 from indexer.reports.report_pictures import SIDE
 from indexer.reports.shares import place_of, spread_of
+from indexer.reports.urgency import urgency
 from indexer.settings import Settings
 from indexer.store import Arrival, Store
 from indexer.types import (
@@ -86,6 +87,32 @@ def test_a_report_describes_each_cluster_the_largest_first(store: Store, space: 
     assert first.radius <= first.max_pair_distance
     assert report.summary.changes == ()
     assert first.event is None
+
+
+def test_the_most_urgent_clusters_come_first() -> None:
+    [cluster] = made_up_report(60, clusters=1).clusters
+    unknown = replace(cluster, banks=(), nearest_entries=())
+    expected = [
+        replace(cluster, id=5, size=30, size_before=10),  # known, and 20 joined
+        replace(cluster, id=4, size=30, size_before=20),
+        replace(cluster, id=3, event=LineageEvent.CONTINUED, size=99, size_before=99),
+        replace(unknown, id=2, event=LineageEvent.NEW, size=40, size_before=None),
+        replace(unknown, id=1, size=90, size_before=80),
+    ]
+
+    by_id = sorted(expected, key=lambda each: each.id)
+    assert sorted(by_id, key=urgency) == expected
+
+
+def test_a_young_index_is_told_by_the_hour(store: Store, space: Space) -> None:
+    add_family(store, space, 0, range(6))
+    clustered(store)
+
+    report = report_of(store)
+
+    assert sum(hour.added for hour in report.summary.hours) == report.summary.images == 6
+    assert report.clusters[0].hours == report.summary.hours
+    assert {hour.hour.minute for hour in report.summary.hours} == {0}
 
 
 def test_distances_and_counts_within_a_radius_are_those_of_brute_force(

@@ -26,7 +26,8 @@ from indexer.reports.report_tree import (
     Report,
     Summary,
 )
-from indexer.reports.shares import days_of
+from indexer.reports.shares import days_of, hours_of
+from indexer.reports.urgency import urgency
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
 from indexer.types import ClusterRun, Embeddings, Lineage, LineageEvent, RunState
@@ -49,7 +50,7 @@ class ReportOptions:
     """What costs time or room, and is not wanted of every report."""
 
     pictures: int = 0
-    """Most pictures, those of the largest clusters first."""
+    """Most pictures, those of the most urgent clusters first."""
     alternatives: bool = False
     """Whether up to 20,000 images are clustered anew with other bounds: some seconds."""
     neighbours: bool = False
@@ -156,10 +157,11 @@ def _describe(material: Material) -> tuple[ClusterReport, ...]:
         if step.size_after and step.event is not LineageEvent.MERGED
     }
     first = material.run.previous_run is None
-    return tuple(
+    described = (
         describe(c, rows.get(c.id, _NO_ROWS), None if first else changes.get(c.id), material)
         for c in material.clusters
     )
+    return tuple(sorted(described, key=urgency))
 
 
 def _with_pictures(
@@ -212,6 +214,7 @@ def _summarise(material: Material) -> Summary:
         alerts=(),
         within=within(columns.distances[each] for each in rows.values()),
         growth=days_of(moments),
+        hours=hours_of(moments) if material.is_young else (),
     )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from indexer.reports.report_data import Material
 from indexer.reports.report_tree import ClusterReport, Picture, Within
-from indexer.reports.shares import classes_of, days_of, place_of, spread_of
+from indexer.reports.shares import classes_of, days_of, hours_of, place_of, spread_of
 from indexer.types import Cluster, Lineage
 
 DISTANCES: Final = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)
@@ -43,6 +43,7 @@ def describe(
         size=cluster.size,
         growth_per_day=cluster.growth_per_day,
         growth=days_of(columns.added_at[row] for row in rows),
+        hours=hours_of(columns.added_at[row] for row in rows) if material.is_young else (),
         first_seen=cluster.first_seen,
         last_seen=cluster.last_seen,
         event=change.event if change else None,

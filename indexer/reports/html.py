@@ -1,6 +1,7 @@
 """HTML report: one self-contained file."""
 
 import json
+import shlex
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -11,9 +12,9 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.reports.report_tree import Day, Report, Within
+from indexer.reports.report_tree import ClusterReport, Report, Summary, Within
 from indexer.runtime.terminal import printable, printable_lines
-from indexer.types import ClusterScope
+from indexer.types import BankKind, ClusterScope
 
 _PAGE: Final = Path(__file__).with_name("page")
 _TOLD: Final = 150
@@ -59,7 +60,9 @@ def write_html(report: Report, file: BinaryIO) -> None:
         changes=report.summary.changes[:_LISTED],
         days=_span(report),
         growth=_growth,
+        unit="hour" if report.summary.hours else "day",
         within=_within,
+        commands=_commands,
         drawn=len(report.members.image_ids[:: _stride(report)]),
     )
     file.writelines(piece.encode("utf-8", "replace") for piece in page)
@@ -98,16 +101,33 @@ def _packed(numbers: NDArray[Any], kind: str) -> str:
 
 
 def _span(report: Report) -> str:
-    days = [day.day.isoformat() for day in report.summary.growth]
-    return json.dumps([days[0], days[-1]] if days else [])
+    moments = [moment for moment, _ in _periods(report.summary)]
+    return json.dumps([moments[0], moments[-1]] if moments else [])
 
 
-def _growth(days: Sequence[Day]) -> str:
-    return json.dumps([[day.day.isoformat(), day.added] for day in days])
+def _growth(grown: Summary | ClusterReport) -> str:
+    return json.dumps(_periods(grown))
+
+
+def _periods(grown: Summary | ClusterReport) -> list[tuple[str, int]]:
+    """Return the beginning of each hour, or else day, and what was added in it."""
+    if grown.hours:
+        return [(f"{each.hour:%Y-%m-%dT%H:%M}Z", each.added) for each in grown.hours]
+    return [(f"{each.day}T00:00Z", each.added) for each in grown.growth]
 
 
 def _within(rows: Sequence[Within], size: int) -> str:
     return json.dumps([[row.distance, round(row.images / max(size, 1), 4)] for row in rows])
+
+
+def _commands(cluster: ClusterReport) -> list[str]:
+    """Return what to type about a cluster, each to be copied whole."""
+    block = next((hit.bank for hit in cluster.banks if hit.kind == BankKind.BLOCK), "BANK")
+    return [
+        f"lookalike cluster show {cluster.id}",
+        f"lookalike cluster label {cluster.id} NAME",
+        f"lookalike cluster bank {cluster.id} {shlex.quote(block)}",
+    ]
 
 
 def _scope(scope: ClusterScope) -> list[str]:

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from indexer.errors import LookalikeError
 from indexer.model import load_traits
@@ -15,7 +16,8 @@ from indexer.store import Catalog
 from indexer.thresholds import choose_thresholds
 from indexer.types import COMMON_FUSION, Cluster, ClusterRun, Fusion, Lineage, Space
 
-_PAGE = 1000
+_PAGE: Final = 1000
+_YOUNG: Final = timedelta(days=3)
 Progress = Callable[[str, int, int], None]
 
 
@@ -37,6 +39,8 @@ class Material:
     """By cluster."""
     nearest: dict[int, tuple[NearEntry, ...]]
     """By cluster."""
+    is_young: bool
+    """Whether all images were added within three days, so that hours tell more than days."""
 
 
 def gather(
@@ -77,6 +81,7 @@ def gather(
     for share in catalog.cluster_reports.bank_shares(run.id):
         hit = BankHit(share.bank, share.kind, share.severity, share.members)
         hits[share.cluster_id].append(hit)
+    moments = columns.added_at
     return Material(
         run=run,
         space=space,
@@ -87,6 +92,7 @@ def gather(
         sources=catalog.cluster_reports.sources(run.id),
         banks={cluster_id: tuple(found) for cluster_id, found in hits.items()},
         nearest=nearest_entries(reach, entries, thresholds),
+        is_young=bool(moments) and max(moments) - min(moments) <= _YOUNG,
     )
 
 

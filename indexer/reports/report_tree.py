@@ -36,6 +36,15 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class Hour:
+    """How many members of a cluster were added in an hour (UTC)."""
+
+    hour: datetime
+    """Its beginning."""
+    added: int
+
+
+@dataclass(frozen=True, slots=True)
 class NearEntry:
     """An entry of a block bank, and how alike a cluster's medoid is to it."""
 
@@ -120,6 +129,8 @@ class ClusterReport:
     growth_per_day: float
     growth: tuple[Day, ...]
     """Days without new members are left out."""
+    hours: tuple[Hour, ...]
+    """The same by hour, where all images were added within three days."""
     first_seen: datetime
     last_seen: datetime
     event: LineageEvent | None
@@ -199,6 +210,8 @@ class Summary:
     within: tuple[Within, ...]
     """What smaller radii would leave of all clusters."""
     growth: tuple[Day, ...]
+    hours: tuple[Hour, ...]
+    """The same by hour, where all images were added within three days."""
     alternatives: tuple[Alternative, ...] = ()
     """What other bounds would have found; none where that was not asked for, or is too much."""
 
@@ -215,5 +228,5 @@ class Report:
     """Version of the program that made the report."""
     summary: Summary
     clusters: tuple[ClusterReport, ...]
-    """The largest first."""
+    """The most urgent first: known to a block bank and growing, known to one, then by growth."""
     members: Members

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from indexer.reports.report_tree import Count, Day, Spread
+from indexer.reports.report_tree import Count, Day, Hour, Spread
 
 _TOP: Final = 5
 
@@ -35,6 +35,12 @@ def days_of(moments: Iterable[datetime]) -> tuple[Day, ...]:
     """Count what was added on each day that something was, in order."""
     counted = Counter(moment.date() for moment in moments)
     return tuple(Day(day, counted[day]) for day in sorted(counted))
+
+
+def hours_of(moments: Iterable[datetime]) -> tuple[Hour, ...]:
+    """Count what was added in each hour that something was, in order."""
+    counted = Counter(moment.replace(minute=0, second=0, microsecond=0) for moment in moments)
+    return tuple(Hour(hour, counted[hour]) for hour in sorted(counted))
 
 
 def place_of(uri: str) -> str:

@@ -71,6 +71,7 @@ def made_up_report(images: int, clusters: int = 4) -> Report:
             alerts=(),
             within=(Within(0.1, images // 2, clusters), Within(0.2, images, clusters)),
             growth=days,
+            hours=(),
         ),
         clusters=tuple(sorted(told, key=lambda c: -c.size)),
         members=Members(
@@ -103,6 +104,7 @@ def _cluster(number: int, ids: list[int]) -> ClusterReport:
         size=len(ids),
         growth_per_day=1.5,
         growth=days,
+        hours=(),
         first_seen=MOMENT,
         last_seen=MOMENT,
         event=LineageEvent.GROWN,

@@ -7,15 +7,14 @@ export function drawPlots() {
 }
 
 function drawGrowth(figure) {
-  const days = JSON.parse(figure.dataset.growth).map(([day, added]) => ({
-    day: new Date(`${day}T00:00:00Z`),
-    added,
-  }));
-  if (!days.length) return;
+  const periods = JSON.parse(figure.dataset.growth).map(([begun, added]) => ({ begun: new Date(begun), added }));
+  if (!periods.length) return;
   const spark = figure.classList.contains("spark");
-  const [from, to] = JSON.parse(figure.dataset.days).map((day) => new Date(`${day}T00:00:00Z`));
-  const end = new Date(to.getTime() + 86_400_000);
-  const start = new Date(Math.min(from.getTime(), end.getTime() - 14 * 86_400_000));
+  const [from, to] = JSON.parse(figure.dataset.days).map((begun) => new Date(begun));
+  const { unit } = figure.dataset;
+  const length = unit === "hour" ? 3_600_000 : 86_400_000;
+  const end = new Date(to.getTime() + length);
+  const start = new Date(Math.min(from.getTime(), end.getTime() - 14 * length));
   figure.append(
     plot({
       width: spark ? 140 : 720,
@@ -29,10 +28,10 @@ function drawGrowth(figure) {
       x: { type: "utc", domain: [start, end], axis: spark ? null : "bottom", label: null },
       y: { axis: spark ? null : "left", label: spark ? null : "added", grid: !spark, ticks: 4, tickFormat: "s" },
       marks: [
-        rectY(days, {
-          x: "day",
+        rectY(periods, {
+          x: "begun",
           y: "added",
-          interval: "day",
+          interval: unit,
           fill: "var(--accent)",
           insetLeft: 0,
           insetRight: spark ? 0 : 0.5,
