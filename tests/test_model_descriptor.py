@@ -24,6 +24,7 @@ from indexer.model.descriptor_head import generalised_mean
 from indexer.model.parity import compare
 from indexer.model.training import Recipe, train_descriptor
 from indexer.model.training.augmentations import edit
+from indexer.model.training.head_fit import pair_views
 from indexer.model.training.losses import contrastive, crowding
 from indexer.settings import SHIPPED_MODEL, ImageLimits
 from indexer.types import Rgb
@@ -312,6 +313,20 @@ def test_the_loss_falls_as_copies_come_together_and_strangers_part() -> None:
     assert crowding(apart, pictures) < crowding(mixed, pictures)
 
 
+def test_a_share_of_the_pairs_holds_the_unedited_picture() -> None:
+    views = torch.arange(4.0).reshape(1, 4, 1).repeat(1000, 1, 1)  # each shows its number
+    source = np.random.default_rng(0)
+
+    def share(originals: float) -> float:
+        first, second = pair_views(views, np.arange(1000), originals, source).split(1000)
+        assert not (first == second).any()
+        return float(((first == 0) | (second == 0)).float().mean())
+
+    assert share(1.0) == 1
+    assert share(0.5) == pytest.approx(0.75, abs=0.05)
+    assert share(0.0) == pytest.approx(0.5, abs=0.05)
+
+
 @pytest.fixture(scope="module")
 def some_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
@@ -327,7 +342,15 @@ def some_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_trained_head_knows_copies_better_than_the_network_alone(
     plain: Path, some_photos: Path, tmp_path: Path
 ) -> None:
-    recipe = Recipe(dimension=16, views=12, epochs=80, batch=16, temperature=0.1, entropy=0.3)
+    recipe = Recipe(
+        dimension=16,
+        views=12,
+        rotations=0,
+        epochs=80,
+        batch=16,
+        temperature=0.1,
+        entropy=0.3,
+    )
     told: list[tuple[str, int, int]] = []
 
     trained = train_descriptor(
@@ -425,7 +448,7 @@ def test_the_shipped_background_is_of_the_shipped_space(shipped: Encoder) -> Non
     background = load_background(SHIPPED_MODEL)
 
     assert background is not None
-    assert background.shape == (2_000, shipped.card.dimension)
+    assert background.shape == (4_394, shipped.card.dimension)
     similarities = shipped.encode([read_photo("koala")]).embeddings @ background.T
     assert similarities.max() < 0.6  # no picture of ours is in it
 

@@ -13,6 +13,9 @@ def fit_fusion(
     photos: Annotated[Path, typer.Argument(metavar="FOLDER", help="Images to fit with.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="fusion.json to write.")],
     model: ModelReference = None,
+    copies: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Table of further copies of the images.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     *,
     as_json: AsJson = False,
@@ -22,7 +25,8 @@ def fit_fusion(
     Edits each image at random, as copies are, compares the results with all images, and measures
     how much each signal speaks for a copy. Images of one folder are not taken for strangers, so put
     each source into a folder of its own; they must not be those that a descriptor was trained on.
-    Put the file into the model's folder as fusion.json.
+    Copies that you have of these images, such as repainted ones, can be named in a table. Put the
+    result into the model's folder as fusion.json.
 
     Example: lookalike model fit-fusion photos/ --model mine --out fusion.json
     """
@@ -37,6 +41,7 @@ def fit_fusion(
             photos,
             out,
             settings,
+            copies=copies,
             seed=seed,
             on_picture=lambda done, total: on_progress("images", done, total),
         )

@@ -27,7 +27,7 @@ from indexer.settings import ImageLimits
 __all__ = ["Recipe", "Trained", "train_descriptor"]
 
 _POWER: Final = 3.0  # of the generalised mean
-_BACKGROUND: Final = 2_000  # pictures kept to measure a query's bias by
+_BACKGROUND: Final = 5_000  # pictures kept to measure a query's bias by
 _REPLACED: Final = {DESCRIPTOR, DESCRIPTOR_WEIGHTS, BACKGROUND, FUSION}  # fitted to the old head
 _STAGES: Final = 2  # last stages of the network that are tapped unless taps are named
 
@@ -102,6 +102,7 @@ def train_descriptor(  # noqa: PLR0913 -- what, of what, where to, and how
         paths,
         limits=limits,
         views=recipe.views,
+        rotations=recipe.rotations,
         seed=recipe.seed,
         on_picture=lambda number: on_progress("pictures", number, len(paths)),
     )
@@ -119,7 +120,8 @@ def train_descriptor(  # noqa: PLR0913 -- what, of what, where to, and how
         training={"pictures": len(views), **asdict(recipe)},
     )
     _write(source, out, descriptor, weights)
-    originals = torch.from_numpy(views[:_BACKGROUND, 0].astype(np.float32))
+    some = np.random.default_rng(recipe.seed).permutation(len(views))[:_BACKGROUND]
+    originals = torch.from_numpy(views[some, 0].astype(np.float32))
     with torch.inference_mode():
         background = torch.nn.functional.normalize(head.float().projection(originals))
     write_background(background.numpy(), descriptor.version, out / BACKGROUND)

@@ -18,6 +18,7 @@ from indexer.model.descriptor_head import attach_taps, pool
 from indexer.model.preprocessing import Preprocessor
 from indexer.model.torch_loading import LoadedModel
 from indexer.model.training.augmentations import edit
+from indexer.model.training.augmentations.geometric import rotate_far
 from indexer.settings import ImageLimits
 
 _SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
@@ -52,6 +53,7 @@ def compute_views(  # noqa: PLR0913 -- what of, and how
     *,
     limits: ImageLimits,
     views: int,
+    rotations: int,
     seed: int,
     on_picture: Callable[[int], None],
 ) -> NDArray[np.float16]:
@@ -64,7 +66,9 @@ def compute_views(  # noqa: PLR0913 -- what of, and how
     limits : ImageLimits
         What a picture may cost.
     views : int
-        Of each picture: itself and `views - 1` edited ones.
+        Of each picture: itself and edited ones.
+    rotations : int
+        Of the edited ones, those rotated by 20 degrees or more; at most half of them.
     on_picture : callable
         Told the number of each picture that is begun, from 1.
 
@@ -89,8 +93,10 @@ def compute_views(  # noqa: PLR0913 -- what of, and how
         picture = read_picture(path, limits)
         if picture is None:
             continue
-        batch = [picture]
-        batch += [edit(picture, random, other) for _ in range(views - 1)]
+        far = min(rotations, (views - 1) // 2)
+        edited = [edit(picture, random, other) for _ in range(views - 1 - far)]
+        rotated = [rotate_far(picture, random, other) for _ in range(far)]
+        batch = [picture, *edited, *rotated]
         pixels = np.stack([prepare(np.asarray(view)) for view in batch])
         with torch.inference_mode():
             model.network.forward_features(torch.from_numpy(pixels))

@@ -13,6 +13,7 @@ from indexer.model.descriptor import read_descriptor
 from indexer.model.fusion_file import write_fusion
 from indexer.model.references import resolve
 from indexer.model.runtimes import load
+from indexer.model.training.copy_table import read_copies
 from indexer.model.training.fusion_data import measure_evidence
 from indexer.model.training.fusion_fit import fit_fusion
 from indexer.settings import Settings
@@ -31,12 +32,13 @@ class FittedFusion:
     strangers: int  # pairs
 
 
-def fit_to_pictures(
+def fit_to_pictures(  # noqa: PLR0913 -- what, to what, where to, and how
     reference: str,
     photos: Path,
     out: Path,
     settings: Settings,
     *,
+    copies: Path | None = None,
     seed: int,
     on_picture: Callable[[int, int], None],
 ) -> FittedFusion:
@@ -52,6 +54,8 @@ def fit_to_pictures(
         File to write, which must not exist.
     settings : Settings
         Limits, runtime, and the views of a query.
+    copies : Path, optional
+        Table of further copies of the pictures, as `read_copies` takes it.
     seed : int
     on_picture : callable
         Told how many pictures are done, and of how many.
@@ -59,24 +63,31 @@ def fit_to_pictures(
     Raises
     ------
     InputError
-        `out` exists already, or there are too few pictures.
+        `out` exists already, there are too few pictures, or the table is invalid.
     UnreadableSource
-        `out` cannot be written.
+        `out` cannot be written, or the table cannot be read.
     NotFoundError, InvalidModel, UnavailableError
         As for `load_encoder`.
     """
     if out.exists():
         raise InputError(f"{out} exists already. Name another file, or remove it.")
+    made = read_copies(copies) if copies else {}
     folder = resolve(reference)
     encoder = load(folder, settings.device, settings.runtime, settings.resolved_model_cache, None)
     given = measure_evidence(
-        encoder, read_background(folder), photos, settings, seed=seed, on_picture=on_picture
+        encoder,
+        read_background(folder),
+        photos,
+        settings,
+        made=made,
+        seed=seed,
+        on_picture=on_picture,
     )
     fusion = fit_fusion(given, near_duplicate=NEAR_DUPLICATE, lookalike=LOOKALIKE, seed=seed)
     head = read_descriptor(folder.descriptor).version if folder.descriptor else None
-    copies, strangers = len(np.unique(given.owners)), len(given.strangers.bits)
+    count, strangers = len(np.unique(given.owners)), len(given.strangers.bits)
     try:
-        written = write_fusion(fusion, head, {"copies": copies, "strangers": strangers}, out)
+        written = write_fusion(fusion, head, {"copies": count, "strangers": strangers}, out)
     except OSError as error:
         raise UnreadableSource(f"{out} cannot be written: {error}.") from error
-    return FittedFusion(written, copies, strangers)
+    return FittedFusion(written, count, strangers)

@@ -1,6 +1,6 @@
 """Evidence for a fusion: how edited copies and strangers of a folder of pictures compare."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -57,12 +57,13 @@ class _Copy:
     hands: tuple[Features, Features]  # as it is and mirrored
 
 
-def measure_evidence(
+def measure_evidence(  # noqa: PLR0913 -- what of, and how
     encoder: Encoder,
     background: Embeddings | None,
     folder: Path,
     settings: Settings,
     *,
+    made: Mapping[Path, Sequence[Path]],
     seed: int,
     on_picture: Callable[[int, int], None],
 ) -> Evidences:
@@ -79,6 +80,8 @@ def measure_evidence(
     folder : Path
         Of pictures; each of its folders is one source.
     settings : Settings
+    made : mapping of Path to a sequence of Path
+        Further copies by the resolved path of their original, as `read_copies` returns them.
     seed : int
     on_picture : callable
         Told how many pictures are done, and of how many.
@@ -107,8 +110,9 @@ def measure_evidence(
             continue
         rgb = np.asarray(picture)
         piece = next(_pieces(rgb, encoder, settings, cut=False))
-        for _ in range(_COPIES):
-            edited = np.asarray(edit(picture, random, other))
+        edits = [edit(picture, random, other) for _ in range(_COPIES)]
+        given = [read_picture(copy, settings.image_limits) for copy in made.get(path.resolve(), ())]
+        for edited in map(np.asarray, filter(None, [*edits, *given])):
             pieces = list(_pieces(edited, encoder, settings, cut=True))
             copies.append(_Copy(len(originals), pieces, find_in_query(shrink(edited))))
         originals.append(_Original(path.parent, piece, find_features(make_thumbnail(rgb))))

@@ -26,13 +26,15 @@ class Recipe:
     dimension: int = 512
     components: int = 1024  # principal components of the features that the head sees
     views: int = 12  # of each picture, computed once
+    rotations: int = 2  # of the views, by 20 degrees or more: early layers know few
     epochs: int = 40
     batch: int = 256  # pictures a step, two views of each
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     dropout: float = 0.1
-    temperature: float = 0.05
+    temperature: float = 0.03
     entropy: float = 0.5  # weight of the term that spreads the embeddings
+    originals: float = 0.5  # share of the pairs of views of which one is the unedited picture
     seed: int = 0
 
 
@@ -108,7 +110,8 @@ def fit(
         losses = []
         order = source.permutation(len(views))
         for start in range(0, len(order) - batch + 1, batch):
-            pair = _pair(whitened, order[start : start + batch], source)
+            rows = order[start : start + batch]
+            pair = pair_views(whitened, rows, recipe.originals, source)
             pair = torch.nn.functional.dropout(pair, recipe.dropout)
             embeddings = torch.nn.functional.normalize(layer(pair))
             loss = contrastive(embeddings, pictures, recipe.temperature)
@@ -122,6 +125,33 @@ def fit(
     return _joined(descriptor, whitening, layer)
 
 
+def pair_views(
+    views: torch.Tensor, rows: NDArray[np.int64], originals: float, source: np.random.Generator
+) -> torch.Tensor:
+    """Take two different views of each picture.
+
+    Parameters
+    ----------
+    views : Tensor of shape (pictures, views, inputs)
+    rows : ndarray of shape (n,), int64
+        The pictures to take.
+    originals : float
+        Share of the pairs of which one view is the first, the unedited picture; chance may take it
+        for others, too.
+    source : Generator
+
+    Returns
+    -------
+    Tensor of shape (2 n, inputs)
+        One view of each, then the other.
+    """
+    count = views.shape[1]
+    first = source.integers(count, size=len(rows))
+    first[source.random(len(rows)) < originals] = 0
+    second = (first + source.integers(1, count, size=len(rows))) % count
+    return torch.cat([views[rows, first], views[rows, second]])
+
+
 def _joined(descriptor: Descriptor, whitening: Whitening, layer: torch.nn.Linear) -> DescriptorHead:
     """Make one projection of the whitening and the layer behind it."""
     weight = layer.weight.detach().double().numpy() @ whitening.components.T
@@ -131,16 +161,6 @@ def _joined(descriptor: Descriptor, whitening: Whitening, layer: torch.nn.Linear
         head.projection.weight.copy_(torch.from_numpy(weight))
         head.projection.bias.copy_(torch.from_numpy(bias))
     return head.eval()
-
-
-def _pair(
-    views: torch.Tensor, rows: NDArray[np.int64], source: np.random.Generator
-) -> torch.Tensor:
-    """Take two different views of each picture: (2 n, inputs)."""
-    count = views.shape[1]
-    first = source.integers(count, size=len(rows))
-    second = (first + source.integers(1, count, size=len(rows))) % count
-    return torch.cat([views[rows, first], views[rows, second]])
 
 
 def _rate(step: int, steps: int) -> float:

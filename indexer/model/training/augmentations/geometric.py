@@ -58,6 +58,18 @@ def rotate(picture: Image.Image, random: Random, _other: Any) -> Image.Image:
     return picture.rotate(angle, smooth, expand=expand, fillcolor=fill_colour(random))
 
 
+def rotate_far(picture: Image.Image, random: Random, other: Any) -> Image.Image:
+    """Rotate by 20 to 95 degrees; at times crop or mirror the result."""
+    angle = random.choice([-1, 1]) * random.uniform(20, 95)
+    expand = chance(random, 0.65)
+    smooth = Image.Resampling.BILINEAR
+    rotated = picture.rotate(angle, smooth, expand=expand, fillcolor=fill_colour(random))
+    if chance(random, 0.3):
+        change = crop if chance(random, 0.5) else mirror
+        return change(rotated, random, other)
+    return rotated
+
+
 def change_perspective(picture: Image.Image, random: Random, _other: Any) -> Image.Image:
     """Look at the picture from aside."""
     width, height = picture.size
