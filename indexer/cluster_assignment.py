@@ -110,5 +110,6 @@ class NewestClusters:
         if cluster_id < 0:
             return None
         with self._store.reader() as catalog:
-            name = catalog.clusters.name(cluster_id)
+            label = catalog.clusters.label(cluster_id)
+        name = label or reach.names[int(np.searchsorted(reach.cluster_ids, cluster_id))]
         return VerdictCluster(cluster_id, name, reach.run_id, float(found.similarities[0]))

@@ -106,7 +106,7 @@ def test_labels_are_undone_from_the_last_one_back(store: Store, family: list[int
 
     assert family
     assert undone.undone_at is not None
-    assert name_and_note(store)[0] == "cluster-1"
+    assert name_and_note(store)[0].startswith("pictures/: 8 images")
 
 
 def test_a_note_is_written_replaced_and_undone(store: Store, family: list[int]) -> None:
@@ -127,7 +127,7 @@ def test_a_name_that_cannot_be_shown_is_refused(store: Store, family: list[int],
     assert family
     with pytest.raises(InputError):
         actions.label(store, 1, name)
-    assert name_and_note(store)[0] == "cluster-1"
+    assert name_and_note(store)[0].startswith("pictures/: 8 images")
 
 
 # --- banks ---------------------------------------------------------------------------------------
@@ -299,6 +299,58 @@ def test_a_decision_with_the_wrong_bank_or_about_nothing_changes_nothing(
     with store.reader() as catalog:
         assert catalog.cluster_actions.page() == []
     assert images_in(store, "unsafe") == images_in(store, "benign") == set()
+
+
+# --- previews ------------------------------------------------------------------------------------
+
+
+@pytest.mark.postgres
+def test_a_preview_says_what_an_action_would_touch_and_changes_nothing(
+    store: Store, space: Space, family: list[int], bank: str
+) -> None:
+    entry = list_matches(store, space, *family[:3])
+    with store.writer() as writer:
+        writer.decisions.add(NewDecision(new_image(0).sha256, Outcome.REJECTED, entry_id=entry))
+        writer.entries.add(writer.banks.id_of("benign"), family[1:2])
+        writer.entries.add(writer.banks.id_of(bank), family[1:4])
+        writer.images.remove(family[6:])
+        head = writer.log.head()
+        audited_before = len(writer.audit.page(AuditQuery()))
+
+    banked = actions.preview(store, lambda store: actions.add_to_bank(store, 1, bank))
+    decided = actions.preview(store, lambda store: actions.decide(store, 1, Outcome.REJECTED))
+
+    assert (banked.detail["members"], banked.detail["new_entries"]) == (6, 3)
+    assert (banked.weak, banked.removed, banked.suppressed) == (0, 2, 2)
+    assert (decided.detail["decisions"], decided.detail["unchanged"]) == (2, 1)
+    assert images_in(store, bank) == {None, *family[1:4]}
+    with store.reader() as catalog:
+        assert catalog.cluster_actions.page() == []
+        assert catalog.log.head() == head
+        assert len(catalog.audit.page(AuditQuery())) == audited_before
+
+
+def test_a_preview_counts_the_members_that_a_probability_leaves_out(
+    store: Store, family: list[int], bank: str
+) -> None:
+    with store.reader() as catalog:
+        bound = sorted(catalog.cluster_members.membership(1).probabilities.tolist())[-4]
+
+    found = actions.preview(
+        store, lambda store: actions.add_to_bank(store, 1, bank, min_probability=bound)
+    )
+
+    assert found.weak + found.detail["members"] == len(family)
+    assert found.weak > 0
+
+
+def test_the_preview_of_what_is_refused_is_refused(
+    store: Store, family: list[int], bank: str
+) -> None:
+    assert family
+    assert bank
+    with pytest.raises(InputError):
+        actions.preview(store, lambda store: actions.decide(store, 1, Outcome.CONFIRMED))
 
 
 # --- in general ----------------------------------------------------------------------------------

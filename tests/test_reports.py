@@ -20,7 +20,7 @@ from indexer.reports import Report, ReportOptions, build_report, save_report, wr
 from indexer.reports.csv_table import COLUMNS
 from indexer.reports.map import find_axes
 from indexer.reports.report_pictures import SIDE
-from indexer.reports.shares import place_of, spread_of
+from indexer.reports.shares import spread_of
 from indexer.reports.urgency import urgency
 from indexer.settings import Settings
 from indexer.store import Arrival, Store
@@ -34,6 +34,7 @@ from indexer.types import (
     SourceStamp,
     Space,
     Tier,
+    place_of,
 )
 from indexer.verification import make_thumbnail
 from support.catalog import arrival, bind, new_image

@@ -335,6 +335,7 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ),
     ("cluster_actions.undo", lambda w: w.cluster_actions.undo(4)),
     ("cluster_actions.undo", lambda w: w.cluster_actions.undo(1)),
+    ("cluster_actions.label", lambda w: w.cluster_actions.label(2, "another name")),
     (
         "keys.add",
         lambda w: w.keys.add(NewKey("public", "name", (Scope.CHECK,), SECRET, 5.0, FAR)),
@@ -543,6 +544,8 @@ READS: Final[list[tuple[str, Read]]] = [
     ("clusters.page", lambda c: c.clusters.page(1)),
     ("clusters.largest", lambda c: c.clusters.largest(1, 9, (3, 1))),
     ("clusters.name", lambda c: c.clusters.name(1)),
+    ("clusters.events", lambda c: c.clusters.events(1, [1, 2])),
+    ("clusters.label", lambda c: c.clusters.label(2)),
     ("clusters.names", lambda c: c.clusters.names(1)),
     ("clusters.note", lambda c: c.clusters.note(2)),
     ("clusters.sizes", lambda c: c.clusters.sizes(1)),
@@ -558,6 +561,10 @@ READS: Final[list[tuple[str, Read]]] = [
     ("cluster_members.bank_hits", lambda c: c.cluster_members.bank_hits(1, FAR)),
     ("cluster_members.classes", lambda c: c.cluster_members.classes(1, 1)),
     ("cluster_actions.get", lambda c: c.cluster_actions.get(3)),
+    (
+        "cluster_actions.counts",
+        lambda c: c.cluster_actions.counts(ClusterPart(2, 1, 0.5), BEGIN),
+    ),
     ("cluster_actions.page", lambda c: c.cluster_actions.page(2)),
     (
         "cluster_reports.members",

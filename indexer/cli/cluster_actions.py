@@ -1,14 +1,19 @@
 """`cluster label`, `note`, `bank`, `decide` and `undo`: analysts' actions."""
 
-from typing import Annotated
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from indexer.cli.options import AsJson, opened
-from indexer.cli.output import print_json
+from indexer.cli.output import counted, print_json
 from indexer.errors import InputError
 from indexer.runtime.terminal import echo
-from indexer.types import ClusterAction, Outcome
+from indexer.types import ActionKind, ActionPreview, ClusterAction, Outcome
+
+if TYPE_CHECKING:  # it loads SQLAlchemy
+    from indexer.store import Store
 
 ClusterNumber = Annotated[int, typer.Argument(metavar="CLUSTER", min=1, help="The cluster.")]
 MinProbability = Annotated[
@@ -21,25 +26,37 @@ OfRun = Annotated[
         "--run", min=1, metavar="RUN", help="Members as of this run; by default the newest."
     ),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what the action would touch.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask on a terminal.")]
 
 
 def label(
     cluster: ClusterNumber,
     name: Annotated[str, typer.Argument(metavar="NAME", help="At most 100 characters.")],
     *,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Name a cluster.
 
-    The cluster keeps its name in later runs.
+    The cluster keeps its name in later runs. On a terminal, shows what it will touch
+    and asks first.
 
     Example: lookalike cluster label 31 statues
     """
     from indexer.clustering import actions
 
     with opened() as store:
-        action = actions.label(store, cluster, name)
-    _print(action, f"Cluster {cluster} is called {action.detail['name']} now.", as_json=as_json)
+        action = _carry_out(
+            store,
+            lambda store: actions.label(store, cluster, name),
+            dry_run=dry_run,
+            yes=yes,
+            as_json=as_json,
+        )
+    if action:
+        _print(action, f"Cluster {cluster} is called {action.detail['name']} now.", as_json=as_json)
 
 
 def note(
@@ -71,21 +88,31 @@ def bank(
     min_probability: MinProbability = 0.0,
     run: OfRun = None,
     *,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Add a cluster's members to a bank.
 
-    Members that are already entries stay unchanged.
+    Members that are already entries stay unchanged. On a terminal, shows what it will touch and
+    asks first.
 
     Example: lookalike cluster bank 31 known-unsafe --min-probability 0.5
     """
     from indexer.clustering import actions
 
     with opened() as store:
-        action = actions.add_to_bank(
-            store, cluster, bank, min_probability=min_probability, run_id=run
+        action = _carry_out(
+            store,
+            lambda store: actions.add_to_bank(
+                store, cluster, bank, min_probability=min_probability, run_id=run
+            ),
+            dry_run=dry_run,
+            yes=yes,
+            as_json=as_json,
         )
-    _print(action, _counts(action), as_json=as_json)
+    if action:
+        _print(action, _counts(action), as_json=as_json)
 
 
 def decide(
@@ -108,29 +135,38 @@ def decide(
     *,
     analyst: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided.")] = None,
     note: Annotated[str | None, typer.Option(help="Reason for the decision.")] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Decide on all retro-scan matches of a cluster.
 
     Records the outcome for every match that retro-scans listed for its members. With --bank the
-    members also join a bank.
+    members also join a bank. On a terminal, shows what it will touch and asks first.
 
     Example: lookalike cluster decide 31 --outcome rejected --bank known-benign
     """
     from indexer.clustering import actions
 
     with opened() as store:
-        action = actions.decide(
+        action = _carry_out(
             store,
-            cluster,
-            outcome,
-            bank=bank,
-            min_probability=min_probability,
-            run_id=run,
-            analyst=analyst,
-            note=note,
+            lambda store: actions.decide(
+                store,
+                cluster,
+                outcome,
+                bank=bank,
+                min_probability=min_probability,
+                run_id=run,
+                analyst=analyst,
+                note=note,
+            ),
+            dry_run=dry_run,
+            yes=yes,
+            as_json=as_json,
         )
-    _print(action, _counts(action), as_json=as_json)
+    if action:
+        _print(action, _counts(action), as_json=as_json)
 
 
 def undo(
@@ -152,6 +188,70 @@ def undo(
         print_json(undone)
     else:
         echo(f"Action {action} is undone: {undone.kind} of cluster {undone.cluster_id}.")
+
+
+def _carry_out(
+    store: "Store",
+    act: Callable[["Store"], ClusterAction],
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> ClusterAction | None:
+    """Carry out an action, or show what it would touch; ask first where somebody can answer.
+
+    Nobody is asked without a terminal: every action can be undone.
+    """
+    from indexer.clustering.actions import preview
+
+    asks = not yes and sys.stdin.isatty()
+    if dry_run or asks:
+        previewed = preview(store, act)
+        if dry_run and as_json:
+            print_json({"dry_run": True, "action": previewed})
+            return None
+        for line in _preview_lines(previewed):
+            echo(line, err=as_json)
+    if dry_run:
+        return None
+    if asks:
+        typer.confirm("Carry it out?", abort=True, err=True)
+    return act(store)
+
+
+def _preview_lines(previewed: ActionPreview) -> Iterator[str]:
+    """Yield what an action would touch, a line each."""
+    said = previewed.detail
+    if previewed.kind is ActionKind.LABEL:
+        yield (
+            f"Cluster {previewed.cluster_id} would be called {said['name']} in all runs, "
+            f"no longer {said['before']}."
+        )
+        return
+    left_out = [
+        f"{previewed.removed} removed from the index" if previewed.removed else "",
+        f"{previewed.weak} below probability {said['min_probability']:g}" if previewed.weak else "",
+    ]
+    without = ", ".join(part for part in left_out if part)
+    yield (
+        f"{counted(said['members'], 'member', 'members')} of cluster {previewed.cluster_id} "
+        f"in run {previewed.run_id}{f' (left out: {without})' if without else ''}"
+    )
+    if "decisions" in said:
+        yield (
+            f"{counted(said['decisions'], 'match', 'matches')} would be {said['outcome']}, "
+            f"{said['unchanged']} already so"
+        )
+    if said["bank"]:
+        known = said["members"] - said["new_entries"]
+        yield (
+            f"{counted(said['new_entries'], 'new entry', 'new entries')} in bank {said['bank']}, "
+            f"{counted(known, 'member is', 'members are')} already in it"
+        )
+    yield (
+        f"{counted(previewed.suppressed, 'member is', 'members are')} suppressed: rejected by an "
+        "analyst, or in an allow bank"
+    )
 
 
 def _counts(action: ClusterAction) -> str:

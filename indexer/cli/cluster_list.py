@@ -1,4 +1,4 @@
-"""`cluster list`, `show`, `lineage` and `alerts`: results of runs."""
+"""`cluster list`, `lineage` and `alerts`: results of runs."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -9,9 +9,7 @@ from indexer.cli.cluster_run import RunNumber
 from indexer.cli.options import AsJson, RowLimit, opened
 from indexer.cli.output import print_json, print_table
 from indexer.runtime.terminal import echo
-from indexer.types import Cluster, ClusterAction, ClusterMember, ClusterRun, Lineage
-
-_LINES = 100  # of lineage and of actions, in what is shown of a cluster
+from indexer.types import ClusterRun, Lineage
 
 
 def list_runs(
@@ -33,7 +31,7 @@ def list_runs(
         return
     print_table(
         "Cluster runs",
-        ["id", "algorithm", "state", "images", "clusters", "noise", "begun", "scope"],
+        ["id", "algorithm", "state", "images", "clusters", "noise", "begun", "parameters; scope"],
         [
             (
                 run.id,
@@ -43,57 +41,11 @@ def list_runs(
                 run.clusters,
                 run.noise,
                 f"{run.created_at:%Y-%m-%d %H:%M}",
-                _scope(run),
+                f"{parameters_of(run)}; {_scope(run)}",
             )
             for run in runs
         ],
     )
-
-
-def show(
-    cluster: Annotated[
-        int | None,
-        typer.Argument(metavar="CLUSTER", min=1, help="A cluster; by default all of a run."),
-    ] = None,
-    run: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="RUN", help="The run; by default the newest."),
-    ] = None,
-    limit: RowLimit = 100,
-    after: Annotated[int, typer.Option(min=0, help="With a cluster: start after this image.")] = 0,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Show the clusters of a run, or one cluster.
-
-    A run's clusters are listed largest first. One cluster is shown with its members, lineage and
-    actions.
-
-    Example: lookalike cluster show 31 --limit 20
-    """
-    from indexer.clustering.runs import newest_or
-
-    with opened() as store:
-        if cluster is None:
-            chosen = newest_or(store, run)
-            with store.reader() as catalog:
-                clusters = catalog.clusters.largest(chosen.id, limit)
-            if as_json:
-                print_json({"run": chosen, "clusters": clusters})
-            else:
-                _print_clusters(chosen, clusters)
-            return
-        with store.reader() as catalog:
-            found = catalog.clusters.get(cluster, run)
-            members = catalog.cluster_members.page(
-                found.run_id, cluster, after_id=after, limit=limit
-            )
-            lineage = catalog.clusters.lineage_of(cluster)
-            actions = catalog.cluster_actions.page(cluster, limit=_LINES)
-    if as_json:
-        print_json({"cluster": found, "members": members, "lineage": lineage, "actions": actions})
-    else:
-        _print_cluster(found, members, lineage, actions)
 
 
 def lineage(
@@ -122,7 +74,7 @@ def lineage(
     since = (
         f" since run {chosen.previous_run}" if chosen.previous_run else ", the first of its kind"
     )
-    _print_lineage(f"Run {chosen.id}{since}", steps)
+    print_lineage(f"Run {chosen.id}{since}", steps)
 
 
 def alerts(
@@ -168,6 +120,12 @@ def alerts(
         echo("No alerts.")
 
 
+def parameters_of(run: ClusterRun) -> str:
+    """Write the parameters of a run in a line."""
+    given = (f"{key} {value}" for key, value in run.parameters.items() if value is not None)
+    return ", ".join(given)
+
+
 def _scope(run: ClusterRun) -> str:
     """Say what narrows a run, in a line."""
     scope = run.scope
@@ -182,84 +140,8 @@ def _scope(run: ClusterRun) -> str:
     return ", ".join(part for part in parts if part) or "all"
 
 
-def _print_clusters(run: ClusterRun, clusters: Sequence[Cluster]) -> None:
-    print_table(
-        f"Run {run.id} ({run.algorithm}): {run.images} images, {run.clusters} clusters, "
-        f"{run.noise} images in none",
-        ["id", "size", "a day", "radius", "widest", "medoid", "last seen", "name"],
-        [
-            (
-                each.id,
-                each.size,
-                f"{each.growth_per_day:.1f}",
-                f"{each.radius:.3f}",
-                f"{each.max_pair_distance:.3f}",
-                each.medoid,
-                f"{each.last_seen:%Y-%m-%d %H:%M}",
-                each.name,
-            )
-            for each in clusters
-        ],
-    )
-
-
-def _print_cluster(
-    cluster: Cluster,
-    members: Sequence[ClusterMember],
-    lineage: Sequence[Lineage],
-    actions: Sequence[ClusterAction],
-) -> None:
-    echo(
-        f"Cluster {cluster.id} ({cluster.name}) in run {cluster.run_id}: {cluster.size} images, "
-        f"radius {cluster.radius:.3f}, widest {cluster.max_pair_distance:.3f}."
-    )
-    if cluster.note:
-        echo(f"Note: {cluster.note}")
-    print_table(
-        "Members",
-        ["image", "probability", "outlier", ""],
-        [
-            (
-                member.image_id,
-                f"{member.probability:.3f}",
-                f"{member.outlier_score:.3f}",
-                _role(cluster, member),
-            )
-            for member in members
-        ],
-    )
-    _print_lineage("Lineage", lineage)
-    if actions:
-        print_table(
-            "Actions",
-            ["id", "kind", "done", "undone", "what"],
-            [
-                (
-                    action.id,
-                    action.kind,
-                    f"{action.created_at:%Y-%m-%d %H:%M}",
-                    f"{action.undone_at:%Y-%m-%d %H:%M}" if action.undone_at else "",
-                    _told(action),
-                )
-                for action in actions
-            ],
-        )
-
-
-def _told(action: ClusterAction) -> str:
-    """Say what is known of an action."""
-    return ", ".join(f"{key} {value}" for key, value in action.detail.items() if value is not None)
-
-
-def _role(cluster: Cluster, member: ClusterMember) -> str:
-    if member.image_id == cluster.medoid:
-        return "medoid"
-    if member.assigned:
-        return "assigned since"
-    return "exemplar" if member.image_id in cluster.exemplars else ""
-
-
-def _print_lineage(title: str, steps: Sequence[Lineage]) -> None:
+def print_lineage(title: str, steps: Sequence[Lineage]) -> None:
+    """Print what became of clusters, a line each."""
     print_table(
         title,
         ["id", "run", "event", "cluster", "other", "before", "after", "shared"],

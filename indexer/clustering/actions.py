@@ -1,14 +1,21 @@
 """Cluster actions of analysts: each one transaction, remembered, audited and undoable."""
 
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final
 
 from indexer.decisions import bank_for
 from indexer.errors import InputError
-from indexer.store import ClusterPart, Store, Writer
-from indexer.types import ClusterAction, Outcome
+from indexer.store import ClusterPart, PartCounts, Store, Writer
+from indexer.types import ActionPreview, ClusterAction, Outcome
 
 _LONGEST_NAME: Final = 100  # characters
 _LONGEST_NOTE: Final = 10_000
+
+
+class _RolledBack(Exception):
+    """Ends the transaction of a preview."""
 
 
 def label(store: Store, cluster_id: int, name: str) -> ClusterAction:
@@ -128,6 +135,41 @@ def decide(  # noqa: PLR0913 -- one for each thing that is said
                 "them to, or run `lookalike retro-scan run` first."
             )
         return action
+
+
+def preview(store: Store, act: Callable[[Store], ClusterAction]) -> ActionPreview:
+    """Return what an action would touch: it is carried out, and rolled back.
+
+    Parameters
+    ----------
+    store : Store
+    act : callable
+        Carries out one of the actions above in the store that it is given.
+
+    Raises
+    ------
+    LookalikeError
+        What the action itself would raise.
+    """
+    done = []
+    with suppress(_RolledBack), store.writer() as writer:
+        done.append(act(store.joining(writer)))
+        raise _RolledBack
+    [action] = done
+    counts = PartCounts(0, 0, 0)
+    if action.run_id is not None:
+        part = ClusterPart(action.cluster_id, action.run_id, action.detail["min_probability"])
+        with store.reader() as catalog:
+            counts = catalog.cluster_actions.counts(part, datetime.now(UTC))
+    return ActionPreview(
+        kind=action.kind,
+        cluster_id=action.cluster_id,
+        run_id=action.run_id,
+        detail=action.detail,
+        weak=counts.weak,
+        removed=counts.removed,
+        suppressed=counts.suppressed,
+    )
 
 
 def undo(store: Store, action_id: int) -> ClusterAction:

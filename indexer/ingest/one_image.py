@@ -1,17 +1,12 @@
 """Indexing of one picture that is at hand as bytes, as an entry of a bank."""
 
-from typing import Final
-
 from indexer.errors import UnusableOutput
 from indexer.images import fingerprints
 from indexer.ingest.encoding import PictureEncoder
 from indexer.model import Encoder
 from indexer.settings import Settings
 from indexer.store import Arrival, Store, Writer
-from indexer.types import EntryRecord, NewImage, SourceStamp, Space
-
-UPLOAD: Final = "upload:"
-"""How the URI of an image begins that was uploaded, and of which no file is kept."""
+from indexer.types import UPLOAD, EntryRecord, NewImage, SourceStamp, Space
 
 
 def make_image(data: bytes, encoder: Encoder, settings: Settings) -> NewImage:

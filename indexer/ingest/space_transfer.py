@@ -16,14 +16,13 @@ from indexer.ingest.batch_queue import BatchQueue
 from indexer.ingest.bounded_queue import BoundedQueue
 from indexer.ingest.encode_stages import EncodeStages
 from indexer.ingest.encoding import PictureEncoder
-from indexer.ingest.one_image import UPLOAD
 from indexer.ingest.stage_messages import Loaded, Outcome, Wanted, WantedParts, skip
 from indexer.ingest.transfer_report import MissingImage, TransferReport
 from indexer.model import Encoder
 from indexer.settings import Settings
 from indexer.sources import Found, SourceItem, open_known
 from indexer.store import Store, StoredPicture
-from indexer.types import KnownSource, NewImage, SkippedSource, SourceStamp, Space
+from indexer.types import UPLOAD, KnownSource, NewImage, SkippedSource, SourceStamp, Space
 
 log = structlog.get_logger(__name__)
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from indexer.embedding_space import bound_space, model_reference, open_encoder
-from indexer.ingest.one_image import UPLOAD
 from indexer.settings import Settings
 from indexer.store import Store
+from indexer.types import UPLOAD
 
 _PAGE: Final = 10_000  # images looked at together
 

@@ -1,6 +1,7 @@
 """Reports about cluster runs: one tree of values, written as HTML, JSON, CSV or Parquet."""
 
 from indexer.reports.build import ReportOptions, build_report
+from indexer.reports.contact_sheet import save_contact_sheet
 from indexer.reports.report_tree import Report
 from indexer.reports.report_writer import check_writable, options_for, save_report, write_report
 
@@ -10,6 +11,7 @@ __all__ = [
     "build_report",
     "check_writable",
     "options_for",
+    "save_contact_sheet",
     "save_report",
     "write_report",
 ]

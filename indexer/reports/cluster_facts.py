@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from indexer.reports.report_data import Material
 from indexer.reports.report_tree import ClusterReport, Picture, Within
-from indexer.reports.shares import classes_of, days_of, hours_of, place_of, spread_of
-from indexer.types import Cluster, Lineage
+from indexer.reports.shares import classes_of, days_of, hours_of, spread_of
+from indexer.types import Cluster, Lineage, place_of
 
 DISTANCES: Final = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)
 """Cosine distances from the medoid at which a report says what would be left."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from indexer.reports.report_tree import ClusterReport, Report, Summary, Within
 from indexer.runtime.terminal import printable, printable_lines
 from indexer.types import BankKind, ClusterScope
+
+if TYPE_CHECKING:  # it is slow to load
+    from jinja2 import Environment
 
 _PAGE: Final = Path(__file__).with_name("page")
 _TOLD: Final = 150
@@ -31,17 +34,7 @@ def write_html(report: Report, file: BinaryIO) -> None:
 
     Its policy forbids every connection. The only script that runs is its own, known by its digest.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_PAGE),
-        autoescape=True,
-        finalize=_printed,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": _count, "number": _number, "moment": _moment, "day": _day}
+    environment = page_environment()
     script = (_PAGE / "report.js").read_text(encoding="utf-8")
     digest = b64encode(sha256(script.encode()).digest()).decode()
     page = environment.get_template("report.html.jinja").generate(
@@ -66,6 +59,22 @@ def write_html(report: Report, file: BinaryIO) -> None:
         drawn=len(report.members.image_ids[:: _stride(report)]),
     )
     file.writelines(piece.encode("utf-8", "replace") for piece in page)
+
+
+def page_environment() -> "Environment":
+    """Return the templates of this folder, which escape what strangers wrote."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_PAGE),
+        autoescape=True,
+        finalize=_printed,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": _count, "number": _number, "moment": _moment, "day": _day}
+    return environment
 
 
 def _printed(value: object) -> object:

@@ -1,6 +1,7 @@
 """Writer of a report in one of its formats."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO, Final, cast
@@ -61,10 +62,21 @@ def save_report(report: Report, kind: ReportFormat, path: Path) -> None:
     UnreadableSource
         The file cannot be written.
     """
+    replace_file(path, lambda file: write_report(report, kind, file))
+
+
+def replace_file(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file that only its owner may read, and put it in place once it is whole.
+
+    Raises
+    ------
+    UnreadableSource
+        The file cannot be written.
+    """
     try:
         with NamedTemporaryFile(dir=path.absolute().parent, delete=False) as file:
             try:
-                write_report(report, kind, cast("BinaryIO", file))
+                write(cast("BinaryIO", file))
                 file.flush()
                 os.fsync(file.fileno())
                 Path(file.name).chmod(0o600)

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 from indexer.reports.report_tree import Count, Day, Hour, Spread
 
@@ -41,17 +40,6 @@ def hours_of(moments: Iterable[datetime]) -> tuple[Hour, ...]:
     """Count what was added in each hour that something was, in order."""
     counted = Counter(moment.replace(minute=0, second=0, microsecond=0) for moment in moments)
     return tuple(Hour(hour, counted[hour]) for hour in sorted(counted))
-
-
-def place_of(uri: str) -> str:
-    """Return the folder, archive or host that holds a source."""
-    archive, inside, _ = uri.partition("!/")
-    if inside:
-        return archive
-    parts = urlsplit(uri) if "://" in uri else None
-    if parts is not None and parts.scheme in {"http", "https"}:
-        return f"{parts.scheme}://{parts.hostname or ''}"
-    return uri.rpartition("/")[0] or uri
 
 
 def _most_first(item: tuple[str, int]) -> tuple[int, str]:

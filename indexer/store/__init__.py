@@ -14,6 +14,7 @@ from indexer.store.cluster_values import (
     FoundMembers,
     MemberPart,
     Membership,
+    PartCounts,
     ScopedPieces,
     ScopedVectors,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "Membership",
     "NewRetroMatch",
     "OpenSource",
+    "PartCounts",
     "PdqFeed",
     "PictureVectors",
     "QuarantinedFile",

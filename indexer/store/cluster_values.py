@@ -20,6 +20,18 @@ class ClusterPart:
 
 
 @dataclass(frozen=True, slots=True)
+class PartCounts:
+    """How many members of a cluster an action on a part of it leaves out, and finds suppressed."""
+
+    weak: int
+    """Members that belong to it less strongly."""
+    removed: int
+    """Members that have left the index."""
+    suppressed: int
+    """Of the others, those with a standing rejection, or with an entry in an allow bank."""
+
+
+@dataclass(frozen=True, slots=True)
 class ScopedVectors:
     """The images in a scope, by ascending id."""
 

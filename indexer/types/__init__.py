@@ -43,6 +43,7 @@ from indexer.types.cards import (
 )
 from indexer.types.clusters import (
     ActionKind,
+    ActionPreview,
     Alert,
     AlertKind,
     Cluster,
@@ -51,6 +52,7 @@ from indexer.types.clusters import (
     ClusterMember,
     ClusterRun,
     ClusterScope,
+    ClusterShare,
     Lineage,
     LineageEvent,
     Refresh,
@@ -123,6 +125,7 @@ from indexer.types.sources import (
 from indexer.types.status import Counts, Status, ViewStatus
 from indexer.types.templates import FoundTemplate, Template, TemplateState
 from indexer.types.traits import COMMON_FUSION, SpaceTraits, query_bias
+from indexer.types.uris import UPLOAD, file_of, place_of
 from indexer.types.verdicts import (
     Classification,
     Embedded,
@@ -152,7 +155,9 @@ __all__ = [
     "COMMON_FUSION",
     "EXTERNAL_ID_BYTES",
     "PING",
+    "UPLOAD",
     "ActionKind",
+    "ActionPreview",
     "Alert",
     "AlertKind",
     "ApiKey",
@@ -172,6 +177,7 @@ __all__ = [
     "ClusterMember",
     "ClusterRun",
     "ClusterScope",
+    "ClusterShare",
     "Content",
     "ContentEntry",
     "ContentMetadata",
@@ -265,5 +271,7 @@ __all__ = [
     "contributions_of",
     "cost_of",
     "count_comparisons",
+    "file_of",
+    "place_of",
     "query_bias",
 ]

@@ -91,19 +91,34 @@ class ClusterRun:
 
 @described
 @dataclass(frozen=True, slots=True)
+class ClusterShare:
+    """What more members of a cluster have in common than any other of its kind."""
+
+    name: str
+    """A class, or a folder, archive or host."""
+    images: int
+    """Members that have it."""
+
+
+@described
+@dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster as one run found it; its id and name are the same in every run."""
+    """A cluster as one run found it; its id and an analyst's name are the same in every run."""
 
     id: int
     """The cluster's identity, kept from run to run."""
     run_id: int
     """The run that found it so."""
     name: str
-    """Given once, or by an analyst (`cluster label`)."""
+    """An analyst's (`cluster label`), or made of its size, sources and classes."""
     note: str | None
     """What an analyst wrote down."""
     size: int
     """Images in it."""
+    top_class: ClusterShare | None
+    """The most frequent of its members' most probable classes."""
+    top_source: ClusterShare | None
+    """Where most of its first 1,000 members were found; null if they were all uploaded."""
     medoid: int
     """The image that is nearest to all others of the cluster; of a family its hub."""
     exemplars: tuple[int, ...]
@@ -135,6 +150,8 @@ class ClusterMember:
     """How far it lies from any density, 0 to 1 (GLOSH for hdbscan), 1 is an outlier."""
     assigned: bool
     """Whether it was assigned after the run, because it lies within the cluster's radius."""
+    source: str | None
+    """Where it was found last; null if it is no longer there."""
 
 
 @described
@@ -188,6 +205,26 @@ class ClusterAction:
     """When it was done."""
     undone_at: datetime | None
     """When it was undone; null while it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionPreview:
+    """What an action would touch, if it were carried out now."""
+
+    kind: ActionKind
+    """label, bank or decision."""
+    cluster_id: int
+    """The cluster."""
+    run_id: int | None
+    """The run whose members it would be done to; null for a label."""
+    detail: dict[str, Any]
+    """What the action would say of itself."""
+    weak: int
+    """Members that are left out, for they belong to it less strongly than wanted."""
+    removed: int
+    """Members that are left out, for they have left the index."""
+    suppressed: int
+    """Members whose matches are suppressed: rejected by an analyst, or entries of an allow bank."""
 
 
 class Refreshed(StrEnum):

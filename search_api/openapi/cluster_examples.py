@@ -39,6 +39,8 @@ CLUSTER = {
     "name": "statues",
     "note": None,
     "size": 212,
+    "top_class": {"name": "Neutral", "images": 198},
+    "top_source": {"name": "/data/uploads", "images": 180},
     "medoid": 4211,
     "exemplars": [4211, 3977, 4102],
     "radius": 0.1873,
@@ -53,6 +55,7 @@ MEMBER = {
     "probability": 1.0,
     "outlier_score": 0.0113,
     "assigned": False,
+    "source": "/data/uploads/statue.jpg",
 }
 LINEAGE = {
     "id": 88,

@@ -1,14 +1,24 @@
 """Cluster actions: what analysts did about clusters."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, and_, case, func, or_, select
 
 from indexer.errors import NotFoundError
-from indexer.store.models import ClusterActionRow
+from indexer.store.banks.conditions import IN_FORCE
+from indexer.store.cluster_values import ClusterPart, PartCounts
+from indexer.store.models import (
+    BankRow,
+    ClusterActionRow,
+    ClusterMemberRow,
+    DecisionRow,
+    EntryRow,
+    ImageRow,
+)
 from indexer.store.queries import Queries, from_row
 from indexer.store.sql_parameters import MAX_ID
-from indexer.types import ActionKind, ClusterAction
+from indexer.types import ActionKind, BankKind, ClusterAction, Outcome
 
 
 class ClusterActions(Queries):
@@ -34,6 +44,41 @@ class ClusterActions(Queries):
             statement = statement.where(table.cluster_id == min(cluster_id, MAX_ID))
         rows = self._connection.execute(statement.order_by(table.id).limit(limit))
         return [_action(row) for row in rows]
+
+    def counts(self, part: ClusterPart, at: datetime) -> PartCounts:
+        """Count the members that an action on a part of a cluster leaves out or finds suppressed.
+
+        Parameters
+        ----------
+        part : ClusterPart
+        at : datetime
+            Allow entries that are in force then suppress.
+        """
+        member, gone = ClusterMemberRow, ImageRow.removed_at.is_not(None)
+        weak = and_(~gone, member.probability < part.min_probability)
+        rejected = select(DecisionRow.id).where(
+            DecisionRow.query_sha256 == ImageRow.sha256,
+            DecisionRow.outcome == Outcome.REJECTED.value,
+            DecisionRow.superseded_at.is_(None),
+        )
+        allowed = (
+            select(EntryRow.id)
+            .join(BankRow, BankRow.id == EntryRow.bank_id)
+            .where(EntryRow.image_id == ImageRow.id, BankRow.kind == BankKind.ALLOW.value, IN_FORCE)
+        )
+        suppressed = and_(~gone, ~weak, or_(rejected.exists(), allowed.exists()))
+        statement = (
+            select(
+                *(
+                    func.coalesce(func.sum(case((each, 1), else_=0)), 0)
+                    for each in (weak, gone, suppressed)
+                )
+            )
+            .select_from(member)
+            .join(ImageRow, ImageRow.id == member.image_id)
+            .where(member.run_id == part.run_id, member.cluster_id == part.cluster_id)
+        )
+        return PartCounts(*map(int, self._connection.execute(statement, {"at": at}).one()))
 
     def _action_row(self, action_id: int) -> Row[Any]:
         table = ClusterActionRow

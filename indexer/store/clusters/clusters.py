@@ -4,18 +4,20 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from indexer.errors import NotFoundError
 from indexer.store.cluster_values import ClusterReach, NamedMedoid
+from indexer.store.clusters.descriptions import ClusterDescriptions
 from indexer.store.models import (
     ClusterMemberRow,
     ClusterRow,
+    ClusterRunRow,
     LineageRow,
     RunClusterRow,
 )
 from indexer.store.queries import Queries, from_row, require
-from indexer.store.sql_parameters import MAX_ID, possible_ids
+from indexer.store.sql_parameters import MAX_ID, chunks, possible_ids
 from indexer.types import (
     Cluster,
     Lineage,
@@ -26,8 +28,12 @@ from indexer.types import (
 class Clusters(Queries):
     """The clusters within one transaction."""
 
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._descriptions = ClusterDescriptions(connection)
+
     def name(self, cluster_id: int) -> str:
-        """Return the name that a cluster has now.
+        """Return the name that an analyst gave a cluster, or else `cluster-` and its id.
 
         Raises
         ------
@@ -42,14 +48,14 @@ class Clusters(Queries):
             )
         return name
 
+    def label(self, cluster_id: int) -> str | None:
+        """Return the name that an analyst gave a cluster, if one did."""
+        name = self.name(cluster_id)
+        return None if name == f"cluster-{cluster_id}" else name
+
     def names(self, run_id: int) -> dict[int, str]:
         """Return the names that the clusters of a run have now, by id."""
-        statement = (
-            select(ClusterRow.id, ClusterRow.name)
-            .join(RunClusterRow, RunClusterRow.cluster_id == ClusterRow.id)
-            .where(RunClusterRow.run_id == run_id)
-        )
-        return {row[0]: row[1] for row in self._connection.execute(statement)}
+        return self._descriptions.names(run_id, self.sizes(run_id))
 
     def note(self, cluster_id: int) -> str | None:
         """Return what an analyst wrote down about a cluster."""
@@ -122,16 +128,16 @@ class Clusters(Queries):
         """Return where the clusters of a run are and how far each reaches."""
         table = RunClusterRow
         statement = (
-            select(table.cluster_id, ClusterRow.name, table.medoid, table.radius)
-            .join(ClusterRow, ClusterRow.id == table.cluster_id)
+            select(table.cluster_id, table.medoid, table.radius)
             .where(table.run_id == run_id)
             .order_by(table.cluster_id)
         )
         rows = self._connection.execute(statement).all()
+        names = self.names(run_id)
         return ClusterReach(
             run_id=run_id,
             cluster_ids=np.array([row.cluster_id for row in rows], np.int64),
-            names=tuple(row.name for row in rows),
+            names=tuple(names[row.cluster_id] for row in rows),
             medoids=np.array([row.medoid for row in rows], np.float32).reshape(
                 len(rows), -1 if rows else 0
             ),
@@ -142,16 +148,16 @@ class Clusters(Queries):
         """Return the clusters that images are in, by image; noise is left out."""
         member, table = ClusterMemberRow, RunClusterRow
         statement = (
-            select(member.image_id, table.cluster_id, ClusterRow.name, table.medoid)
+            select(member.image_id, table.cluster_id, table.medoid)
             .join(
                 table,
                 and_(table.run_id == member.run_id, table.cluster_id == member.cluster_id),
             )
-            .join(ClusterRow, ClusterRow.id == table.cluster_id)
             .where(member.run_id == run_id)
         )
-        rows = self._rows(statement, member.image_id, possible_ids(image_ids))
-        return {row[0]: NamedMedoid(*row[1:]) for row in rows}
+        rows = [*self._rows(statement, member.image_id, possible_ids(image_ids))]
+        names = self._descriptions.names(run_id, (row[1] for row in rows))
+        return {row[0]: NamedMedoid(row[1], names[row[1]], row[2]) for row in rows}
 
     def medoids(self, run_id: int) -> dict[int, int]:
         """Return the clusters of a run by the image that is their medoid."""
@@ -167,11 +173,23 @@ class Clusters(Queries):
 
     def lineage_names(self, run_id: int) -> dict[int, str]:
         """Return the names of all clusters that the lineage of a run tells of."""
-        told = select(LineageRow.cluster_id, LineageRow.other_id).where(LineageRow.run_id == run_id)
+        table = LineageRow
+        told = select(table.cluster_id, table.other_id).where(table.run_id == run_id)
         ids = {number for row in self._connection.execute(told) for number in row if number}
-        statement = select(ClusterRow.id, ClusterRow.name)
-        rows = self._rows(statement, ClusterRow.id, possible_ids(ids))
-        return {row.id: row.name for row in rows}
+        before = select(ClusterRunRow.previous_run_id).where(ClusterRunRow.id == run_id)
+        previous = self._connection.scalar(before)
+        gone = self._descriptions.names(previous, ids) if previous else {}
+        return gone | self._descriptions.names(run_id, ids)
+
+    def events(self, run_id: int, cluster_ids: Iterable[int]) -> dict[int, Lineage]:
+        """Return what became of clusters that a run found, by id."""
+        table = LineageRow
+        of_run = (table.run_id == run_id, table.event != LineageEvent.MERGED.value)
+        return {
+            step.cluster_id: step
+            for chunk in chunks(possible_ids(cluster_ids))
+            for step in self._lineage_where(*of_run, table.cluster_id.in_(chunk))
+        }
 
     def _clusters_where(
         self,
@@ -184,7 +202,6 @@ class Clusters(Queries):
             select(
                 table.cluster_id.label("id"),
                 table.run_id,
-                ClusterRow.name,
                 ClusterRow.note,
                 table.size,
                 table.medoid_id.label("medoid"),
@@ -200,9 +217,21 @@ class Clusters(Queries):
             .order_by(*order, table.cluster_id)
             .limit(limit)
         )
+        rows = self._connection.execute(statement).all()
+        by_run: dict[int, list[int]] = {}
+        for row in rows:
+            by_run.setdefault(row.run_id, []).append(row.id)
+        described = {run: self._descriptions.of(run, ids) for run, ids in by_run.items()}
         return [
-            from_row(Cluster, row, exemplars=tuple(row.exemplars))
-            for row in self._connection.execute(statement)
+            from_row(
+                Cluster,
+                row,
+                name=described[row.run_id][row.id].name,
+                top_class=described[row.run_id][row.id].top_class,
+                top_source=described[row.run_id][row.id].top_source,
+                exemplars=tuple(row.exemplars),
+            )
+            for row in rows
         ]
 
     def _lineage_where(

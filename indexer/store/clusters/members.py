@@ -15,6 +15,7 @@ from indexer.store.models import (
     ClusterMemberRow,
     EntryRow,
     RetroMatchRow,
+    SourceRow,
 )
 from indexer.store.queries import Queries
 from indexer.store.sql_parameters import MAX_ID
@@ -53,6 +54,13 @@ class ClusterMembers(Queries):
     ) -> list[ClusterMember]:
         """Return a page of the images of a cluster (the noise when None), by image."""
         table = ClusterMemberRow
+        source = (
+            select(SourceRow.uri)
+            .where(SourceRow.image_id == table.image_id, SourceRow.closed_at.is_(None))
+            .order_by(SourceRow.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
         statement = (
             select(
                 table.image_id,
@@ -60,6 +68,7 @@ class ClusterMembers(Queries):
                 table.probability,
                 table.outlier_score,
                 table.assigned,
+                source,
             )
             .where(
                 table.run_id == run_id,
