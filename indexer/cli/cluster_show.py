@@ -153,9 +153,9 @@ def _save_sheet(
 
 def _print_clusters(listed: _Listed) -> None:
     run = listed.run
+    echo(f"Run {run.id}: {run.algorithm}, {parameters_of(run)}")
     print_table(
-        f"Run {run.id} ({run.algorithm}, {parameters_of(run)}): {run.images} images, "
-        f"{run.clusters} clusters, {run.noise} images in none",
+        f"{run.images} images, {run.clusters} clusters, {run.noise} images in none",
         ["id", "size", "a day", "change", "bank hits", "class", "name"],
         [
             (

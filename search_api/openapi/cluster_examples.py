@@ -161,6 +161,7 @@ REPORT = {
         "alerts": [ALERT | {"size": 2, "before": 1.0, "now": 2.0}],
         "within": [{"distance": 0.1, "images": 1, "clusters": 0}],
         "growth": _GROWTH,
+        "hours": [],
         "alternatives": [
             {"parameter": "max_link", "value": 0.3, "clusters": 1, "images": 2, "of_run": True}
         ],
@@ -173,6 +174,7 @@ REPORT = {
             "size": 2,
             "growth_per_day": 0.5,
             "growth": _GROWTH,
+            "hours": [],
             "first_seen": "2026-11-03T08:12:00Z",
             "last_seen": "2026-11-25T07:40:00Z",
             "event": "grown",
