@@ -47,6 +47,7 @@ class FrameExclusion:
         self._store = store
         self._ids = ids
         self._space = space
+        self._masks: dict[int, bytes] = {}  # frames that were found, by image
 
     def framed(
         self,
@@ -79,21 +80,21 @@ class FrameExclusion:
                 one.cells, other.cells, one.pictures, other.pictures, in_place=places[pair]
             ),
         )
-        masks = {i: bytes.fromhex(known[i].mask) for i in known if i not in rejected}
+        masks = self._masks
+        masks |= {i: bytes.fromhex(known[i].mask) for i in known if i not in rejected}
         for template in group_frames(frames):
             masks |= {i: template.mask for i in template.members if i not in masks}
-        self._spread(asked, frames, masks, on_progress)
+        self._spread(asked, frames, on_progress)
         return np.array([pair in frames for pair in pairs], np.bool_)
 
     def _spread(
         self,
         pairs: list[Pair],
         frames: dict[Pair, SharedFrame],
-        masks: dict[int, bytes],
         on_progress: Callable[[int], None],
     ) -> None:
         """Add the pairs that share a frame which is known of either, and so on from there."""
-        tried = set(frames)
+        tried, masks = set(frames), self._masks
         while unsure := [pair for pair in pairs if pair not in tried and masks.keys() & pair]:
             tried.update(unsure)
             found = self._find(
