@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.clustering.cluster_parameters import ClusterParameters
+from indexer.clustering.families.frame_exclusion import FrameExclusion
 from indexer.clustering.families.pair_evidence import ImagePairs, PairEvidence
 from indexer.clustering.families.piece_table import PieceTable
 from indexer.clustering.families.stars import group_by_hubs
@@ -326,6 +327,28 @@ def test_screens_of_one_application_with_other_photos_are_no_family(
 
     assert found_in(store) == {frozenset([ids[0], ids[3]])}
     assert found_in(store, verify=False) == {frozenset(ids)}
+
+
+def test_a_frame_of_several_images_is_recognised_around_plain_content_in_later_links(
+    store: Store, space: Space
+) -> None:
+    photos = [photo(name) for name in ("clownfish.jpg", "two-dogs.jpg", "castle-front.jpg")]
+    screens = [feed(each, seed) for seed, each in enumerate(photos, 1)]
+    plain = feed(Image.new("RGB", (400, 300), "#808080"), 3)
+    images = [picture(n, screen, axis(n)) for n, screen in enumerate([*screens, plain], 1)]
+    ids = np.array(add(store, space, images))
+    later = linked([(0, 3)])
+    of_first, of_both = (FrameExclusion(store, ids, space) for _ in range(2))
+
+    def framed(exclusion: FrameExclusion, links: ImagePairs) -> list[bool]:
+        found: list[bool] = exclusion.framed(
+            links, np.zeros(len(links), np.bool_), lambda _count: None
+        ).tolist()
+        return found
+
+    assert framed(of_first, later) == [False]
+    assert framed(of_both, linked([(0, 1), (0, 2), (1, 2)])) == [True] * 3
+    assert framed(of_both, later) == [True]
 
 
 def test_details_find_copies_that_both_other_signals_lose(store: Store, space: Space) -> None:
