@@ -11,7 +11,7 @@ from indexer.vectors.knn_graph import EXACT_UP_TO, Progress
 
 _BITS: Final = 256
 _CELLS: Final = 2  # cells for each root of the hashes' number
-_PROBED: Final = 8  # cells that are searched
+_PROBED: Final = 4  # cells that are searched
 _TRAINING: Final = 40  # hashes that each cell's centre is learnt from
 _ROUNDS: Final = 5  # of k-means
 _FEW: Final = 0.2  # queries for each hash from which learning cells pays

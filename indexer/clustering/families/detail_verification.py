@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 from typing import Final
 
@@ -55,6 +56,13 @@ class DetailVerifier:
         self._most = most
         self._threads = threads
 
+    @cached_property
+    def can_verify(self) -> NDArray[np.bool_]:
+        """Which images have a thumbnail, (n,)."""
+        with self._store.reader() as catalog:
+            kept = catalog.thumbnails.ids(self._ids.tolist())
+        return np.isin(self._ids, np.fromiter(kept, np.int64, len(kept)))
+
     def verify(
         self, pairs: ImagePairs, max_bits: float, on_progress: Callable[[int], None]
     ) -> VerifiedPairs:
@@ -97,6 +105,8 @@ class DetailVerifier:
             (pairs.log_odds >= FLOOR)
             & (pairs.log_odds < self._fusion.near_duplicate)
             & (pairs.bits > max_bits)
+            & self.can_verify[pairs.left]
+            & self.can_verify[pairs.right]
         )
         images = np.concatenate([pairs.left[rows], pairs.right[rows]])
         both = np.concatenate([rows, rows])

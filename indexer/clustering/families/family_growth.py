@@ -6,6 +6,7 @@ import numpy as np
 
 from indexer.clustering.families.family_search import Families, families_of, rank_images
 from indexer.clustering.families.links import LinkFinder
+from indexer.clustering.families.pair_evidence import ImagePairs
 from indexer.clustering.families.piece_table import Rows
 from indexer.clustering.families.stars import Stars, group_by_hubs
 from indexer.store import Membership, ScopedPieces
@@ -48,6 +49,7 @@ def grow_families(
     is_new = np.isin(ids, new)
     links = finder.of(np.flatnonzero(is_new))
     hub_of = np.array([hubs.get(image_id, -1) for image_id in ids.tolist()], np.int64)
+    links = links.joined(finder.between(*_with_hubs(links, ids, known, hub_of)))
     members = np.concatenate([links.left, links.right])
     partners = np.concatenate([links.right, links.left])
     strengths = np.concatenate([links.log_odds, links.log_odds])
@@ -66,3 +68,16 @@ def grow_families(
         else Stars(np.arange(n), np.full(n, np.inf, np.float32))
     )
     return FamilyGrowth(joined, hub_of[partners[best]], strengths[best], families_of(stars))
+
+
+def _with_hubs(links: ImagePairs, ids: Keys, known: Membership, hub_of: Keys) -> tuple[Rows, Rows]:
+    """Return the images of links, and the hubs of the families of their partners."""
+    clusters = np.full(len(ids), -1, np.int64)
+    there = np.isin(ids, known.image_ids)
+    clusters[there] = known.cluster_ids[np.searchsorted(known.image_ids, ids[there])]
+    hubs = np.flatnonzero(hub_of >= 0)
+    hubs = hubs[np.argsort(hub_of[hubs])]
+    members = np.concatenate([links.left, links.right])
+    partners = clusters[np.concatenate([links.right, links.left])]
+    found = (partners >= 0) & np.isin(partners, hub_of[hubs])
+    return members[found], hubs[np.searchsorted(hub_of[hubs], partners[found])]

@@ -28,7 +28,8 @@ def find_families(scoped: ScopedPieces, finder: LinkFinder) -> Families:
     """Find the families of the images in a scope.
 
     An image of a large family has more copies than neighbours are looked at, so such a family is
-    found in pieces first, and those whose hubs match are merged.
+    found in pieces first. Where members of two groups are linked, their hubs are compared, too, and
+    groups whose hubs match are merged.
 
     Parameters
     ----------
@@ -36,14 +37,13 @@ def find_families(scoped: ScopedPieces, finder: LinkFinder) -> Families:
     finder : LinkFinder
         Of these images.
     """
-    ranks, owners = rank_images(scoped), finder.table.owners
-    stars = group_by_hubs(finder.among(np.arange(len(owners))), ranks)
+    ranks, links = rank_images(scoped), finder.all()
+    stars = group_by_hubs(links, ranks)
     for _ in range(_ROUNDS):
-        sizes = np.bincount(stars.hubs, minlength=len(ranks))
-        links = finder.among(np.flatnonzero((sizes > 1)[owners]), verify=False)
-        if not len(links):
+        between = finder.between(stars.hubs[links.left], stars.hubs[links.right])
+        if not len(between):
             break
-        stars = merge(stars, links, ranks)
+        stars = merge(stars, between, ranks)
     return families_of(stars)
 
 

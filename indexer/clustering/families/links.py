@@ -65,18 +65,22 @@ class LinkFinder:
         self._evidence: Final = PairEvidence(self.table, traits.fusion)
         self._judged: Rows = np.zeros(0, np.int64)
 
-    def among(self, pieces: Rows, *, verify: bool = True) -> ImagePairs:
-        """Return the links among some pieces that were not judged before.
+    def all(self) -> ImagePairs:
+        """Return the links among all images."""
+        on_progress = self._steps("comparing", len(self.table))
+        return self._of_pieces(self._candidates.among_all(on_progress))
+
+    def between(self, left: Rows, right: Rows) -> ImagePairs:
+        """Return the links among some pairs of images that were not judged before.
 
         Parameters
         ----------
-        pieces : ndarray of shape (m,), int64
-            Rows of pieces, ascending.
-        verify : bool
-            Whether details are compared, if the bounds want it.
+        left, right : ndarray of shape (m,), int64
+            Rows of images, in any order; an image and itself are passed over.
         """
-        on_progress = self._steps("comparing", len(pieces))
-        return self._judge(self._candidates.among(pieces, on_progress), verify=verify)
+        low, high = np.minimum(left, right), np.maximum(left, right)
+        keys = np.unique((low * self.table.images + high)[low < high])
+        return self._judge(keys // self.table.images, keys % self.table.images)
 
     def of(self, images: Rows) -> ImagePairs:
         """Return the links of some images, few, with all.
@@ -88,17 +92,21 @@ class LinkFinder:
         """
         pieces = np.flatnonzero(np.isin(self.table.owners, images))
         on_progress = self._steps("comparing", len(pieces))
-        return self._judge(self._candidates.of(pieces, on_progress), verify=True)
+        return self._of_pieces(self._candidates.of(pieces, on_progress))
 
-    def _judge(self, candidates: PiecePairs, *, verify: bool) -> ImagePairs:
+    def _of_pieces(self, candidates: PiecePairs) -> ImagePairs:
         bounds = self._bounds
-        verify = verify and bounds.verified
-        least = min(FLOOR, bounds.min_log_odds) if verify else bounds.min_log_odds
-        likely = self._evidence.likely(candidates, least, bounds.max_pdq_distance)
-        left, right = self._unjudged(*likely)
+        least = np.full(self.table.images, bounds.min_log_odds, np.float32)
+        if bounds.verified:
+            least[self._verifier.can_verify] = min(FLOOR, bounds.min_log_odds)
+        return self._judge(*self._evidence.likely(candidates, least, bounds.max_pdq_distance))
+
+    def _judge(self, left: Rows, right: Rows) -> ImagePairs:
+        bounds = self._bounds
+        left, right = self._unjudged(left, right)
         pairs = self._evidence.compare(left, right)
         in_place = np.zeros(len(pairs), np.bool_)
-        if verify:
+        if bounds.verified:
             on_progress = self._steps("verifying", len(pairs))
             verified = self._verifier.verify(pairs, bounds.max_pdq_distance, on_progress)
             pairs, in_place = verified.pairs, verified.in_place

@@ -1,6 +1,6 @@
 """Evidence that two stored images show one picture, for many pairs at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,12 @@ class ImagePairs:
 
     def __len__(self) -> int:
         return len(self.left)
+
+    def joined(self, others: "ImagePairs") -> "ImagePairs":
+        """Return these pairs and others."""
+        names = [field.name for field in fields(self)]
+        both = (np.concatenate([getattr(self, n), getattr(others, n)]) for n in names)
+        return ImagePairs(*both)
 
     def at(self, chosen: NDArray[np.bool_] | Rows) -> "ImagePairs":
         """Return some of the pairs."""
@@ -68,15 +74,15 @@ class PairEvidence:
             np.float32,
         )
 
-    def likely(self, pieces: PiecePairs, least: float, max_bits: float) -> tuple[Rows, Rows]:
+    def likely(self, pieces: PiecePairs, least: LogOdds, max_bits: float) -> tuple[Rows, Rows]:
         """Return the pairs of images of which a pair of pieces is near enough.
 
         Parameters
         ----------
         pieces : PiecePairs
             In any order; those of one image are passed over.
-        least : float
-            Log-odds in nats, with the comparisons counted.
+        least : ndarray of shape (n,), float32
+            Log-odds in nats, with the comparisons counted; of both images the greater.
         max_bits : float
             PDQ distance up to which pieces are near whatever their log-odds.
 
@@ -91,9 +97,10 @@ class PairEvidence:
             apart = owners[one] != owners[other]
             one, other = one[apart], other[apart]
             weights, bits = self._weigh(one, other, cosines[apart])
-            enough = weights - self._cost(owners[one], owners[other]) >= least
+            left, right = owners[one], owners[other]
+            enough = weights - self._cost(left, right) >= np.maximum(least[left], least[right])
             enough |= bits <= max_bits
-            low, high = np.sort([owners[one[enough]], owners[other[enough]]], axis=0)
+            low, high = np.sort([left[enough], right[enough]], axis=0)
             found.append(np.unique(low * self._table.images + high))
         keys = np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
         return keys // self._table.images, keys % self._table.images
