@@ -15,6 +15,10 @@ from indexer.settings import Settings
 from indexer.store import ScopedPieces, Store
 from indexer.types import Space, SpaceTraits
 
+_SAME: Final = 16
+"""PDQ distance of wholes up to which no frame is looked for: screenshots of one application that
+show other photos differ by 25 bits and more."""
+
 
 class Steps(Protocol):
     """Makes what tells the progress of one stage, and ends a run that was stopped."""
@@ -113,7 +117,7 @@ class LinkFinder:
         near = pairs.bits <= bounds.max_pdq_distance
         linked = near | (pairs.log_odds >= bounds.min_log_odds)
         if bounds.verified:
-            settled = pairs.whole_bits <= bounds.max_pdq_distance
+            settled = pairs.whole_bits <= _SAME
             unsure = np.flatnonzero(linked & ~settled)
             on_progress = self._steps("templates", len(unsure))
             framed = self._exclusion.framed(pairs.at(unsure), in_place[unsure], on_progress)
