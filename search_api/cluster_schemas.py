@@ -4,14 +4,22 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from indexer.types import Cluster, ClusterAction, ClusterAlgorithm, Outcome
-from search_api.schemas import MAX_ID, Moment
+from indexer.types import Alert, Cluster, ClusterAction, ClusterAlgorithm, Outcome
+from search_api.schemas import MAX_ID, Moment, Page
 
 MOST = 2**31 - 1
 """No index has more images, and no algorithm takes a larger seed."""
 NAMES = 100
 Text = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
 Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class AlertPage(Page[Alert]):
+    """All alerts of a run."""
+
+    not_compared: str | None = Field(
+        description="Why the run is not compared with the one before, such as other parameters."
+    )
 
 
 class RunScope(BaseModel):

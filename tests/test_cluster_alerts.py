@@ -1,17 +1,36 @@
 """Alerts: what of a run's clusters is not as it was in the run before."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
+from sqlalchemy import update
 
 from indexer.clustering.alerts import AlertRules, find_alerts, why_not_compared
+from indexer.clustering.cluster_parameters import ClusterParameters
 from indexer.clustering.incremental import ClusterRefresher
+from indexer.clustering.runs import ClusterRunner
 from indexer.errors import InputError, NotFoundError
 from indexer.settings import Settings
 from indexer.store import Store
-from indexer.types import Alert, AlertKind, BankKind, Space
-from support.catalog import arrival, bind, new_image
+from indexer.store.models import ImageRow
+from indexer.types import (
+    Alert,
+    AlertKind,
+    BankKind,
+    ClusterAlgorithm,
+    ClusterScope,
+    Curve,
+    Embeddings,
+    Refreshed,
+    Space,
+    SpaceTraits,
+)
+from support.catalog import LABELS, arrival, bind, new_image
 from support.families import add_family, add_vectors, clustered, near_axis
+from support.fusion import SIMPLE
+from support.unit_vectors import exact_unit
 
 RULES = AlertRules(growth_factor=2, min_size=10, drift=0.2)
 
@@ -51,8 +70,8 @@ def test_a_cluster_alerts_by_growth_once_it_is_large_and_has_doubled(
     }
     assert sorted(expected.values()) == [11, 25]
     assert [alert.message.partition(") ")[2] for alert in found if alert.kind == "growth"] == [
-        "grew from 10 to 25 images (run 1 to 2).",
-        "is new, of 11 images (run 1 to 2).",
+        "grew from 10 to 25 images, 15 an hour (run 1 to 2).",
+        "is new, of 11 images, 11 an hour (run 1 to 2).",
     ]
 
 
@@ -135,6 +154,77 @@ def families_of(store: Store, space: Space, sizes: dict[int, int], start: int) -
         add_family(store, space, axis, range(start + 100 * axis, start + 100 * axis + size))
 
 
+def strangers(seeds: range, dimension: int) -> dict[int, Embeddings]:
+    """Make unit vectors that lie far from each other."""
+    random = np.random.default_rng(0)
+    return dict(zip(seeds, exact_unit(random.normal(size=(len(seeds), dimension))), strict=True))
+
+
+@pytest.fixture
+def wide(store: Store) -> Space:
+    """Bind a space with room for thousands of strangers."""
+    with store.writer() as writer:
+        return writer.spaces.register(
+            fingerprint="wide", model="wide", architecture="vit", dimension=64, labels=LABELS
+        )
+
+
+def edit(axis: int, towards: int | None = None) -> Embeddings:
+    """Make an original, or an edit of it that matches it (cosine 0.95) and no other (0.9)."""
+    vector = np.zeros(64, np.float32)
+    vector[axis] = 1 if towards is None else 0.95
+    if towards is not None:
+        vector[towards] = np.sqrt(1 - 0.95**2)
+    return vector
+
+
+def add_each(
+    store: Store,
+    space: Space,
+    vectors: list[Embeddings],
+    first_seed: int,
+    bank_id: int | None = None,
+) -> None:
+    add_vectors(store, space, dict(enumerate(vectors, first_seed)), bank_id)
+
+
+def test_a_timer_sees_families_of_8_that_have_19_and_a_new_one_among_2_000(
+    store: Store, wide: Space
+) -> None:
+    unhashed = replace(SIMPLE, pdq=Curve((0.0, 1.0), (1.0, 0.0)))
+    bound = SpaceTraits(replace(unhashed, lookalike=83.0, near_duplicate=90.0))
+    refresher = ClusterRefresher(store, Settings(worker_threads=1), bound)
+    what = (ClusterAlgorithm.FAMILIES, ClusterScope(), ClusterParameters())
+    with store.writer() as writer:
+        bank = writer.banks.create("known", BankKind.BLOCK).id
+    copies = [[edit(axis, 3 + 18 * axis + number) for number in range(18)] for axis in range(3)]
+    for axis, edits in enumerate(copies):
+        add_each(store, wide, [edit(axis), *edits[:7]], 100 * axis)
+    add_each(store, wide, [edit(60)], 400, bank_id=bank)
+    add_vectors(store, wide, strangers(range(5000, 7000), wide.dimension))
+    first = refresher.refresh(*what)
+    with store.reader() as catalog:
+        assert set(catalog.clusters.sizes(first.run.id).values()) == {8}
+    assert find_alerts(store, RULES) == []
+
+    for axis, edits in enumerate(copies):
+        add_each(store, wide, edits[7:], 1000 + 100 * axis)
+    add_each(store, wide, [edit(60, 61)], 2000)
+    add_each(store, wide, [edit(62), edit(62, 63)], 2100)  # new, small, and of no bank
+    second = refresher.refresh(*what)
+    since = find_alerts(store, RULES)
+    full = ClusterRunner(store, Settings(worker_threads=1), bound).run(*what)
+    after = find_alerts(store, RULES)
+
+    assert (first.how, second.how) == (Refreshed.CLUSTERED, Refreshed.ASSIGNED)
+    for found, when in ((since, "since run 1"), (after, "run 1 to 2")):
+        hit, *grown = found
+        assert (hit.kind, hit.bank, hit.size) == (AlertKind.BANK_HIT, "known", 2)
+        assert [(a.kind, a.before, a.now) for a in grown] == [(AlertKind.GROWTH, 8, 19)] * 3
+        assert all(f"images, 11 an hour ({when})" in alert.message for alert in grown)
+    assert (full.id, {alert.cluster_id for alert in since}) == (2, {a.cluster_id for a in after})
+
+
 def test_families_that_grow_by_joining_alert_before_and_after_the_next_run(
     store: Store, space: Space
 ) -> None:
@@ -146,6 +236,7 @@ def test_families_that_grow_by_joining_alert_before_and_after_the_next_run(
     refresher = ClusterRefresher(store, Settings(worker_threads=1))
     with store.reader() as catalog:
         assert set(catalog.clusters.sizes(run.id).values()) == {8}
+    assert find_alerts(store, RULES) == []
     joined = refresher.assign(run)
 
     found = find_alerts(store, RULES)
@@ -154,7 +245,7 @@ def test_families_that_grow_by_joining_alert_before_and_after_the_next_run(
     assert [(alert.kind, alert.before, alert.now) for alert in found] == [
         (AlertKind.GROWTH, 8, 19)
     ] * 3
-    assert all(f"since run {run.id}" in alert.message for alert in found)
+    assert all(f", 11 an hour (since run {run.id})" in alert.message for alert in found)
     later = clustered(store, min_cluster_size=4)
     grown = find_alerts(store, RULES)
     assert [(alert.kind, alert.before, alert.now) for alert in grown] == [
@@ -181,3 +272,69 @@ def test_a_run_with_other_parameters_is_not_compared_and_says_so(
     assert [(alert.kind, alert.now) for alert in find_alerts(store, RULES)] == [
         (AlertKind.GROWTH, 26)
     ]
+
+
+def test_a_small_cluster_alerts_by_growth_where_it_hits_a_block_bank(
+    store: Store, space: Space
+) -> None:
+    with store.writer() as writer:
+        bank = writer.banks.create("known", BankKind.BLOCK).id
+    add_family(store, space, 0, range(5), bank_id=bank)
+    families_of(store, space, {1: 5}, 0)
+    clustered(store, min_samples=3)
+    families_of(store, space, {0: 4, 1: 4}, 1000)
+    clustered(store, min_samples=3)
+
+    [alert] = find_alerts(store, replace(RULES, growth_factor=1.5))
+
+    assert (alert.kind, alert.before, alert.now) == (AlertKind.GROWTH, 5, 9)
+    with store.reader() as catalog:
+        hit = catalog.cluster_members.bank_hits(alert.run_id, datetime.now(UTC))
+    assert [*hit] == [alert.cluster_id]
+
+
+def test_an_image_of_a_block_bank_that_joins_after_the_first_run_alerts(
+    store: Store, space: Space
+) -> None:
+    families_of(store, space, {0: 6}, 0)
+    with store.writer() as writer:
+        bank = writer.banks.create("known", BankKind.BLOCK).id
+    add_family(store, space, 1, range(100, 106), bank_id=bank)
+    run = clustered(store)
+    assert find_alerts(store, RULES) == []  # what the first run finds is no news
+    add_vectors(store, space, {50: near_axis(0, 50, spread=0.01)}, bank_id=bank)
+    ClusterRefresher(store, Settings(worker_threads=1)).assign(run)
+
+    [alert] = find_alerts(store, RULES)
+
+    assert (alert.kind, alert.bank, alert.size) == (AlertKind.BANK_HIT, "known", 7)
+
+
+def test_growth_is_told_by_the_hour_or_by_the_day(store: Store, space: Space) -> None:
+    families_of(store, space, {0: 10, 1: 10}, 0)
+    first = clustered(store, min_cluster_size=10)
+    families_of(store, space, {0: 12, 1: 12}, 1000)
+    with store.reader() as catalog:
+        slow = max(catalog.images.ids().tolist())
+    with store.writer() as writer:
+        later = first.created_at + timedelta(days=4)
+        writer.connection.execute(
+            update(ImageRow).where(ImageRow.id == slow).values(created_at=later)
+        )
+    run = clustered(store, min_cluster_size=10)
+
+    found = find_alerts(store, RULES)
+
+    with store.reader() as catalog:
+        [of_slow] = [
+            member.cluster_id
+            for each in found
+            for member in catalog.cluster_members.page(run.id, each.cluster_id)
+            if member.image_id == slow
+        ]
+        paces = {each.id: each.growth_per_hour for each in catalog.clusters.page(run.id)}
+    assert {alert.cluster_id == of_slow: alert.message.rpartition(", ")[2] for alert in found} == {
+        False: "12 an hour (run 1 to 2).",
+        True: "3.0 a day (run 1 to 2).",
+    }
+    assert {cluster == of_slow: pace for cluster, pace in paces.items()} == {False: 22, True: None}

@@ -91,6 +91,19 @@ def test_from_a_timer_only_what_is_needed_is_done(index: Index, opened: Store) -
     ]
 
 
+def test_a_change_of_parameters_raises_no_alert_and_is_said(index: Index) -> None:
+    run = ("cluster", "run", "--algorithm", "hdbscan", "--min-cluster-size")
+    index.run_here(*run, 10)
+    index.run_here(*run, 5)
+
+    alerts = index.run_here("cluster", "alerts")
+    lineage = index.run_here("cluster", "lineage")
+
+    assert alerts.stdout == "No alerts.\n"
+    assert "min_cluster_size 10 and 5" in alerts.stderr
+    assert "Parameters changed from run 1 to 2 (min_cluster_size 10 and 5)" in lineage.stderr
+
+
 def test_images_that_came_later_are_assigned(index: Index, opened: Store) -> None:
     index.run_here("cluster", "run")
     add_family(opened, space_of(opened), 1, [28])

@@ -281,7 +281,8 @@ def test_what_changed_since_the_last_run_is_clustered_traced_and_alerted(
     assert kinds == {AlertKind.BANK_HIT, AlertKind.GROWTH}
     quiet = api.cluster_alerts(second.id, growth_factor=4, min_size=100)
     assert [alert.kind for alert in quiet] == [AlertKind.BANK_HIT]
-    assert [*api.cluster_alerts(run.id)] == []
+    [later] = api.cluster_alerts(run.id)
+    assert (later.kind, later.bank) == (AlertKind.BANK_HIT, "unsafe")  # an entry since its end
 
 
 # --- what is refused -----------------------------------------------------------------------------
@@ -418,3 +419,16 @@ def test_a_scope_of_no_bank_begins_no_run(store: Store) -> None:
 
     with store.reader() as catalog:
         assert catalog.cluster_runs.page() == []
+
+
+def test_alerts_say_when_parameters_changed(
+    server: httpx.Client, api: Lookalike, run: ClusterRun
+) -> None:
+    other = done(api, api.start_cluster_run(seed=5).run)
+
+    said = server.get(f"/v1/cluster-runs/{other.id}/alerts").json()
+
+    assert other.previous_run is not None
+    assert other.previous_run >= run.id
+    assert said["items"] == []
+    assert "their parameters differ (seed 4 and 5)" in said["not_compared"]

@@ -549,6 +549,7 @@ READS: Final[list[tuple[str, Read]]] = [
     ("clusters.names", lambda c: c.clusters.names(1)),
     ("clusters.note", lambda c: c.clusters.note(2)),
     ("clusters.sizes", lambda c: c.clusters.sizes(1)),
+    ("clusters.founded", lambda c: c.clusters.founded(1)),
     ("clusters.reach", lambda c: c.clusters.reach(1)),
     ("clusters.medoids", lambda c: c.clusters.medoids(1)),
     ("clusters.of_images", lambda c: c.clusters.of_images(1, [1, 9, 12])),
@@ -558,7 +559,9 @@ READS: Final[list[tuple[str, Read]]] = [
     ("cluster_members.membership", lambda c: c.cluster_members.membership(1)),
     ("cluster_members.page", lambda c: c.cluster_members.page(1, None)),
     ("cluster_members.joined", lambda c: c.cluster_members.joined(1)),
+    ("cluster_members.additions", lambda c: c.cluster_members.additions(1, BEGIN)),
     ("cluster_members.bank_hits", lambda c: c.cluster_members.bank_hits(1, FAR)),
+    ("cluster_members.bank_hits", lambda c: c.cluster_members.bank_hits(1, FAR, assigned=False)),
     ("cluster_members.classes", lambda c: c.cluster_members.classes(1, 1)),
     ("cluster_actions.get", lambda c: c.cluster_actions.get(3)),
     (

@@ -62,12 +62,20 @@ def lineage(
 
     Example: lookalike cluster lineage --json
     """
+    from indexer.clustering.alerts import changed_parameters
     from indexer.clustering.runs import newest_or
 
     with opened() as store:
         chosen = newest_or(store, run)
         with store.reader() as catalog:
             steps = catalog.clusters.lineage(chosen.id, after_id=after, limit=limit)
+            changed = changed_parameters(catalog, chosen)
+    if changed:
+        echo(
+            f"Parameters changed from run {chosen.previous_run} to {chosen.id} ({changed}): "
+            "clusters may differ by that alone.",
+            err=True,
+        )
     if as_json:
         print_json(steps)
         return

@@ -156,12 +156,12 @@ def _print_clusters(listed: _Listed) -> None:
     echo(f"Run {run.id}: {run.algorithm}, {parameters_of(run)}")
     print_table(
         f"{run.images} images, {run.clusters} clusters, {run.noise} images in none",
-        ["id", "size", "a day", "change", "bank hits", "class", "name"],
+        ["id", "size", "growth", "change", "bank hits", "class", "name"],
         [
             (
                 each.id,
                 each.size,
-                f"{each.growth_per_day:.1f}",
+                _pace(each),
                 _change(listed.events.get(each.id)),
                 _hits(listed.bank_hits.get(each.id, {})),
                 _share(each.top_class, each.size),
@@ -186,7 +186,7 @@ def _facts(listed: _Listed) -> Iterator[tuple[str, object]]:
     yield "run", f"{run.id}: {run.algorithm}, {parameters_of(run)}"
     yield "size", cluster.size
     yield "change", _change(listed.events.get(cluster.id))
-    yield "growth", f"{cluster.growth_per_day:.1f} a day"
+    yield "growth", _pace(cluster)
     yield "class", _share(cluster.top_class, cluster.size)
     source = cluster.top_source
     yield "source", source and f"{shorten_path(source.name)} ({source.images})"
@@ -250,3 +250,10 @@ def _print_actions(actions: Sequence[ClusterAction]) -> None:
 def _detail(action: ClusterAction) -> str:
     """Say what is known of an action."""
     return ", ".join(f"{key} {value}" for key, value in action.detail.items() if value is not None)
+
+
+def _pace(cluster: Cluster) -> str:
+    """Say how fast a cluster grows: a young one by the hour if one came every hour."""
+    if cluster.growth_per_hour is not None and cluster.growth_per_hour >= 1:
+        return f"{cluster.growth_per_hour:.0f} an hour"
+    return f"{cluster.growth_per_day:.1f} a day"

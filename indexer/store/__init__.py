@@ -5,6 +5,7 @@ from indexer.store.banks.entry_edits import FOR_GOOD
 from indexer.store.banks.lists import ListItem, ListPlan
 from indexer.store.catalog import Catalog
 from indexer.store.cluster_values import (
+    Additions,
     BankShare,
     ClusterPart,
     ClusterReach,
@@ -48,6 +49,7 @@ __all__ = [
     "ANSWERS_KEPT",
     "FOR_GOOD",
     "AddOutcome",
+    "Additions",
     "Answer",
     "Arrival",
     "AuditQuery",

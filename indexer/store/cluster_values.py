@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +112,20 @@ class FoundCluster:
     first_seen: datetime
     last_seen: datetime
     growth_per_day: float
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """The members of a cluster that were added since some moment."""
+
+    count: int
+    first: datetime
+    last: datetime
+
+    @property
+    def per_hour(self) -> float:
+        """Members an hour from the first to the last; less than an hour counts as one."""
+        return self.count / max((self.last - self.first) / timedelta(hours=1), 1.0)
 
 
 @dataclass(frozen=True, slots=True)

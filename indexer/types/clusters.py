@@ -133,6 +133,8 @@ class Cluster:
     """When its latest member was added."""
     growth_per_day: float
     """Members added a day since the run before; since its earliest member in its first run."""
+    growth_per_hour: float | None
+    """Members added an hour from its earliest to its latest, while it is younger than two days."""
 
 
 @described
@@ -277,5 +279,7 @@ class Alert:
     """Members now for growth, that hit the bank for bank_hit, the distance for drift."""
     bank: str | None
     """The bank that it hits; null for the other kinds."""
+    per_hour: float | None
+    """Members that came an hour, from the first since the run before to the last, for growth."""
     message: str
     """All of it in a sentence."""

@@ -48,6 +48,7 @@ CLUSTER = {
     "first_seen": "2026-11-03T08:12:00Z",
     "last_seen": "2026-11-25T07:40:00Z",
     "growth_per_day": 14.5,
+    "growth_per_hour": None,
 }
 MEMBER = {
     "image_id": 4211,
@@ -76,8 +77,10 @@ ALERT = {
     "before": 80.0,
     "now": 212.0,
     "bank": None,
-    "message": "Cluster 31 (statues) grew from 80 to 212 images (run 9 to 12).",
+    "per_hour": 18.9,
+    "message": "Cluster 31 (statues) grew from 80 to 212 images, 19 an hour (run 9 to 12).",
 }
+ALERTS = {"items": [ALERT], "next_cursor": None, "not_compared": None}
 LABEL_ACTION = {
     "id": 5,
     "cluster_id": 31,

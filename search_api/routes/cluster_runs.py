@@ -6,12 +6,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from indexer.clustering.alerts import AlertRules, find_alerts
+from indexer.clustering.alerts import AlertRules, find_alerts, why_not_compared
 from indexer.clustering.cluster_parameters import ClusterParameters
 from indexer.errors import InputError
 from indexer.store import Catalog, Store
 from indexer.types import (
-    Alert,
     Cluster,
     ClusterMember,
     ClusterRun,
@@ -21,7 +20,7 @@ from indexer.types import (
     RunState,
 )
 from search_api.auth import Scope, requires
-from search_api.cluster_schemas import RunRequest
+from search_api.cluster_schemas import AlertPage, RunRequest
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
@@ -194,7 +193,7 @@ async def list_lineage(
     operation_id="list_cluster_alerts",
     summary="List a run's alerts",
     responses={
-        200: examples.answer("Hits of banks first.", examples.page(shown.ALERT)),
+        200: examples.answer("Hits of banks first.", shown.ALERTS),
         **UNKNOWN,
         **problems(HTTPStatus.CONFLICT),
     },
@@ -205,11 +204,14 @@ async def list_alerts(
     growth_factor: GrowthFactor = 2.0,
     min_size: MinSize = 10,
     drift: Drift = 0.2,
-) -> Page[Alert]:
+) -> AlertPage:
     """Compare a run with the previous run of the same images. All alerts are on one page."""
     rules = AlertRules(growth_factor, min_size, drift)
     found = await service.pools.reads.run(lambda: find_alerts(service.store, rules, run_id))
-    return Page(items=found, next_cursor=None)
+    reason = await service.read(
+        lambda catalog: why_not_compared(catalog, catalog.cluster_runs.get(run_id))
+    )
+    return AlertPage(items=found, next_cursor=None, not_compared=reason)
 
 
 def _place(cursor: str | None) -> tuple[int, int] | None:

@@ -1,13 +1,14 @@
 """Clusters: what each run found, and their lineage."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
 from indexer.errors import NotFoundError
-from indexer.store.cluster_values import ClusterReach, NamedMedoid
+from indexer.store.cluster_values import Additions, ClusterReach, NamedMedoid
 from indexer.store.clusters.descriptions import ClusterDescriptions
 from indexer.store.models import (
     ClusterMemberRow,
@@ -23,6 +24,8 @@ from indexer.types import (
     Lineage,
     LineageEvent,
 )
+
+_YOUNG: Final = timedelta(days=2)
 
 
 class Clusters(Queries):
@@ -171,6 +174,18 @@ class Clusters(Queries):
         statement = select(table.cluster_id, table.size).where(table.run_id == run_id)
         return {row[0]: row[1] for row in self._connection.execute(statement)}
 
+    def founded(self, run_id: int) -> frozenset[int]:
+        """Return the clusters that a run got after its end, of images that were added since."""
+        statement = (
+            select(RunClusterRow.cluster_id)
+            .join(ClusterRow, ClusterRow.id == RunClusterRow.cluster_id)
+            .join(ClusterRunRow, ClusterRunRow.id == RunClusterRow.run_id)
+            .where(
+                RunClusterRow.run_id == run_id, ClusterRow.created_at > ClusterRunRow.finished_at
+            )
+        )
+        return frozenset(self._connection.scalars(statement))
+
     def lineage_names(self, run_id: int) -> dict[int, str]:
         """Return the names of all clusters that the lineage of a run tells of."""
         table = LineageRow
@@ -230,6 +245,7 @@ class Clusters(Queries):
                 top_class=described[row.run_id][row.id].top_class,
                 top_source=described[row.run_id][row.id].top_source,
                 exemplars=tuple(row.exemplars),
+                growth_per_hour=_per_hour(row),
             )
             for row in rows
         ]
@@ -243,3 +259,10 @@ class Clusters(Queries):
             from_row(Lineage, row, event=LineageEvent(row.event))
             for row in self._connection.execute(statement)
         ]
+
+
+def _per_hour(row: Row[*tuple[Any, ...]]) -> float | None:
+    """Return how fast a cluster grew whose members came within two days."""
+    if row.last_seen - row.first_seen >= _YOUNG:
+        return None
+    return Additions(row.size, row.first_seen, row.last_seen).per_hour

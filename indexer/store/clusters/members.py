@@ -7,13 +7,14 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy import ColumnElement, func, or_, select
 
-from indexer.store.cluster_values import Membership
+from indexer.store.cluster_values import Additions, Membership
 from indexer.store.images.rows import WHOLE
 from indexer.store.models import (
     BankRow,
     ClassificationRow,
     ClusterMemberRow,
     EntryRow,
+    ImageRow,
     RetroMatchRow,
     SourceRow,
 )
@@ -91,7 +92,21 @@ class ClusterMembers(Queries):
         rows = self._connection.execute(statement)
         return {cluster_id: count for cluster_id, count in rows if cluster_id is not None}
 
-    def bank_hits(self, run_id: int, at: datetime) -> dict[int, dict[str, int]]:
+    def additions(self, run_id: int, since: datetime) -> dict[int, Additions]:
+        """Return how many members of each cluster of a run were added since, and when."""
+        member, added = ClusterMemberRow, ImageRow.created_at
+        statement = (
+            select(member.cluster_id, func.count(), func.min(added), func.max(added))
+            .join(ImageRow, ImageRow.id == member.image_id)
+            .where(member.run_id == run_id, added >= since)
+            .group_by(member.cluster_id)
+        )
+        rows = self._connection.execute(statement)
+        return {row[0]: Additions(*row[1:]) for row in rows if row[0] is not None}
+
+    def bank_hits(
+        self, run_id: int, at: datetime, *, assigned: bool = True
+    ) -> dict[int, dict[str, int]]:
         """Return which block banks the members of each cluster of a run hit at a moment.
 
         A member hits a bank as an image that is an entry of it, or by a match with an entry of it
@@ -102,6 +117,8 @@ class ClusterMembers(Queries):
         run_id : int
         at : datetime
             Entries, and matches, that were there then.
+        assigned : bool
+            Whether images that were assigned after the run count.
 
         Returns
         -------
@@ -109,7 +126,7 @@ class ClusterMembers(Queries):
             Members that hit it, by cluster and bank.
         """
         hits: dict[int, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-        for cluster_id, bank, image_id in self._hits(run_id, at):
+        for cluster_id, bank, image_id in self._hits(run_id, at, assigned=assigned):
             hits[cluster_id][bank].add(image_id)
         return {
             cluster_id: {bank: len(images) for bank, images in banks.items()}
@@ -136,7 +153,7 @@ class ClusterMembers(Queries):
                 classes[cluster_id][label] = count
         return dict(classes)
 
-    def _hits(self, run_id: int, at: datetime) -> Iterator[tuple[int, str, int]]:
+    def _hits(self, run_id: int, at: datetime, *, assigned: bool) -> Iterator[tuple[int, str, int]]:
         """Yield cluster, bank and member of each hit; one may come twice."""
         member = ClusterMemberRow
         of_run: tuple[ColumnElement[bool], ...] = (
@@ -144,6 +161,7 @@ class ClusterMembers(Queries):
             BankRow.kind == BankKind.BLOCK.value,
             EntryRow.created_at <= at,
             or_(EntryRow.removed_at.is_(None), EntryRow.removed_at > at),
+            *(() if assigned else (~member.assigned,)),
         )
         columns = (member.cluster_id, BankRow.name, member.image_id)
         entered = (
