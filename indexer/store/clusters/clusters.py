@@ -156,7 +156,7 @@ class Clusters(Queries):
                 table,
                 and_(table.run_id == member.run_id, table.cluster_id == member.cluster_id),
             )
-            .where(member.run_id == run_id)
+            .where(member.run_id + 0 == run_id)  # few images, by their index: not the whole run
         )
         rows = [*self._rows(statement, member.image_id, possible_ids(image_ids))]
         names = self._descriptions.names(run_id, (row[1] for row in rows))
