@@ -15,7 +15,7 @@ from indexer.clustering.families.links import LinkFinder, Steps
 from indexer.clustering.lineage import trace
 from indexer.clustering.partition import Partition, partition
 from indexer.clustering.summaries import summarise
-from indexer.embedding_space import bound_space, model_reference
+from indexer.embedding_space import bound_space, load_bound_encoder, model_reference
 from indexer.errors import NotFoundError, RunUnderWay, UnusableVectors
 from indexer.model import load_traits
 from indexer.settings import Settings
@@ -53,6 +53,7 @@ class ClusterRunner:
         self._store = store
         self._settings = settings
         self._traits = traits
+        self._is_given = traits is not None
 
     def run(
         self,
@@ -90,6 +91,8 @@ class ClusterRunner:
             The scope names a bank that is not there.
         RunUnderWay
             Another run is under way.
+        ModelMismatch
+            Families are wanted, and the settings name another model than the index was built with.
         """
         space = bound_space(self._store)
         effective = self.effective(algorithm, parameters, space)
@@ -238,6 +241,8 @@ class ClusterRunner:
     def _finder(
         self, run: ClusterRun, space: Space, pieces: ScopedPieces, steps: Steps
     ) -> LinkFinder:
+        if not self._is_given:  # the fusion of another model would weigh these embeddings wrongly
+            load_bound_encoder(self._store, self._settings)
         return LinkFinder(
             self._store,
             self._settings,
