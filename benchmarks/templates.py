@@ -1,12 +1,12 @@
 """Do templates accuse? Screens of applications, made and from DEV, in banks of 1, 10 and 100.
 
-Each application has a bank of 100 screens with other contents (DEV's photos). Screens of the same
-application with 40 contents that no bank holds, and that match none by themselves, must not match:
-any match is false. The contents of
-the bank must match: in the same application again, in another one, and alone. DEV's screenshots and
-memes are dealt out likewise, half into the bank. Prints one row an application, before and after
-`lookalike template learn`. PYTHONPATH decides which version of `indexer` is measured; one without
-templates is measured as it is.
+For each application there are indexes with 1, 10 and 100 of its screens in a bank, with other
+contents (DEV's photos). Screens of the same application with 40 contents that no bank holds, and
+that match none by themselves, must not match: any match is false. The contents of the bank must
+match: in the same application again, in another one, and alone. DEV's screenshots and memes are
+dealt out likewise, half into the bank. Prints one row an application, before and after `lookalike
+template learn`, which finds what a server learns within seconds. PYTHONPATH decides which version
+of `indexer` is measured; one without templates is measured as it is.
 
 Example: python benchmarks/templates.py ../shared/bench/dev
 """
@@ -140,37 +140,37 @@ def run(home: Path, *arguments: str) -> bool:
     return done.returncode == 0
 
 
-def ask(matcher: Matcher, bank_set: BankSet) -> Counter[tuple[str, int, str]]:
-    """Ask with every query in banks of every size; count those asked and those that matched."""
+def ask(matcher: Matcher, bank_set: BankSet, size: int) -> Counter[tuple[str, int, str]]:
+    """Ask a bank of a size with every query; count those asked and those that matched."""
     counts: Counter[tuple[str, int, str]] = Counter()
+    options = SearchOptions(banks=("known",))
     for kind in KINDS:
         for path in bank_set.files(kind):
+            if kind != "other" and int(path.stem) >= size:
+                continue
             query = Query.picture(path.read_bytes(), path.name)
-            for size in SIZES:
-                if kind != "other" and int(path.stem) >= size:
-                    continue
-                matches = matcher.answer(query, SearchOptions(banks=(f"first-{size}",))).matches
-                found = [Path(match.source or "").stem for match in matches]
-                counts[kind, size, "asked"] += 1
-                counts[kind, size, "found"] += path.stem in found or (
-                    kind == "other" and matches != ()
-                )
+            matches = matcher.answer(query, options).matches
+            found = [Path(match.source or "").stem for match in matches]
+            counts[kind, size, "asked"] += 1
+            counts[kind, size, "found"] += path.stem in found or (kind == "other" and matches != ())
     return counts
 
 
-def measure(bank_set: BankSet) -> Iterator[tuple[str, Counter[tuple[str, int, str]]]]:
-    """Index one bank; ask before and after its templates are learned."""
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        run(home, "init")
-        files = [str(path) for path in bank_set.files("bank")]
-        for size in reversed(SIZES):
-            run(home, "index", "add", *files[:size], "--bank", f"first-{size}")
-        settings = Settings(home=home)
-        with open_store(settings.resolved_database_url) as store:
-            yield "", ask(open_matcher(store, settings), bank_set)
-            if run(home, "template", "learn"):
-                yield "learned", ask(open_matcher(store, settings), bank_set)
+def measure(bank_set: BankSet) -> dict[str, Counter[tuple[str, int, str]]]:
+    """Index banks of every size, each by itself; ask before and after its templates are learned."""
+    counts: dict[str, Counter[tuple[str, int, str]]] = {"": Counter(), "learned": Counter()}
+    for size in SIZES:
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder)
+            run(home, "init")
+            files = [str(path) for path in bank_set.files("bank")]
+            run(home, "index", "add", *files[:size], "--bank", "known")
+            settings = Settings(home=home)
+            with open_store(settings.resolved_database_url) as store:
+                counts[""] += ask(open_matcher(store, settings), bank_set, size)
+                if run(home, "template", "learn"):
+                    counts["learned"] += ask(open_matcher(store, settings), bank_set, size)
+    return counts
 
 
 def main() -> None:
@@ -189,7 +189,7 @@ def main() -> None:
         made = make_sets(photos, Path(folder), arguments.only or APPS.keys())
         for bank_set in chain(made, deal_sets(arguments.folder, Path(folder), arguments.seed)):
             if not arguments.only or bank_set.name in arguments.only:
-                for state, counts in measure(bank_set):
+                for state, counts in measure(bank_set).items():
                     print_row(f"{bank_set.name} {state}", counts)
                     total.setdefault(state, Counter()).update(counts)
     for state, counts in total.items():

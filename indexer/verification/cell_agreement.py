@@ -269,8 +269,7 @@ def share_picture(pair: ImagePair, pictures: Iterable[Extent], least_area: float
         inside = cells_within(extent)
         textured, same = pair.cells.textured[inside].sum(), pair.cells.same[inside].sum()
         if (
-            extent.area >= least_area
-            and textured >= _LEAST_PICTURE
+            textured >= max(_LEAST_PICTURE, least_area * GRID**2)
             and same >= _AGREES * textured
             and is_picture(pair.query.grey, extent)
         ):
