@@ -117,6 +117,8 @@ class TemplateLearner:
     def learn_new(self, limit: int) -> TemplateReport:
         """Look at images that were added or changed since the last look, if nobody else does.
 
+        Once the index has moved to another model this is left to programs that know that one.
+
         Parameters
         ----------
         limit : int
@@ -126,9 +128,10 @@ class TemplateLearner:
             if not free:
                 return TemplateReport(0, 0, 0)
             with self._store.reader() as catalog:
+                active = catalog.spaces.active()
                 before = catalog.templates.watermark()
                 limit = min(limit, self._view.watermark - before)
-                if limit <= 0:
+                if active is None or active.id != self._space.id or limit <= 0:
                     return TemplateReport(0, 0, 0)
                 changed, watermark = catalog.log.images_after(before, limit)
                 ids = _without_template(catalog, changed)

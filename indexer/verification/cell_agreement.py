@@ -156,11 +156,9 @@ def _is_framed(
     """Return whether most around the content is the same, and something bounds the content."""
     cells = pair.cells
     same, other = int(cells.same.sum()), int(cells.other.sum())
-    nearly_all = (
-        in_place and other >= _NEARLY_ALL * (other + same) and content.area >= _NEARLY_WHOLE
-    )
+    nearly_all = other >= _NEARLY_ALL * (other + same) and content.area >= _NEARLY_WHOLE
     return (
-        (nearly_all or _has_frame(cells, content))
+        ((in_place and nearly_all) or _has_frame(cells, content))
         and _differs(pair, content)
         and not _share_beside(pair, content, places)
         and (
