@@ -48,10 +48,10 @@ SHIPPED = load_traits(SHIPPED_MODEL).fusion
 KNOWN, OTHERS = "castle-front.jpg", ("bee.jpg", "koala.jpg", "two-dogs.jpg")
 
 
-def page(name: str) -> bytes:
-    """Show a photo small, on a page with other things."""
+def page(name: str, width: int = 400) -> bytes:
+    """Show a photo small, on a page of 800 x 1000 with other things."""
     with Image.open(PHOTOS / name) as photo:
-        small = photo.convert("RGB").resize((400, 400 * photo.height // photo.width))
+        small = photo.convert("RGB").resize((width, width * photo.height // photo.width))
     sheet = Image.new("RGB", (800, 1000), "#dde3ea")
     rows = np.random.default_rng(7).integers(0, 2, (24, 90), np.uint8) * 160
     text = Image.fromarray(rows).resize((720, 192), Image.Resampling.NEAREST).convert("RGB")
@@ -85,9 +85,9 @@ def store(home: Path) -> Iterator[Store]:
 def open_matcher(home: Path, store: Store) -> Callable[..., Matcher]:
     """Open a matcher with some settings, in which details decide."""
 
-    def opened(**chosen: Any) -> Matcher:
+    def opened(traits: SpaceTraits = BY_DETAILS, **chosen: Any) -> Matcher:
         settings = Settings(home=home, **chosen)
-        matcher = Matcher(store, *load_bound_encoder(store, settings), settings, BY_DETAILS)
+        matcher = Matcher(store, *load_bound_encoder(store, settings), settings, traits)
         matcher.catch_up()
         return matcher
 
@@ -105,6 +105,21 @@ def test_a_picture_shown_small_on_a_page_is_found_by_its_details(
     assert best.inliers is not None
     assert best.inliers >= 12
     assert Contribution("geometry", best.inliers, min(best.inliers, 50)) in best.evidence
+
+
+def test_a_photo_too_small_on_a_page_for_details_is_verified_by_its_part(
+    open_matcher: Callable[..., Matcher],
+) -> None:
+    small = page(KNOWN, width=200)
+
+    alike_counts = replace(BY_DETAILS.fusion, embedding=Curve((-1, 1), (0, 5)))
+    matcher = open_matcher(SpaceTraits(alike_counts))
+    by_part = match(matcher, small, "page").matches[0]
+    by_whole = match(open_matcher(query_views="none"), small, "page").nearest
+
+    assert by_part.query_part is not None
+    assert (by_part.inliers or 0) >= 20
+    assert by_whole is None or (by_whole.inliers or 0) < 15
 
 
 @pytest.mark.parametrize(

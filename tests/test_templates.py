@@ -25,7 +25,7 @@ from support.commands import PHOTOS, Index
 from support.extent import extent
 from support.pictures import encode
 from support.running import until
-from support.screens import PHOTO, feed, player
+from support.screens import CHAT_PHOTO, PHOTO, chat, feed, player, story
 
 pytestmark = pytest.mark.numeric
 
@@ -61,6 +61,28 @@ def test_screens_of_one_application_share_its_frame_around_the_photo() -> None:
     left, top, width, height = PHOTO
     inside = Extent(left / 540, top / 800, (left + width) / 540, (top + height) / 800)
     assert content.shared(inside) >= 0.8 * inside.area
+
+
+def test_a_conversation_whose_texts_differ_is_a_frame_around_the_photos_at_one_place() -> None:
+    left, top, width, height = CHAT_PHOTO
+    place = Extent(left / 540, top / 800, (left + width) / 540, (top + height) / 800)
+    ours, others = cells(chat(photo("bee.jpg"), 1)), cells(chat(photo("castle-front.jpg"), 2))
+    again = cells(chat(photo("bee.jpg"), 2))
+
+    frame = find_shared_frame(ours, others, [place], [place])
+
+    assert frame is not None
+    assert frame.content.shared(place) >= 0.5 * place.area
+    assert find_shared_frame(ours, again, [place], [place]) is None
+
+
+def test_controls_over_other_photos_are_a_frame_if_details_lie_at_the_same_places() -> None:
+    for name in ("bee.jpg", "castle-front.jpg", "forest-stream.jpg"):
+        query = cells(story(photo(name), 1))
+        stored, same = cells(story(photo("koala.jpg"), 2)), cells(story(photo(name), 2))
+
+        assert find_shared_frame(query, stored, in_place=True) is not None, name
+        assert find_shared_frame(query, same, in_place=True) is None, name
 
 
 @pytest.mark.parametrize("app", [feed, player])

@@ -1,4 +1,4 @@
-"""Screens of two made-up applications, around any photo."""
+"""Screens of made-up applications, around any photo."""
 
 from random import Random
 
@@ -8,6 +8,8 @@ _WORDS = ("river", "lamp", "garden", "stone", "music", "paper", "window", "marke
 _SHADES = ("#345", "#653", "#363", "#536", "#255")
 PHOTO = (60, 190, 420, 300)
 """Left, top, width, height of the photo on a screen of `feed`."""
+CHAT_PHOTO = (140, 210, 380, 250)
+"""The same of `chat`."""
 
 
 def feed(photo: Image.Image, seed: int) -> Image.Image:
@@ -32,6 +34,44 @@ def feed(photo: Image.Image, seed: int) -> Image.Image:
     draw.rectangle((0, 760, 540, 800), fill="#e8ecf0")
     for number in range(5):
         draw.ellipse((40 + 104 * number, 766, 68 + 104 * number, 794), outline="#203040", width=4)
+    return screen
+
+
+def chat(photo: Image.Image, seed: int) -> Image.Image:
+    """Return a conversation, 540 x 800, around a photo; all texts depend on the seed."""
+    screen = Image.new("RGB", (540, 800), "#e5ddd5")
+    draw, random = ImageDraw.Draw(screen), Random(seed)
+    draw.rectangle((0, 0, 540, 70), fill="#075e54")
+    draw.text((110, 18), "Family group", "white", font_size=28)
+    draw.ellipse((40, 8, 94, 62), fill="#c8dce6")
+    screen.paste(ImageOps.fit(photo, (CHAT_PHOTO[2], CHAT_PHOTO[3])), CHAT_PHOTO[:2])
+    for number, top in enumerate((86, 146, 480, 550, 620)):
+        left = 20 if number % 2 else 140
+        draw.rounded_rectangle((left, top, left + 380, top + 52), 12, fill="white")
+        for line in (4, 26):
+            words = " ".join(random.choices(_WORDS, k=5))
+            draw.text((left + 14, top + line), words, "#202020", font_size=18)
+    draw.rounded_rectangle((16, 740, 450, 786), 22, fill="white")
+    draw.text((40, 750), "Type a message", "#909090", font_size=20)
+    draw.ellipse((470, 736, 524, 790), fill="#075e54")
+    return screen
+
+
+def story(photo: Image.Image, seed: int) -> Image.Image:
+    """Return a photo that fills a screen of 450 x 800, with controls over it; the age varies."""
+    screen = ImageOps.fit(photo, (450, 800))
+    draw = ImageDraw.Draw(screen)
+    for number in range(5):
+        left = 10 + 87 * number
+        draw.rectangle((left, 12, left + 78, 17), fill="#ffffff" if number < 2 else "#969696")
+    draw.ellipse((16, 30, 64, 78), fill="#f0b43c")
+    draw.text((76, 34), "wanderer", "white", font_size=24)
+    draw.text((76, 62), f"{seed} h", "#dcdcdc", font_size=16)
+    draw.rounded_rectangle((16, 724, 330, 778), 26, outline="white", width=3)
+    draw.text((40, 736), "Send message", "white", font_size=24)
+    draw.ellipse((350, 730, 390, 770), outline="white", width=4)
+    draw.rounded_rectangle((110, 650, 340, 700), 14, fill="white")
+    draw.text((130, 660), "See the link here", "#1e5ac8", font_size=24)
     return screen
 
 
