@@ -47,8 +47,9 @@ _PICTURE_FRAME: Final = 30  # cells around other pictures at one place that show
 _PICTURE_SHARE: Final = 0.2  # share of the textured ones that these are: texts differ
 _LEAST_AREA: Final = 0.02  # share of the image of such a picture
 _LEAST_OTHER_PICTURE: Final = 6  # cells of it that differ
+_ENDS: Final = 3  # cells along a side up to which the ends count
 _MOSTLY: Final = 0.5  # share of the textured cells of a place that differ
-_HARDLY: Final = 0.2  # share of them that may be the same
+_HARDLY: Final = 0.35  # share of them that may be the same: both may be light above, dark below
 _STEP: Final = 6  # levels between neighbours across an edge
 _EDGE: Final = 0.5  # share of a side that must be an edge, at the same place in both images
 _PEAK: Final = 2.0  # share of a line that is an edge, over that of the lines around it
@@ -194,8 +195,7 @@ def _other_picture(pair: ImagePair, places: _Places) -> Extent | None:
         if (
             frame >= max(_PICTURE_FRAME, _PICTURE_SHARE * textured)
             and min(one.area, other.area) >= _LEAST_AREA
-            and is_picture(pair.query.grey, one)
-            and is_picture(pair.stored.grey, other)
+            and (is_picture(pair.query.grey, one) or is_picture(pair.stored.grey, other))
             and int(pair.cells.other[cells_within(both)].sum()) >= _LEAST_OTHER_PICTURE
             and _is_other(pair.cells, both)
             and _differs(pair, both)
@@ -213,11 +213,20 @@ def _at_one_place(places: _Places) -> Iterator[tuple[Extent, Extent, Extent]]:
 
 
 def _is_other(cells: CellMap, place: Extent) -> bool:
-    """Return whether a rectangle shows something else, and hardly anything that is the same."""
+    """Return whether a rectangle shows something else, and hardly anything that is the same.
+
+    Its outermost cells do not count where others are left: they have its border.
+    """
+    inside = tuple(_without_ends(along) for along in cells_within(place))
     same, other, textured = (
-        int(each[cells_within(place)].sum()) for each in (cells.same, cells.other, cells.textured)
+        int(each[inside].sum()) for each in (cells.same, cells.other, cells.textured)
     )
     return other >= _MOSTLY * textured and same <= _HARDLY * textured
+
+
+def _without_ends(cells: slice) -> slice:
+    """Leave out the first and the last of at least four cells."""
+    return slice(cells.start + 1, cells.stop - 1) if cells.stop - cells.start > _ENDS else cells
 
 
 def _share_beside(pair: ImagePair, content: Extent, places: _Places) -> bool:
