@@ -106,7 +106,8 @@ def find_shared_frame(
         over a photo, even if nearly all of the images differs.
     bounded : bool
         Whether something must bound the content; otherwise a copy onto which a picture was pasted
-        shares a frame with its original, too.
+        shares a frame with its original, too. The query is then taken to hold pictures where the
+        stored image does, for its own may not be known yet.
 
     Returns
     -------
@@ -116,7 +117,8 @@ def find_shared_frame(
     cells = correlate_cells(query, stored)
     if cells is None or cells.other.sum() < _LEAST_CONTENT:
         return None
-    pair, places = ImagePair(query, stored, cells), (pictures, stored_pictures)
+    pair = ImagePair(query, stored, cells)
+    places = (pictures if bounded else stored_pictures), stored_pictures
     content = _content(cells)
     found = content and (
         _is_framed(pair, content, places, in_place=in_place, bounded=bounded)
