@@ -47,6 +47,9 @@ _PICTURE_FRAME: Final = 30  # cells around other pictures at one place that show
 _PICTURE_SHARE: Final = 0.2  # share of the textured ones that these are: texts differ
 _LEAST_AREA: Final = 0.02  # share of the image of such a picture
 _LEAST_OTHER_PICTURE: Final = 6  # cells of it that differ
+_WITHIN: Final = 0.7  # share of an image that a picture within it has, at most: not it trimmed
+_DRAWN: Final = 0.25  # share around the content that is of one level; photos have 0.1 to 0.2
+_ONE_LEVEL: Final = 0.1  # levels between neighbours that are the same
 _ENDS: Final = 3  # cells along a side up to which the ends count
 _MOSTLY: Final = 0.5  # share of the textured cells of a place that differ
 _HARDLY: Final = 0.35  # share of them that may be the same: both may be light above, dark below
@@ -118,7 +121,8 @@ def find_shared_frame(
     if cells is None or cells.other.sum() < _LEAST_CONTENT:
         return None
     pair = ImagePair(query, stored, cells)
-    places = (pictures if bounded else stored_pictures), stored_pictures
+    inside = [picture for picture in stored_pictures if picture.area <= _WITHIN]
+    places = ([p for p in pictures if p.area <= _WITHIN] if bounded else inside), inside
     content = _content(cells)
     found = content and (
         _is_framed(pair, content, places, in_place=in_place, bounded=bounded)
@@ -166,13 +170,18 @@ def _is_framed(
         and not _share_beside(pair, content, places)
         and (
             not bounded
-            or nearly_all
-            or any(
-                min(place.overlap(content) for place in places) >= _AT_PLACE
-                and _is_other(cells, both)
-                for *places, both in _at_one_place(places)
+            or (
+                _is_drawn(pair, content)
+                and (
+                    nearly_all
+                    or any(
+                        min(place.overlap(content) for place in places) >= _AT_PLACE
+                        and _is_other(cells, both)
+                        for *places, both in _at_one_place(places)
+                    )
+                    or _is_bounded(pair, content)
+                )
             )
-            or _is_bounded(pair, content)
         )
     )
 
@@ -202,6 +211,7 @@ def _other_picture(pair: ImagePair, places: _Places) -> Extent | None:
             and _is_other(pair.cells, both)
             and _differs(pair, both)
             and not _share_beside(pair, one.joined(other), places)
+            and _is_drawn(pair, one.joined(other))
         ):
             return both
     return None
@@ -224,6 +234,28 @@ def _is_other(cells: CellMap, place: Extent) -> bool:
         int(each[inside].sum()) for each in (cells.same, cells.other, cells.textured)
     )
     return other >= _MOSTLY * textured and same <= _HARDLY * textured
+
+
+def _is_drawn(pair: ImagePair, content: Extent) -> bool:
+    """Return whether much around the content is of one level exactly, as in pages and controls.
+
+    Around a picture that was pasted onto a photo, hardly anything is.
+    """
+    around = np.ones((SIDE, SIDE), bool)
+    left, top, right, bottom = (round(SIDE * share) for share in content)
+    around[top:bottom, left:right] = False
+    if not around.any():
+        return True
+    squares = pair.query.square, pair.stored.square
+    return max(float(_is_level(square)[around].mean()) for square in squares) >= _DRAWN
+
+
+def _is_level(square: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which pixels are as the ones to the left and above."""
+    across = np.diff(square, axis=1, prepend=square[:, :1])
+    down = np.diff(square, axis=0, prepend=square[:1])
+    level: NDArray[np.bool_] = np.maximum(np.abs(across), np.abs(down)) < _ONE_LEVEL
+    return level
 
 
 def _without_ends(cells: slice) -> slice:
