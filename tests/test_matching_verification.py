@@ -107,21 +107,6 @@ def test_a_picture_shown_small_on_a_page_is_found_by_its_details(
     assert Contribution("geometry", best.inliers, min(best.inliers, 50)) in best.evidence
 
 
-def test_a_photo_too_small_on_a_page_for_details_is_verified_by_its_part(
-    open_matcher: Callable[..., Matcher],
-) -> None:
-    small = page(KNOWN, width=200)
-
-    alike_counts = replace(BY_DETAILS.fusion, embedding=Curve((-1, 1), (0, 5)))
-    matcher = open_matcher(SpaceTraits(alike_counts))
-    by_part = match(matcher, small, "page").matches[0]
-    by_whole = match(open_matcher(query_views="none"), small, "page").nearest
-
-    assert by_part.query_part is not None
-    assert (by_part.inliers or 0) >= 20
-    assert by_whole is None or (by_whole.inliers or 0) < 15
-
-
 @pytest.mark.parametrize(
     "chosen",
     [{"keep_thumbnails": False}, {"verify_candidates": 0}],

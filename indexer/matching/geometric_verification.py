@@ -1,4 +1,4 @@
-"""Geometric verification: local features of the likeliest candidates that are not decided yet."""
+"""Geometric verification: local features of the likeliest candidates."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -37,7 +37,7 @@ class GeometricVerifier:
     ) -> list[Compared]:
         """Count the inliers of the best candidates that have a thumbnail.
 
-        What is a near duplicate anyway, or next to certainly a stranger, is left as it is.
+        What has the very bytes, or is next to certainly a stranger, is left as it is.
 
         Parameters
         ----------
@@ -67,12 +67,10 @@ class GeometricVerifier:
         ]
 
     def _likeliest(self, weighed: Sequence[tuple[float, Compared]]) -> list[int]:
-        """Return the images of the greatest log-odds among those that are not decided yet."""
-        undecided = [
+        """Return the images of the greatest log-odds, without those of the very bytes."""
+        likely = [
             (-log_odds, each.image_id)
             for log_odds, each in weighed
-            if each.image_id is not None
-            and not each.same_bytes
-            and _FLOOR <= log_odds < self._fusion.near_duplicate
+            if each.image_id is not None and not each.same_bytes and log_odds >= _FLOOR
         ]
-        return [image_id for _, image_id in sorted(undecided)[: self._most]]
+        return [image_id for _, image_id in sorted(likely)[: self._most]]

@@ -126,7 +126,7 @@ def find_shared_frame(
     content = _content(cells)
     found = content and (
         _is_framed(pair, content, places, in_place=in_place, bounded=bounded)
-        or (in_place and _is_overlaid(cells, content))
+        or ((in_place or not bounded) and _is_overlaid(cells, content))
     )
     if not found:
         picture = _other_picture(pair, places)
