@@ -20,7 +20,7 @@ from support.queries import match
 pytestmark = pytest.mark.numeric
 
 PDQ_BITS = 12
-COSINE = 0.97  # dithered colours move the embedding by 0.02; strangers stay below 0.83
+COSINE = 0.96  # dithered colours move the embedding by 0.02, grey by 0.03; strangers are below 0.83
 IN_COLOUR = {
     "palette PNG": pictures.palette_png,
     "GIF": pictures.gif,
