@@ -1,7 +1,6 @@
 """Geometric verification: local features of the likeliest candidates."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from indexer.matching.comparison import Compared
 from indexer.matching.query_pixels import QueryPixels
@@ -9,12 +8,7 @@ from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.stored_features import read_features
-from indexer.types import Fusion
-
-_FLOOR: Final = -4.0
-"""Log-odds below which a candidate is not worth verifying. On the development benchmark two of
-three strangers have one above -2, which finds 0.6 % of the copies fewer, and nearly all one above
--4; below it nothing is found."""
+from indexer.types import LEAST_VERIFIED, Fusion
 
 
 class GeometricVerifier:
@@ -60,8 +54,8 @@ class GeometricVerifier:
             for image_id, features in stored.items():
                 pixels.verify(image_id, features)
         return [
-            each.with_inliers(found[0], self._fusion, in_place=found[1])
-            if each.image_id in likeliest and (found := pixels.inliers(each.image_id))
+            each.with_inliers(found.inliers, self._fusion, in_place=found.in_place)
+            if each.image_id in likeliest and (found := pixels.agreement(each.image_id))
             else each
             for each in compared
         ]
@@ -71,6 +65,6 @@ class GeometricVerifier:
         likely = [
             (-log_odds, each.image_id)
             for log_odds, each in weighed
-            if each.image_id is not None and not each.same_bytes and log_odds >= _FLOOR
+            if each.image_id is not None and not each.same_bytes and log_odds >= LEAST_VERIFIED
         ]
         return [image_id for _, image_id in sorted(likely)[: self._most]]

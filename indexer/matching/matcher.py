@@ -185,7 +185,7 @@ class Matcher:
         def settled(whole: EncodedQuery) -> bool:
             nonlocal first
             found = self._retrieve(whole, options.k, options)
-            for verified in (False, True):
+            for verified in (False, True) if whole.pixels else (False,):
                 matches = self._judge(whole, found, verified=verified)
                 first = found, matches
                 if is_settled(matches, alone=not found.entry_vectors):

@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from indexer.verification import Grey
-from indexer.verification.geometry import find_inliers
+from indexer.verification.geometry import Agreement, compare_hands
 from indexer.verification.local_features import Features, find_in_query
 
 
@@ -21,7 +21,7 @@ class QueryPixels:
 
     def __init__(self, grey: Grey) -> None:
         self.grey = grey
-        self._verified: dict[int, tuple[int, bool]] = {}
+        self._verified: dict[int, Agreement] = {}
 
     @cached_property
     def _hands(self) -> tuple[Features, Features]:
@@ -34,15 +34,8 @@ class QueryPixels:
 
     def verify(self, image_id: int, features: Features) -> None:
         """Count the inliers of a stored image and remember them."""
-        upright, mirrored = (find_inliers(hand, features) for hand in self._hands)
-        in_place = upright.count >= mirrored.count and upright.is_in_place(
-            self.grey.shape, features.size
-        )
-        self._verified[image_id] = max(upright.count, mirrored.count), in_place
+        self._verified[image_id] = compare_hands(self._hands, features)
 
-    def inliers(self, image_id: int | None) -> tuple[int, bool] | None:
-        """Return the inliers of an image, and whether they lie at the same places in both.
-
-        None where it was not verified.
-        """
+    def agreement(self, image_id: int | None) -> Agreement | None:
+        """Return what was found about an image; None where it was not verified."""
         return None if image_id is None else self._verified.get(image_id)

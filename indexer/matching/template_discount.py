@@ -47,21 +47,11 @@ class _Sheet:
     @classmethod
     def of(cls, grey: Grey, parts: Sequence[Part | None], size: tuple[int, int]) -> "_Sheet":
         """Make a sheet; `size` is width and height in the pixels of the parts' boxes."""
-        width, height = size
         boxes = (part.box if part and part.kind is not PartKind.FRAME else None for part in parts)
         return cls(
             CellGrid.of(grey),
             parts,
-            [
-                box
-                and Extent(
-                    box[0] / width,
-                    box[1] / height,
-                    (box[0] + box[2]) / width,
-                    (box[1] + box[3]) / height,
-                )
-                for box in boxes
-            ],
+            [box and Extent.of(box, size) for box in boxes],
         )
 
     def content(self, frame: SharedFrame) -> list[Extent | None]:

@@ -81,6 +81,7 @@ from indexer.types.floods import (
     FloodState,
 )
 from indexer.types.fusion import (
+    LEAST_VERIFIED,
     Contribution,
     Curve,
     Fusion,
@@ -154,6 +155,7 @@ from indexer.types.webhooks import (
 __all__ = [
     "COMMON_FUSION",
     "EXTERNAL_ID_BYTES",
+    "LEAST_VERIFIED",
     "PING",
     "UPLOAD",
     "ActionKind",

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.types import PdqBits
+from indexer.vectors.faiss_threads import faiss_threads
 from indexer.vectors.knn_graph import EXACT_UP_TO, Progress
 
 _BITS: Final = 256
@@ -59,9 +60,7 @@ def find_near_hashes(  # noqa: PLR0913 -- what, among what, and how
     nothing = np.zeros(0, np.int64)
     if not len(queries) or not len(hashes):
         return HashPairs(nothing, nothing)
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(threads)
-    try:
+    with faiss_threads(threads):
         few = len(hashes) <= EXACT_UP_TO or len(queries) < _FEW * len(hashes)
         index = _flat(hashes) if few else _cells(np.ascontiguousarray(hashes), seed)
         found = []
@@ -71,8 +70,6 @@ def find_near_hashes(  # noqa: PLR0913 -- what, among what, and how
             near = (distances <= reach) & (rows >= 0)
             found.append((np.nonzero(near)[0] + start, rows[near]))
             on_progress(len(part))
-    finally:
-        faiss.omp_set_num_threads(before)
     return HashPairs(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
 

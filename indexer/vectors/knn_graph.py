@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.types import Embeddings
+from indexer.vectors.faiss_threads import faiss_threads
 
 EXACT_UP_TO: Final = 20_000
 """Vectors up to which all pairs are compared: seconds, and no approximation to explain."""
@@ -85,15 +86,11 @@ def build_knn_graph(
     if k < 1:
         nobody = np.zeros((len(vectors), 0))
         return KnnGraph(nobody.astype(np.int64), nobody.astype(np.float32), 1.0)
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(threads)
-    try:
+    with faiss_threads(threads):
         if len(vectors) <= EXACT_UP_TO:
             return _exact(vectors, k, threads, on_progress)
         random = np.random.default_rng(seed)
         return _approximate(vectors, k, at_least, random, threads, on_progress)
-    finally:
-        faiss.omp_set_num_threads(before)
 
 
 def find_neighbours(
@@ -115,9 +112,7 @@ def find_neighbours(
     if k < 1 or not len(own):
         nobody = np.zeros((len(own), 0))
         return KnnGraph(nobody.astype(np.int64), nobody.astype(np.float32), 1.0)
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(threads)
-    try:
+    with faiss_threads(threads):
         if len(vectors) <= EXACT_UP_TO:
             return KnnGraph(*_exactly(vectors, own, k), recall=1.0)
         reduced = _reduce(vectors, np.random.default_rng(seed))
@@ -125,8 +120,6 @@ def find_neighbours(
         metric = faiss.METRIC_INNER_PRODUCT
         _, candidates = faiss.knn(reduced[own], reduced, wanted, metric=metric)
         return KnnGraph(*_measured(vectors, own, candidates, k), recall=1.0)
-    finally:
-        faiss.omp_set_num_threads(before)
 
 
 def _exact(vectors: Embeddings, k: int, threads: int, on_progress: Progress) -> KnnGraph:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.types import Embeddings
+from indexer.vectors.faiss_threads import faiss_threads
 
 _ROUNDS: Final = 20
 _SAMPLE: Final = 256  # vectors for each centroid that the training looks at
@@ -31,9 +32,7 @@ def spherical_kmeans(
         Row of the centroid that is most alike; a centroid may be nobody's.
     centroids : ndarray of shape (k, d), float32, unit rows
     """
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(threads)
-    try:
+    with faiss_threads(threads):
         kmeans = faiss.Kmeans(
             vectors.shape[1],
             k,
@@ -45,6 +44,4 @@ def spherical_kmeans(
         )
         kmeans.train(vectors)
         _, labels = kmeans.index.search(vectors, 1)
-    finally:
-        faiss.omp_set_num_threads(before)
     return labels[:, 0].astype(np.int64), np.asarray(kmeans.centroids).reshape(k, -1)

@@ -32,6 +32,14 @@ class Extent(NamedTuple):
     right: float
     bottom: float
 
+    @classmethod
+    def of(cls, box: tuple[int, int, int, int], size: tuple[int, int]) -> Self:
+        """Return a part's box, left, top, width and height, as shares of width and height."""
+        (left, top, width, height), (all_wide, all_high) = box, size
+        return cls(
+            left / all_wide, top / all_high, (left + width) / all_wide, (top + height) / all_high
+        )
+
     @property
     def area(self) -> float:
         """Share of the image's area."""

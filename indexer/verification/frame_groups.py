@@ -58,15 +58,7 @@ def group_frames(
 def find_pictures(record: ImageRecord) -> list[Extent]:
     """Return where a stored image holds pictures within the picture."""
     boxes = (p.part.box for p in record.parts if p.part.kind is PartKind.CROP and p.part.box)
-    return [
-        Extent(
-            left / record.width,
-            top / record.height,
-            (left + width) / record.width,
-            (top + height) / record.height,
-        )
-        for left, top, width, height in boxes
-    ]
+    return [Extent.of(box, (record.width, record.height)) for box in boxes]
 
 
 def _mask(frames: Sequence[SharedFrame]) -> bytes:

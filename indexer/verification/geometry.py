@@ -7,7 +7,7 @@ Fischler and Bolles 1981). Strangers agree by chance on a few only.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,13 @@ class Inliers:
         return bool(np.abs(moved - corners[:, :2] / (width, height)).max() <= _IN_PLACE)
 
 
+class Agreement(NamedTuple):
+    """What two images have in common, whichever way round one of them is."""
+
+    inliers: int
+    in_place: bool  # whether they lie at the same places of both; never of the mirrored one
+
+
 _NO_INLIERS: Final = Inliers(0, None)
 
 
@@ -77,6 +84,13 @@ def find_inliers(left: Features, right: Features) -> Inliers:
     inside = kept.ravel().astype(bool)
     count = min(_count_places(ours[inside]), _count_places(theirs[inside]))
     return Inliers(count, movement)
+
+
+def compare_hands(hands: tuple[Features, Features], other: Features) -> Agreement:
+    """Compare an image, as it is and mirrored, with another; the hand with more inliers counts."""
+    upright, mirrored = (find_inliers(hand, other) for hand in hands)
+    in_place = upright.count >= mirrored.count and upright.is_in_place(hands[0].size, other.size)
+    return Agreement(max(upright.count, mirrored.count), in_place)
 
 
 def _alike(left: Features, right: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -14,12 +14,10 @@ from indexer.clustering.families.pair_evidence import ImagePairs
 from indexer.clustering.families.piece_table import Rows
 from indexer.store import Store
 from indexer.stored_features import read_features
-from indexer.types import Fusion, Keys
-from indexer.verification.geometry import find_inliers
+from indexer.types import LEAST_VERIFIED, Fusion, Keys
+from indexer.verification.geometry import Agreement, compare_hands
 from indexer.verification.local_features import Features, mirror_features
 
-FLOOR: Final = -4.0
-"""Log-odds below which a pair is not worth verifying: as for a query."""
 _STEP: Final = 64  # images whose pairs are verified at a time: the features of all are in memory
 
 _Task = tuple[Features, list[Features]]
@@ -102,7 +100,7 @@ class DetailVerifier:
     def _undecided(self, pairs: ImagePairs, max_bits: float) -> Rows:
         """Return the pairs that are among the likeliest of an image, and not decided yet."""
         rows = np.flatnonzero(
-            (pairs.log_odds >= FLOOR)
+            (pairs.log_odds >= LEAST_VERIFIED)
             & (pairs.log_odds < self._fusion.near_duplicate)
             & (pairs.bits > max_bits)
             & self.can_verify[pairs.left]
@@ -133,13 +131,8 @@ class DetailVerifier:
         return kept, tasks
 
 
-def _verify(task: _Task) -> list[tuple[int, bool]]:
-    """Return the inliers of an image with some others, and whether they are in place."""
+def _verify(task: _Task) -> list[Agreement]:
+    """Compare an image with some others."""
     image, others = task
     hands = image, mirror_features(image)
-    found = []
-    for other in others:
-        upright, mirrored = (find_inliers(hand, other) for hand in hands)
-        in_place = upright.count >= mirrored.count and upright.is_in_place(image.size, other.size)
-        found.append((max(upright.count, mirrored.count), in_place))
-    return found
+    return [compare_hands(hands, other) for other in others]

@@ -6,14 +6,14 @@ from typing import Final, Protocol
 import numpy as np
 
 from indexer.clustering.families.candidate_pairs import CandidateFinder, PiecePairs
-from indexer.clustering.families.detail_verification import FLOOR, DetailVerifier
+from indexer.clustering.families.detail_verification import DetailVerifier
 from indexer.clustering.families.frame_exclusion import FrameExclusion
 from indexer.clustering.families.link_bounds import LinkBounds
 from indexer.clustering.families.pair_evidence import ImagePairs, PairEvidence
 from indexer.clustering.families.piece_table import PieceTable, Rows
 from indexer.settings import Settings
 from indexer.store import ScopedPieces, Store
-from indexer.types import Space, SpaceTraits
+from indexer.types import LEAST_VERIFIED, Space, SpaceTraits
 
 _SAME: Final = 16
 """PDQ distance of wholes up to which no frame is looked for: screenshots of one application that
@@ -102,7 +102,7 @@ class LinkFinder:
         bounds = self._bounds
         least = np.full(self.table.images, bounds.min_log_odds, np.float32)
         if bounds.verified:
-            least[self._verifier.can_verify] = min(FLOOR, bounds.min_log_odds)
+            least[self._verifier.can_verify] = min(LEAST_VERIFIED, bounds.min_log_odds)
         return self._judge(*self._evidence.likely(candidates, least, bounds.max_pdq_distance))
 
     def _judge(self, left: Rows, right: Rows) -> ImagePairs:

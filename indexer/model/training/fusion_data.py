@@ -19,7 +19,7 @@ from indexer.model.training.fusion_fit import UNKNOWN_BITS, Evidences, Pairs
 from indexer.settings import Settings
 from indexer.types import Embeddings, LogOdds, PdqBits, Rgb, query_bias
 from indexer.verification import make_thumbnail, shrink
-from indexer.verification.geometry import find_inliers
+from indexer.verification.geometry import compare_hands, find_inliers
 from indexer.verification.local_features import Features, find_features, find_in_query
 
 _COPIES: Final = 2  # edited, of each picture
@@ -229,7 +229,7 @@ def _verify(  # noqa: PLR0913, PLR0917 -- all that was measured
             candidates.append(own)
         for candidate in candidates:
             features = originals[candidate].features
-            inliers = max(find_inliers(hand, features).count for hand in copy.hands)
+            inliers = compare_hands(copy.hands, features).inliers
             found[candidate == own].append(inliers)
     return np.array(found[True], np.int64), np.array(found[False], np.int64)
 

@@ -134,13 +134,8 @@ class ClusterScopes(Queries):
         NotFoundError
             There is no bank of one of the scope's names.
         """
-        statement = (
-            select(ImageRow.id)
-            .join(EmbeddingRow, _of_space(space))
-            .where(*self._in_scope(scope, space))
-            .order_by(ImageRow.id)
-        )
-        return np.fromiter(self._connection.scalars(statement), np.int64)
+        statement = _joined(select(ImageRow.id), space).where(*self._in_scope(scope, space))
+        return np.fromiter(self._connection.scalars(statement.order_by(ImageRow.id)), np.int64)
 
     def vectors_of(self, image_ids: Keys, space: Space) -> Iterator[ScopedVectors]:
         """Yield the embeddings of the active images among these, some thousands at a time."""
@@ -154,18 +149,12 @@ class ClusterScopes(Queries):
         space: Space,
         on_progress: Callable[[int], None] = lambda _count: None,
     ) -> ScopedVectors:
-        of_space = _of_space(space)
-        counting = select(func.count()).select_from(ImageRow).join(EmbeddingRow, of_space)
-        count = self._connection.scalar(counting.where(*conditions)) or 0
+        count = self._count_rows(_joined(select(ImageRow.id), space).where(*conditions))
         ids = np.empty(count, np.int64)
         vectors = np.empty((count, space.dimension), np.float32)
         added_at = np.empty(count, np.float64)
-        statement = (
-            select(ImageRow.id, EmbeddingRow.vector, ImageRow.created_at)
-            .join(EmbeddingRow, of_space)
-            .where(*conditions)
-            .order_by(ImageRow.id)
-        )
+        columns = (ImageRow.id, EmbeddingRow.vector, ImageRow.created_at)
+        statement = _joined(select(*columns), space).where(*conditions).order_by(ImageRow.id)
         row = 0
         with closing(self._partitions(statement)) as partitions:
             for part in partitions:
@@ -241,7 +230,12 @@ class ClusterScopes(Queries):
 
 def _joined(statement: _Statement, space: Space) -> _Statement:
     """Join the whole first frames of images with their embeddings."""
-    return statement.join(EmbeddingRow, _of_space(space))
+    of_whole = and_(
+        EmbeddingRow.image_id == ImageRow.id,
+        EmbeddingRow.space_id == space.id,
+        EmbeddingRow.part == WHOLE,
+    )
+    return statement.join(EmbeddingRow, of_whole)
 
 
 def _parts(statement: _Statement, space: Space) -> _Statement:
@@ -255,13 +249,4 @@ def _parts(statement: _Statement, space: Space) -> _Statement:
         statement.select_from(ImageRow)
         .join(PartRow, PartRow.image_id == ImageRow.id)
         .join(EmbeddingRow, of_part)
-    )
-
-
-def _of_space(space: Space) -> ColumnElement[bool]:
-    """Say which embedding is that of an image's whole first frame in a space."""
-    return and_(
-        EmbeddingRow.image_id == ImageRow.id,
-        EmbeddingRow.space_id == space.id,
-        EmbeddingRow.part == WHOLE,
     )
