@@ -26,6 +26,7 @@ from support.shelf import Shelf
 
 KNOWN = PHOTOS / "hedgehog.jpg"
 OK = HTTPStatus.OK
+ANSWERED_FIRST = 12
 IMPATIENT = [
     sys.executable,
     "-c",
@@ -69,7 +70,7 @@ class Load:
         for thread in self._threads:
             thread.start()
         try:
-            until(lambda: self.outcomes)
+            until(lambda: len(self.outcomes) >= ANSWERED_FIRST)
             yield
         finally:
             self._over.set()
@@ -98,7 +99,7 @@ def test_a_stop_under_load_answers_what_was_asked_before(index: Index) -> None:
             assert server.stop() == 0
 
     before = [outcome for begun, outcome in load.outcomes if begun < stopped - 0.1]
-    assert before
+    assert before  # the last 0.1 s hold at most three questions of each of the three threads
     assert {*before} == {OK}
 
 
