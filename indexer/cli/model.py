@@ -1,6 +1,7 @@
 """`model`: model cards, exports, training, and changing the model of an index."""
 
 from indexer.cli.commands import Commands
+from indexer.cli.model_explain import explain
 from indexer.cli.model_fusion import fit_fusion
 from indexer.cli.model_reembed import reembed
 from indexer.cli.model_train import train_descriptor
@@ -58,6 +59,7 @@ def export(model: ModelReference = None, *, as_json: AsJson = False) -> None:
     print_facts("Export", facts.items())
 
 
+app.command()(explain)
 app.command()(reembed)
 app.command("train-descriptor")(train_descriptor)
 app.command("fit-fusion")(fit_fusion)

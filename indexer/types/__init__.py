@@ -71,6 +71,7 @@ from indexer.types.decisions import (
     NewDecision,
     Outcome,
 )
+from indexer.types.explanations import ClassMap, Detail, MatchRegions
 from indexer.types.feeds import (
     ChangeFeed,
     VectorChanges,
@@ -172,6 +173,7 @@ __all__ = [
     "CardBound",
     "ChangeFeed",
     "ClaimedDelivery",
+    "ClassMap",
     "Classification",
     "Cluster",
     "ClusterAction",
@@ -191,6 +193,7 @@ __all__ = [
     "Decision",
     "DecodedImage",
     "DeliveryState",
+    "Detail",
     "DisabledReason",
     "Embedded",
     "Embeddings",
@@ -217,6 +220,7 @@ __all__ = [
     "ListedFingerprint",
     "LogOdds",
     "Match",
+    "MatchRegions",
     "NewCard",
     "NewDecision",
     "NewImage",

@@ -22,6 +22,7 @@ _LEAST: Final = 4  # pairs of which a movement, which two pairs fix, is worth lo
 _IN_PLACE: Final = 0.03  # of a side, by which a corner may be off
 _ROUNDS: Final = 1000  # of RANSAC, at most
 _CONFIDENCE: Final = 0.995  # at which it stops earlier
+_NOWHERE: Final = np.empty((0, 2), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Inliers:
 
     count: int
     movement: NDArray[np.float64] | None  # (2, 3): from the left picture's pixels to the right's
+    left: NDArray[np.float32]  # (n, 2): x, y in pixels of the left picture
+    right: NDArray[np.float32]  # (n, 2): the same detail in the right one
 
     def is_in_place(self, left: tuple[int, ...], right: tuple[int, ...]) -> bool:
         """Return whether the movement lays one whole picture on the other, but for a sliver.
@@ -55,7 +58,7 @@ class Agreement(NamedTuple):
     in_place: bool  # whether they lie at the same places of both; never of the mirrored one
 
 
-_NO_INLIERS: Final = Inliers(0, None)
+_NO_INLIERS: Final = Inliers(0, None, _NOWHERE, _NOWHERE)
 
 
 def find_inliers(left: Features, right: Features) -> Inliers:
@@ -82,8 +85,9 @@ def find_inliers(left: Features, right: Features) -> Inliers:
     if movement is None or not _SCALES[0] < np.hypot(*movement[:, 0]) < _SCALES[1]:
         return _NO_INLIERS
     inside = kept.ravel().astype(bool)
-    count = min(_count_places(ours[inside]), _count_places(theirs[inside]))
-    return Inliers(count, movement)
+    left_points, right_points = ours[inside], theirs[inside]
+    count = min(_count_places(left_points), _count_places(right_points))
+    return Inliers(count, movement, left_points, right_points)
 
 
 def compare_hands(hands: tuple[Features, Features], other: Features) -> Agreement:

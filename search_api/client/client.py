@@ -14,6 +14,7 @@ from indexer.types import (
     Bank,
     BankKind,
     Classification,
+    ClassMap,
     Decided,
     Decision,
     Embedded,
@@ -23,6 +24,7 @@ from indexer.types import (
     FloodState,
     ImageSummary,
     Match,
+    MatchRegions,
     Outcome,
     PartialVerdict,
     RetroMatch,
@@ -164,6 +166,28 @@ class Lookalike(AdminCalls, ClusterCalls, TemplateCalls):
         """Return the embedding of one picture."""
         return self._transport.ask(
             "POST", "/v1/embed", Embedded, files=_form([_named(image, name)])
+        )
+
+    def explain_class(
+        self, image: Picture, label: str | None = None, name: str | None = None
+    ) -> ClassMap:
+        """Return which regions of a picture speak for a class, by default the likeliest."""
+        return self._transport.ask(
+            "POST",
+            "/v1/explanations/class",
+            ClassMap,
+            files=_form([_named(image, name)]),
+            params={"class": label},
+        )
+
+    def explain_match(self, image: Picture, image_id: int, name: str | None = None) -> MatchRegions:
+        """Return which regions of a picture and of a stored image match."""
+        return self._transport.ask(
+            "POST",
+            "/v1/explanations/match",
+            MatchRegions,
+            files=_form([_named(image, name)]),
+            params={"image_id": image_id},
         )
 
     # --- images ----------------------------------------------------------------------------------

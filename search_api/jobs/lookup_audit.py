@@ -30,6 +30,7 @@ class Lookup(StrEnum):
     SEARCH = "lookup.search"
     CLASSIFY = "lookup.classify"
     EMBED = "lookup.embed"
+    EXPLAIN = "lookup.explain"
     HASH = "lookup.hash"
     SIGNAL = "lookup.signal"
     IMAGE = "lookup.image"

@@ -55,6 +55,26 @@ VERDICT = {
     "nearest": None,
 }
 CLASSIFICATION = {"query": "upload.jpg", "probabilities": PROBABILITIES, "model": SPACE}
+CLASS_MAP = {
+    "query": "upload.jpg",
+    "label": "porn",
+    "probability": 0.9123,
+    "model": SPACE,
+    "cells": [[0.0312, 0.2981], [1.2044, -0.1107]],
+}
+MATCH_REGIONS = {
+    "query": "upload.jpg",
+    "image_id": 4211,
+    "tier": "near_duplicate",
+    "log_odds": 14.2,
+    "query_size": [1080, 1920],
+    "image_size": [640, 427],
+    "query_part": {"kind": "crop", "number": 1, "box": [40, 310, 1000, 667]},
+    "part": None,
+    "is_mirrored": False,
+    "has_features": True,
+    "details": [{"query_x": 131.5, "query_y": 402.0, "x": 58.4, "y": 58.9}],
+}
 IMAGE = {
     "image_id": 4211,
     "sha256": SHA256,

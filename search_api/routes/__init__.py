@@ -9,6 +9,7 @@ from search_api.routes import (
     clusters,
     decisions,
     entries,
+    explanations,
     floods,
     images,
     retro_scans,
@@ -21,6 +22,7 @@ from search_api.routes import (
 V1 = (
     search,
     classify,
+    explanations,
     images,
     banks,
     entries,
