@@ -12,6 +12,7 @@
     - InvalidFingerprint    the text is not a valid fingerprint of its kind
       * EmptyFingerprint    a fingerprint of empty content, which matches by accident
     - InvalidModel          a model reference or directory is invalid
+    - InvalidPolicy         a policy document is invalid
     - UnexportableModel     ONNX Runtime cannot run the model as torch does
     - RequestKeyReused      a different request had the same idempotency key
     - UnusableOutput        the model returned non-finite probabilities or embeddings
@@ -120,6 +121,22 @@ class EmptyFingerprint(InvalidFingerprint):
 
 class InvalidModel(InputError):
     """A model reference or directory is invalid."""
+
+
+class InvalidPolicy(InputError):
+    """A policy document is invalid."""
+
+    def __init__(
+        self, place: str, problems: tuple[tuple[int | None, str | None, str], ...]
+    ) -> None:
+        listed = "; ".join(
+            ": ".join(filter(None, (f"line {line}" if line else None, key, message)))
+            for line, key, message in problems
+        )
+        super().__init__(
+            f"{place} is not a valid policy. {listed}. docs/policies.md describes the keys."
+        )
+        self.problems = problems  # line from 1, key with its rule, what is wrong
 
 
 class UnexportableModel(InputError):

@@ -184,6 +184,14 @@ class Settings(BaseSettings):
     flood_quarantine: bool = Field(
         default=False, description="Whether to disable flagged entries at once."
     )
+    keep_verdicts: int = Field(
+        default=100_000,
+        ge=0,
+        description="Maximum verdicts on pictures to store, to test policies on; 0 stores none.",
+    )
+    verdict_days: float = Field(
+        default=30.0, gt=0, description="Days until a stored verdict is deleted."
+    )
 
     audit_key: SecretStr | None = Field(
         default=None,

@@ -9,6 +9,7 @@ from fastapi.telemetry import TelemetryConfig
 import indexer
 from indexer.flood import FloodWatch
 from indexer.matching import Matcher
+from indexer.policy import VerdictHistory
 from indexer.retroscan import RetroScanner
 from indexer.settings import Settings
 from indexer.signals import Contents, Signals
@@ -23,6 +24,7 @@ from search_api.jobs.cluster_runs import ClusterRunJob
 from search_api.jobs.hit_counter import HitCounter
 from search_api.jobs.log_follower import LogFollower
 from search_api.jobs.lookup_audit import LookupAudit
+from search_api.jobs.periodic import PeriodicTask
 from search_api.jobs.retro_scans import RetroScanJob
 from search_api.jobs.template_learner import TemplateLearnerJob
 from search_api.middleware.body_limit import MOST_VALUES, BodyLimit
@@ -73,6 +75,14 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
         count=telemetry.metrics.count_verdict,
     )
     lookups = LookupAudit(store, interval=serve.audit_interval, capacity=serve.audit_queue)
+    verdicts = VerdictHistory(store, settings)
+    verdict_writer = PeriodicTask(
+        verdicts.flush,
+        name="verdict-writer",
+        interval=serve.hits_interval,
+        doing="writing verdicts",
+        at_end=True,
+    )
     audit_head = log_audit_head(store)
     scans = RetroScanJob(RetroScanner(store, matcher, settings))
     cluster_runs = ClusterRunJob(store, settings)
@@ -98,6 +108,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
             follower,
             audit_head,  # ends after what writes to the log
             hits,
+            verdict_writer,
             lookups,
             scans,
             cluster_runs,
@@ -111,6 +122,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
                 matcher=matcher,
                 follower=follower,
                 hits=hits,
+                verdicts=verdicts,
                 scans=scans,
                 settings=settings,
                 fetcher=fetcher,

@@ -7,6 +7,7 @@ from typing import Annotated, ParamSpec, TypeVar
 from fastapi import Depends, Query, Request
 
 from indexer.matching import Matcher
+from indexer.policy import VerdictHistory
 from indexer.settings import Settings
 from indexer.signals import Contents, Signals
 from indexer.store import Catalog, Store
@@ -33,6 +34,7 @@ class Service:
     matcher: Matcher
     follower: LogFollower
     hits: HitCounter
+    verdicts: VerdictHistory
     scans: RetroScanJob
     settings: Settings
     fetcher: Fetcher

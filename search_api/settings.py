@@ -68,7 +68,7 @@ class ServeSettings(BaseSettings):
     hits_interval: float = Field(
         default=5.0,
         gt=0,
-        description="Seconds between writes of hit counts, for the flood watch.",
+        description="Seconds between writes of hit counts, for the flood watch, and of verdicts.",
     )
     audit_interval: float = Field(
         default=1.0,

@@ -85,6 +85,7 @@ CHANGES: dict[str, tuple[str, Callable[[Writer], Any]]] = {
         "template.learn",
         lambda w: w.templates.add(FoundTemplate(bytes(32), (1, 2))),
     ),
+    "use_policy": ("policy.use", lambda w: w.policies.put_in_force("uploads", "format = 1")),
     "flag_flood": ("flood.flag", lambda w: w.floods.flag(1, datetime.now(UTC), 9, 0.5)),
 }
 

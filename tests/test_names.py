@@ -52,6 +52,7 @@ SAME_EVERYWHERE = {
     "model": "what makes embeddings",
     "removal": "of images",
     "repair": "of an index",
+    "policy": "rules on what to do about a verdict",
     "reports": "about cluster runs",
     "retroscan": "past images against newer entries",
     "runs": "clusterings",

@@ -11,6 +11,7 @@ from PIL import Image
 
 from indexer.cli import output, progress
 from indexer.cli.progress import Reporter, show_progress
+from indexer.policy import default_policy
 from indexer.store import open_store
 from indexer.types import FoundTemplate, Outcome
 from support.commands import PHOTOS, Index
@@ -39,6 +40,7 @@ LISTS = [
     "key list",
     "audit list",
     "template list",
+    "policy list",
     "webhook list",
     "webhook deliveries 1",
     "status",
@@ -83,6 +85,8 @@ def index(tmp_path_factory: pytest.TempPathFactory, pictures: Path, altered: Pat
     run("webhook", "create", HOOK, "--event", "flood_flag")
     with open_store(index.settings.resolved_database_url) as store, store.writer() as writer:
         writer.templates.add(FoundTemplate(b"\xff" * 32, (1, 2)))
+        writer.policies.put_in_force("uploads", default_policy())
+        writer.policies.retire()
     return index
 
 

@@ -44,6 +44,7 @@ from indexer.store.banks.conditions import ACTIVE
 from indexer.store.images.rows import NumberedPart
 from indexer.store.models import CatalogInfo, EmbeddingRow, EntryRow, ImageRow
 from indexer.types import (
+    Action,
     AuditEvent,
     BankKind,
     ClaimedDelivery,
@@ -58,19 +59,26 @@ from indexer.types import (
     Histogram,
     LineageEvent,
     ListedFingerprint,
+    MatchEvidence,
     NewCard,
     NewDecision,
     NewKey,
+    NewVerdict,
     Outcome,
+    PolicyCitation,
     RateUnit,
+    Reason,
+    Ruling,
     RunState,
     Scope,
     SecretHash,
+    Severity,
     Signal,
     SkippedSource,
     SourceDetails,
     TemplateState,
     Tier,
+    VerdictEvidence,
     WebhookEvent,
     WithdrawnFingerprint,
 )
@@ -115,6 +123,16 @@ def card(bank: str | None, space_id: int | None) -> NewCard:
         reference_count=10,
         histogram=Histogram(0.0, 0.1, (1, 2, 3), (3, 2, 1)),
     )
+
+
+def given(seed: int, age: timedelta = -HOUR) -> NewVerdict:
+    """Make a verdict on a picture, given an hour after the beginning or so long before it."""
+    match = MatchEvidence(Tier.EXACT, "unsafe", Severity.HIGH, 31.25)
+    bare = MatchEvidence(Tier.LOOKALIKE, None, None, None)
+    evidence = VerdictEvidence({"a": 1 / 3, "b": 1e-9}, (match, bare), frozenset({Reason.FLAT}))
+    citation = PolicyCitation("third", 3, "rule", two_person=False, applied=())
+    ruling = Ruling(Action.REVIEW, citation) if seed % 2 else None
+    return NewVerdict(BEGIN - age, sha256s(seed)[0], Tier.EXACT, evidence, ruling)
 
 
 def found(cluster_id: int | None, medoid: int, size: int) -> FoundCluster:
@@ -167,7 +185,10 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("banks.create", lambda w: w.banks.create("fine", BankKind.ALLOW)),
     ("banks.create", lambda w: w.banks.create("doomed", BankKind.BLOCK)),
     ("banks.require_free", lambda w: w.banks.require_free("free")),
-    ("banks.edit", lambda w: w.banks.edit("fine", details=BankDetails(owner="me"))),
+    (
+        "banks.edit",
+        lambda w: w.banks.edit("fine", details=BankDetails(owner="me", severity=Severity.LOW)),
+    ),
     ("banks.rename", lambda w: w.banks.rename("doomed", "renamed")),
     ("banks.remove", lambda w: w.banks.remove("renamed")),
     ("ratios.create_bank", lambda w: w.ratios.create_bank("sampled", 0.5)),
@@ -253,6 +274,13 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("templates.move_watermark", lambda w: w.templates.move_watermark(5)),
     ("templates.move_watermark", lambda w: w.templates.move_watermark(7)),
     ("templates.decide", lambda w: w.templates.decide(2, TemplateState.REJECTED)),
+    ("policies.put_in_force", lambda w: w.policies.put_in_force("first", "format = 1\n")),
+    ("policies.put_in_force", lambda w: w.policies.put_in_force("second", "# \u00e4\0\n")),
+    ("policies.retire", lambda w: w.policies.retire()),
+    ("policies.put_in_force", lambda w: w.policies.put_in_force("third", "format = 1\n")),
+    ("verdicts.add", lambda w: w.verdicts.add([given(n) for n in range(4, 9)])),
+    ("verdicts.add", lambda w: w.verdicts.add([given(9, age=HOUR)])),
+    ("verdicts.trim", lambda w: w.verdicts.trim(4, BEGIN)),
     ("retro_scans.begin", lambda w: w.retro_scans.begin(None, 1, 1, w.log.head())),
     (
         "retro_scans.advance",
@@ -488,6 +516,15 @@ READS: Final[list[tuple[str, Read]]] = [
         lambda c: c.hits.of_entries([1, 2], since=BEGIN, before=BEGIN + 9 * HOUR),
     ),
     ("hits.first_hour", lambda c: c.hits.first_hour()),
+    ("policies.version_in_force", lambda c: c.policies.version_in_force()),
+    ("policies.in_force", lambda c: c.policies.in_force()),
+    ("policies.get", lambda c: (c.policies.get(1), c.policies.get(2))),
+    ("policies.get", lambda c: c.policies.get(9)),
+    ("policies.page", lambda c: c.policies.page(before=3, limit=5)),
+    ("verdicts.page", lambda c: c.verdicts.page(before_id=6, since=BEGIN, limit=5)),
+    ("verdicts.count", lambda c: c.verdicts.count()),
+    ("banks.severities", lambda c: c.banks.severities()),
+    ("decisions.outcomes", lambda c: c.decisions.outcomes(sha256s(1, 9, 10))),
     ("templates.get", lambda c: c.templates.get(1)),
     ("templates.page", lambda c: c.templates.page(state=TemplateState.REJECTED, limit=5)),
     ("templates.watermark", lambda c: c.templates.watermark()),

@@ -2,24 +2,31 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from indexer.store import Store, open_store
 from indexer.types import (
+    Action,
     BankKind,
     DeliveryState,
     Fingerprint,
     FingerprintKind,
     Outcome,
+    PartialVerdict,
+    Policy,
     Scope,
     Tier,
+    Verdict,
     WebhookEvent,
 )
 from search_api.client import Conflict, Lookalike, NotFound, UnusableRequest
 from support.commands import PHOTOS, Index
+from support.running import until
 
 KNOWN, BENIGN = "hedgehog.jpg", "coffee.jpg"
 GALLERY = ("bee.jpg", "crab.jpg", "koala.jpg")
@@ -295,3 +302,55 @@ def test_a_decision_is_remembered_and_a_retro_scan_ends(api: Lookalike) -> None:
         api.dismiss_flood(1)
     with pytest.raises(NotFound):
         api.quarantine_flood(1)
+
+
+# --- policies ------------------------------------------------------------------------------------
+
+
+def test_a_running_server_takes_a_policy_over_and_cites_its_version_and_rule(
+    api: Lookalike, index: Index, tmp_path: Path
+) -> None:
+    def use(name: str, action: str) -> Policy:
+        file = tmp_path / f"{name}.toml"
+        file.write_text(
+            f'format = 1\nname = "{name}"\n[[rules]]\nid = "copies"\naction = "{action}"\n'
+            'tier = "exact"\ntwo_person = true\n'
+        )
+        used = index.run_here("policy", "use", file, "--json").json
+        until(lambda: cited() == used["version"], seconds=5)
+        return api.policy(used["version"])
+
+    def cited() -> int | None:
+        policy = api.search(photo(KNOWN)).policy
+        return policy.version if policy else None
+
+    assert api.search(photo(KNOWN)).action is None
+    first, second = use("first", "review"), use("second", "block")
+
+    answers: list[Verdict | PartialVerdict] = [
+        api.search(photo(KNOWN)),
+        api.search_image(api.search(photo(KNOWN)).matches[0].image_id or 0),
+        api.search_fingerprint(Fingerprint(FingerprintKind.SHA256, sha256(photo(KNOWN)).digest())),
+    ]
+    assert [answer.action for answer in answers] == [Action.BLOCK, Action.ALLOW, Action.BLOCK]
+    for answer in answers:
+        assert answer.policy is not None
+        assert (answer.policy.name, answer.policy.version) == ("second", second.version)
+    cited_last = answers[-1].policy
+    assert cited_last is not None
+    assert (cited_last.rule, cited_last.two_person) == ("copies", True)
+    assert api.classify(photo(KNOWN)).action is None  # it has no rule on classes
+    assert [policy.version for policy in api.policies()] == [second.version, first.version]
+    assert 'name = "first"' in api.policy(first.version).document
+    with pytest.raises(NotFound):
+        api.policy(99)
+
+    index.run_here("policy", "retire")
+    until(lambda: cited() is None, seconds=5)
+    with open_store(index.settings.resolved_database_url) as store:
+        until(lambda: {"review", "block"} <= stored_actions(store))
+
+
+def stored_actions(store: Store) -> set[str | None]:
+    with store.reader() as catalog:
+        return {verdict.action for verdict in catalog.verdicts.page()}

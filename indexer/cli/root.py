@@ -18,6 +18,7 @@ from indexer.cli import (
     index,
     key,
     model,
+    policy,
     retroscan,
     search,
     setup,
@@ -113,6 +114,7 @@ app.add_typer(decision.app, name="decision")
 app.add_typer(retroscan.app, name="retro-scan")
 app.add_typer(flood.app, name="flood")
 app.add_typer(template.app, name="template")
+app.add_typer(policy.app, name="policy")
 app.add_typer(threshold.app, name="threshold")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(key.app, name="key")

@@ -14,6 +14,7 @@ from indexer.settings import Settings
 from indexer.types import Classification, Tier, Verdict
 
 if TYPE_CHECKING:  # they load SQLAlchemy
+    from indexer.policy import VerdictHistory
     from indexer.sources import Found
     from indexer.store import Store
 
@@ -50,15 +51,16 @@ def search(
 ) -> None:
     """Find copies and lookalikes of images.
 
-    Prints a verdict with its evidence for each image. A folder stands for the images in it, found
-    as `index add` finds them. With --json, one image gives one verdict; several images or a folder
-    give an array. Unreadable images are reported, the rest are answered, and the exit code is 2;
-    with --exit-code it is 10 if any image matched.
+    Prints a verdict with its evidence for each image, and the action of the policy in force. A
+    folder stands for the images in it, found as `index add` finds them. With --json, one image
+    gives one verdict; several images or a folder give an array. Unreadable images are reported, the
+    rest are answered, and the exit code is 2; with --exit-code it is 10 if any image matched.
 
     Example: lookalike search suspect.jpg --bank known-unsafe -k 5 --json
     """
     from indexer.cli.verdict_view import count_tiers, print_verdicts
     from indexer.matching import Query, SearchOptions, open_matcher
+    from indexer.policy import VerdictHistory
     from indexer.runtime.cpu import Cores
 
     if threshold is not None:
@@ -68,14 +70,20 @@ def search(
     options = SearchOptions(k=k, banks=tuple(bank or ()), min_log_odds=min_log_odds)
     with opened(settings) as store:
         matcher = open_matcher(store, settings, cores=Cores())
-        answers = asked.answers(
-            lambda data, name: matcher.answer(Query.picture(data, name, tiles=tiles), options)
-        )
+        history = VerdictHistory(store, settings)
+
+        def judge(data: bytes, name: str) -> Verdict:
+            query = Query.picture(data, name, tiles=tiles)
+            verdict, evidence = matcher.answer_with_evidence(query, options)
+            history.record(verdict, evidence)
+            return verdict
+
+        answers = asked.answers(judge)
         if as_json:
             verdicts = _gather(answers)
         else:
             verdicts = print_verdicts(answers, store, bank or (), several=asked.several)
-        _count_hits(store, settings, verdicts)
+        _record(store, settings, verdicts, history)
     if as_json:
         _print_json(verdicts, asked)
     elif asked.several:
@@ -90,10 +98,12 @@ def search(
 def classify(images: Images, model: ModelReference = None, *, as_json: AsJson = False) -> None:
     """Print the class probabilities of images.
 
-    A folder stands for the images in it. No index is needed.
+    A folder stands for the images in it. No index is needed. If the index's policy has rules on
+    classes, the action that they come to is shown too.
 
     Example: lookalike classify upload.png --json
     """
+    from indexer.cli.verdict_view import action_of
     from indexer.matching import open_classifier
 
     settings = load(model)
@@ -101,10 +111,9 @@ def classify(images: Images, model: ModelReference = None, *, as_json: AsJson = 
     answers: list[Classification] = []
     for answer in asked.answers(open_classifier(settings).classify):
         if not as_json:
-            print_facts(
-                f"\n{answer.query}" if answers else answer.query,
-                ((name, f"{p:.4f}") for name, p in answer.probabilities.items()),
-            )
+            probabilities = [(name, f"{p:.4f}") for name, p in answer.probabilities.items()]
+            title = f"\n{answer.query}" if answers else answer.query
+            print_facts(title, [*probabilities, *action_of(answer)])
         answers.append(answer)
     if as_json:
         _print_json(answers, asked)
@@ -173,8 +182,10 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _count_hits(store: "Store", settings: Settings, verdicts: list[Verdict]) -> None:
-    """Count the hits for the flood watch; a database that cannot be written spoils no answer."""
+def _record(
+    store: "Store", settings: Settings, verdicts: list[Verdict], history: "VerdictHistory"
+) -> None:
+    """Count hits for the flood watch and store verdicts; a read-only database spoils no answer."""
     from indexer.flood import FloodWatch
 
     watch = FloodWatch(store, settings)
@@ -182,8 +193,9 @@ def _count_hits(store: "Store", settings: Settings, verdicts: list[Verdict]) -> 
         watch.record(verdict)
     try:
         watch.flush()
+        history.flush()
     except UnavailableError as error:
-        echo(f"Hits not counted: {error}", err=True)
+        echo(f"Hits and verdicts not stored: {error}", err=True)
 
 
 def _print_json(answers: Sequence[object], asked: _Asked) -> None:

@@ -86,8 +86,8 @@ def repair(
 def doctor(model: ModelReference = None, *, as_json: AsJson = False) -> None:
     """Check machine, database, model and views.
 
-    Files and the audit log are checked too, and each problem comes with a remedy. Exits with 0 if
-    there are only warnings, else with the code of the first problem.
+    Files, the audit log and the policy in force are checked too, and each problem comes with a
+    remedy. Exits with 0 if there are only warnings, else with the code of the first problem.
 
     Example: lookalike doctor
     """

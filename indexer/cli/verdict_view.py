@@ -7,9 +7,11 @@ from indexer.cli.output import counted, print_facts, shorten_path
 from indexer.runtime.terminal import echo
 from indexer.types import (
     Bank,
+    Classification,
     Contribution,
     Match,
     Part,
+    PolicyCitation,
     Signal,
     Suppression,
     TemplateEvidence,
@@ -61,7 +63,9 @@ def print_verdict(verdict: Verdict, searched: str | None) -> None:
     """Print one verdict; where nothing matched, how near the nearest came."""
     hit = f", in {', '.join(verdict.banks)}" if verdict.banks else ""
     echo(f"{shorten_path(verdict.query)}: {verdict.tier}{hit}")
-    print_facts(None, [("classes", classes(verdict.probabilities)), ("searched", searched)], 2)
+    facts = [("classes", classes(verdict.probabilities)), ("searched", searched)]
+    print_facts(None, [*facts, *action_of(verdict)], 2)
+    _print_rules(verdict.policy)
     for match in verdict.matches:
         echo()
         echo(f"  {match.tier}{_suppression(match.suppressed_by)}")
@@ -80,6 +84,24 @@ def print_verdict(verdict: Verdict, searched: str | None) -> None:
             ("evidence", _evidence(verdict.nearest)),
         ]
         print_facts(None, [*evidence, *_place(verdict.nearest)], 4)
+
+
+def action_of(answer: Verdict | Classification) -> list[tuple[str, object]]:
+    """Say what is to be done and by which rule of which policy; nothing without a policy."""
+    policy = answer.policy
+    if policy is None:
+        return []
+    by = f"rule {policy.rule}" if policy.rule else "default"
+    return [
+        ("action", f"{answer.action}, by {by} of policy {policy.name}, version {policy.version}"),
+        ("signatures", "two persons" if policy.two_person else None),
+    ]
+
+
+def _print_rules(policy: PolicyCitation | None) -> None:
+    """Print each rule that applied, with its action and evidence."""
+    applied = policy.applied if policy else ()
+    print_facts(None, [(each.rule, f"{each.action}: {each.because}") for each in applied], 4)
 
 
 def classes(probabilities: dict[str, float]) -> str:

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 
 from indexer.embedding_space import decode_size, find_model, open_encoder
+from indexer.errors import IndexNotInitialised
 from indexer.images.decode import decoded
 from indexer.model import Encoder
+from indexer.policy import ActivePolicy
 from indexer.runtime.cpu import Cores
 from indexer.settings import ImageLimits, Settings
+from indexer.store import open_store
 from indexer.types import Classification, Embedded, Encoding, Probabilities
 
 
@@ -18,9 +21,12 @@ def by_label(labels: Sequence[str], probabilities: Probabilities) -> dict[str, f
 class Classifier:
     """Asks the model about pictures; safe to use from several threads."""
 
-    def __init__(self, encoder: Encoder, limits: ImageLimits) -> None:
+    def __init__(
+        self, encoder: Encoder, limits: ImageLimits, policy: ActivePolicy | None = None
+    ) -> None:
         self._encoder = encoder
         self._limits = limits
+        self._policy = policy or ActivePolicy()
 
     def classify(self, data: bytes, name: str) -> Classification:
         """Return the class probabilities of one picture, called `name` in the answer.
@@ -31,10 +37,14 @@ class Classifier:
             The picture cannot be read or is too large.
         """
         encoding = self._encode(data)
+        probabilities = by_label(self._encoder.card.labels, encoding.probabilities[0])
+        ruling = self._policy.rule_on_classes(probabilities)
         return Classification(
             query=name,
-            probabilities=by_label(self._encoder.card.labels, encoding.probabilities[0]),
+            probabilities=probabilities,
             model=self._encoder.card.fingerprint,
+            action=ruling.action if ruling else None,
+            policy=ruling.policy if ruling else None,
         )
 
     def embed(self, data: bytes, name: str) -> Embedded:
@@ -62,6 +72,22 @@ class Classifier:
 
 
 def open_classifier(settings: Settings) -> Classifier:
-    """Load the model of the settings, or of the index, or the shipped one, for one caller."""
+    """Load the model of the settings, or of the index, or the shipped one, for one caller.
+
+    Where there is an index, its policy rules on classes.
+
+    Raises
+    ------
+    InvalidModel
+        The model's files are invalid.
+    InvalidPolicy
+        A later version of the program put a policy in force that this one cannot read.
+    """
     encoder = open_encoder(find_model(settings), settings, Cores())
-    return Classifier(encoder, settings.image_limits)
+    policy = ActivePolicy()
+    try:
+        with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
+            policy.refresh(catalog)
+    except IndexNotInitialised:
+        pass  # no index is needed to classify
+    return Classifier(encoder, settings.image_limits, policy)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Final, overload
+from typing import Final, cast, overload
 
 import structlog
 
@@ -21,7 +21,9 @@ from indexer.matching.search_options import SearchOptions
 from indexer.matching.suppression import suppress
 from indexer.matching.template_discount import TemplateDiscount
 from indexer.matching.verdict import is_displaced, is_settled, summarise
+from indexer.matching.verdict_evidence import evidence_of
 from indexer.model import Encoder, load_traits
+from indexer.policy import ActivePolicy
 from indexer.runtime.cpu import Cores
 from indexer.runtime.timing import timed
 from indexer.settings import Settings
@@ -36,6 +38,7 @@ from indexer.types import (
     Tier,
     Verdict,
     VerdictCluster,
+    VerdictEvidence,
     cost_of,
 )
 from indexer.vector_views import open_views
@@ -79,6 +82,7 @@ class Matcher:
         self.space: Final = space
         self.cores: Final = cores or Cores(1)
         self.views: Final = open_views(store, space, settings)
+        self.policy: Final = ActivePolicy()
         self._store = store
         self._min_quality = settings.pdq_min_quality
         self._fusion = traits.fusion
@@ -97,10 +101,13 @@ class Matcher:
         ------
         SpaceReplaced
             The embeddings of this space were dropped, for the index is in another one.
+        InvalidPolicy
+            A later version of the program put a policy in force that this one cannot read.
         """
         with self._store.reader() as catalog:
             self._require_space(catalog)
             active = catalog.spaces.active()
+            self.policy.refresh(catalog)
         if active and active.id != self.space.id and not self._is_told:
             self._is_told = True
             log.warning("index moved to another model, restart", model=active.model)
@@ -123,7 +130,7 @@ class Matcher:
     def answer(
         self, query: Query[VerdictT], options: SearchOptions = _DEFAULT
     ) -> Verdict | PartialVerdict:
-        """Judge a query: encode, retrieve, compare, verify, judge, suppress, summarise.
+        """Judge a query: encode, retrieve, compare, verify, judge, suppress, rule, summarise.
 
         A choice of tiers applies before the k are cut: while stronger matches may have displaced
         wanted ones, more candidates are compared.
@@ -139,6 +146,24 @@ class Matcher:
         SpaceReplaced
             The embeddings of this space were dropped, for the index is in another one.
         """
+        return self._answer(query, options)[0]
+
+    def answer_with_evidence(
+        self, query: Query[Verdict], options: SearchOptions = _DEFAULT
+    ) -> tuple[Verdict, VerdictEvidence]:
+        """Judge a query as `answer` does, and return also what the policy has ruled on.
+
+        Raises
+        ------
+        InputError, NotFoundError, SpaceReplaced
+            As for `answer`.
+        """
+        verdict, evidence = self._answer(query, options)
+        return cast("Verdict", verdict), evidence
+
+    def _answer(
+        self, query: Query[VerdictT], options: SearchOptions
+    ) -> tuple[Verdict | PartialVerdict, VerdictEvidence]:
         watermark = self.views.watermark
         encoded, matches = self._ask(query, options)
         if is_displaced(matches, options):
@@ -146,15 +171,26 @@ class Matcher:
                 matches = self._judge(encoded, self._retrieve(encoded, k, options))
                 if not is_displaced(matches, options):
                     break
-        return summarise(
+        facts = encoded.facts
+        cluster = self._find_cluster(encoded, matches) if facts else None
+        evidence = evidence_of(
+            matches,
+            probabilities=facts.probabilities if facts else {},
+            is_flat=facts is not None and facts.pdq_quality < self._min_quality,
+            is_clustered=cluster is not None,
+            severity_of=self.policy.severity,
+        )
+        verdict = summarise(
             query.name,
             encoded,
             matches,
             options,
             model=self.space.fingerprint,
             watermark=watermark,
-            cluster=self._find_cluster(encoded, matches) if encoded.facts else None,
+            cluster=cluster,
+            ruling=self.policy.rule(evidence),
         )
+        return verdict, evidence
 
     def _find_cluster(self, query: EncodedQuery, matches: Sequence[Match]) -> VerdictCluster | None:
         matched = [m.image_id for m in matches if m.tier is not Tier.NONE and m.image_id]

@@ -6,7 +6,15 @@ from indexer.matching.judgement import TIER_RANK
 from indexer.matching.query import EncodedQuery
 from indexer.matching.ranking import most_alike_first
 from indexer.matching.search_options import SearchOptions
-from indexer.types import BankKind, Match, PartialVerdict, Tier, Verdict, VerdictCluster
+from indexer.types import (
+    BankKind,
+    Match,
+    PartialVerdict,
+    Ruling,
+    Tier,
+    Verdict,
+    VerdictCluster,
+)
 
 
 def deciding_matches(matches: Sequence[Match]) -> list[Match]:
@@ -60,6 +68,7 @@ def summarise(  # noqa: PLR0913 -- one for each thing that is said besides the m
     model: str,
     watermark: int,
     cluster: VerdictCluster | None,
+    ruling: Ruling | None,
 ) -> Verdict | PartialVerdict:
     """Return the verdict on a query; a partial one on a vector or a fingerprint.
 
@@ -77,6 +86,8 @@ def summarise(  # noqa: PLR0913 -- one for each thing that is said besides the m
         The last change of the log that the search had seen.
     cluster : VerdictCluster, optional
         The one that the query belongs to.
+    ruling : Ruling, optional
+        What the policy says of it.
     """
     found = [match for match in matches if match.tier is not Tier.NONE]
     deciding = deciding_matches(found)
@@ -89,6 +100,8 @@ def summarise(  # noqa: PLR0913 -- one for each thing that is said besides the m
         matches=tuple(wanted[: options.k]),
         model=model,
         watermark=watermark,
+        action=ruling.action if ruling else None,
+        policy=ruling.policy if ruling else None,
     )
     if query.facts is None:
         return partial
@@ -106,4 +119,6 @@ def summarise(  # noqa: PLR0913 -- one for each thing that is said besides the m
         watermark=watermark,
         cluster=cluster,
         nearest=None if found else min(matches, key=most_alike_first, default=None),
+        action=partial.action,
+        policy=partial.policy,
     )

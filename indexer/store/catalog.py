@@ -33,6 +33,8 @@ from indexer.store.log.changes import Changes
 from indexer.store.verdicts.calibration_samples import CalibrationSamples
 from indexer.store.verdicts.cards import Cards
 from indexer.store.verdicts.decisions import Decisions
+from indexer.store.verdicts.given_verdicts import GivenVerdicts
+from indexer.store.verdicts.policies import Policies
 from indexer.store.verdicts.retro_scans import RetroScans
 from indexer.store.webhooks.deliveries import Deliveries
 from indexer.store.webhooks.webhooks import Webhooks
@@ -76,6 +78,8 @@ class Catalog:
         self.samples = CalibrationSamples(connection)
         self.decisions = Decisions(connection)
         self.retro_scans = RetroScans(connection)
+        self.policies = Policies(connection)
+        self.verdicts = GivenVerdicts(connection)
         # clusters
         self.cluster_runs = ClusterRuns(connection)
         self.cluster_scopes = ClusterScopes(connection)

@@ -28,6 +28,8 @@ from indexer.store.log.audit import Audit
 from indexer.store.log.changes import Log
 from indexer.store.verdicts.cards import CardEdits
 from indexer.store.verdicts.decisions import DecisionEdits
+from indexer.store.verdicts.given_verdicts import GivenVerdictEdits
+from indexer.store.verdicts.policies import PolicyEdits
 from indexer.store.verdicts.retro_scan_edits import RetroScanEdits
 from indexer.store.webhooks.deliveries import DeliveryEdits
 from indexer.store.webhooks.outbox import Outbox
@@ -75,6 +77,8 @@ class Writer(Catalog):
         self.cards: CardEdits = CardEdits(given)
         self.decisions: DecisionEdits = DecisionEdits(given)
         self.retro_scans: RetroScanEdits = RetroScanEdits(given, outbox)
+        self.policies: PolicyEdits = PolicyEdits(given)
+        self.verdicts: GivenVerdictEdits = GivenVerdictEdits(given)
         # clusters
         self.cluster_runs: ClusterRunEdits = ClusterRunEdits(given)
         self.cluster_actions: ClusterActionEdits = ClusterActionEdits(

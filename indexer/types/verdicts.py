@@ -7,6 +7,7 @@ from indexer.types.banks import BankKind
 from indexer.types.described import described
 from indexer.types.fusion import Contribution, Fusion, cost_of
 from indexer.types.pictures import Part
+from indexer.types.rulings import Action, PolicyCitation
 
 
 class Tier(StrEnum):
@@ -212,6 +213,10 @@ class Verdict:
     """The cluster of the newest run over all images whose reach includes the query; else null."""
     nearest: Match | None = None
     """If nothing matched, the nearest image or entry, with the threshold it missed; else null."""
+    action: Action | None = None
+    """What the policy says to do: allow, review or block; null while no policy is in force."""
+    policy: PolicyCitation | None = None
+    """The policy behind the action, and its rules that applied; null with the action."""
 
 
 @described
@@ -233,6 +238,10 @@ class PartialVerdict:
     """Fingerprint of the embedding space of the index."""
     watermark: int
     """The last change of the log that the search has seen."""
+    action: Action | None = None
+    """What the policy says to do: allow, review or block; null while no policy is in force."""
+    policy: PolicyCitation | None = None
+    """The policy behind the action, and its rules that applied; null with the action."""
 
 
 @described
@@ -263,3 +272,7 @@ class Classification:
     """The model's class probabilities by label."""
     model: str
     """Fingerprint of the model's embedding space."""
+    action: Action | None = None
+    """What the policy's rules on classes say to do; null if none of its rules is on classes."""
+    policy: PolicyCitation | None = None
+    """The policy behind the action, and its rules that applied; null with the action."""

@@ -7,6 +7,7 @@ from typing import Final
 from indexer.embedding_space import load_bound_encoder
 from indexer.errors import LookalikeError
 from indexer.model import Encoder, export_model
+from indexer.policy import check_policy
 from indexer.settings import Settings
 from indexer.store import Store, open_store
 from indexer.upkeep.audit_checks import examine_audit
@@ -32,6 +33,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from examine_permissions(settings.home.absolute(), store.file)
         yield from _database(store)
         yield from examine_audit(store)
+        yield from _policy(store)
         yield from _model(store, settings)
         yield from _views(store, settings)
 
@@ -66,6 +68,29 @@ def _clock(last_change_at: datetime | None) -> Finding:
             "Synchronise the clocks of all machines that write to the index.",
         )
     return Finding("clock", State.OK, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _policy(store: Store) -> Iterator[Finding]:
+    """Compare the policy in force, if any, with the model's classes and the banks."""
+    try:
+        with store.reader() as catalog:
+            policy = catalog.policies.in_force()
+            if policy is None:
+                return
+            name = f"{policy.name}, version {policy.version}"
+            checked = check_policy(catalog, policy.document, f"Policy {name},")
+    except LookalikeError as error:
+        yield problem_of("policy", error)
+        return
+    for line, key, message in checked.warnings:
+        yield Finding(
+            "policy",
+            State.WARNING,
+            f"{name}, line {line}: {key}: {message}",
+            "Correct the rule, and put the policy in force with `lookalike policy use`.",
+        )
+    if not checked.warnings:
+        yield Finding("policy", State.OK, f"{name}, agrees with the model's classes and the banks")
 
 
 def _model(store: Store, settings: Settings) -> Iterator[Finding]:

@@ -36,6 +36,7 @@ from indexer.types import (
 )
 from search_api.client.admin import AdminCalls
 from search_api.client.clusters import ClusterCalls
+from search_api.client.policies import PolicyCalls
 from search_api.client.templates import TemplateCalls
 from search_api.client.transport import (
     Transport,
@@ -58,7 +59,7 @@ Picture = bytes | bytearray | memoryview | str | PathLike[str]
 """A picture's bytes, or the path of its file."""
 
 
-class Lookalike(AdminCalls, ClusterCalls, TemplateCalls):
+class Lookalike(AdminCalls, ClusterCalls, PolicyCalls, TemplateCalls):
     """One server's API; safe to use from several threads, closed by a `with` block.
 
     Lists are iterators that ask for their pages as they are needed. A request that finds the server

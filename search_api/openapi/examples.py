@@ -39,6 +39,24 @@ MATCH = {
     ],
     "template": {"id": 2, "seen_in": 214, "discount": 21.4},
 }
+RULED = {
+    "action": "block",
+    "policy": {
+        "name": "uploads",
+        "version": 3,
+        "rule": "known-copy",
+        "two_person": False,
+        "applied": [
+            {
+                "rule": "known-copy",
+                "action": "block",
+                "two_person": False,
+                "because": "near_duplicate in bank known-unsafe (high), log-odds 31.2",
+            }
+        ],
+    },
+}
+NOT_RULED = {"action": None, "policy": None}
 VERDICT = {
     "query": "upload.jpg",
     "tier": "near_duplicate",
@@ -53,8 +71,22 @@ VERDICT = {
     "watermark": 90210,
     "cluster": {"id": 31, "name": "statues", "run_id": 12, "similarity": 0.9127},
     "nearest": None,
+    **RULED,
 }
-CLASSIFICATION = {"query": "upload.jpg", "probabilities": PROBABILITIES, "model": SPACE}
+CLASSIFICATION = {
+    "query": "upload.jpg",
+    "probabilities": PROBABILITIES,
+    "model": SPACE,
+    **NOT_RULED,
+}
+POLICY = {
+    "version": 3,
+    "name": "uploads",
+    "document": 'format = 1\nname = "uploads"\n\n[[rules]]\nid = "known-copy"\n'
+    'action = "block"\ntier = ["exact", "near_duplicate"]\nkind = "block"\n',
+    "created_at": "2026-11-30T09:30:00Z",
+    "retired_at": None,
+}
 CLASS_MAP = {
     "query": "upload.jpg",
     "label": "porn",
@@ -242,6 +274,7 @@ PARTIAL_VERDICT = {
     ],
     "model": SPACE,
     "watermark": 90210,
+    **NOT_RULED,
 }
 FINGERPRINT_VERDICT = PARTIAL_VERDICT | {
     "query": f"pdq {PDQ}",

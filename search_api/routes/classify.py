@@ -21,7 +21,8 @@ router = APIRouter(prefix="/v1", tags=["model"], dependencies=[requires(Scope.CH
 
 
 def _classifier(service: Service) -> Classifier:
-    return Classifier(service.matcher.encoder, service.settings.image_limits)
+    matcher = service.matcher
+    return Classifier(matcher.encoder, service.settings.image_limits, matcher.policy)
 
 
 async def _classify(service: Service, upload: Upload) -> Classification:

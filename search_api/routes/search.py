@@ -38,13 +38,14 @@ async def _judge(
     tiles: bool,
     upload: Upload,
 ) -> Verdict:
-    verdict = await service.run(
-        service.matcher.answer,
+    verdict, evidence = await service.run(
+        service.matcher.answer_with_evidence,
         matching.Query.picture(upload.data, upload.name, tiles=tiles),
         options,
     )
     _record(service, verdict, options, subject_id=verdict.sha256)
     service.hits.record(verdict)
+    service.verdicts.record(verdict, evidence)
     return verdict
 
 

@@ -18,6 +18,7 @@ from indexer.types import Bank, BankKind, Severity
 _THERE = BankRow.removed_at.is_(None)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _UNSAID = BankDetails()
+_GRAVE = select(BankRow.name, BankRow.severity).where(_THERE, BankRow.severity.is_not(None))
 _BLOCK = BankRow.kind == BankKind.BLOCK.value
 
 
@@ -58,6 +59,11 @@ class Banks(Queries):
     def has(self, name: str) -> bool:
         """Tell whether there is a bank of this name, of either kind."""
         return self._count(BankRow, BankRow.name == name, _THERE) > 0
+
+    def severities(self) -> dict[str, Severity]:
+        """Return how grave it is to match each bank that says so, by name."""
+        found = self._connection.execute(_GRAVE)
+        return {name: Severity(severity) for name, severity in found if severity}
 
     def require_block(self, name: str) -> int:
         """Return the id of a block bank.

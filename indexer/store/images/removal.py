@@ -22,6 +22,7 @@ from indexer.store.models import (
     SourceRow,
     TemplateMemberRow,
     ThumbnailRow,
+    VerdictRow,
 )
 from indexer.store.sql_parameters import chunks, possible_ids
 from indexer.store.values import RemovedBy
@@ -70,9 +71,10 @@ class ImageRemoval(Images, Edits):
 
         Embeddings, class probabilities, parts, thumbnails, fingerprints, sizes, sources with all
         that manifests said of them, and those sources in quarantine: all are deleted, as is the PDQ
-        that decisions on the same bytes remember, and every answer remembered for requests that
-        come again. Id, SHA-256 and the moments of adding, removing and purging stay as the proof;
-        so do the log and the entries removed from banks. What is purged already is passed over.
+        that decisions on the same bytes remember, verdicts on these bytes, and every answer
+        remembered for requests that come again. Id, SHA-256 and the moments of adding, removing and
+        purging stay as the proof; so do the log and the entries removed from banks. What is purged
+        already is passed over.
 
         `Maintenance.scrub` then clears the database's own files of it. Snapshots of views keep the
         vectors until they are written anew.
@@ -105,8 +107,9 @@ class ImageRemoval(Images, Edits):
         self._connection.execute(delete(SourceRow).where(of_images))
 
     def _forget_queries(self, image_ids: Sequence[int]) -> None:
-        """Erase the PDQ that decisions on queries of these very bytes remember."""
+        """Erase the PDQ that decisions on queries of these very bytes remember, and verdicts."""
         digests = select(ImageRow.sha256).where(ImageRow.id.in_(image_ids))
+        self._connection.execute(delete(VerdictRow).where(VerdictRow.query_sha256.in_(digests)))
         self._connection.execute(
             update(DecisionRow).where(DecisionRow.query_sha256.in_(digests)).values(query_pdq=None)
         )

@@ -29,6 +29,7 @@ from indexer.store.models.gallery import (
     ThumbnailRow,
 )
 from indexer.store.models.log import OF_BANKS, CatalogInfo, ChangeRow
+from indexer.store.models.policies import PolicyRow, VerdictRow
 from indexer.store.models.templates import TemplateLearningRow, TemplateMemberRow, TemplateRow
 from indexer.store.models.verdicts import (
     DecisionRow,
@@ -38,7 +39,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611300600"
+REVISION = "202611300650"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "ImageRow",
     "LineageRow",
     "PartRow",
+    "PolicyRow",
     "QuarantineRow",
     "RetroMatchRow",
     "RetroScanRow",
@@ -79,6 +81,7 @@ __all__ = [
     "TemplateRow",
     "ThresholdCardRow",
     "ThumbnailRow",
+    "VerdictRow",
     "WebhookDeliveryRow",
     "WebhookRow",
 ]

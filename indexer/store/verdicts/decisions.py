@@ -92,6 +92,14 @@ class Decisions(Queries):
         """Return those of some decisions that no later one has taken the place of."""
         return {*self._ids_among(DecisionRow, ids, _STANDING)}
 
+    def outcomes(self, query_sha256s: Iterable[bytes]) -> dict[bytes, set[Outcome]]:
+        """Return the outcomes that hold for queries of these bytes, those that have any."""
+        found: dict[bytes, set[Outcome]] = {}
+        statement = select(DecisionRow.query_sha256, DecisionRow.outcome).where(_STANDING)
+        for row in self._rows(statement, DecisionRow.query_sha256, {*query_sha256s}):
+            found.setdefault(row.query_sha256, set()).add(Outcome(row.outcome))
+        return found
+
     def _decisions_where(
         self, *conditions: ColumnElement[bool], limit: int | None = None
     ) -> list[Decision]:
