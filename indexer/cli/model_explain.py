@@ -36,7 +36,7 @@ def explain(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show which regions explain a class score or a match.
+    """Show what explains a class score or a match.
 
     Without --match: covers the image region by region and shows how much the log-odds of the class
     fall, as a map of 8 by 8 cells. Takes about 50 forward passes. No index is needed.
