@@ -64,6 +64,15 @@ class Settings(BaseSettings):
         default="auto",
         description="Runtime of the model: torch, onnx (ONNX Runtime, CPU), or auto: onnx on a CPU if its results agree with torch's.",
     )
+    opinions: str | None = Field(
+        default=None,
+        description="Further classifiers to ask about a query, comma-separated: open_nsfw, a JSON description, a model directory or hf-hub:owner/name; by default none.",
+    )
+    unsafe_classes: str = Field(
+        default="porn,hentai,nsfw,unsafe,explicit",
+        min_length=1,
+        description="Classes of any classifier that stand for unsafe content, comma-separated; case does not matter. Classifiers disagree if some give them at least 0.5 together and others do not.",
+    )
     model_cache: Path | None = Field(
         default=None,
         description="Folder of models exported for ONNX Runtime; by default lookalike/models in the user's cache ($XDG_CACHE_HOME or ~/.cache).",

@@ -263,8 +263,8 @@ def test_classify_gives_probabilities_and_searches_nothing(
     without_index = Index(tmp_path / "none").run_here("classify", altered, "--json").json
     shown = index.run_here("classify", altered).stdout
 
-    keys = ("query", "probabilities", "model", "action", "policy")
-    assert answer == {key: searched[key] for key in keys}
+    shared = ("query", "probabilities", "model", "opinions", "is_disputed", "action", "policy")
+    assert answer == {key: searched[key] for key in shared}
     assert without_index == answer
     assert "Neutral" in shown
 

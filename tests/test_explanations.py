@@ -74,10 +74,14 @@ def test_the_map_of_a_class_is_strong_where_the_photo_is(
     with Image.open(PHOTOS / "coffee.jpg") as photo:
         top, left = 32 * row, 32 * column
         collage[top : top + 128, left : left + 128] = np.asarray(photo.resize((128, 128)))
-    before, after = matcher.encoder.encode([flat, collage]).probabilities
-    added = matcher.encoder.card.labels[int((after - before).argmax())]  # what the photo speaks for
+    before, after = matcher.classifier.encoder.encode([flat, collage]).probabilities
+    added = matcher.classifier.encoder.card.labels[
+        int((after - before).argmax())
+    ]  # what the photo speaks for
 
-    found = explain_class(matcher.encoder, LIMITS, png(Image.fromarray(collage)), "", added)
+    found = explain_class(
+        matcher.classifier.encoder, LIMITS, png(Image.fromarray(collage)), "", added
+    )
 
     cells = np.array(found.cells)
     inside = cells[row : row + 4, column : column + 4]

@@ -20,6 +20,7 @@ from indexer.matching.picture_pieces import encode_picture
 from indexer.matching.pieces import Pieces
 from indexer.matching.query import EncodedQuery
 from indexer.model import Encoder, Prepared, load_encoder
+from indexer.opinions import Opinions
 from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
 from indexer.store import Store
@@ -167,7 +168,13 @@ def test_what_a_tile_shows_is_not_cut_out_again(encoder: Encoder, tmp_path: Path
     def kinds(*, tiled: bool) -> list[PartKind]:
         settings = Settings(home=tmp_path, query_views="trim")
         pieces = encode_picture(
-            jpeg(framed), encoder, settings, Cores(1), tiled=tiled, settled=lambda _: False
+            jpeg(framed),
+            encoder,
+            Opinions(),
+            settings,
+            Cores(1),
+            tiled=tiled,
+            settled=lambda _: False,
         ).pieces
         return [part.kind for part in pieces.parts if part]
 

@@ -167,9 +167,9 @@ def test_parts_are_asked_about_unless_details_of_the_whole_settle_it(
     asked: bool,
 ) -> None:
     matcher = open_matcher(near_duplicate_log_odds=bound)
-    embed, batches = matcher.encoder.embed, []
+    embed, batches = matcher.classifier.encoder.embed, []
     monkeypatch.setattr(
-        matcher.encoder, "embed", lambda prepared: batches.append(1) or embed(prepared)
+        matcher.classifier.encoder, "embed", lambda prepared: batches.append(1) or embed(prepared)
     )
 
     verdict = match(matcher, page(KNOWN), "page")

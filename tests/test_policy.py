@@ -336,6 +336,7 @@ def evidence_from(*matches: Match) -> VerdictEvidence:
         probabilities={},
         is_flat=False,
         is_clustered=True,
+        is_disputed=False,
         severity_of=lambda bank: Severity.HIGH if bank == "grave" else None,
     )
 

@@ -172,7 +172,7 @@ def _grow(
         wanted - present,
         find_or_create_bank(store, REFERENCES)[0].id,
         first=present,
-        background=load_background(matcher.encoder.card.reference),
+        background=load_background(matcher.classifier.encoder.card.reference),
         on_progress=lambda done: on_progress("adding strangers", done, wanted - present),
     )
     matcher.catch_up()

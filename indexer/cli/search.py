@@ -103,7 +103,7 @@ def classify(images: Images, model: ModelReference = None, *, as_json: AsJson = 
 
     Example: lookalike classify upload.png --json
     """
-    from indexer.cli.verdict_view import action_of
+    from indexer.cli.verdict_view import action_of, opinions
     from indexer.matching import open_classifier
 
     settings = load(model)
@@ -111,9 +111,10 @@ def classify(images: Images, model: ModelReference = None, *, as_json: AsJson = 
     answers: list[Classification] = []
     for answer in asked.answers(open_classifier(settings).classify):
         if not as_json:
-            probabilities = [(name, f"{p:.4f}") for name, p in answer.probabilities.items()]
-            title = f"\n{answer.query}" if answers else answer.query
-            print_facts(title, [*probabilities, *action_of(answer)])
+            if answers:
+                echo()
+            own = [(name, f"{p:.4f}") for name, p in answer.probabilities.items()]
+            print_facts(answer.query, [*own, *opinions(answer), *action_of(answer)])
         answers.append(answer)
     if as_json:
         _print_json(answers, asked)

@@ -63,8 +63,13 @@ def print_verdict(verdict: Verdict, searched: str | None) -> None:
     """Print one verdict; where nothing matched, how near the nearest came."""
     hit = f", in {', '.join(verdict.banks)}" if verdict.banks else ""
     echo(f"{shorten_path(verdict.query)}: {verdict.tier}{hit}")
-    facts = [("classes", classes(verdict.probabilities)), ("searched", searched)]
-    print_facts(None, [*facts, *action_of(verdict)], 2)
+    facts = [
+        ("classes", classes(verdict.probabilities)),
+        *opinions(verdict),
+        ("searched", searched),
+        *action_of(verdict),
+    ]
+    print_facts(None, facts, 2)
     _print_rules(verdict.policy)
     for match in verdict.matches:
         echo()
@@ -110,6 +115,16 @@ def classes(probabilities: dict[str, float]) -> str:
     shown = ", ".join(f"{name} {p:.3f}" for name, p in ranked[:_CLASSES_SHOWN])
     more = len(ranked) - _CLASSES_SHOWN
     return f"{shown}, and {more} more" if more > 0 else shown
+
+
+def opinions(answer: Verdict | Classification) -> list[tuple[str, str | None]]:
+    """Return a row for each further classifier, and one if they disagree."""
+    rows: list[tuple[str, str | None]] = [
+        (each.classifier, classes(each.probabilities)) for each in answer.opinions
+    ]
+    if answer.is_disputed:
+        rows.append(("disputed", "some classifiers call it unsafe, others do not"))
+    return rows
 
 
 def count_tiers(verdicts: Sequence[Verdict], unread: int) -> str:

@@ -1,16 +1,18 @@
 """Classifier: class probabilities and embeddings of pictures, without an index."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from indexer.embedding_space import decode_size, find_model, open_encoder
 from indexer.errors import IndexNotInitialised
 from indexer.images.decode import decoded
 from indexer.model import Encoder
+from indexer.opinions import Opinions, load_opinions
 from indexer.policy import ActivePolicy
 from indexer.runtime.cpu import Cores
 from indexer.settings import ImageLimits, Settings
 from indexer.store import open_store
-from indexer.types import Classification, Embedded, Encoding, Probabilities
+from indexer.types import Classification, Embedded, Probabilities
 
 
 def by_label(labels: Sequence[str], probabilities: Probabilities) -> dict[str, float]:
@@ -22,11 +24,12 @@ class Classifier:
     """Asks the model about pictures; safe to use from several threads."""
 
     def __init__(
-        self, encoder: Encoder, limits: ImageLimits, policy: ActivePolicy | None = None
+        self, encoder: Encoder, limits: ImageLimits, opinions: Opinions, policy: ActivePolicy
     ) -> None:
-        self._encoder = encoder
+        self.encoder: Final = encoder
         self._limits = limits
-        self._policy = policy or ActivePolicy()
+        self._opinions = opinions
+        self._policy = policy
 
     def classify(self, data: bytes, name: str) -> Classification:
         """Return the class probabilities of one picture, called `name` in the answer.
@@ -36,13 +39,18 @@ class Classifier:
         InputError
             The picture cannot be read or is too large.
         """
-        encoding = self._encode(data)
-        probabilities = by_label(self._encoder.card.labels, encoding.probabilities[0])
+        enough = self._opinions.decode_size(decode_size(self.encoder))
+        with decoded(data, self._limits, at_least=enough) as picture:
+            encoding = self.encoder.encode([picture.rgb])
+            opinions = self._opinions.ask(picture.rgb)
+        probabilities = by_label(self.encoder.card.labels, encoding.probabilities[0])
         ruling = self._policy.rule_on_classes(probabilities)
         return Classification(
             query=name,
             probabilities=probabilities,
-            model=self._encoder.card.fingerprint,
+            model=self.encoder.card.fingerprint,
+            opinions=opinions,
+            is_disputed=self._opinions.disagree(probabilities, opinions),
             action=ruling.action if ruling else None,
             policy=ruling.policy if ruling else None,
         )
@@ -55,7 +63,10 @@ class Classifier:
         InputError
             The picture cannot be read or is too large.
         """
-        encoding, card = self._encode(data), self._encoder.card
+        card = self.encoder.card
+        with decoded(data, self._limits, at_least=decode_size(self.encoder)) as picture:
+            prepared = self.encoder.prepare(picture.rgb)
+        encoding = self.encoder.forward([prepared])
         return Embedded(
             query=name,
             embedding=tuple(encoding.embeddings[0].tolist()),
@@ -63,12 +74,6 @@ class Classifier:
             model=card.fingerprint,
             probabilities=by_label(card.labels, encoding.probabilities[0]),
         )
-
-    def _encode(self, data: bytes) -> Encoding:
-        enough = decode_size(self._encoder)
-        with decoded(data, self._limits, at_least=enough) as picture:
-            prepared = self._encoder.prepare(picture.rgb)
-        return self._encoder.forward([prepared])
 
 
 def open_classifier(settings: Settings) -> Classifier:
@@ -90,4 +95,4 @@ def open_classifier(settings: Settings) -> Classifier:
             policy.refresh(catalog)
     except IndexNotInitialised:
         pass  # no index is needed to classify
-    return Classifier(encoder, settings.image_limits, policy)
+    return Classifier(encoder, settings.image_limits, load_opinions(settings), policy)

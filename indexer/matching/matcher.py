@@ -9,6 +9,7 @@ import structlog
 from indexer.cluster_assignment import NewestClusters
 from indexer.embedding_space import load_bound_encoder
 from indexer.errors import SpaceReplaced
+from indexer.matching.classifier import Classifier
 from indexer.matching.comparison import Compared, compare
 from indexer.matching.geometric_verification import GeometricVerifier
 from indexer.matching.judgement import judge
@@ -23,6 +24,7 @@ from indexer.matching.template_discount import TemplateDiscount
 from indexer.matching.verdict import is_displaced, is_settled, summarise
 from indexer.matching.verdict_evidence import evidence_of
 from indexer.model import Encoder, load_traits
+from indexer.opinions import Opinions, load_opinions
 from indexer.policy import ActivePolicy
 from indexer.runtime.cpu import Cores
 from indexer.runtime.timing import timed
@@ -47,6 +49,7 @@ log = structlog.get_logger(__name__)
 
 _NO_TRAITS: Final = SpaceTraits()
 _DEFAULT: Final = SearchOptions()
+_NO_OPINIONS: Final = Opinions()
 
 
 class Matcher:
@@ -67,9 +70,11 @@ class Matcher:
         What comes with the model to measure similarities by.
     cores : Cores, optional
         Those of the process; one by default. Callers from several threads are counted there.
+    opinions : Opinions, optional
+        Further classifiers, asked about each picture; none by default.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a query is answered from
         self,
         store: Store,
         encoder: Encoder,
@@ -77,16 +82,20 @@ class Matcher:
         settings: Settings,
         traits: SpaceTraits = _NO_TRAITS,
         cores: Cores | None = None,
+        *,
+        opinions: Opinions = _NO_OPINIONS,
     ) -> None:
-        self.encoder: Final = encoder
         self.space: Final = space
         self.cores: Final = cores or Cores(1)
         self.views: Final = open_views(store, space, settings)
-        self.policy: Final = ActivePolicy()
+        self._policy = ActivePolicy()
+        self.classifier: Final = Classifier(encoder, settings.image_limits, opinions, self._policy)
         self._store = store
         self._min_quality = settings.pdq_min_quality
         self._fusion = traits.fusion
-        self._query_encoder = QueryEncoder(store, encoder, space, settings, traits, self.cores)
+        self._query_encoder = QueryEncoder(
+            store, encoder, space, settings, traits, self.cores, opinions=opinions
+        )
         self._retriever = CandidateRetriever(self.views, space, settings, traits.fusion)
         self._verifier = GeometricVerifier(store, settings, traits.fusion)
         self._template_discount = TemplateDiscount(store, settings, traits.fusion)
@@ -107,7 +116,7 @@ class Matcher:
         with self._store.reader() as catalog:
             self._require_space(catalog)
             active = catalog.spaces.active()
-            self.policy.refresh(catalog)
+            self._policy.refresh(catalog)
         if active and active.id != self.space.id and not self._is_told:
             self._is_told = True
             log.warning("index moved to another model, restart", model=active.model)
@@ -178,7 +187,8 @@ class Matcher:
             probabilities=facts.probabilities if facts else {},
             is_flat=facts is not None and facts.pdq_quality < self._min_quality,
             is_clustered=cluster is not None,
-            severity_of=self.policy.severity,
+            is_disputed=facts is not None and facts.is_disputed,
+            severity_of=self._policy.severity,
         )
         verdict = summarise(
             query.name,
@@ -188,7 +198,7 @@ class Matcher:
             model=self.space.fingerprint,
             watermark=watermark,
             cluster=cluster,
-            ruling=self.policy.rule(evidence),
+            ruling=self._policy.rule(evidence),
         )
         return verdict, evidence
 
@@ -315,6 +325,7 @@ def open_matcher(
     """
     encoder, space = load_bound_encoder(store, settings, cores)
     traits = load_traits(encoder.card.reference)
-    matcher = Matcher(store, wrap(encoder), space, settings, traits, cores)
+    opinions = load_opinions(settings)
+    matcher = Matcher(store, wrap(encoder), space, settings, traits, cores, opinions=opinions)
     matcher.catch_up()
     return matcher

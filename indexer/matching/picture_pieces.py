@@ -16,9 +16,10 @@ from indexer.images.parts import parts
 from indexer.matching.pieces import Piece, Pieces
 from indexer.matching.query_pixels import QueryPixels
 from indexer.model import Encoder, Prepared
+from indexer.opinions import Opinions
 from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
-from indexer.types import DecodedImage, Part, PdqBits, Probabilities, Rgb
+from indexer.types import DecodedImage, Opinion, Part, PdqBits, Probabilities, Rgb
 from indexer.verification import shrink
 
 log = structlog.get_logger(__name__)
@@ -39,6 +40,7 @@ class EncodedPicture:
     probabilities: Probabilities  # (classes,) float32
     pixels: QueryPixels | None  # None where the settings want none
     is_first_step: bool  # whether its parts are not known yet
+    opinions: Sequence[Opinion]  # of further classifiers
     part_pixels: Mapping[Part, QueryPixels] = field(default_factory=dict)
 
 
@@ -52,9 +54,10 @@ class _Prepared:
     pixels: QueryPixels | None  # for verification; None where the whole has its details as well
 
 
-def encode_picture(
+def encode_picture(  # noqa: PLR0913 -- what is asked, and what answers it
     data: bytes,
     encoder: Encoder,
+    opinions: Opinions,
     settings: Settings,
     cores: Cores,
     *,
@@ -71,6 +74,7 @@ def encode_picture(
     data : bytes
         The file.
     encoder : Encoder
+    opinions : Opinions
     settings : Settings
     cores : Cores
     tiled : bool
@@ -83,7 +87,9 @@ def encode_picture(
     InputError
         The picture cannot be read, is too large, or the model gives no usable answer for it.
     """
-    enough = None if tiled else decode_size(encoder)  # a tile may need every pixel
+    enough = (
+        None if tiled else opinions.decode_size(decode_size(encoder))
+    )  # a tile may need every pixel
     with decoded(data, settings.image_limits, at_least=enough) as picture:
 
         def hash_whole() -> tuple[bytes, bytes, PdqOrientations]:
@@ -103,6 +109,7 @@ def encode_picture(
             probabilities=encoding.probabilities[0],
             pixels=QueryPixels(shrink(picture.rgb)) if settings.verifies else None,
             is_first_step=True,
+            opinions=opinions.ask(picture.rgb),
         )
         if settled(first):
             return first

@@ -12,6 +12,7 @@ from indexer.types import (
     Fingerprint,
     ImageRecord,
     LogOdds,
+    Opinion,
     Part,
     PartialVerdict,
     SpaceTraits,
@@ -112,6 +113,8 @@ class PictureFacts:
     probabilities: dict[str, float]  # by label
     pdq: str  # hexadecimal
     pdq_quality: int  # 0 to 100
+    opinions: tuple[Opinion, ...] = ()
+    is_disputed: bool = False  # whether some classifiers call it unsafe and others do not
 
 
 @dataclass(frozen=True, slots=True)

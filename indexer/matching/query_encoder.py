@@ -19,6 +19,7 @@ from indexer.matching.query import (
     VerdictT,
 )
 from indexer.model import Encoder
+from indexer.opinions import Opinions
 from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
@@ -41,9 +42,11 @@ class QueryEncoder:
         With the background to measure the bias of a query by.
     cores : Cores
         Those of the process.
+    opinions : Opinions
+        Further classifiers, asked about each picture.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a query is encoded by
         self,
         store: Store,
         encoder: Encoder,
@@ -51,6 +54,8 @@ class QueryEncoder:
         settings: Settings,
         traits: SpaceTraits,
         cores: Cores,
+        *,
+        opinions: Opinions,
     ) -> None:
         self._store = store
         self._encoder = encoder
@@ -58,6 +63,7 @@ class QueryEncoder:
         self._settings = settings
         self._traits = traits
         self._cores = cores
+        self._opinions = opinions
 
     def encode(
         self, query: Query[VerdictT], settled: Callable[[EncodedQuery], bool]
@@ -116,6 +122,7 @@ class QueryEncoder:
         encoded = encode_picture(
             picture.data,
             self._encoder,
+            self._opinions,
             self._settings,
             self._cores,
             tiled=picture.tiles,
@@ -124,10 +131,13 @@ class QueryEncoder:
         return self._asked(encoded)
 
     def _asked(self, encoded: EncodedPicture) -> EncodedQuery:
+        probabilities = by_label(self._space.labels, encoded.probabilities)
         facts = PictureFacts(
-            by_label(self._space.labels, encoded.probabilities),
+            probabilities,
             encoded.pdq.bits[0].tobytes().hex(),
             encoded.pdq.quality,
+            tuple(encoded.opinions),
+            self._opinions.disagree(probabilities, encoded.opinions),
         )
         asked = EncodedQuery.of(encoded.sha256, encoded.md5, encoded.pieces, self._traits)
         return replace(

@@ -118,6 +118,8 @@ def summarise(  # noqa: PLR0913 -- one for each thing that is said besides the m
         pdq_quality=query.facts.pdq_quality,
         watermark=watermark,
         cluster=cluster,
+        opinions=query.facts.opinions,
+        is_disputed=query.facts.is_disputed,
         nearest=None if found else min(matches, key=most_alike_first, default=None),
         action=partial.action,
         policy=partial.policy,

@@ -23,6 +23,7 @@ def evidence_of(
     probabilities: dict[str, float],
     is_flat: bool,
     is_clustered: bool,
+    is_disputed: bool,
     severity_of: Callable[[str | None], Severity | None],
 ) -> VerdictEvidence:
     """Return what a policy may refer to.
@@ -37,6 +38,8 @@ def evidence_of(
         Whether the query is too flat to be compared by PDQ.
     is_clustered : bool
         Whether the query belongs to a cluster.
+    is_disputed : bool
+        Whether some classifiers call the query unsafe and others do not.
     severity_of : callable
         Returns how grave it is to match a bank.
     """
@@ -52,6 +55,7 @@ def evidence_of(
         Reason.TEMPLATE: any(match.template is not None for match in matches),
         Reason.FLAT: is_flat,
         Reason.CLUSTERED: is_clustered,
+        Reason.DISPUTED: is_disputed,
     }
     return VerdictEvidence(
         probabilities,

@@ -98,7 +98,7 @@ class NetworkEncoder:
         with stage("forward", size=len(batch)):
             logits, raw = self._network.run(batch)
         with np.errstate(all="ignore"):  # what overflows or is 0 / 0 is refused below
-            probabilities = _probabilities(logits, classes)
+            probabilities = to_probabilities(logits, classes)
             embeddings = _unit_rows(raw)
         self._check(embeddings, probabilities)
         return Encoding(probabilities, embeddings)
@@ -155,7 +155,7 @@ class NetworkEncoder:
             raise UnusableOutput(rows=rows, model=self._card.reference)
 
 
-def _probabilities(logits: NDArray[np.float32], classes: int) -> Probabilities:
+def to_probabilities(logits: NDArray[np.float32], classes: int) -> Probabilities:
     """Return (n, classes) float32; (n, 0) for a model without a classifier."""
     values = logits[:, :classes].astype(np.float64)
     if classes == 1:

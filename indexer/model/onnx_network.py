@@ -110,14 +110,14 @@ class _Sessions:
     ) -> None:
         self._outputs = list(outputs)
         self._cores = cores
-        self._narrow = _session(graph, weights, threads=1)
+        self._narrow = open_session(graph, weights, threads=1)
         shape = (1, *self._narrow.get_inputs()[0].shape[1:])
         noise = np.random.default_rng(0).standard_normal(shape, np.float32)
         self.probe = self._run(self._narrow, noise)
         """What it answers to noise that is always the same."""
         self._wide = None
         if cores.count > 1:
-            wide = _session(graph, weights, cores.count)
+            wide = open_session(graph, weights, cores.count)
             if all(map(np.array_equal, self.probe, self._run(wide, noise))):
                 self._wide = wide
             else:
@@ -148,7 +148,8 @@ def embedding_graph(graph: bytes) -> bytes:
     return part
 
 
-def _session(graph: bytes, weights: Path | None, threads: int) -> Any:
+def open_session(graph: bytes, weights: Path | None, threads: int) -> Any:
+    """Open a session of ONNX Runtime on the CPU, whose threads sleep between two passes."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -46,7 +46,7 @@ class Contents:
         """
         with self._store.reader() as catalog:
             catalog.banks.require_block(bank)
-        return make_image(data, self._matcher.encoder, self._settings)
+        return make_image(data, self._matcher.classifier.encoder, self._settings)
 
     def bare_signals(
         self, bank: str, data: bytes, types: Iterable[SignalType[Any]]

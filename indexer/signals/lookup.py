@@ -100,7 +100,7 @@ class Signals:
         EmptyImage, ImageTooLarge, UnreadableImage
             It is no picture that we can use.
         """
-        return HashedPicture(data, self._matcher.encoder, self._settings)
+        return HashedPicture(data, self._matcher.classifier.encoder, self._settings)
 
     def hash(self, picture: HashedPicture, types: Iterable[SignalType[Any]]) -> dict[str, str]:
         """Return the signals of a picture, by type; those that it does not have are left out."""

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     TEMPLATE = "template"  # a frame was taken off the evidence of a match
     FLAT = "flat"  # too flat to be compared by PDQ
     CLUSTERED = "clustered"  # it belongs to a cluster of the newest run
+    DISPUTED = "disputed"  # some classifiers call it unsafe, and others do not
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,19 @@ class VerdictCluster:
 
 @described
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a further classifier says of an image."""
+
+    classifier: str
+    """Its name in the settings."""
+    probabilities: dict[str, float]
+    """Its class probabilities by label."""
+    unsafe: float | None
+    """Sum of those of its classes that stand for unsafe content; null if it has none."""
+
+
+@described
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer to one query: its strongest tier, with the evidence."""
 
@@ -211,6 +224,10 @@ class Verdict:
     """The last change of the log that the search has seen."""
     cluster: VerdictCluster | None = None
     """The cluster of the newest run over all images whose reach includes the query; else null."""
+    opinions: tuple[Opinion, ...] = ()
+    """Opinions of the further classifiers that the settings name; none of a stored image."""
+    is_disputed: bool = False
+    """Whether some classifiers call the image unsafe and others do not: a reason for review."""
     nearest: Match | None = None
     """If nothing matched, the nearest image or entry, with the threshold it missed; else null."""
     action: Action | None = None
@@ -272,6 +289,10 @@ class Classification:
     """The model's class probabilities by label."""
     model: str
     """Fingerprint of the model's embedding space."""
+    opinions: tuple[Opinion, ...] = ()
+    """Opinions of the further classifiers that the settings name."""
+    is_disputed: bool = False
+    """Whether some classifiers call the image unsafe and others do not: a reason for review."""
     action: Action | None = None
     """What the policy's rules on classes say to do; null if none of its rules is on classes."""
     policy: PolicyCitation | None = None

@@ -39,6 +39,13 @@ MATCH = {
     ],
     "template": {"id": 2, "seen_in": 214, "discount": 21.4},
 }
+OPINIONS = [
+    {
+        "classifier": "open_nsfw",
+        "probabilities": {"sfw": 0.9871, "nsfw": 0.0129},
+        "unsafe": 0.0129,
+    }
+]
 RULED = {
     "action": "block",
     "policy": {
@@ -64,6 +71,8 @@ VERDICT = {
     "hits": [17],
     "matches": [MATCH],
     "probabilities": PROBABILITIES,
+    "opinions": OPINIONS,
+    "is_disputed": False,
     "model": SPACE,
     "sha256": SHA256,
     "pdq": PDQ,
@@ -77,6 +86,8 @@ CLASSIFICATION = {
     "query": "upload.jpg",
     "probabilities": PROBABILITIES,
     "model": SPACE,
+    "opinions": OPINIONS,
+    "is_disputed": False,
     **NOT_RULED,
 }
 POLICY = {
@@ -294,6 +305,7 @@ FINGERPRINT_VERDICT = PARTIAL_VERDICT | {
     ],
 }
 STORED_VERDICT = VERDICT | {
+    "opinions": [],
     "query": "image 4212",
     "matches": [MATCH | {"query_part": None}],
 }

@@ -6,7 +6,6 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 
-from indexer.matching import Classifier
 from indexer.types import Classification, Embedded
 from search_api.auth import Scope, requires
 from search_api.dependencies import Service, ServiceDependency
@@ -20,13 +19,8 @@ from search_api.uploads.multipart import REQUEST_BODY, UNUSABLE, Upload, UploadD
 router = APIRouter(prefix="/v1", tags=["model"], dependencies=[requires(Scope.CHECK)])
 
 
-def _classifier(service: Service) -> Classifier:
-    matcher = service.matcher
-    return Classifier(matcher.encoder, service.settings.image_limits, matcher.policy)
-
-
 async def _classify(service: Service, upload: Upload) -> Classification:
-    answer = await service.run(_classifier(service).classify, upload.data, upload.name)
+    answer = await service.run(service.matcher.classifier.classify, upload.data, upload.name)
     digest = sha256(upload.data).hexdigest()
     service.lookups.record(Lookup.CLASSIFY, subject_id=digest, model=answer.model)
     return answer
@@ -85,7 +79,7 @@ async def classify_batch(uploads: UploadsDependency, service: ServiceDependency)
 )
 async def embed(upload: UploadDependency, service: ServiceDependency) -> Embedded:
     """Return the embedding of one image, which `POST /v1/search/vector` accepts."""
-    answer = await service.run(_classifier(service).embed, upload.data, upload.name)
+    answer = await service.run(service.matcher.classifier.embed, upload.data, upload.name)
     digest = sha256(upload.data).hexdigest()
     service.lookups.record(Lookup.EMBED, subject_id=digest, model=answer.model)
     return answer

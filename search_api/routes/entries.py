@@ -99,7 +99,7 @@ async def upload_entry(
     """Index an image, if it is new, and add it to the bank; repeating this changes nothing."""
     await service.read(lambda catalog: catalog.banks.id_of(name))
     matcher = service.matcher
-    image = await service.run(make_image, upload.data, matcher.encoder, service.settings)
+    image = await service.run(make_image, upload.data, matcher.classifier.encoder, service.settings)
     return await service.commit(lambda store: add_entry(store, image, matcher.space, name))
 
 

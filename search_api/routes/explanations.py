@@ -30,7 +30,7 @@ _PNG = {"description": "A PNG, grey and blurred.", "content": {"image/png": {}}}
 async def _explain_class(service: Service, upload: Upload, label: str | None) -> ClassMap:
     explained = await service.run(
         explain_class,
-        service.matcher.encoder,
+        service.matcher.classifier.encoder,
         service.settings.image_limits,
         upload.data,
         upload.name,
