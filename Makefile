@@ -34,13 +34,24 @@ lock:  ## write the lock files anew, from constraints.txt; on Linux, x86-64, CPy
 	  echo "The tests need $@. Install it, such as by: sudo apt-get install chromium" >&2; exit 1; \
 	fi
 
+/usr/bin/node:  # the tests of the client in TypeScript use it
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends nodejs npm; \
+	else \
+	  echo "The tests need $@, 18.17 or newer. Install it, such as by: sudo apt-get install nodejs npm" >&2; exit 1; \
+	fi
+
+clients/node/dist/cli.js: /usr/bin/node $(wildcard clients/node/src/*.ts) clients/node/package-lock.json
+	cd clients/node && npm ci --silent --no-audit --no-fund --ignore-scripts && npm run --silent build
+	touch $@
+
 demo: .venv/installed  ## index real photos, declare a bank, ask about an altered copy
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ./demo/run
 
-test: .venv/installed /usr/bin/chromium  ## what a change must pass
+test: .venv/installed /usr/bin/chromium clients/node/dist/cli.js  ## what a change must pass
 	$(PYTEST)
 
-test-all: .venv/installed /usr/bin/chromium  ## the same with the long tests, and more of each
+test-all: .venv/installed /usr/bin/chromium clients/node/dist/cli.js  ## the same with the long tests, and more of each
 	$(PYTEST) --all
 
 test-dispatch: .venv/installed  ## the numeric tests with the code that other processors run

@@ -2,6 +2,7 @@
 
 from indexer.cli.commands import Commands
 from indexer.cli.model_explain import explain
+from indexer.cli.model_export import export
 from indexer.cli.model_fusion import fit_fusion
 from indexer.cli.model_reembed import reembed
 from indexer.cli.model_train import train_descriptor
@@ -33,32 +34,7 @@ def show(model: ModelReference = None, *, as_json: AsJson = False) -> None:
     print_facts("Model", {"classes": facts.pop("labels"), **facts}.items())
 
 
-@app.command()
-def export(model: ModelReference = None, *, as_json: AsJson = False) -> None:
-    """Export a model for ONNX Runtime.
-
-    Its outputs are compared with torch's. Other commands export a model when they first need it; an
-    existing export is kept. The folder may be deleted at any time.
-
-    Example: lookalike model export --json
-    """
-    from indexer.embedding_space import find_model
-    from indexer.model import export_model
-
-    settings = load(model)
-    folder, exported = export_model(find_model(settings), settings.resolved_model_cache)
-    facts = {
-        "folder": folder.absolute(),
-        "bytes": len(exported.graph),
-        "fingerprint": exported.card.fingerprint,
-        "parity": exported.parity,
-    }
-    if as_json:
-        print_json(facts)
-        return
-    print_facts("Export", facts.items())
-
-
+app.command()(export)
 app.command()(explain)
 app.command()(reembed)
 app.command("train-descriptor")(train_descriptor)

@@ -1,24 +1,32 @@
 """Models: cards, encoders, runtimes and exports."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from indexer.model import runtimes
 from indexer.model.background import read_background
 from indexer.model.card import ModelCard
 from indexer.model.encoder import Encoder, Prepared
+from indexer.model.export_format import ExportFormat
 from indexer.model.exports import Export
 from indexer.model.fusion_file import read_fusion
 from indexer.model.references import resolve
 from indexer.runtime.cpu import Cores
 from indexer.settings import Runtime
-from indexer.types import COMMON_FUSION, Embeddings, SpaceTraits
+from indexer.types import COMMON_FUSION, Embeddings, Rgb, SpaceTraits
+
+if TYPE_CHECKING:  # it loads torch
+    from indexer.model.portable_export import PortableExport
 
 __all__ = [
     "Encoder",
     "Export",
+    "ExportFormat",
     "ModelCard",
     "Prepared",
     "export_model",
+    "export_portable",
     "load_background",
     "load_encoder",
     "load_traits",
@@ -79,6 +87,13 @@ def export_model(reference: str, cache: Path) -> tuple[Path, Export]:
     path, export = runtimes.find_or_export(resolve(reference), cache)
     runtimes.check_usable(export)
     return path, export
+
+
+def export_portable(
+    reference: str, form: ExportFormat, folder: Path, photos: Sequence[Rgb]
+) -> "PortableExport":
+    """Write a model for other programs; parameters and errors are those of `write_portable`."""
+    return runtimes.write_portable(resolve(reference), form, folder, photos)
 
 
 def load_background(reference: str) -> Embeddings | None:

@@ -1,19 +1,25 @@
 """Choice of the runtime that runs a model."""
 
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from indexer.errors import ExportNotWritten, SettingsError, UnexportableModel
 from indexer.model.encoder import Encoder
+from indexer.model.export_format import ExportFormat
 from indexer.model.exports import Export, KeptExport
 from indexer.model.packaged_export import read_packaged
 from indexer.model.references import ModelFolder
 from indexer.runtime.cpu import Cores
 from indexer.settings import Runtime
+from indexer.types import Rgb
+
+if TYPE_CHECKING:  # it loads torch
+    from indexer.model.portable_export import PortableExport
 
 _GPU_NODES: Final = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA, Windows' Linux, AMD
 
@@ -65,6 +71,15 @@ def find_or_export(folder: ModelFolder, cache: Path) -> tuple[Path, Export]:
                 export = _export(folder)
                 kept.write(export)
     return kept.path, export
+
+
+def write_portable(
+    model: ModelFolder, form: ExportFormat, folder: Path, photos: Sequence[Rgb]
+) -> "PortableExport":
+    """Write a model for other programs; parameters and errors are `portable_export`'s."""
+    from indexer.model import portable_export
+
+    return portable_export.write_portable(model, form, folder, photos)
 
 
 def _export(folder: ModelFolder) -> Export:
