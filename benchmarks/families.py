@@ -32,7 +32,7 @@ from scipy.spatial.distance import squareform
 
 from commands import COMMAND
 from dev_set import DEFAULT
-from indexer.clustering.cluster_parameters import ClusterParameters
+from indexer.clustering.cluster_parameters import ChosenParameters, ClusterParameters
 from indexer.clustering.partition import divide, graph_of
 from indexer.clustering.runs import ClusterRunner
 from indexer.evaluation import load_benchmark
@@ -168,7 +168,7 @@ def others(pieces: ScopedPieces, truth: Truth) -> Iterator[tuple[str, Labels]]:
     best: tuple[float, str, Labels] = (0.0, "", np.zeros(n, np.int64))
     for least, samples in ((5, 5), (3, 2), (2, 2), (2, 1)):
         for link in LINKS:
-            parameters = ClusterParameters(least, samples, link)
+            parameters = ChosenParameters(least, samples, link)
             labels = divide(graph_of(vectors, parameters, threads=1), parameters).labels
             name = f"HDBSCAN, size {least}, samples {samples}, link {link}"
             if (least, link) == (5, 0.3):

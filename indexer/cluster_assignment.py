@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.store import ClusterReach, Store
-from indexer.types import ClusterAlgorithm, ClusterScope, Embeddings, Space, VerdictCluster
+from indexer.types import (
+    ClusterAlgorithm,
+    ClusterScope,
+    Embeddings,
+    SemanticEmbeddings,
+    Space,
+    VerdictCluster,
+)
 
 _STEP: Final = 4096  # vectors compared at a time
 _ROUNDING: Final = 1e-6  # of a cosine in float32
@@ -49,6 +56,18 @@ def assign(vectors: Embeddings, reach: ClusterReach) -> Assignment:
     return Assignment(ids, similarities)
 
 
+@dataclass(frozen=True, slots=True)
+class AskedCluster:
+    """A query whose cluster is looked for."""
+
+    vector: Embeddings
+    """(d,) float32, of length 1."""
+    semantic: SemanticEmbeddings | None = None
+    """(s,), of a picture."""
+    image_id: int | None = None
+    """The stored image that asks, whose semantic embedding is read."""
+
+
 class NewestClusters:
     """The clusters of the newest runs over all images of a space, for single queries.
 
@@ -60,6 +79,7 @@ class NewestClusters:
         self._space = space
         self._families: int | None = None
         self._reach: ClusterReach | None = None
+        self._semantic: Space | None = None
 
     def refresh(self) -> None:
         """Look whether newer runs are done, by two small queries, and read what is needed if so."""
@@ -73,21 +93,22 @@ class NewestClusters:
                 self._reach = None
             elif self._reach is None or self._reach.run_id != run.id:
                 self._reach = catalog.clusters.reach(run.id)
+                self._semantic = catalog.cluster_runs.semantic_space(run)
 
-    def find(self, vector: Embeddings, matched: Sequence[int] = ()) -> VerdictCluster | None:
+    def find(self, asked: AskedCluster, matched: Sequence[int] = ()) -> VerdictCluster | None:
         """Return the cluster that a query belongs to, by the name that it has now.
 
         That is the family of the strongest match that is in one, or else the cluster of the newest
-        hdbscan run whose radius includes the query. The database is asked only where there may be
-        one.
+        hdbscan run whose radius includes the query; only a picture or a stored image has the
+        semantic embedding for that. The database is asked only where there may be one.
 
         Parameters
         ----------
-        vector : ndarray of shape (d,), float32, of length 1
+        asked : AskedCluster
         matched : sequence of int
             The images that the query matches, strongest first.
         """
-        return self._find_family(vector, matched) or self._find_reach(vector)
+        return self._find_family(asked.vector, matched) or self._find_reach(asked)
 
     def _find_family(self, vector: Embeddings, matched: Sequence[int]) -> VerdictCluster | None:
         run_id = self._families
@@ -101,9 +122,10 @@ class NewestClusters:
         similarity = float(np.clip(vector @ family.medoid, -1, 1))
         return VerdictCluster(family.cluster_id, family.name, run_id, similarity)
 
-    def _find_reach(self, vector: Embeddings) -> VerdictCluster | None:
+    def _find_reach(self, asked: AskedCluster) -> VerdictCluster | None:
         reach = self._reach
-        if reach is None:
+        vector = self._vector(asked) if reach else None
+        if reach is None or vector is None:
             return None
         found = assign(vector[np.newaxis], reach)
         cluster_id = int(found.cluster_ids[0])
@@ -113,3 +135,15 @@ class NewestClusters:
             label = catalog.clusters.label(cluster_id)
         name = label or reach.names[int(np.searchsorted(reach.cluster_ids, cluster_id))]
         return VerdictCluster(cluster_id, name, reach.run_id, float(found.similarities[0]))
+
+    def _vector(self, asked: AskedCluster) -> Embeddings | None:
+        """Return the embedding of a query in the space of the run that reaches, if it has one."""
+        semantic = self._semantic
+        if semantic is None:
+            return asked.vector
+        if asked.semantic is not None and asked.semantic.space == semantic.fingerprint:
+            return asked.semantic.vectors
+        if asked.image_id is None:
+            return None
+        with self._store.reader() as catalog:
+            return catalog.embeddings.semantic(asked.image_id, semantic.id)

@@ -46,12 +46,12 @@ class RunParameters(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
 
-    min_cluster_size: int = Field(default=5, ge=2, le=MOST)
-    """hdbscan: images that a cluster has at least."""
-    min_samples: int = Field(default=5, ge=1, le=1000)
-    """hdbscan: how many must lie close for a place to be dense."""
-    max_link: float = Field(default=0.3, ge=0, le=2)
-    """hdbscan: cosine distance beyond which nothing is linked."""
+    min_cluster_size: int | None = Field(default=None, ge=2, le=MOST)
+    """hdbscan: images, copies aside, that a cluster has at least; chosen when null."""
+    min_samples: int | None = Field(default=None, ge=1, le=1000)
+    """hdbscan: how many must lie close for a place to be dense; chosen when null."""
+    max_link: float | None = Field(default=None, ge=0, le=2)
+    """hdbscan: cosine distance beyond which nothing is linked; chosen when null."""
     k: int | None = Field(default=None, ge=1, le=MOST)
     """kmeans: clusters; chosen when null."""
     seed: int = Field(default=0, ge=0, le=MOST)

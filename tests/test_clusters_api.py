@@ -332,14 +332,14 @@ class Held:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reached, self.let_go = Event(), Event()
-        compare = running.partition
+        compare = running.find_patterns
 
         def wait(*args: object, **options: object) -> object:
             self.reached.set()
             assert self.let_go.wait(30)
             return compare(*args, **options)  # type: ignore[arg-type] -- as they came
 
-        monkeypatch.setattr(running, "partition", wait)
+        monkeypatch.setattr(running, "find_patterns", wait)
         monkeypatch.setattr(running, "_LOOK", 0.0)
 
 

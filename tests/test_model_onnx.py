@@ -342,7 +342,7 @@ class Sessions:
             error += self.error_of_short if len(arguments[0]) == 1 else 0.0
             return [output + np.float32(error) for output in session.run(*arguments)]
 
-        return Mock(run=run, get_inputs=session.get_inputs)
+        return Mock(run=run, get_inputs=session.get_inputs, get_outputs=session.get_outputs)
 
 
 @pytest.fixture

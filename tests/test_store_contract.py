@@ -72,6 +72,7 @@ from indexer.types import (
     RunState,
     Scope,
     SecretHash,
+    SemanticEmbeddings,
     Severity,
     Signal,
     SkippedSource,
@@ -82,7 +83,16 @@ from indexer.types import (
     WebhookEvent,
     WithdrawnFingerprint,
 )
-from support.catalog import FINGERPRINT, LABELS, arrival, bare_pdq, bind, item, new_image
+from support.catalog import (
+    DIMENSION,
+    FINGERPRINT,
+    LABELS,
+    arrival,
+    bare_pdq,
+    bind,
+    item,
+    new_image,
+)
 from support.postgres import postgres_database
 
 pytestmark = pytest.mark.postgres
@@ -95,6 +105,8 @@ TOKEN: Final = bytes(range(32))
 KEY: Final = RequestKey("caller", "key")
 SECRET: Final = SecretHash(TOKEN, TOKEN[:16], 2, 1, 1)
 MOST_METHODS: Final = 25
+SEMANTIC: Final = SemanticEmbeddings("7e" * 32, new_image(1).embedding)
+SHOWN: Final = replace(new_image(4), semantic=SEMANTIC)
 
 
 def md5_of(seed: int) -> Fingerprint:
@@ -392,6 +404,19 @@ EDITS: Final[list[tuple[str, Edit]]] = [
         "embeddings.write",
         lambda w: w.embeddings.write([NumberedPart(4, 0, new_image(4))], [4], w.spaces.get(2)),
     ),
+    (
+        "spaces.add_semantic",
+        lambda w: w.spaces.add_semantic(w.spaces.get(2), "5e" * 32, DIMENSION),
+    ),
+    (
+        "embeddings.write_semantics",
+        lambda w: w.embeddings.write_semantics({4: SHOWN, 5: new_image(5)}, [4], w.spaces.get(1)),
+    ),
+    (
+        "spaces.replace_semantic",
+        lambda w: w.spaces.replace_semantic(w.spaces.get(2), SEMANTIC.space, DIMENSION),
+    ),
+    ("embeddings.drop_spoiled_semantics", lambda w: w.embeddings.drop_spoiled_semantics()),
     ("spaces.activate", lambda w: w.spaces.activate(2, missing=7)),
     ("spaces.activate", lambda w: w.spaces.activate(1)),
     ("spaces.retire", lambda w: w.spaces.retire()),
@@ -428,10 +453,14 @@ READS: Final[list[tuple[str, Read]]] = [
     ("spaces.find", lambda c: c.spaces.find(FINGERPRINT)),
     ("spaces.get", lambda c: c.spaces.get(1)),
     ("spaces.get", lambda c: c.spaces.get(9)),
+    ("spaces.semantic", lambda c: (c.spaces.semantic(1), c.spaces.semantic(9))),
+    ("spaces.starting_with", lambda c: c.spaces.starting_with(FINGERPRINT[:12])),
     ("spaces.is_usable", lambda c: (c.spaces.is_usable(1), c.spaces.is_usable(2))),
     ("spaces.require_usable", lambda c: c.spaces.require_usable(c.spaces.get(2))),
     ("spaces.require_active", lambda c: c.spaces.require_active(c.spaces.get(2))),
     ("embeddings.lacking", lambda c: (c.embeddings.lacking(1), c.embeddings.lacking(2))),
+    ("embeddings.lacking_semantics", lambda c: c.embeddings.lacking_semantics(4)),
+    ("embeddings.semantic", lambda c: (c.embeddings.semantic(4, 4), c.embeddings.semantic(4, 9))),
     ("embeddings.pictures", lambda c: c.embeddings.pictures([1, 3, 12, 99])),
     ("embeddings.part_numbers", lambda c: c.embeddings.part_numbers([1, 2])),
     ("images.get", lambda c: c.images.get(1)),
@@ -466,6 +495,7 @@ READS: Final[list[tuple[str, Read]]] = [
     ("quarantine.page", lambda c: c.quarantine.page()),
     ("quarantine.counts_by_code", lambda c: c.quarantine.counts_by_code()),
     ("repair.problems", lambda c: c.repair.problems()),
+    ("repair.spoiled_semantics", lambda c: c.repair.spoiled_semantics() == []),
     ("repair.incomplete_images", lambda c: c.repair.incomplete_images(among=[1, 7])),
     ("repair.unlogged_images", lambda c: c.repair.unlogged_images()),
     ("repair.unlogged_entries", lambda c: c.repair.unlogged_entries()),
@@ -552,6 +582,12 @@ READS: Final[list[tuple[str, Read]]] = [
     ("cluster_runs.get", lambda c: c.cluster_runs.get(1)),
     ("cluster_runs.page", lambda c: c.cluster_runs.page()),
     (
+        "cluster_runs.semantic_space",
+        lambda c: c.cluster_runs.semantic_space(
+            replace(c.cluster_runs.get(1), parameters={"semantic": SEMANTIC.space[:12]})
+        ),
+    ),
+    (
         "cluster_runs.newest",
         lambda c: c.cluster_runs.newest(1, ClusterAlgorithm.HDBSCAN, ClusterScope()),
     ),
@@ -610,6 +646,7 @@ READS: Final[list[tuple[str, Read]]] = [
         "cluster_reports.members",
         lambda c: list(c.cluster_reports.members(1, c.spaces.get(1))),
     ),
+    ("cluster_reports.dimension", lambda c: c.cluster_reports.dimension(1, c.spaces.get(1))),
     ("cluster_reports.sources", lambda c: c.cluster_reports.sources(1)),
     ("cluster_reports.bank_shares", lambda c: c.cluster_reports.bank_shares(1)),
     (

@@ -1,15 +1,23 @@
 """`cluster run` and `cluster assign`: full or incremental clustering."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from indexer.cli.options import AsJson, load, opened
-from indexer.cli.output import print_json
+from indexer.cli.output import counted, print_json
 from indexer.cli.time_arguments import parse_earlier
 from indexer.runtime.terminal import echo
-from indexer.types import ClusterAlgorithm, ClusterScope, Refresh, Refreshed, RunState
+from indexer.types import (
+    ClusterAlgorithm,
+    ClusterRun,
+    ClusterScope,
+    Refresh,
+    Refreshed,
+    RunState,
+)
 
 if TYPE_CHECKING:  # they load FAISS
     from indexer.clustering.cluster_parameters import ClusterParameters
@@ -53,15 +61,23 @@ def run(
         str | None, typer.Option(metavar="NAME", help="Only images from this uploader.")
     ] = None,
     min_cluster_size: Annotated[
-        int, typer.Option(min=2, help="hdbscan: minimum images in a cluster.")
-    ] = 5,
+        int | None,
+        typer.Option(
+            min=2, help="hdbscan: minimum images in a cluster, copies aside; by default chosen."
+        ),
+    ] = None,
     min_samples: Annotated[
-        int, typer.Option(min=1, help="hdbscan: neighbours that make a region dense.")
-    ] = 5,
+        int | None,
+        typer.Option(
+            min=1, help="hdbscan: neighbours that make a region dense; by default chosen."
+        ),
+    ] = None,
     max_link: Annotated[
-        float,
-        typer.Option(min=0, max=2, help="hdbscan: maximum cosine distance of a link."),
-    ] = 0.3,
+        float | None,
+        typer.Option(
+            min=0, max=2, help="hdbscan: maximum cosine distance of a link; by default chosen."
+        ),
+    ] = None,
     k: Annotated[
         int | None, typer.Option("-k", min=1, help="kmeans: number of clusters; by default chosen.")
     ] = None,
@@ -112,10 +128,13 @@ def run(
         done = _cluster(
             store, settings, (algorithm, scope, parameters), few if since_last else None
         )
+        omitted = _left_out(store, done.run)
     if as_json:
         print_json(done)
     else:
         _print_refresh(done)
+    for note in _notes(done.run, omitted):
+        echo(note, err=True)
     if done.run.state is RunState.CANCELLED:
         raise KeyboardInterrupt
 
@@ -159,6 +178,30 @@ def _cluster(
             return refresher.refresh(*what, max_changed_share=few, on_progress=progress, stop=stop)
         run = ClusterRunner(store, settings).run(*what, on_progress=progress, stop=stop)
         return Refresh(run, Refreshed.CLUSTERED, 0)
+
+
+def _left_out(store: "Store", run: ClusterRun) -> int:
+    from indexer.clustering.pattern_search import left_out
+    from indexer.embedding_space import bound_space
+
+    return left_out(store, run, bound_space(store))
+
+
+def _notes(run: ClusterRun, left_out: int) -> Iterator[str]:
+    """Yield what a person should know of a run, and what to do about it."""
+    if run.state is not RunState.DONE:
+        return
+    if left_out:
+        yield (
+            f"{counted(left_out, 'image has', 'images have')} no semantic embedding and took no "
+            "part. `lookalike model reembed` computes what is missing."
+        )
+    if run.algorithm is ClusterAlgorithm.HDBSCAN and 2 * run.noise > run.images:
+        yield (
+            "Most images are in no cluster: they are like too few others. To have more in one, "
+            "try a smaller --min-cluster-size, a greater --max-link, or --algorithm kmeans, which "
+            "leaves none out. Copies of one picture are what --algorithm families finds."
+        )
 
 
 def _print_refresh(done: Refresh) -> None:

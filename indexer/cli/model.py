@@ -31,6 +31,9 @@ def show(model: ModelReference = None, *, as_json: AsJson = False) -> None:
         print_json(card)
         return
     facts = asdict(card)
+    if card.semantic:
+        own = card.semantic
+        facts["semantic"] = f"{own.descriptor}, {own.dimension}-d, space {own.fingerprint[:12]}"
     print_facts("Model", {"classes": facts.pop("labels"), **facts}.items())
 
 

@@ -48,7 +48,8 @@ def reembed(
     Embeds every image again from its files, then binds the index to the model in one step. Until
     then the index works as before. Safe to interrupt at any moment and to run again. If images
     cannot be embedded, they are listed with the reason, the index stays as it is, and the exit
-    code is 2. Restart servers afterwards.
+    code is 2. Restart servers afterwards. With the index's own model it computes what is missing,
+    such as the semantic embeddings of images that were added by an earlier version.
 
     Example: lookalike model reembed --model my-model --plan
     """
@@ -147,8 +148,8 @@ def _describe(image: "MissingImage") -> str:
 
 def _outcome(report: "TransferReport") -> Iterator[str]:
     """Yield what holds now, and what to do next."""
-    missing = counted(report.missing_count, "image", "images")
     if not report.active:
+        missing = counted(report.missing_count, "image", "images")
         yield f"The index is still bound to space {report.before[:12]}: run the same command again."
         if report.missing_count:
             yield f"{missing} could not be embedded. Put their files back, or remove the images."
@@ -157,8 +158,12 @@ def _outcome(report: "TransferReport") -> Iterator[str]:
             yield "With --allow-missing, the index is brought over without them."
         return
     yield f"The index is bound to {report.model}, space {report.space[:12]}."
-    if report.missing_count:
+    if unmatched := report.missing_count - report.missing_semantics:
+        missing = counted(unmatched, "image", "images")
         yield f"{missing} match by hash only. Add their files again to change that."
+    if report.missing_semantics:
+        missing = counted(report.missing_semantics, "image", "images")
+        yield f"{missing} stay without a semantic embedding: runs of hdbscan and kmeans omit them."
     if report.space != report.before:
         yield from _next_steps(report)
     if report.dropped is not None:

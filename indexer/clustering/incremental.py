@@ -126,7 +126,8 @@ class ClusterRefresher:
 
     def _since(self, run: ClusterRun, space: Space) -> _Since:
         with self._store.reader() as catalog:
-            now = catalog.cluster_scopes.ids(run.scope, space)
+            semantic = catalog.cluster_runs.semantic_space(run)
+            now = catalog.cluster_scopes.ids(run.scope, space, semantic)
             known = catalog.cluster_members.membership(run.id).image_ids
             found = catalog.cluster_members.membership(run.id, assigned=False).image_ids
         return _Since(
@@ -141,7 +142,8 @@ class ClusterRefresher:
         ids, clusters, similarities = [], [], []
         with self._store.reader() as catalog:
             reach = catalog.clusters.reach(run.id)
-            for scoped in catalog.cluster_scopes.vectors_of(image_ids, space):
+            semantic = catalog.cluster_runs.semantic_space(run)
+            for scoped in catalog.cluster_scopes.vectors_of(image_ids, space, semantic):
                 require_unit(scoped)
                 found = assign(scoped.vectors, reach)
                 joined = found.cluster_ids >= 0

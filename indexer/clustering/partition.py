@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.clustering.cluster_parameters import ClusterParameters
+from indexer.clustering.cluster_parameters import ChosenParameters
 from indexer.clustering.hdbscan import hdbscan
 from indexer.clustering.kmeans import kmeans
 from indexer.types import ClusterAlgorithm, Embeddings
@@ -26,12 +26,14 @@ class Partition:
     probabilities: NDArray[np.float64]  # (n,), 0 to 1; 0 for noise
     outlier_scores: NDArray[np.float64]  # (n,), 0 to 1
     hubs: NDArray[np.int64] | None = None  # (clusters,), rows of the middles where they are known
+    is_apart: NDArray[np.bool_] | None = None
+    """(n,), whether each stands for itself, and no other for it; all do when None."""
 
 
 def partition(
     algorithm: ClusterAlgorithm,
     vectors: Embeddings,
-    parameters: ClusterParameters,
+    parameters: ChosenParameters,
     *,
     threads: int,
     on_progress: Callable[[int], None],
@@ -42,7 +44,7 @@ def partition(
     ----------
     algorithm : ClusterAlgorithm
     vectors : ndarray of shape (n, d), float32, unit rows
-    parameters : ClusterParameters
+    parameters : ChosenParameters
     threads : int
         Cores that are used.
     on_progress : callable
@@ -60,7 +62,7 @@ def partition(
 
 def graph_of(
     vectors: Embeddings,
-    parameters: ClusterParameters,
+    parameters: ChosenParameters,
     *,
     threads: int,
     on_progress: Callable[[int], None] = lambda _count: None,
@@ -70,7 +72,7 @@ def graph_of(
     Parameters
     ----------
     vectors : ndarray of shape (n, d), float32, unit rows
-    parameters : ClusterParameters
+    parameters : ChosenParameters
     threads : int
         Cores that are used.
     on_progress : callable
@@ -86,14 +88,14 @@ def graph_of(
     )
 
 
-def divide(neighbours: KnnGraph, parameters: ClusterParameters) -> Partition:
+def divide(neighbours: KnnGraph, parameters: ChosenParameters) -> Partition:
     """Cluster vectors whose neighbours are known, by hdbscan.
 
     Parameters
     ----------
     neighbours : KnnGraph
         As `graph_of` finds them; they depend on no bound, so one graph serves several.
-    parameters : ClusterParameters
+    parameters : ChosenParameters
     """
     found = hdbscan(
         neighbours,

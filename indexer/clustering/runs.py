@@ -13,13 +13,21 @@ from indexer.clustering.families.family_search import Families, find_families, p
 from indexer.clustering.families.link_bounds import LinkBounds
 from indexer.clustering.families.links import LinkFinder, Steps
 from indexer.clustering.lineage import trace
-from indexer.clustering.partition import Partition, partition
+from indexer.clustering.partition import Partition
+from indexer.clustering.pattern_search import find_patterns, semantic_space, standing_for
 from indexer.clustering.summaries import summarise
 from indexer.embedding_space import bound_space, load_bound_encoder, model_reference
 from indexer.errors import NotFoundError, RunUnderWay, UnusableVectors
 from indexer.model import load_traits
 from indexer.settings import Settings
-from indexer.store import FoundMembers, Membership, ScopedPieces, ScopedVectors, Store
+from indexer.store import (
+    SEMANTIC,
+    FoundMembers,
+    Membership,
+    ScopedPieces,
+    ScopedVectors,
+    Store,
+)
 from indexer.thresholds import choose_thresholds
 from indexer.types import (
     ClusterAlgorithm,
@@ -107,7 +115,7 @@ class ClusterRunner:
             try:
                 on_begin(run)
                 steps = _steps(on_progress, self._watch(run, stop or Event()))
-                return self._finish(run, space, parameters, steps)
+                return self._finish(run, space, steps)
             except Cancelled:
                 return self._end(run, RunState.CANCELLED)
             except KeyboardInterrupt:
@@ -122,14 +130,17 @@ class ClusterRunner:
     ) -> dict[str, Any]:
         """Return the parameters that a run would have: for families with the bounds in force.
 
+        For patterns with the semantic space that they are found in.
+
         Raises
         ------
         InputError
-            One of them is out of bounds.
+            One of them is out of bounds; or no image has the semantic embedding that it needs.
         """
         own = parameters.of(algorithm)
         if algorithm not in FAMILIES:
-            return own
+            semantic = semantic_space(self._store, self._settings, space)
+            return own | ({SEMANTIC: semantic.fingerprint[:12]} if semantic else {})
         with self._store.reader() as catalog:
             cards = catalog.cards.bounds(space.id)
         thresholds = choose_thresholds(
@@ -167,17 +178,18 @@ class ClusterRunner:
         with self._store.writer() as writer:
             return writer.cluster_runs.end(run.id, state)
 
-    def _finish(
-        self, run: ClusterRun, space: Space, parameters: ClusterParameters, steps: Steps
-    ) -> ClusterRun:
+    def _finish(self, run: ClusterRun, space: Space, steps: Steps) -> ClusterRun:
         previous, before, pieces = None, None, None
+        stands = np.empty(0, np.int64)
         with self._store.reader() as catalog:
             scopes, on_progress = catalog.cluster_scopes, steps("reading", 0)
             if run.algorithm in FAMILIES:
                 pieces = scopes.pieces(run.scope, space, on_progress=on_progress)
                 scoped = pieces.images
             else:
-                scoped = scopes.vectors(run.scope, space, on_progress=on_progress)
+                semantic = catalog.cluster_runs.semantic_space(run)
+                scoped = scopes.vectors(run.scope, space, semantic, on_progress=on_progress)
+                stands = standing_for(catalog, run, space, scoped.ids)
             if run.previous_run is not None:
                 previous = catalog.cluster_runs.get(run.previous_run)
                 before = catalog.cluster_members.membership(previous.id, assigned=False)
@@ -186,10 +198,10 @@ class ClusterRunner:
         if pieces:
             found = self._find_families(run, space, pieces, steps)
         else:
-            found = partition(
-                run.algorithm,
-                scoped.vectors,
-                parameters,
+            found = find_patterns(
+                run,
+                scoped,
+                stands,
                 threads=self._settings.worker_threads,
                 on_progress=steps("comparing", n),
             )

@@ -29,7 +29,7 @@ def summarise(
     ----------
     scoped : ScopedVectors
     found : Partition
-        Of them.
+        Of them. Medoid, exemplars and radius are of the images that stand for themselves.
     lineage : sequence of FoundLineage
         Says which identity each label takes over.
     previous : ClusterRun or None
@@ -45,7 +45,8 @@ def summarise(
     for label, (start, end) in enumerate(pairwise(ends)):
         rows = order[start:end]
         hub = None if found.hubs is None else int(found.hubs[label])
-        shape = shape_of(scoped.vectors, rows, hub)
+        shown = rows if found.is_apart is None else rows[found.is_apart[rows]]
+        shape = shape_of(scoped.vectors, shown, hub)
         added = scoped.added_at[rows]
         clusters.append(
             FoundCluster(

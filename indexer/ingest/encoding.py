@@ -160,8 +160,7 @@ class PictureEncoder:
             if len(rows) == 1:
                 return [error]
             return [answer for row in rows for answer in self._forward([row])]
-        answers = zip(encoding.probabilities, encoding.embeddings, strict=True)
-        return [Encoding(*answer) for answer in answers]
+        return [encoding.rows(number) for number in range(len(rows))]
 
 
 def _new_image(
@@ -190,4 +189,5 @@ def _new_image(
         ),
         thumbnail=picture.thumbnail,
         features=picture.features,
+        semantic=whole.semantics,
     )

@@ -1,7 +1,7 @@
 """Space transfer: stored images embedded by another model, and the index bound to its space."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from threading import Event
 from time import monotonic
@@ -71,6 +71,10 @@ class _Page:
 class SpaceTransfer:
     """Embeds every active image in the space of another model, then binds the index to it.
 
+    Semantic embeddings come with it, and are computed for images that lack nothing else, too. An
+    image that is left without one is listed as missing, which does not keep the index from being
+    bound.
+
     Until then the index works as before; what is committed stays if the run is cut off, and the
     next one goes on from there. A source counts only while its bytes have the image's SHA-256.
     The parts are those that the index holds.
@@ -92,6 +96,7 @@ class SpaceTransfer:
         self._settings = settings.model_copy(update={"keep_thumbnails": False})
         self._picture_encoder = PictureEncoder(encoder, self._settings, tiled=False)
         self._missing: dict[int, MissingImage] = {}
+        self._only_semantics: set[int] = set()
 
     def run(
         self,
@@ -139,8 +144,11 @@ class SpaceTransfer:
     def _pages(self, report: TransferReport) -> Iterator[list[int]]:
         """Yield the images that are not complete and were not tried yet."""
         with self._store.reader() as catalog:
-            lacking = catalog.embeddings.lacking(self._space.id)
-        ids = [image_id for image_id in lacking if image_id not in self._missing]
+            lacking = set(catalog.embeddings.lacking(self._space.id))
+            semantic = catalog.spaces.semantic(self._space.id)
+            also = catalog.embeddings.lacking_semantics(semantic.id) if semantic else []
+        self._only_semantics = set(also) - lacking
+        ids = sorted((lacking | self._only_semantics) - self._missing.keys())
         report.wanted += len(ids)
         for start in range(0, len(ids), _PAGE):
             yield ids[start : start + _PAGE]
@@ -169,7 +177,13 @@ class SpaceTransfer:
         """Embed images: from their first source, the rest from the next; then from thumbnails."""
         with self._store.reader() as catalog:
             pictures = catalog.embeddings.pictures(image_ids)
-        page = _Page({one.image_id: one for one in pictures})
+        only_whole = self._only_semantics
+        page = _Page(
+            {
+                one.image_id: replace(one, parts=()) if one.image_id in only_whole else one
+                for one in pictures
+            }
+        )
         for turn in count():
             by_uri = {one.sources[turn]: one for one in page.left.values() if one.sources[turn:]}
             if not by_uri or run.report.interrupted:
@@ -185,6 +199,7 @@ class SpaceTransfer:
             missing = _missing(one, page.failures.get(one.image_id))
             self._missing[one.image_id] = missing
             run.report.miss(missing)
+            run.report.missing_semantics += one.image_id in self._only_semantics
 
     def _files(self, wanted: Mapping[str, StoredPicture]) -> _Items:
         """Find the source of each picture."""
@@ -339,4 +354,8 @@ def open_transfer(store: Store, settings: Settings) -> SpaceTransfer:
             dimension=card.dimension,
             labels=card.labels,
         )
+        if card.semantic:
+            writer.spaces.replace_semantic(
+                space, card.semantic.fingerprint, card.semantic.dimension
+            )
     return SpaceTransfer(store, encoder, space, settings)

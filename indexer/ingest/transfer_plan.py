@@ -24,7 +24,7 @@ class TransferPlan:
     images: int
     """Active images."""
     ready: int
-    """Of them: complete in that space already."""
+    """Of them: complete in that space already, semantic embedding included."""
     with_source: int
     """Of the rest: images of which a source is known."""
     thumbnail_only: int
@@ -49,6 +49,10 @@ def plan_transfer(store: Store, settings: Settings) -> TransferPlan:
         ids = catalog.images.ids().tolist()
         space = catalog.spaces.find(card.fingerprint)
         lacking = catalog.embeddings.lacking(space.id) if space else ids
+        semantic = catalog.spaces.find(card.semantic.fingerprint) if card.semantic else None
+        if card.semantic:
+            also = catalog.embeddings.lacking_semantics(semantic.id) if semantic else ids
+            lacking = sorted({*lacking, *also})
         with_source = thumbnail_only = 0
         for start in range(0, len(lacking), _PAGE):
             for picture in catalog.embeddings.pictures(lacking[start : start + _PAGE]):

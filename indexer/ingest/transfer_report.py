@@ -42,6 +42,8 @@ class TransferReport:
     """Frames, tiles and crops that went through the model, besides the whole pictures."""
     missing_count: int = 0
     """Images that could not be embedded, or not wholly."""
+    missing_semantics: int = 0
+    """Of them: images that lack nothing but the semantic embedding."""
     missing: list[MissingImage] = field(default_factory=list)
     """The first of them, with the reason."""
     stale_cards: int = 0

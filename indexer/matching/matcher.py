@@ -6,7 +6,7 @@ from typing import Final, cast, overload
 
 import structlog
 
-from indexer.cluster_assignment import NewestClusters
+from indexer.cluster_assignment import AskedCluster, NewestClusters
 from indexer.embedding_space import load_bound_encoder
 from indexer.errors import SpaceReplaced
 from indexer.matching.classifier import Classifier
@@ -204,7 +204,9 @@ class Matcher:
 
     def _find_cluster(self, query: EncodedQuery, matches: Sequence[Match]) -> VerdictCluster | None:
         matched = [m.image_id for m in matches if m.tier is not Tier.NONE and m.image_id]
-        return self._clusters.find(query.pieces.embeddings[0], matched)
+        image_id = query.record.id if query.record else None
+        asked = AskedCluster(query.pieces.embeddings[0], query.semantic, image_id)
+        return self._clusters.find(asked, matched)
 
     def matches(self, query: Query[VerdictT], options: SearchOptions = _DEFAULT) -> list[Match]:
         """Return what a query was compared with, strongest first, of every tier and uncut.

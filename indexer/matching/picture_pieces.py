@@ -19,7 +19,15 @@ from indexer.model import Encoder, Prepared
 from indexer.opinions import Opinions
 from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
-from indexer.types import DecodedImage, Opinion, Part, PdqBits, Probabilities, Rgb
+from indexer.types import (
+    DecodedImage,
+    Opinion,
+    Part,
+    PdqBits,
+    Probabilities,
+    Rgb,
+    SemanticEmbeddings,
+)
 from indexer.verification import shrink
 
 log = structlog.get_logger(__name__)
@@ -38,6 +46,7 @@ class EncodedPicture:
     pieces: Pieces
     pdq: PdqOrientations
     probabilities: Probabilities  # (classes,) float32
+    semantic: SemanticEmbeddings | None  # of the whole first frame; None of a model without any
     pixels: QueryPixels | None  # None where the settings want none
     is_first_step: bool  # whether its parts are not known yet
     opinions: Sequence[Opinion]  # of further classifiers
@@ -107,6 +116,7 @@ def encode_picture(  # noqa: PLR0913 -- what is asked, and what answers it
             pieces=Pieces.of([whole]),
             pdq=pdq,
             probabilities=encoding.probabilities[0],
+            semantic=encoding.rows(0).semantics,
             pixels=QueryPixels(shrink(picture.rgb)) if settings.verifies else None,
             is_first_step=True,
             opinions=opinions.ask(picture.rgb),

@@ -15,6 +15,7 @@ from indexer.types import (
     Opinion,
     Part,
     PartialVerdict,
+    SemanticEmbeddings,
     SpaceTraits,
     Verdict,
     count_comparisons,
@@ -131,6 +132,7 @@ class EncodedQuery:
     is_first_step: bool = False  # a picture's whole first frame, whose parts are not known yet
     record: ImageRecord | None = None  # the stored image that asks, which does not match itself
     size: tuple[int, int] | None = None  # width and height in the pixels of its boxes
+    semantic: SemanticEmbeddings | None = None  # of a picture
 
     @classmethod
     def of(cls, sha256: bytes, md5: bytes, pieces: Pieces, traits: SpaceTraits) -> Self:

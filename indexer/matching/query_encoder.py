@@ -147,6 +147,7 @@ class QueryEncoder:
             part_pixels=encoded.part_pixels,
             is_first_step=encoded.is_first_step,
             size=encoded.size,
+            semantic=encoded.semantic,
         )
 
     def _encode_vector(self, vector: Vector) -> EncodedQuery:

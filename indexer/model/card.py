@@ -26,6 +26,15 @@ class Preprocessing(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
+class SemanticCard:
+    """What is known of a model's semantic embeddings, which are in a space of their own."""
+
+    descriptor: str  # name and version of the head
+    dimension: int
+    fingerprint: str  # of their space, 64 hex digits
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """What is known of a loaded model."""
 
@@ -43,6 +52,7 @@ class ModelCard:
     weights_sha256: str  # of model.safetensors, 64 hex digits
     fingerprint: str  # of the embedding space, 64 hex digits
     descriptor: str | None = None  # name and version of the head; None embeds as timm pools
+    semantic: SemanticCard | None = None  # None for a model without semantic embeddings
 
 
 def space_fingerprint(

@@ -1,8 +1,9 @@
-"""Descriptor of a model: its folder's descriptor.json, the recipe of its embeddings.
+"""Descriptors of a model: descriptor.json and semantic.json, the recipes of its embeddings.
 
-A folder without one embeds as timm pools. With one, feature maps are taken on the way through the
-network and a small head, trained to tell copies apart, makes the embedding of them; the classes
-still come from the same forward pass.
+Feature maps are taken on the way through the network, and a small head makes an embedding of them;
+the classes still come from the same forward pass. The head in descriptor.json is trained to tell
+copies apart, and a folder without one embeds as timm pools. The one in semantic.json reduces what
+the network knows of a picture's kind, and a folder without one has no semantic embeddings.
 """
 
 import json
@@ -35,9 +36,13 @@ class Descriptor:
     dimension: int  # length of the embeddings it makes
     training: Mapping[str, Any]  # how it was made; told, never used
 
+    def __str__(self) -> str:
+        """Return what cards call it."""
+        return f"{self.name} {self.version}"
+
 
 def read_descriptor(path: Path) -> Descriptor:
-    """Read descriptor.json.
+    """Read descriptor.json or semantic.json.
 
     Raises
     ------
@@ -48,8 +53,8 @@ def read_descriptor(path: Path) -> Descriptor:
         stated = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidModel(
-            f"{path} cannot be read as JSON: {error}. Fetch the model again, or delete both "
-            "descriptor files to embed with the features that timm pools."
+            f"{path} cannot be read as JSON: {error}. Fetch the model again, or delete this file "
+            "and the .safetensors of its name to do without this head."
         ) from error
     match stated:
         case {
@@ -80,7 +85,7 @@ def read_descriptor(path: Path) -> Descriptor:
 
 
 def write_descriptor(descriptor: Descriptor, path: Path) -> None:
-    """Write descriptor.json as `read_descriptor` takes it."""
+    """Write a descriptor as `read_descriptor` takes it."""
     stated = {
         "format": FORMAT,
         "name": descriptor.name,

@@ -14,7 +14,6 @@ from safetensors.torch import load
 
 from indexer.errors import InvalidModel
 from indexer.model.descriptor import Descriptor, read_descriptor
-from indexer.model.references import ModelFolder
 
 _FLOOR: Final = 1e-4
 """Least value that enters a generalised mean: powers need positive numbers, and the slope of the
@@ -124,18 +123,28 @@ def attach_taps(network: Any, descriptor: Descriptor, stated_in: Path) -> Taps:
     return Taps(network, [tap.module for tap in descriptor.taps])
 
 
-def attach_head(folder: ModelFolder, network: Any, device: torch.device) -> AttachedHead | None:
-    """Load the head of a folder and attach it to the network; None where the folder has none.
+def attach_head(
+    stated_in: Path | None, path: Path, network: Any, device: torch.device
+) -> AttachedHead | None:
+    """Load a head of a folder and attach it to the network.
+
+    Parameters
+    ----------
+    stated_in : Path or None
+        Its descriptor.json or semantic.json; None where the folder has none, which gives None.
+    path : Path
+        Its weights.
+    network : timm's module
+    device : torch.device
 
     Raises
     ------
     InvalidModel
         A file is damaged, or the head, its weights and the network do not fit each other.
     """
-    if folder.descriptor is None:
+    if stated_in is None:
         return None
-    descriptor = read_descriptor(folder.descriptor)
-    path = folder.descriptor_weights
+    descriptor = read_descriptor(stated_in)
     try:
         data = path.read_bytes()
         tensors = {name: tensor.float() for name, tensor in load(data).items()}
@@ -143,11 +152,11 @@ def attach_head(folder: ModelFolder, network: Any, device: torch.device) -> Atta
         module.load_state_dict(tensors)
     except (OSError, SafetensorError, KeyError, IndexError, RuntimeError) as error:
         raise InvalidModel(
-            f"{path} does not hold the weights of the head in {folder.descriptor.name} "
+            f"{path} does not hold the weights of the head in {stated_in.name} "
             f"({textwrap.shorten(str(error), _LONGEST_REASON)}). Fetch both files again."
         ) from error
     return AttachedHead(
         module.eval().to(device),
-        attach_taps(network, descriptor, folder.descriptor),
+        attach_taps(network, descriptor, stated_in),
         hashlib.sha256(data).hexdigest(),
     )

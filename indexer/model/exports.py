@@ -17,7 +17,7 @@ from uuid import uuid4
 import structlog
 
 from indexer.errors import ExportNotWritten, InvalidModel
-from indexer.model.card import ModelCard
+from indexer.model.card import ModelCard, SemanticCard
 from indexer.model.parity import Parity
 from indexer.model.references import ModelFolder
 from indexer.runtime.private_files import make_private_file, make_private_folder, private
@@ -161,6 +161,8 @@ def card_of(stored: dict[str, Any], reference: str) -> ModelCard:
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
     }
+    semantic = values.get("semantic")
+    values["semantic"] = SemanticCard(**semantic) if semantic else None
     return ModelCard(**(values | {"reference": reference}))
 
 

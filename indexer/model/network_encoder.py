@@ -1,7 +1,7 @@
 """Encoder around a network of any runtime."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,15 @@ from indexer.model.card import ModelCard
 from indexer.model.encoder import Prepared
 from indexer.model.preprocessing import Preprocessor
 from indexer.runtime.timing import stage, timed
-from indexer.types import Embeddings, Encoding, Probabilities, Rgb
+from indexer.types import Embeddings, Encoding, Probabilities, Rgb, SemanticEmbeddings
+
+
+class RawOutputs(NamedTuple):
+    """What a network gives for n pictures in one pass, all float32."""
+
+    logits: NDArray[np.float32]  # (n, classes)
+    embeddings: NDArray[np.float32]  # (n, d), not yet of unit length
+    semantics: NDArray[np.float32] | None = None  # (n, s), likewise; None of a model without any
 
 
 class Network(Protocol):
@@ -25,8 +33,8 @@ class Network(Protocol):
     def batch_size(self) -> int:
         """Pictures to give one pass: more bring nothing."""
 
-    def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the logits (n, classes) and the embeddings (n, d), not yet of unit length.
+    def run(self, batch: NDArray[np.float32]) -> RawOutputs:
+        """Run all layers.
 
         The batch is of shape (n, 3, h, w). Safe to call from several threads.
         """
@@ -80,7 +88,8 @@ class NetworkEncoder:
         -------
         Encoding
             Probabilities (n, classes), the softmax of the logits, or their sigmoid where there is
-            one class; embeddings (n, d), unit rows. Both float32.
+            one class; embeddings (n, d), unit rows; semantic embeddings (n, s), unit rows, of a
+            model that has any. All float32.
 
         Raises
         ------
@@ -92,16 +101,19 @@ class NetworkEncoder:
         classes = len(self._card.labels)
         if len(prepared) == 0:
             return Encoding(
-                np.empty((0, classes), np.float32), np.empty((0, self._card.dimension), np.float32)
+                np.empty((0, classes), np.float32),
+                np.empty((0, self._card.dimension), np.float32),
+                self._semantics(np.empty((0, 1), np.float32)),
             )
         batch = self._batch(prepared)
         with stage("forward", size=len(batch)):
-            logits, raw = self._network.run(batch)
+            raw = self._network.run(batch)
         with np.errstate(all="ignore"):  # what overflows or is 0 / 0 is refused below
-            probabilities = to_probabilities(logits, classes)
-            embeddings = _unit_rows(raw)
-        self._check(embeddings, probabilities)
-        return Encoding(probabilities, embeddings)
+            probabilities = to_probabilities(raw.logits, classes)
+            embeddings = _unit_rows(raw.embeddings)
+            semantics = self._semantics(raw.semantics)
+        self._check(embeddings, probabilities, *([semantics.vectors] if semantics else []))
+        return Encoding(probabilities, embeddings, semantics)
 
     def embed(self, prepared: Sequence[Prepared] | NDArray[np.float32]) -> Embeddings:
         """Run the network as far as the embeddings need it; safe to call from several threads.
@@ -136,6 +148,14 @@ class NetworkEncoder:
     def encode(self, images: Sequence[Rgb]) -> Encoding:
         """Prepare the pictures and run the network once over them; errors are those of both."""
         return self.forward([self.prepare(rgb) for rgb in images])
+
+    def _semantics(self, raw: NDArray[np.float32] | None) -> SemanticEmbeddings | None:
+        """Name the space of semantic embeddings, and bring them to unit length."""
+        card = self._card.semantic
+        if card is None or raw is None:
+            return None
+        rows = raw if len(raw) else np.empty((0, card.dimension), np.float32)
+        return SemanticEmbeddings(card.fingerprint, _unit_rows(rows))
 
     def _batch(self, prepared: Sequence[Prepared] | NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (n, 3, h, w) of at least one prepared picture."""

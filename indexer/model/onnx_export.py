@@ -24,15 +24,16 @@ log = structlog.get_logger(__name__)
 
 
 class _OnePass(torch.nn.Module):
-    """The module that is exported: one pass, two outputs."""
+    """The module that is exported: one pass, all outputs."""
 
     def __init__(self, model: LoadedModel) -> None:
         super().__init__()
         self.network = model.network  # registers the weights
         self.head = model.head.module if model.head else None
+        self.semantic = model.semantic.module if model.semantic else None
         self._model = model
 
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return self._model.one_pass(pixels)
 
 
@@ -93,7 +94,7 @@ def _to_onnx(model: LoadedModel) -> bytes:
             dynamo=True,
             dynamic_shapes=({0: torch.export.Dim("pictures")},),
             input_names=[INPUT],
-            output_names=list(OUTPUTS),
+            output_names=list(OUTPUTS if model.semantic else OUTPUTS[:-1]),
             external_data=False,
             verbose=False,
         )

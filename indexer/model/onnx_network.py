@@ -1,7 +1,6 @@
 """ONNX Runtime network, on the CPU."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -15,10 +14,13 @@ import onnxruntime
 import structlog
 from numpy.typing import NDArray
 
+from indexer.model.network_encoder import RawOutputs
 from indexer.runtime.cpu import Cores
 
 INPUT: Final = "pixels"
-OUTPUTS: Final = ("logits", "embeddings")
+OUTPUTS: Final = ("logits", "embeddings", "semantics")
+"""In the order of `RawOutputs`; the last one only of a model with semantic embeddings."""
+_EMBEDDINGS: Final = "embeddings"
 
 log = structlog.get_logger(__name__)
 
@@ -62,17 +64,16 @@ class OnnxNetwork:
     ) -> None:
         self._graph = graph if has_descriptor else b""
         self._weights, self._cores = weights, cores or Cores(1)
-        self._full = _Sessions(graph, weights, self._cores, OUTPUTS)
+        self._full = _Sessions(graph, weights, self._cores)
         self._for_embeddings = None if has_descriptor else self._full
         self._loading = Lock()
 
-    def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return logits and raw embeddings; safe to call from several threads.
+    def run(self, batch: NDArray[np.float32]) -> RawOutputs:
+        """Run the whole graph; safe to call from several threads.
 
         A picture's answer is the same to the bit whatever else is in the batch.
         """
-        logits, embeddings = self._full.run(batch)
-        return logits, embeddings
+        return RawOutputs(**self._full.run(batch))
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the raw embeddings that `run` gives, to the bit, without its logits.
@@ -83,12 +84,12 @@ class OnnxNetwork:
             if self._for_embeddings is None:
                 self._for_embeddings = self._load_short()
                 self._graph = b""  # it may hold the weights
-        return self._for_embeddings.run(batch)[-1]
+        return self._for_embeddings.run(batch)[_EMBEDDINGS]
 
     def _load_short(self) -> "_Sessions":
         """Return the sessions of the shorter pass; the full ones where it answers otherwise."""
-        short = _Sessions(embedding_graph(self._graph), self._weights, self._cores, OUTPUTS[1:])
-        if np.array_equal(self._full.probe[-1], short.probe[-1]):
+        short = _Sessions(embedding_graph(self._graph), self._weights, self._cores)
+        if np.array_equal(self._full.probe[_EMBEDDINGS], short.probe[_EMBEDDINGS]):
             return short
         log.info("embeddings take full forward passes: a shorter pass gives others")
         return self._full
@@ -101,16 +102,12 @@ class _Sessions:
     ----------
     graph, weights, cores
         As for `OnnxNetwork`.
-    outputs : sequence of str
-        Those that `run` returns, in this order.
     """
 
-    def __init__(
-        self, graph: bytes, weights: Path | None, cores: Cores, outputs: Sequence[str]
-    ) -> None:
-        self._outputs = list(outputs)
+    def __init__(self, graph: bytes, weights: Path | None, cores: Cores) -> None:
         self._cores = cores
         self._narrow = open_session(graph, weights, threads=1)
+        self._outputs = [output.name for output in self._narrow.get_outputs()]
         shape = (1, *self._narrow.get_inputs()[0].shape[1:])
         noise = np.random.default_rng(0).standard_normal(shape, np.float32)
         self.probe = self._run(self._narrow, noise)
@@ -118,22 +115,23 @@ class _Sessions:
         self._wide = None
         if cores.count > 1:
             wide = open_session(graph, weights, cores.count)
-            if all(map(np.array_equal, self.probe, self._run(wide, noise))):
+            answers = self._run(wide, noise)
+            if all(np.array_equal(self.probe[name], answers[name]) for name in self._outputs):
                 self._wide = wide
             else:
                 log.info("single-image session limited to one core: results differ with more")
 
-    def run(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def run(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Return each output for the batch, from one pass for each picture."""
         rows = [self._run(self._session(), picture[np.newaxis]) for picture in batch]
-        return [np.concatenate(output) for output in zip(*rows, strict=True)]
+        return {name: np.concatenate([row[name] for row in rows]) for name in self._outputs}
 
     def _session(self) -> Any:
         return self._wide if self._wide and self._cores.spare else self._narrow
 
-    def _run(self, session: Any, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def _run(self, session: Any, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         answers: list[NDArray[np.float32]] = session.run(self._outputs, {INPUT: batch})
-        return answers
+        return dict(zip(self._outputs, answers, strict=True))
 
 
 def embedding_graph(graph: bytes) -> bytes:
@@ -144,7 +142,7 @@ def embedding_graph(graph: bytes) -> bytes:
     import onnx
 
     extractor = onnx.utils.Extractor(onnx.load_model_from_string(graph))
-    part: bytes = extractor.extract_model([INPUT], [OUTPUTS[1]]).SerializeToString()
+    part: bytes = extractor.extract_model([INPUT], [_EMBEDDINGS]).SerializeToString()
     return part
 
 

@@ -20,7 +20,7 @@ class Parity:
 
     pictures: int
     probability_difference: float  # the largest of any class
-    cosine: float  # the least of two embeddings of one picture
+    cosine: float  # the least of two embeddings of one picture, semantic ones included
 
     @property
     def holds(self) -> bool:
@@ -44,6 +44,9 @@ def compare(original: Encoder, candidate: Encoder) -> Parity:
         apart = np.abs(expected.probabilities - got.probabilities)
         difference = max(difference, float(apart.max(initial=0)))
         cosine = min(cosine, float((expected.embeddings * got.embeddings).sum()))
+        if expected.semantics and got.semantics:
+            alike = (expected.semantics.vectors * got.semantics.vectors).sum()
+            cosine = min(cosine, float(alike))
     return Parity(_PICTURES, difference, cosine)
 
 

@@ -12,6 +12,8 @@ CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"
 DESCRIPTOR: Final = "descriptor.json"
 DESCRIPTOR_WEIGHTS: Final = "descriptor.safetensors"
+SEMANTIC: Final = "semantic.json"
+SEMANTIC_WEIGHTS: Final = "semantic.safetensors"
 _HUB_PREFIX: Final = "hf-hub:"
 _HUB_ID: Final = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 _SHIPPED: Final = Path(__file__).with_name("weights") / "nsfw-mobilenetv2-140-224"
@@ -19,7 +21,7 @@ _SHIPPED: Final = Path(__file__).with_name("weights") / "nsfw-mobilenetv2-140-22
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A folder in timm's format; both of its files exist, and a descriptor's or none of them."""
+    """A folder in timm's format; both of its files exist, and both of each head or neither."""
 
     reference: str  # what leads here again, from any working directory
     path: Path
@@ -46,10 +48,25 @@ class ModelFolder:
         return self.path / DESCRIPTOR_WEIGHTS
 
     @property
+    def semantic(self) -> Path | None:
+        """What the head for semantic embeddings is; None where the folder has none."""
+        path = self.path / SEMANTIC
+        return path if path.is_file() else None
+
+    @property
+    def semantic_weights(self) -> Path:
+        """That head's tensors, where there is one."""
+        return self.path / SEMANTIC_WEIGHTS
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """All files that the model's answers depend on."""
-        own = (self.config, self.weights)
-        return own if self.descriptor is None else (*own, self.descriptor, self.descriptor_weights)
+        heads = (
+            (self.descriptor, self.descriptor_weights),
+            (self.semantic, self.semantic_weights),
+        )
+        of_heads = (path for stated, weights in heads if stated for path in (stated, weights))
+        return (self.config, self.weights, *of_heads)
 
 
 def resolve(reference: str) -> ModelFolder:
@@ -100,15 +117,22 @@ def _checked(folder: ModelFolder) -> ModelFolder:
         )
     if not folder.config.is_file():
         raise _no_config(str(folder.path))
-    if (folder.descriptor is None) == folder.descriptor_weights.is_file():
-        there, missing = DESCRIPTOR, DESCRIPTOR_WEIGHTS
-        if folder.descriptor is None:
-            there, missing = missing, there
-        raise InvalidModel(
-            f"{folder.path} has {there} without {missing}. Fetch the model again, or delete the "
-            "one to embed with the features that timm pools."
-        )
+    _check_pair(
+        folder, DESCRIPTOR, DESCRIPTOR_WEIGHTS, "to embed with the features that timm pools"
+    )
+    _check_pair(folder, SEMANTIC, SEMANTIC_WEIGHTS, "to do without semantic embeddings")
     return folder
+
+
+def _check_pair(folder: ModelFolder, stated: str, weights: str, otherwise: str) -> None:
+    """Refuse one file of a head without the other."""
+    there = [name for name in (stated, weights) if (folder.path / name).is_file()]
+    if len(there) == 1:
+        [missing] = {stated, weights}.difference(there)
+        raise InvalidModel(
+            f"{folder.path} has {there[0]} without {missing}. Fetch the model again, or delete the "
+            f"one {otherwise}."
+        )
 
 
 def _fetch(reference: str) -> Path:

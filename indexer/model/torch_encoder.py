@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from indexer.errors import SettingsError
-from indexer.model.network_encoder import NetworkEncoder
+from indexer.model.network_encoder import NetworkEncoder, RawOutputs
 from indexer.model.references import ModelFolder
 from indexer.model.torch_loading import LoadedModel, load_model
 
@@ -29,15 +29,15 @@ class TorchNetwork:
         """One on a CPU, where a larger batch is no faster and takes far more memory."""
         return 1 if self._device.type == "cpu" else _GPU_BATCH
 
-    def run(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return logits and raw embeddings; safe to call from several threads."""
+    def run(self, batch: NDArray[np.float32]) -> RawOutputs:
+        """Run all layers; safe to call from several threads."""
         with torch.inference_mode():
-            logits, embeddings = self._model.one_pass(torch.from_numpy(batch).to(self._device))
-            return logits.cpu().numpy(), embeddings.cpu().numpy()
+            outputs = self._model.one_pass(torch.from_numpy(batch).to(self._device))
+            return RawOutputs(*(output.cpu().numpy() for output in outputs))
 
     def embed(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the raw embeddings alone, by a full pass: torch has no cheap way to end it."""
-        return self.run(batch)[1]
+        return self.run(batch).embeddings
 
 
 def load_encoder(folder: ModelFolder, device: str) -> NetworkEncoder:

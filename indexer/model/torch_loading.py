@@ -3,6 +3,7 @@
 import hashlib
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -14,10 +15,10 @@ from timm.data.config import resolve_data_config
 from timm.data.transforms_factory import create_transform
 
 from indexer.errors import InvalidModel
-from indexer.model.card import ModelCard, Preprocessing, space_fingerprint
+from indexer.model.card import ModelCard, Preprocessing, SemanticCard, space_fingerprint
 from indexer.model.config import read_config, read_labels
 from indexer.model.descriptor_head import AttachedHead, attach_head
-from indexer.model.references import ModelFolder
+from indexer.model.references import CONFIG, ModelFolder
 
 _LONGEST_REASON: Final = 300  # characters; torch lists every tensor that does not fit
 _PROBE_IMAGES: Final = 2
@@ -31,11 +32,18 @@ class LoadedModel:
     network: Any  # timm's methods are in no type that torch knows
     card: ModelCard
     head: AttachedHead | None  # None embeds as timm pools
+    semantic: AttachedHead | None  # None for a model without semantic embeddings
 
-    def one_pass(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the logits (n, classes) and the raw embeddings (n, d) of a batch of pixels."""
+    def one_pass(self, batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the logits (n, classes) and the raw embeddings (n, d) of a batch of pixels.
+
+        A third output is the raw semantic embeddings (n, s), of a model that has any.
+        """
         logits, pooled = _split_pass(self.network, batch)
-        return logits, pooled if self.head is None else self.head.embed()
+        embeddings = pooled if self.head is None else self.head.embed()
+        if self.semantic is None:
+            return logits, embeddings
+        return logits, embeddings, self.semantic.embed()
 
 
 def load_model(folder: ModelFolder, device: torch.device) -> LoadedModel:
@@ -51,11 +59,25 @@ def load_model(folder: ModelFolder, device: torch.device) -> LoadedModel:
     network = _build(folder).to(device)
     preprocessing = _preprocessing(network, folder)
     dimension = _probe(network, preprocessing["input_size"], device, folder)
-    head = attach_head(folder, network, device)
+    size = preprocessing["input_size"]
+    head = attach_head(folder.descriptor, folder.descriptor_weights, network, device)
     if head is not None:
-        dimension = _probe_head(head, network, preprocessing["input_size"], folder)
+        dimension = _probe_head(head, network, size, folder.descriptor_weights)
+    semantic = attach_head(folder.semantic, folder.semantic_weights, network, device)
+    if semantic is not None:
+        _probe_head(semantic, network, size, folder.semantic_weights)
     with folder.weights.open("rb") as file:
         weights_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+
+    def fingerprint(of: AttachedHead | None) -> str:
+        return space_fingerprint(
+            weights_sha256=weights_sha256,
+            architecture=config.architecture,
+            model_args=config.model_args,
+            preprocessing=preprocessing,
+            descriptor=None if of is None else (of.descriptor, of.weights_sha256),
+        )
+
     card = ModelCard(
         reference=folder.reference,
         architecture=config.architecture,
@@ -66,16 +88,17 @@ def load_model(folder: ModelFolder, device: torch.device) -> LoadedModel:
         **preprocessing,
         licence=network.pretrained_cfg.get("license"),
         weights_sha256=weights_sha256,
-        fingerprint=space_fingerprint(
-            weights_sha256=weights_sha256,
-            architecture=config.architecture,
-            model_args=config.model_args,
-            preprocessing=preprocessing,
-            descriptor=None if head is None else (head.descriptor, head.weights_sha256),
+        fingerprint=fingerprint(head),
+        descriptor=None if head is None else str(head.descriptor),
+        semantic=None
+        if semantic is None
+        else SemanticCard(
+            descriptor=str(semantic.descriptor),
+            dimension=semantic.descriptor.dimension,
+            fingerprint=fingerprint(semantic),
         ),
-        descriptor=None if head is None else f"{head.descriptor.name} {head.descriptor.version}",
     )
-    return LoadedModel(network, card, head)
+    return LoadedModel(network, card, head, semantic)
 
 
 def _split_pass(network: Any, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -179,7 +202,7 @@ def _probe(
 
 
 def _probe_head(
-    head: AttachedHead, network: Any, input_size: tuple[int, int, int], folder: ModelFolder
+    head: AttachedHead, network: Any, input_size: tuple[int, int, int], weights: Path
 ) -> int:
     """Check on noise that the head reads what the network gives; return the embedding's length."""
     device = next(network.parameters()).device
@@ -189,13 +212,13 @@ def _probe_head(
             embeddings = head.embed()
     except Exception as error:  # a tap may be any part of any network
         raise InvalidModel(
-            f"The head of {folder.descriptor} cannot read the network of {folder.config} "
+            f"The head of {weights} cannot read the network of {weights.with_name(CONFIG)} "
             f"({textwrap.shorten(repr(error), _LONGEST_REASON)}). Fetch the model again."
         ) from error
     if not torch.isfinite(embeddings).all():
         raise InvalidModel(
-            f"The head of {folder.descriptor_weights} does not give finite numbers. Its weights "
-            "are damaged: fetch them again."
+            f"The head of {weights} does not give finite numbers. Its weights are damaged: fetch "
+            "them again."
         )
     return int(embeddings.shape[1])
 

@@ -3,8 +3,11 @@
 from dataclasses import replace
 from typing import Final
 
-from indexer.clustering.cluster_parameters import ClusterParameters
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.clustering.partition import divide, graph_of
+from indexer.clustering.pattern_search import chosen_for
 from indexer.reports.report_tree import Alternative
 from indexer.types import ClusterAlgorithm, ClusterRun, Embeddings
 
@@ -13,7 +16,9 @@ MOST: Final = 20_000
 _BOUNDS: Final = (0.1, 0.2, 0.3, 0.4, 0.5)  # of `max_link`
 
 
-def alternatives(run: ClusterRun, vectors: Embeddings, threads: int) -> tuple[Alternative, ...]:
+def alternatives(
+    run: ClusterRun, vectors: Embeddings, stands: NDArray[np.int64], threads: int
+) -> tuple[Alternative, ...]:
     """Cluster the images of a run anew with other bounds, its own among them.
 
     Parameters
@@ -21,6 +26,8 @@ def alternatives(run: ClusterRun, vectors: Embeddings, threads: int) -> tuple[Al
     run : ClusterRun
     vectors : ndarray of shape (n, d), float32, unit rows
         Of its images.
+    stands : ndarray of shape (n,), int64
+        Which of them stands for each, as `standing_for` returns it.
     threads : int
         Cores that are used.
 
@@ -31,11 +38,12 @@ def alternatives(run: ClusterRun, vectors: Embeddings, threads: int) -> tuple[Al
     """
     if run.algorithm is not ClusterAlgorithm.HDBSCAN:
         return ()
-    parameters = ClusterParameters(**run.parameters)
-    graph = graph_of(vectors, parameters, threads=threads)
+    rows, point = np.unique(stands, return_inverse=True)
+    parameters = chosen_for(run, len(rows))
+    graph = graph_of(vectors[rows], parameters, threads=threads)
     found = []
     for value in sorted({*_BOUNDS, parameters.max_link}):
-        labels = divide(graph, replace(parameters, max_link=value)).labels
+        labels = divide(graph, replace(parameters, max_link=value)).labels[point]
         found.append(
             Alternative(
                 parameter="max_link",

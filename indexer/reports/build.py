@@ -11,6 +11,7 @@ import numpy as np
 
 import indexer
 from indexer.clustering.alerts import AlertRules, find_alerts
+from indexer.clustering.pattern_search import standing_for
 from indexer.errors import InputError, NotFoundError
 from indexer.reports.alternatives import MOST, alternatives
 from indexer.reports.cluster_facts import describe, within
@@ -103,7 +104,8 @@ def build_report(
         if options.alternatives and len(material.columns.image_ids) <= MOST:
             on_progress("other bounds", 0, len(material.columns.image_ids))
             vectors = _vectors(catalog, material)
-            others = alternatives(material.run, vectors, settings.worker_threads)
+            stands = standing_for(catalog, material.run, material.space, material.columns.image_ids)
+            others = alternatives(material.run, vectors, stands, settings.worker_threads)
     return Report(
         run=material.run,
         model=_model_name(material.space.model),
@@ -226,7 +228,8 @@ def _telling(step: Lineage) -> tuple[int, int, int]:
 def _vectors(catalog: Catalog, material: Material) -> Embeddings:
     """Read the vectors of all images into one array."""
     space = material.space
-    vectors = np.empty((len(material.columns.image_ids), space.dimension), np.float32)
+    dimension = catalog.cluster_reports.dimension(material.run.id, space)
+    vectors = np.empty((len(material.columns.image_ids), dimension), np.float32)
     done = 0
     for part in catalog.cluster_reports.members(material.run.id, space):
         vectors[done : done + len(part.vectors)] = part.vectors

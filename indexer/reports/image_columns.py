@@ -76,7 +76,7 @@ def read_columns(
             seen += len(part.vectors)
             on_progress(len(part.vectors))
 
-    axes = find_axes(sampled(), space.dimension)
+    axes = find_axes(sampled(), catalog.cluster_reports.dimension(reach.run_id, space))
     parts = []
     for part in catalog.cluster_reports.members(reach.run_id, space):
         parts.append(

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import numpy as np
+
 from indexer.errors import LookalikeError
 from indexer.model import load_traits
 from indexer.reports.image_columns import Columns, read_columns
 from indexer.reports.nearest_known import nearest_entries
 from indexer.reports.report_tree import BankHit, NearEntry
 from indexer.settings import Settings
-from indexer.store import Catalog
+from indexer.store import Catalog, ClusterReach
 from indexer.thresholds import choose_thresholds
 from indexer.types import COMMON_FUSION, Cluster, ClusterRun, Fusion, Lineage, Space
 
@@ -91,8 +93,35 @@ def gather(
         columns=columns,
         sources=catalog.cluster_reports.sources(run.id),
         banks={cluster_id: tuple(found) for cluster_id, found in hits.items()},
-        nearest=nearest_entries(reach, entries, thresholds),
+        nearest=nearest_entries(_to_match(catalog, reach, run, space), entries, thresholds),
         is_young=bool(moments) and max(moments) - min(moments) <= _YOUNG,
+    )
+
+
+def _to_match(catalog: Catalog, reach: ClusterReach, run: ClusterRun, space: Space) -> ClusterReach:
+    """Return the clusters with the medoids' embeddings in the space that matches are made in.
+
+    A run of semantic embeddings has others. Clusters whose medoid has left the index are omitted.
+    """
+    if catalog.cluster_runs.semantic_space(run) is None:
+        return reach
+    clusters = catalog.clusters.medoids(run.id)
+    ids = np.array(sorted(clusters), np.int64)
+    medoids = {
+        clusters[image_id]: vector
+        for scoped in catalog.cluster_scopes.vectors_of(ids, space)
+        for image_id, vector in zip(scoped.ids.tolist(), scoped.vectors, strict=True)
+    }
+    rows = [row for row, own in enumerate(reach.cluster_ids.tolist()) if own in medoids]
+    kept = reach.cluster_ids[rows]
+    return ClusterReach(
+        run_id=reach.run_id,
+        cluster_ids=kept,
+        names=tuple(reach.names[row] for row in rows),
+        medoids=np.array([medoids[own] for own in kept.tolist()], np.float32).reshape(
+            len(rows), space.dimension
+        ),
+        radii=reach.radii[rows],
     )
 
 

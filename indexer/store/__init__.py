@@ -19,6 +19,7 @@ from indexer.store.cluster_values import (
     ScopedPieces,
     ScopedVectors,
 )
+from indexer.store.clusters.runs import SEMANTIC
 from indexer.store.database.migrate import check, current, upgrade
 from indexer.store.feeds.entry_feed import EntryPdqFeed
 from indexer.store.feeds.image_feeds import EmbeddingFeed, PdqFeed
@@ -48,6 +49,7 @@ from indexer.store.writer import Writer
 __all__ = [
     "ANSWERS_KEPT",
     "FOR_GOOD",
+    "SEMANTIC",
     "AddOutcome",
     "Additions",
     "Answer",

@@ -68,7 +68,7 @@ class Writer(Catalog):
         self.floods: FloodEdits = FloodEdits(given, outbox)
         # images
         self.spaces: SpaceEdits = SpaceEdits(given)
-        self.embeddings: EmbeddingEdits = EmbeddingEdits(given)
+        self.embeddings: EmbeddingEdits = EmbeddingEdits(given, self.spaces)
         self.images: ImageEdits = ImageEdits(given, self.entries, self.embeddings)
         self.sources: SourceEdits = SourceEdits(given, self.images)
         self.templates: TemplateEdits = TemplateEdits(given)

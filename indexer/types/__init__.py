@@ -109,6 +109,7 @@ from indexer.types.pictures import (
     Part,
     PartKind,
     Pdq,
+    SemanticEmbeddings,
     Space,
     StoredPart,
 )
@@ -264,6 +265,7 @@ __all__ = [
     "Scope",
     "SealMethod",
     "SecretHash",
+    "SemanticEmbeddings",
     "Session",
     "Severity",
     "Signal",

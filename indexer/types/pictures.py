@@ -1,7 +1,10 @@
 """Pictures: pixels, parts, PDQ and model output of one image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+import numpy as np
 
 from indexer.types.arrays import Embeddings, Probabilities, Rgb
 from indexer.types.described import described
@@ -28,11 +31,46 @@ class Pdq:
 
 
 @dataclass(frozen=True, slots=True)
+class SemanticEmbeddings:
+    """What pictures show, in a space of its own: pictures of one kind lie near each other."""
+
+    space: str  # its fingerprint, 64 hex digits
+    vectors: Embeddings  # (n, s) float32, unit rows; of one picture (s,)
+
+    def rows(self, which: int | slice) -> "SemanticEmbeddings":
+        """Return those of some pictures; (s,) of the one with a number."""
+        return SemanticEmbeddings(self.space, self.vectors[which])
+
+
+@dataclass(frozen=True, slots=True)
 class Encoding:
     """What one forward pass gives for n images."""
 
     probabilities: Probabilities
     embeddings: Embeddings
+    semantics: SemanticEmbeddings | None = None  # None of a model without any
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Encoding]") -> "Encoding":
+        """Join what one model gave in several passes, at least one."""
+        semantics = [part.semantics for part in parts if part.semantics]
+        return cls(
+            np.concatenate([part.probabilities for part in parts]),
+            np.concatenate([part.embeddings for part in parts]),
+            SemanticEmbeddings(
+                semantics[0].space, np.concatenate([each.vectors for each in semantics])
+            )
+            if semantics
+            else None,
+        )
+
+    def rows(self, which: int | slice) -> "Encoding":
+        """Return what is of some of the images; without the first axis of the one with a number."""
+        return Encoding(
+            self.probabilities[which],
+            self.embeddings[which],
+            self.semantics.rows(which) if self.semantics else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +142,4 @@ class NewImage:
     parts: tuple[NewPart, ...] = ()  # beyond the whole first frame, whose values stand above
     thumbnail: bytes | None = None  # JPEG; None where none is to be kept
     features: bytes | None = None  # local features of the thumbnail, packed
+    semantic: SemanticEmbeddings | None = None  # of the whole first frame

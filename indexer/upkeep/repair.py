@@ -89,6 +89,7 @@ def _find(
         )
     if space:
         yield from _requeues(store)
+        yield from _spoiled_semantics(store)
         yield from _views(store, space, settings, sample)
 
 
@@ -136,6 +137,23 @@ def _requeues(store: Store) -> Iterator[_Mending]:
             f"{queued} images have lost their embedding or class probabilities: their files were "
             "put into quarantine, to be encoded again.",
             quarantine,
+        )
+
+
+def _spoiled_semantics(store: Store) -> Iterator[_Mending]:
+    """Delete semantic embeddings that no run could read."""
+    with store.reader() as catalog:
+        ids = catalog.repair.spoiled_semantics()
+
+    def delete() -> None:
+        with store.writer() as writer:
+            writer.embeddings.drop_spoiled_semantics()
+
+    if ids:
+        yield _Mending(
+            f"{len(ids)} semantic embeddings are not of their space's length: deleted. `lookalike "
+            "model reembed` computes them again.",
+            delete,
         )
 
 

@@ -135,8 +135,7 @@ class BatchingEncoder:
                 waiting.error = error
         else:
             for row, waiting in enumerate(batch):
-                rows = slice(row, row + 1)
-                waiting.encoding = Encoding(encoding.probabilities[rows], encoding.embeddings[rows])
+                waiting.encoding = encoding.rows(slice(row, row + 1))
 
     def _answer(self, ours: list[_Waiting]) -> Encoding:
         for waiting in ours:
@@ -146,10 +145,7 @@ class BatchingEncoder:
         if unusable:
             raise UnusableOutput(rows=unusable, model=self.card.reference)
         answers = [waiting.encoding for waiting in ours if waiting.encoding is not None]
-        return Encoding(
-            np.concatenate([answer.probabilities for answer in answers]),
-            np.concatenate([answer.embeddings for answer in answers]),
-        )
+        return Encoding.joined(answers)
 
 
 def batching(encoder: Encoder) -> Encoder:

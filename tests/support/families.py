@@ -16,12 +16,14 @@ from indexer.types import (
     ClusterScope,
     Embeddings,
     NewImage,
+    SemanticEmbeddings,
     Space,
     SpaceTraits,
 )
 from support.catalog import DIMENSION, arrival, new_image
 
 EVERYTHING = ClusterScope()
+SEMANTIC_SPACE = "5e" * 32
 
 
 def near_axis(axis: int, seed: int, spread: float = 0.05) -> Embeddings:
@@ -41,13 +43,25 @@ def beside(axis: int, other: int, seed: int) -> Embeddings:
 
 
 def add_vectors(
-    store: Store, space: Space, vectors: dict[int, Embeddings], bank_id: int | None = None
+    store: Store,
+    space: Space,
+    vectors: dict[int, Embeddings],
+    bank_id: int | None = None,
+    semantics: dict[int, Embeddings] | None = None,
 ) -> list[int]:
     """Add an image for each seed, with this embedding; return their ids in that order.
 
-    A space of more dimensions, or of more labels, gets nothing but zeros there.
+    A space of more dimensions, or of more labels, gets nothing but zeros there. `semantics` are
+    the semantic embeddings of those that have one.
     """
-    images = {seed: _fitted(new_image(seed), vectors[seed], space) for seed in vectors}
+    shown = {
+        seed: SemanticEmbeddings(SEMANTIC_SPACE, vector)
+        for seed, vector in (semantics or {}).items()
+    }
+    images = {
+        seed: replace(_fitted(new_image(seed), vectors[seed], space), semantic=shown.get(seed))
+        for seed in vectors
+    }
     items = [(image, arrival(f"{seed}.jpg", bank_id=bank_id)) for seed, image in images.items()]
     with store.writer() as writer:
         writer.images.add(items, space.id)

@@ -74,7 +74,13 @@ def edit_config(folder: Path, *, pretrained: dict[str, Any] | None = None, **cha
     path.write_text(json.dumps(config), encoding="utf-8")
 
 
-def add_descriptor(folder: Path, **changes: Any) -> Path:
+def add_semantic(folder: Path, **changes: Any) -> Path:
+    """Give the model of `make_tiny` a semantic head with random weights."""
+    pooled = {"name": "semantic", "taps": [{"module": "global_pool", "power": 1}], "dimension": 12}
+    return add_descriptor(folder, "semantic", **pooled | changes)
+
+
+def add_descriptor(folder: Path, file: str = "descriptor", **changes: Any) -> Path:
     """Give the model of `make_tiny` a head with random weights; `changes` go into its JSON.
 
     The weights are the same at every call, so that a run exports the model once.
@@ -97,6 +103,6 @@ def add_descriptor(folder: Path, **changes: Any) -> Path:
         torch.manual_seed(0)
         projection = torch.nn.Linear(sum(channels), stated["dimension"])
     tensors = {f"projection.{name}": value for name, value in projection.state_dict().items()}
-    save_file(tensors, folder / "descriptor.safetensors")
-    (folder / "descriptor.json").write_text(json.dumps(stated), encoding="utf-8")
+    save_file(tensors, folder / f"{file}.safetensors")
+    (folder / f"{file}.json").write_text(json.dumps(stated), encoding="utf-8")
     return folder

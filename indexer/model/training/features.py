@@ -99,7 +99,7 @@ def compute_views(  # noqa: PLR0913 -- what of, and how
         batch = [picture, *edited, *rotated]
         pixels = np.stack([prepare(np.asarray(view)) for view in batch])
         with torch.inference_mode():
-            model.network.forward_features(torch.from_numpy(pixels))
+            model.network(torch.from_numpy(pixels))
             rows.append(pool(taps.take(), descriptor).numpy().astype(np.float16))
     if len(rows) < _FEWEST:
         raise InputError(

@@ -8,6 +8,8 @@ from sqlalchemy import and_, func, select
 
 from indexer.store.banks.conditions import IN_FORCE
 from indexer.store.cluster_values import BankShare, EntryVectors, MemberPart
+from indexer.store.clusters.runs import ClusterRuns
+from indexer.store.clusters.whole_vectors import WholeVectors
 from indexer.store.images.rows import WHOLE
 from indexer.store.models import (
     BankRow,
@@ -28,6 +30,10 @@ _ENTRIES_AT_ONCE = 2_000
 class ClusterReports(Queries):
     """What a cluster report says, within one transaction."""
 
+    def dimension(self, run_id: int, space: Space) -> int:
+        """Return the length of the vectors that `members` gives."""
+        return self._source(run_id, space).dimension
+
     def members(self, run_id: int, space: Space) -> Iterator[MemberPart]:
         """Yield the images of a run that are still there with their vectors, by id, part by part.
 
@@ -35,9 +41,9 @@ class ClusterReports(Queries):
         ----------
         run_id : int
         space : Space
-            The one that the run was made in.
+            The one that the run was made in. The vectors are those that it clustered.
         """
-        table = ClusterMemberRow
+        table, source = ClusterMemberRow, self._source(run_id, space)
         statement = (
             select(
                 table.image_id,
@@ -46,18 +52,11 @@ class ClusterReports(Queries):
                 table.outlier_score,
                 table.assigned,
                 ImageRow.created_at,
-                EmbeddingRow.vector,
+                source.table.vector,
                 ClassificationRow.top_label,
             )
             .join(ImageRow, ImageRow.id == table.image_id)
-            .join(
-                EmbeddingRow,
-                and_(
-                    EmbeddingRow.image_id == table.image_id,
-                    EmbeddingRow.space_id == space.id,
-                    EmbeddingRow.part == WHOLE,
-                ),
-            )
+            .join(*source.join)
             .outerjoin(
                 ClassificationRow,
                 and_(
@@ -81,6 +80,11 @@ class ClusterReports(Queries):
                 vectors=np.array([row.vector for row in rows], np.float32),
                 labels=tuple(row.top_label for row in rows),
             )
+
+    def _source(self, run_id: int, space: Space) -> WholeVectors:
+        """Return where the vectors are that a run of a space clustered."""
+        runs = ClusterRuns(self._connection)
+        return WholeVectors.of(space, runs.semantic_space(runs.get(run_id)))
 
     def sources(self, run_id: int) -> dict[int, tuple[str, str | None]]:
         """Return the URI of the newest open source of each image of a run, and who sent it last."""

@@ -3,10 +3,11 @@
 import json
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Text, cast, select
 
+from indexer.store.images.spaces import Spaces
 from indexer.store.models import (
     ClusterRunRow,
     SpaceRow,
@@ -18,7 +19,11 @@ from indexer.types import (
     ClusterRun,
     ClusterScope,
     RunState,
+    Space,
 )
+
+SEMANTIC: Final = "semantic"
+"""Parameter of a run: the start of the fingerprint of the semantic space that it clustered."""
 
 
 class ClusterRuns(Queries):
@@ -70,6 +75,17 @@ class ClusterRuns(Queries):
             said = json.dumps(scope_columns(scope))  # as it was written, field by field
             conditions.append(cast(ClusterRunRow.scope, Text) == said)
         return next(iter(self._runs_where(*conditions, newest_first=True, limit=1)), None)
+
+    def semantic_space(self, run: ClusterRun) -> Space | None:
+        """Return the space of the semantic embeddings that a run clustered.
+
+        None for a run of the index's own embeddings: families, and patterns of a model without
+        semantic embeddings or from before there were any.
+        """
+        fingerprint = run.parameters.get(SEMANTIC)
+        if fingerprint is None:
+            return None
+        return Spaces(self._connection).starting_with(fingerprint)
 
     def _runs_where(
         self, *conditions: ColumnElement[bool], newest_first: bool = False, limit: int | None = None

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from indexer.errors import NotFoundError
 from indexer.store.banks.conditions import ACTIVE
 from indexer.store.cluster_values import ScopedPieces, ScopedVectors
+from indexer.store.clusters.whole_vectors import WholeVectors
 from indexer.store.images.rows import WHOLE
 from indexer.store.models import (
     BankRow,
@@ -40,6 +41,7 @@ class ClusterScopes(Queries):
         self,
         scope: ClusterScope,
         space: Space,
+        semantic: Space | None = None,
         *,
         on_progress: Callable[[int], None] = lambda _count: None,
     ) -> ScopedVectors:
@@ -51,6 +53,9 @@ class ClusterScopes(Queries):
         ----------
         scope : ClusterScope
         space : Space
+            That of the index.
+        semantic : Space, optional
+            Space of the semantic embeddings to read instead; images without one are left out.
         on_progress : callable
             Called with the number of images read since the last call; what it raises ends it.
 
@@ -59,7 +64,8 @@ class ClusterScopes(Queries):
         NotFoundError
             There is no bank of one of the scope's names.
         """
-        return self._read_vectors([*self._in_scope(scope, space)], space, on_progress)
+        conditions = [*self._in_scope(scope, space)]
+        return self._read_vectors(conditions, WholeVectors.of(space, semantic), on_progress)
 
     def pieces(
         self,
@@ -126,7 +132,7 @@ class ClusterScopes(Queries):
             qualities=qualities,
         )
 
-    def ids(self, scope: ClusterScope, space: Space) -> Keys:
+    def ids(self, scope: ClusterScope, space: Space, semantic: Space | None = None) -> Keys:
         """Return the ids of the images that `vectors` reads, ascending.
 
         Raises
@@ -134,27 +140,31 @@ class ClusterScopes(Queries):
         NotFoundError
             There is no bank of one of the scope's names.
         """
-        statement = _joined(select(ImageRow.id), space).where(*self._in_scope(scope, space))
+        joined = select(ImageRow.id).join(*WholeVectors.of(space, semantic).join)
+        statement = joined.where(*self._in_scope(scope, space))
         return np.fromiter(self._connection.scalars(statement.order_by(ImageRow.id)), np.int64)
 
-    def vectors_of(self, image_ids: Keys, space: Space) -> Iterator[ScopedVectors]:
+    def vectors_of(
+        self, image_ids: Keys, space: Space, semantic: Space | None = None
+    ) -> Iterator[ScopedVectors]:
         """Yield the embeddings of the active images among these, some thousands at a time."""
         for chunk in chunks(image_ids.tolist()):
             conditions = [ImageRow.removed_at.is_(None), ImageRow.id.in_(chunk)]
-            yield self._read_vectors(conditions, space)
+            yield self._read_vectors(conditions, WholeVectors.of(space, semantic))
 
     def _read_vectors(
         self,
         conditions: Sequence[ColumnElement[bool]],
-        space: Space,
+        source: WholeVectors,
         on_progress: Callable[[int], None] = lambda _count: None,
     ) -> ScopedVectors:
-        count = self._count_rows(_joined(select(ImageRow.id), space).where(*conditions))
+        count = self._count_rows(select(ImageRow.id).join(*source.join).where(*conditions))
         ids = np.empty(count, np.int64)
-        vectors = np.empty((count, space.dimension), np.float32)
+        vectors = np.empty((count, source.dimension), np.float32)
         added_at = np.empty(count, np.float64)
-        columns = (ImageRow.id, EmbeddingRow.vector, ImageRow.created_at)
-        statement = _joined(select(*columns), space).where(*conditions).order_by(ImageRow.id)
+        columns = (ImageRow.id, source.table.vector, ImageRow.created_at)
+        joined = select(*columns).join(*source.join)
+        statement = joined.where(*conditions).order_by(ImageRow.id)
         row = 0
         with closing(self._partitions(statement)) as partitions:
             for part in partitions:
@@ -230,12 +240,7 @@ class ClusterScopes(Queries):
 
 def _joined(statement: _Statement, space: Space) -> _Statement:
     """Join the whole first frames of images with their embeddings."""
-    of_whole = and_(
-        EmbeddingRow.image_id == ImageRow.id,
-        EmbeddingRow.space_id == space.id,
-        EmbeddingRow.part == WHOLE,
-    )
-    return statement.join(EmbeddingRow, of_whole)
+    return statement.join(*WholeVectors.of(space, None).join)
 
 
 def _parts(statement: _Statement, space: Space) -> _Statement:

@@ -4,34 +4,45 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import delete, select
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import delete, exists, select, union
 
-from indexer.store.edits import Edits
+from indexer.errors import DimensionMismatch
+from indexer.store.edits import Edits, Transaction
 from indexer.store.images.integrity import lacking
 from indexer.store.images.records import stored_part
+from indexer.store.images.repair import Repair
 from indexer.store.images.rows import (
     WHOLE,
     NumberedPart,
     check_embeddings,
+    check_semantics,
     classification_rows,
     embedding_rows,
 )
-from indexer.store.images.spaces import ACTIVE_SPACE, Spaces
+from indexer.store.images.spaces import ACTIVE_SPACE, SpaceEdits, Spaces
 from indexer.store.log.audit import named
 from indexer.store.models import (
     ClassificationRow,
     EmbeddingRow,
     ImageRow,
     PartRow,
+    SemanticRow,
     SourceRow,
+    SpaceRow,
     ThumbnailRow,
 )
 from indexer.store.queries import Queries
 from indexer.store.sql_parameters import chunks, possible_ids
 from indexer.store.values import StoredPicture
+from indexer.types import Embeddings as Vectors
 from indexer.types import NewImage, Part, Space
 
 _TABLES: Final = (EmbeddingRow, ClassificationRow)
+_SEMANTIC_SPACE: Final = (
+    select(SpaceRow.semantic_space_id).where(SpaceRow.id == ACTIVE_SPACE).scalar_subquery()
+)
 
 
 class Embeddings(Queries):
@@ -44,6 +55,22 @@ class Embeddings(Queries):
         """
         statements = [one for table in _TABLES for one in lacking(table, space_id)]
         return sorted({i for one in statements for i in self._connection.scalars(one)})
+
+    def lacking_semantics(self, semantic_space_id: int) -> list[int]:
+        """Return the active images that have no semantic embedding in a space, ascending."""
+        has = exists().where(
+            SemanticRow.image_id == ImageRow.id, SemanticRow.space_id == semantic_space_id
+        )
+        statement = select(ImageRow.id).where(ImageRow.removed_at.is_(None), ~has)
+        return sorted(self._connection.scalars(statement))
+
+    def semantic(self, image_id: int, semantic_space_id: int) -> NDArray[np.float32] | None:
+        """Return an image's semantic embedding in a space, (s,) float32, if it has one."""
+        statement = select(SemanticRow.vector).where(
+            SemanticRow.image_id == image_id, SemanticRow.space_id == semantic_space_id
+        )
+        vector: NDArray[np.float32] | None = self._connection.scalar(statement)
+        return vector
 
     def pictures(self, image_ids: Iterable[int]) -> list[StoredPicture]:
         """Return what is needed to embed images again: those of them that are active, by id."""
@@ -90,6 +117,10 @@ class Embeddings(Queries):
 class EmbeddingEdits(Embeddings, Edits):
     """The embeddings and class probabilities within a writing transaction."""
 
+    def __init__(self, transaction: Transaction, spaces: SpaceEdits) -> None:
+        super().__init__(transaction)
+        self._spaces = spaces
+
     def embed(
         self, images: Mapping[int, NewImage], space_id: int, *, approximate: bool = False
     ) -> list[int]:
@@ -128,6 +159,7 @@ class EmbeddingEdits(Embeddings, Edits):
         check_embeddings([*images.values()], space)
         active = self._ids_among(ImageRow, images, ImageRow.removed_at.is_(None))
         known = self.part_numbers(active)
+        self.write_semantics({i: images[i] for i in active}, active, space)
         parts = [part for i in active for part in _known_parts(i, images[i], known[i])]
         gained = sorted(self.write(parts, active, space))
         if spaces.is_usable(space_id):
@@ -158,6 +190,58 @@ class EmbeddingEdits(Embeddings, Edits):
         self._insert(ClassificationRow, classification_rows(unclassified, space))
         return {part.image_id for part in (*unembedded, *unclassified)}
 
+    def write_semantics(
+        self, images: Mapping[int, NewImage], held: Iterable[int], space: Space
+    ) -> list[int]:
+        """Write the semantic embeddings that images lack; return the images that gained one.
+
+        No view holds them, so the log says nothing of it.
+
+        Parameters
+        ----------
+        images : mapping of int to NewImage
+            By id; those without a semantic embedding are passed over.
+        held : iterable of int
+            The images that may have one already.
+        space : Space
+            The one of their other embeddings.
+
+        Raises
+        ------
+        DimensionMismatch
+            An embedding is not as long as its space's are.
+        UnusableOutput
+            An embedding is not finite.
+        """
+        held, gained = list(held), list[int]()
+        by_space = defaultdict[str, dict[int, Vectors]](dict)
+        for image_id, image in images.items():
+            if image.semantic is not None:
+                by_space[image.semantic.space][image_id] = image.semantic.vectors
+        for fingerprint, vectors in by_space.items():
+            check_semantics([*vectors.values()], space)
+            dimension = next(iter(vectors.values())).size
+            own = self._spaces.add_semantic(space, fingerprint, dimension)
+            if own.dimension != dimension:
+                raise DimensionMismatch(expected=own.dimension, got=dimension)
+            statement = select(SemanticRow.image_id).where(SemanticRow.space_id == own.id)
+            present = {row[0] for row in self._rows(statement, SemanticRow.image_id, held)}
+            rows = [
+                {"image_id": image_id, "space_id": own.id, "vector": vector}
+                for image_id, vector in vectors.items()
+                if image_id not in present
+            ]
+            self._insert(SemanticRow, rows)
+            gained += vectors.keys() - present
+        return sorted(gained)
+
+    def drop_spoiled_semantics(self) -> int:
+        """Delete semantic embeddings that are not as long as their space's; return how many."""
+        ids = Repair(self._connection).spoiled_semantics()
+        for chunk in chunks(ids):
+            self._connection.execute(delete(SemanticRow).where(SemanticRow.image_id.in_(chunk)))
+        return len(ids)
+
     def drop(self, *, after_id: int = 0, limit: int = 10_000) -> list[int]:
         """Delete what images have in other spaces than the index's; return their ids, ascending.
 
@@ -171,18 +255,21 @@ class EmbeddingEdits(Embeddings, Edits):
         limit : int
             Most images of a page.
         """
-        statement = (
-            select(EmbeddingRow.image_id)
-            .where(EmbeddingRow.image_id > after_id, EmbeddingRow.space_id != ACTIVE_SPACE)
-            .distinct()
-            .order_by(EmbeddingRow.image_id)
-            .limit(limit)
-        )
+        of_others = EmbeddingRow.space_id != ACTIVE_SPACE
+        unused = SemanticRow.space_id.is_distinct_from(_SEMANTIC_SPACE)
+        found = union(
+            select(EmbeddingRow.image_id).where(EmbeddingRow.image_id > after_id, of_others),
+            select(SemanticRow.image_id).where(SemanticRow.image_id > after_id, unused),
+        ).subquery()
+        statement = select(found.c.image_id).order_by(found.c.image_id).limit(limit)
         ids = list(self._connection.scalars(statement))
+        for chunk in chunks(ids):
+            of_these = SemanticRow.image_id.in_(chunk)
+            self._connection.execute(delete(SemanticRow).where(of_these, unused))
         for table in _TABLES:
             for chunk in chunks(ids):
-                of_others = (table.image_id.in_(chunk), table.space_id != ACTIVE_SPACE)
-                self._connection.execute(delete(table).where(*of_others))
+                elsewhere = (table.image_id.in_(chunk), table.space_id != ACTIVE_SPACE)
+                self._connection.execute(delete(table).where(*elsewhere))
         return ids
 
     def _without(

@@ -75,6 +75,7 @@ class ImageEdits(ImageRemoval):
         restored = self._restore({ids[digest]: images[digest] for digest in held})
         by_id = {ids[digest]: image for digest, image in images.items()}
         gained = self._add_parts(by_id, held.values(), space)
+        self._embeddings.write_semantics(by_id, held.values(), space)
         gained_thumbnail = self._add_thumbnails(by_id, held.values())
         reactivated = self._reactivate(held.values())
         self._log.append("image", "added", sorted({*gained, *reactivated}))

@@ -27,7 +27,9 @@ from indexer.store.models import (
     EntryRow,
     ImageRow,
     PartRow,
+    SemanticRow,
     SourceRow,
+    SpaceRow,
     ThumbnailRow,
 )
 from indexer.store.sql_parameters import chunks
@@ -146,7 +148,14 @@ def _of_images() -> Iterator[tuple[str, Select[Any]]]:
     erased = (ImageRow.md5, ImageRow.pdq, ImageRow.width, ImageRow.byte_size)
     held = [
         exists().where(table.image_id == ImageRow.id)
-        for table in (SourceRow, PartRow, EmbeddingRow, ClassificationRow, ThumbnailRow)
+        for table in (
+            SourceRow,
+            PartRow,
+            EmbeddingRow,
+            SemanticRow,
+            ClassificationRow,
+            ThumbnailRow,
+        )
     ]
     yield (
         "purged images are not erased wholly",
@@ -168,12 +177,22 @@ def _of_space(space: Space) -> Iterator[tuple[str, Select[Any]]]:
             f"rows of {table.__tablename__} belong to no part",
             select(table.image_id).where(table.part > 0, ~known),
         )
+    yield "semantic embeddings are not of their space's length", spoiled_semantics()
     size = 4 * space.dimension
     yield (
         f"embeddings are not {size} bytes long",
         select(EmbeddingRow.image_id).where(
             EmbeddingRow.space_id == space.id, func.length(EmbeddingRow.vector) != size
         ),
+    )
+
+
+def spoiled_semantics() -> Select[Any]:
+    """Select the ids of images with a semantic embedding not as long as its space's are."""
+    return (
+        select(SemanticRow.image_id)
+        .join(SpaceRow, SpaceRow.id == SemanticRow.space_id)
+        .where(func.length(SemanticRow.vector) != 2 * SpaceRow.dimension)
     )
 
 

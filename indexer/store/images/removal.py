@@ -19,6 +19,7 @@ from indexer.store.models import (
     ImageRow,
     PartRow,
     QuarantineRow,
+    SemanticRow,
     SourceRow,
     TemplateMemberRow,
     ThumbnailRow,
@@ -69,12 +70,12 @@ class ImageRemoval(Images, Edits):
     def purge(self, ids: Iterable[int]) -> int:
         """Erase images, removed ones too, as the law may ask; return how many were erased.
 
-        Embeddings, class probabilities, parts, thumbnails, fingerprints, sizes, sources with all
-        that manifests said of them, and those sources in quarantine: all are deleted, as is the PDQ
-        that decisions on the same bytes remember, verdicts on these bytes, and every answer
-        remembered for requests that come again. Id, SHA-256 and the moments of adding, removing and
-        purging stay as the proof; so do the log and the entries removed from banks. What is purged
-        already is passed over.
+        Embeddings of every kind, class probabilities, parts, thumbnails, fingerprints, sizes,
+        sources with all that manifests said of them, and those sources in quarantine: all are
+        deleted, as is the PDQ that decisions on the same bytes remember, verdicts on these bytes,
+        and every answer remembered for requests that come again. Id, SHA-256 and the moments of
+        adding, removing and purging stay as the proof; so do the log and the entries removed from
+        banks. What is purged already is passed over.
 
         `Maintenance.scrub` then clears the database's own files of it. Snapshots of views keep the
         vectors until they are written anew.
@@ -90,7 +91,7 @@ class ImageRemoval(Images, Edits):
             self._log.append("image", "removed", hidden)
             self._forget_sources(doomed)
             self._forget_queries(doomed)
-            for table in (EmbeddingRow, ClassificationRow, PartRow, ThumbnailRow):
+            for table in (EmbeddingRow, SemanticRow, ClassificationRow, PartRow, ThumbnailRow):
                 self._connection.execute(delete(table).where(table.image_id.in_(doomed)))
             self._set(ImageRow, doomed, **ERASED, purged_at=self._now)
             erased += doomed

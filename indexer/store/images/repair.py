@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from indexer.store.images.integrity import find_problems, lacking, not_as_logged
+from indexer.store.images.integrity import find_problems, lacking, not_as_logged, spoiled_semantics
 from indexer.store.images.spaces import ACTIVE_SPACE, Spaces
 from indexer.store.models import (
     ClassificationRow,
@@ -55,6 +55,10 @@ class Repair(Queries):
             chosen = [*chunks(possible_ids(among))]
             statements = [s.where(ImageRow.id.in_(ids)) for ids in chosen for s in statements]
         return sorted({i for s in statements for i in self._connection.scalars(s)})
+
+    def spoiled_semantics(self) -> list[int]:
+        """Return the images with a semantic embedding of another length than its space's."""
+        return sorted(set(self._connection.scalars(spoiled_semantics())))
 
     def unlogged_images(self) -> list[int]:
         """Return the images of which the log does not say what they are, ascending."""

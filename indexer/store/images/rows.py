@@ -10,7 +10,7 @@ import numpy as np
 from indexer.errors import DimensionMismatch, UnusableOutput
 from indexer.store.models.columns import plain_json
 from indexer.store.values import Arrival
-from indexer.types import NewImage, NewPart, SourceDetails, Space
+from indexer.types import Embeddings, NewImage, NewPart, SourceDetails, Space
 
 WHOLE = 0
 """The number of the part that is the whole first frame."""
@@ -48,6 +48,22 @@ def check_embeddings(images: Sequence[NewImage], space: Space) -> None:
         raise UnusableOutput(
             rows=tuple(np.unique(np.array(rows)[~finite]).tolist()), model=space.model
         )
+
+
+def check_semantics(vectors: Sequence[Embeddings], space: Space) -> None:
+    """Refuse semantic embeddings (s,) of one space that are not equally long, or not finite.
+
+    Raises
+    ------
+    DimensionMismatch, UnusableOutput
+    """
+    dimension = vectors[0].size
+    for vector in vectors:
+        if vector.shape != (dimension,):
+            raise DimensionMismatch(expected=dimension, got=vector.size)
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise UnusableOutput(rows=tuple(np.flatnonzero(~finite).tolist()), model=space.model)
 
 
 def image_row(image: NewImage, now: datetime) -> dict[str, Any]:

@@ -36,6 +36,10 @@ class Spaces(Queries):
         """Return the space of a model's fingerprint (64 hex digits), if it is registered."""
         return self._first(_SPACES.where(SpaceRow.fingerprint == fingerprint))
 
+    def starting_with(self, fingerprint: str) -> Space | None:
+        """Return the registered space whose fingerprint starts with some hex digits, if any."""
+        return self._first(_SPACES.where(SpaceRow.fingerprint.startswith(fingerprint)).limit(1))
+
     def get(self, space_id: int) -> Space:
         """Return a registered space.
 
@@ -51,6 +55,14 @@ class Spaces(Queries):
                 "index's."
             )
         return space
+
+    def semantic(self, space_id: int) -> Space | None:
+        """Return the space of the semantic embeddings that come with a space's, if there are any.
+
+        It is known from the first image on that has one.
+        """
+        own = select(SpaceRow.semantic_space_id).where(SpaceRow.id == space_id).scalar_subquery()
+        return self._first(_SPACES.where(SpaceRow.id == own))
 
     def require_usable(self, space: Space) -> None:
         """Make sure that a space's embeddings may be searched: they were not dropped.
@@ -165,6 +177,38 @@ class SpaceEdits(Spaces, Edits):
             self._set(SpaceRow, [known.id], model=model)
         [space_id] = self._ids_where(SpaceRow, SpaceRow.fingerprint == fingerprint)
         return self.get(space_id)
+
+    def add_semantic(self, space: Space, fingerprint: str, dimension: int) -> Space:
+        """Make the space of the semantic embeddings known that come with another space's.
+
+        Parameters
+        ----------
+        space : Space
+            That other space. It keeps the first semantic space that it gets, until
+            `replace_semantic`.
+        fingerprint : str
+            64 hex digits that name the semantic space.
+        dimension : int
+        """
+        known = self.find(fingerprint)
+        if known is None:
+            statement = select(SpaceRow.architecture).where(SpaceRow.id == space.id)
+            known = self.add(
+                fingerprint=fingerprint,
+                model=space.model,
+                architecture=self._connection.execute(statement).scalar_one(),
+                dimension=dimension,
+                labels=(),
+            )
+        if self.semantic(space.id) is None:
+            self._set(SpaceRow, [space.id], semantic_space_id=known.id)
+        return known
+
+    def replace_semantic(self, space: Space, fingerprint: str, dimension: int) -> Space:
+        """Let another semantic space come with a space; parameters are `add_semantic`'s."""
+        semantic = self.add_semantic(space, fingerprint, dimension)
+        self._set(SpaceRow, [space.id], semantic_space_id=semantic.id)
+        return semantic
 
     def activate(self, space_id: int, *, missing: int = 0) -> Space:
         """Bind the index to another space, whose embeddings are there; return the space.

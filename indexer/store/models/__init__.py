@@ -24,6 +24,7 @@ from indexer.store.models.gallery import (
     ImageRow,
     PartRow,
     QuarantineRow,
+    SemanticRow,
     SourceRow,
     SpaceRow,
     ThumbnailRow,
@@ -39,7 +40,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611300650"
+REVISION = "202611301300"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "RetroMatchRow",
     "RetroScanRow",
     "RunClusterRow",
+    "SemanticRow",
     "SessionRow",
     "SignalTypeRow",
     "SourceRow",

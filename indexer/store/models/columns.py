@@ -106,3 +106,30 @@ class Embedding32(TypeDecorator[NDArray[np.float32]]):
     ) -> NDArray[np.float32] | None:
         """Turn into an array that its owner may write to."""
         return None if value is None else np.frombuffer(value, "<f4").astype(np.float32)
+
+
+class Embedding16(TypeDecorator[NDArray[np.float32]]):
+    """A unit vector of shape (d,) float32, stored in half precision: 2 d bytes, little-endian."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: NDArray[np.float32] | None,
+        dialect: Dialect,
+    ) -> Any:
+        """Turn into bytes."""
+        return None if value is None else value.astype("<f2").tobytes()
+
+    def process_result_value(
+        self,
+        value: Any | None,
+        dialect: Dialect,
+    ) -> NDArray[np.float32] | None:
+        """Turn into an array of length 1 again, which rounding has changed a little."""
+        if value is None:
+            return None
+        rounded = np.frombuffer(value, "<f2").astype(np.float32)
+        length = np.linalg.norm(rounded)
+        return rounded / length if length else rounded

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from indexer.store.models.base import Base, Digest, Id, index_while
-from indexer.store.models.columns import AnyJson, Embedding32
+from indexer.store.models.columns import AnyJson, Embedding16, Embedding32
 
 
 class SpaceRow(Base):
@@ -35,6 +35,7 @@ class SpaceRow(Base):
     labels: Mapped[list[str]] = mapped_column(JSON)
     created_at: Mapped[datetime]
     activated_at: Mapped[datetime | None]  # NULL while it was never the index's, or was dropped
+    semantic_space_id: Mapped[int | None] = mapped_column(ForeignKey("spaces.id"))
 
 
 class ImageRow(Base):
@@ -132,6 +133,16 @@ class ClassificationRow(Base):
     part: Mapped[int] = mapped_column(Integer, primary_key=True, server_default=text("0"))
     top_label: Mapped[str] = mapped_column(index=True)
     probabilities: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class SemanticRow(Base):
+    """The semantic embedding of an image, of its whole first frame, in a space of its own."""
+
+    __tablename__ = "semantic_embeddings"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
+    space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id"), primary_key=True)
+    vector: Mapped[NDArray[float32]] = mapped_column(Embedding16)
 
 
 class QuarantineRow(Base):
