@@ -17,7 +17,8 @@ from indexer.model.onnx_network import INPUT, open_session
 from indexer.model.torch_loading import LoadedModel
 
 PROBABILITIES: Final = "probabilities"
-_EMBEDDINGS: Final = ("embedding", "semantic")  # in the order of a pass
+SEMANTIC: Final = "semantic"
+_EMBEDDING: Final = "embedding"
 _SAMPLES: Final = 2  # torch.export takes a batch of one for a constant
 _MOST: Final = 4096  # pictures of a batch, for torch.export
 _PERCENTILE: Final = 99.99  # of the activations; clipping the rest leaves finer levels
@@ -43,13 +44,16 @@ class AnsweringNetwork(torch.nn.Module):
         super().__init__()
         self.network = model.network  # registers the weights
         self.heads = torch.nn.ModuleList(
-            [head.module for head in (model.head, getattr(model, "semantic", None)) if head]
+            [head.module for head in (model.head, model.semantic) if head]
         )
         self.card = model.card
         self._model = model
         self.eval()
-        embeddings = len(self(torch.zeros(1, *self.card.input_size))) - bool(self.card.labels)
-        self.names = [PROBABILITIES] * bool(self.card.labels) + [*_EMBEDDINGS[:embeddings]]
+        self.names = [
+            *([PROBABILITIES] if self.card.labels else []),
+            _EMBEDDING,
+            *([SEMANTIC] if model.semantic else []),
+        ]
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the outputs in the order of `names`."""

@@ -23,6 +23,7 @@ from indexer.model.card import ModelCard
 from indexer.model.export_format import ExportFormat
 from indexer.model.graph_writers import (
     PROBABILITIES,
+    SEMANTIC,
     AnsweringNetwork,
     Pixels,
     WrittenGraph,
@@ -151,7 +152,6 @@ def _describe(
     """Return what `model.json` says, but for the hash of the graph."""
     card = network.card
     answers = network.run(np.zeros((1, *card.input_size), np.float32))
-    semantic = getattr(card, "semantic", None)
     return {
         "format": form.value,
         "graph": graph,
@@ -174,8 +174,8 @@ def _describe(
             name: {
                 "output": name,
                 "dimension": answers[name].shape[1],
-                "fingerprint": semantic.fingerprint
-                if name == "semantic" and semantic
+                "fingerprint": card.semantic.fingerprint
+                if name == SEMANTIC and card.semantic
                 else card.fingerprint,
             }
             for name in network.names
