@@ -28,7 +28,7 @@ from indexer.thresholds.background_folder import as_pictures, measure_files
 from indexer.thresholds.calibration import Sample, calibrate
 from indexer.thresholds.calibration_targets import CalibrationTarget, tiers_of
 from indexer.thresholds.pairwise_scores import Measure
-from indexer.thresholds.picture_matrix import Pictures
+from indexer.thresholds.picture_matrix import Pictures, number_sources
 from indexer.thresholds.rate_intervals import count_false_positives, trials
 from indexer.thresholds.score_histogram import count_scores
 from indexer.types import NewCard, RateUnit, Signal, query_bias
@@ -49,12 +49,18 @@ class Outcome:
 
     @property
     def holds(self) -> bool:
-        """Whether that rate lies within the interval of the card."""
+        """Whether that rate lies within the confidence interval of the card."""
         return self.card.rate_low <= self.held_out <= self.card.rate_high
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether it lies where the card expects that of other sources."""
+        low, high = self.card.prediction_low, self.card.prediction_high
+        return low is not None and high is not None and low <= self.held_out <= high
 
 
 def load(folder: Path, limit: int | None) -> tuple[Pictures, list[str]]:
-    """Measure the distractors; return them with the package that each comes from."""
+    """Measure the distractors; return them with the package that each comes from, its source."""
     with (folder / "refs.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["role"] == "distractor"][:limit]
     package = {folder / row["reference_path"]: row["source_package"] for row in rows}
@@ -62,7 +68,8 @@ def load(folder: Path, limit: int | None) -> tuple[Pictures, list[str]]:
     measured = measure_files(list(package), encoder, settings)
     ids = range(1, len(measured) + 1)
     pictures = as_pictures(measured, ids, encoder.card.dimension, settings)
-    return pictures, [package[file.path] for file in measured]
+    packages = [package[file.path] for file in measured]
+    return replace(pictures, sources=number_sources(packages)), packages
 
 
 def at_random(pictures: Pictures, seed: int) -> np.ndarray:
@@ -124,8 +131,8 @@ def main() -> None:
     print(f"{len(pictures)} distractors of {len(set(packages))} packages, {len(seeds)} splits")
     for way, halves in ways.items():
         print(f"\n### Split: {way}\n")
-        print("| signal | target | bound | card: rate (95 %) | other half | within interval |")
-        print("|---|---|---|---|---|---|")
+        print("| signal | target | bound | card: rate (95 %) | other half | within | predicted |")
+        print("|---|---|---|---|---|---|---|")
         for signal in (Signal.FUSED, Signal.PDQ):
             for unit, target in TARGETS:
                 found = list(outcomes(pictures, halves, signal, unit, target))
@@ -135,7 +142,8 @@ def main() -> None:
                     f"| {first.card.rate:.2g} ({first.card.rate_low:.2g} to "
                     f"{first.card.rate_high:.2g}) | {first.held_out:.2g} "
                     f"(median {median(o.held_out for o in found):.2g}) "
-                    f"| {sum(o.holds for o in found)} of {len(found)} |",
+                    f"| {sum(o.holds for o in found)} of {len(found)} "
+                    f"| {sum(o.is_predicted for o in found)} |",
                     flush=True,
                 )
 

@@ -4,9 +4,10 @@ Packages: as calibration.py, for the log-odds and one comparison in 10,000 alone
 packages of DEV's distractors are held out, 20 times over; a threshold is calibrated on the rest,
 and its rate on what was held out is held against the interval of the card.
 
-Galleries: uploads are asked about among strangers, whole pictures, PDQ in 8 orientations, scored as
-calibration scores them, no verification. At some bounds the uploads with a false match are counted:
-one bound should have one rate, whatever the size.
+Galleries: uploads are asked about among strangers, whole pictures, PDQ in 8 orientations, no
+verification. At some bounds the false matches of an upload are counted, and the uploads that have
+one: a bound should have one rate, whatever the size. A gallery below 1,000 counts as 1,000, which
+makes its rate lower; it is counted as it is as well.
 
 - real: DEV's queries without a reference among some of its references, and all
 - made up: uploads and strangers of kinds within kinds (made_up_kinds.py), with random PDQ, the bias
@@ -32,8 +33,7 @@ from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.thresholds.background_folder import as_pictures, measure_files
 from indexer.thresholds.pairwise_scores import Measure
 from indexer.thresholds.picture_matrix import NO_ID, Pictures
-from indexer.thresholds.rate_intervals import clopper_pearson
-from indexer.types import RateUnit, Signal, cost_of, count_comparisons
+from indexer.types import LogOdds, RateUnit, Signal, cost_of, count_comparisons
 from made_up_kinds import MadeUpKinds
 
 SPLITS = 20
@@ -41,22 +41,50 @@ TARGET = 1e-4  # of comparisons
 GALLERIES = (10, 1_000, 100_000, 1_000_000)
 CHUNK = 5_000  # strangers scored at a time
 BLOCKS = 100  # galleries of one size at most
-BOUNDS = (1.0, 2.0, 3.0, 4.0)  # nats, beside the bounds in force
+BOUNDS = sorted((1.0, 2.0, 3.0, 4.0, TRAITS.fusion.lookalike, TRAITS.fusion.near_duplicate))
+CHANCE = 84  # bits
+PAIRS = 200_000  # whose PDQ are compared at a time
+FLOOR = np.float32(cost_of(count_comparisons(1)))  # taken off by `Measure` for one reference
 SEED = 5
-Greatest = dict[int, NDArray[np.float32]]
-"""By size of the gallery: greatest log-odds, (uploads, galleries), comparisons taken off."""
 
 
 def print_packages(folder: Path, splits: int) -> None:
     """Print how often the rate on held-out packages lies within the interval of the card."""
     pictures, packages = load(folder, None)
     halves = [by_package(packages, seed) for seed in range(splits)]
-    found = list(outcomes(pictures, halves, Signal.FUSED, RateUnit.COMPARISON, TARGET))
     print(
-        f"{len(pictures)} distractors of {len(set(packages))} packages, {TARGET:g} of comparisons: "
-        f"**{sum(each.holds for each in found)} of {len(found)}** held-out rates lie within the "
-        f"interval of their card; the median is {median(each.held_out for each in found):.2g}, and "
-        f"the median bound {median(each.card.value for each in found):.2f} nats."
+        f"{len(pictures)} distractors of {len(set(packages))} packages, {TARGET:g} of comparisons"
+    )
+    by_picture = replace(pictures, sources=None)
+    aim = Signal.FUSED, RateUnit.COMPARISON, TARGET
+    alone = list(outcomes(by_picture, halves, *aim))
+    found = list(outcomes(pictures, halves, *aim))
+    for interval, within, ends in (
+        (
+            "confidence, sources unknown",
+            [each.holds for each in alone],
+            [(each.card.rate_low, each.card.rate_high) for each in alone],
+        ),
+        (
+            "confidence, sources known",
+            [each.holds for each in found],
+            [(each.card.rate_low, each.card.rate_high) for each in found],
+        ),
+        (
+            "prediction for other sources",
+            [each.is_predicted for each in found],
+            [(each.card.prediction_low or 0, each.card.prediction_high or 0) for each in found],
+        ),
+    ):
+        low, high = (median(side) for side in zip(*ends, strict=True))
+        print(
+            f"| {interval} | {low:.2g} to {high:.2g} | **{sum(within)} of {len(within)}** |",
+            flush=True,
+        )
+    rates = sorted(each.held_out for each in found)
+    print(
+        f"held-out rates {rates[0]:.2g} to {rates[-1]:.2g}, median {median(rates):.2g}; "
+        f"median bound {median(each.card.value for each in found):.2f} nats"
     )
 
 
@@ -79,76 +107,121 @@ def make_up(world: MadeUpKinds, count: int, orientations: int, seed: int) -> Pic
     )
 
 
-def among_real(folder: Path, sizes: Sequence[int]) -> Greatest:
-    """Return each real upload's greatest log-odds in galleries of some references, and of all."""
+class FalseMatches:
+    """How many strangers of each gallery reach each bound, by upload."""
+
+    def __init__(self, uploads: int, size: int, galleries: int, counted: int) -> None:
+        self.size = size
+        self._cost = cost_of(counted)
+        self.name = f"{size:,}" if counted == size else f"{size:,}, counted as {counted:,}"
+        self.is_exact = counted == size
+        self.galleries = galleries
+        self.uploads = uploads
+        self._counts = np.zeros((len(BOUNDS), uploads, galleries), np.int32)
+
+    @property
+    def least(self) -> float:
+        """The least log-odds that count, the size of the gallery not taken off."""
+        return BOUNDS[0] + self._cost
+
+    def add(
+        self, uploads: NDArray[np.int64], strangers: NDArray[np.int64], log_odds: LogOdds
+    ) -> None:
+        """Count pairs; strangers are numbered from 0, gallery after gallery."""
+        gallery = strangers // self.size
+        for row, bound in enumerate(BOUNDS):
+            reached = (log_odds >= bound + self._cost) & (gallery < self.galleries)
+            np.add.at(self._counts[row], (uploads[reached], gallery[reached]), 1)
+
+    def rates(self, row: int) -> tuple[float, float]:
+        """Return the matches per upload at one of the bounds, and the share that has one."""
+        counts = self._counts[row]
+        return float(counts.mean()), float((counts > 0).mean())
+
+
+def galleries_of(uploads: int, size: int, galleries: int) -> list[FalseMatches]:
+    """Return what counts in galleries of one size: as so many, and as many as it counts for."""
+    return [
+        FalseMatches(uploads, size, galleries, counted)
+        for counted in sorted({size, count_comparisons(size)})
+    ]
+
+
+def among_real(folder: Path, sizes: Sequence[int]) -> list[FalseMatches]:
+    """Count the matches of real uploads in galleries of some references, and of all."""
     dev = load_dev_set(folder)
     uploads = load_real([case.query for case in dev.cases if case.reference is None])
     references = load_real(dev.references)
     stored = replace(references, pdq=references.pdq[:, :1])  # in one orientation
-    log_odds, _ = Measure(Signal.FUSED, WEIGHING).compare(uploads, stored)
-    random = np.random.default_rng(SEED)
-    found = {}
+    log_odds = Measure(Signal.FUSED, WEIGHING).compare(uploads, stored)[0] + FLOOR
+    order = np.random.default_rng(SEED).permutation(len(stored))
+    rows, columns = np.nonzero(log_odds >= BOUNDS[0])
+    found = []
     for size in [*(size for size in sizes if size < len(stored)), len(stored)]:
-        chosen = [
-            random.choice(len(stored), size, replace=False)
-            for _ in range(1 if size == len(stored) else BLOCKS)
-        ]
-        greatest = np.stack([log_odds[:, rows].max(axis=1) for rows in chosen], axis=1)
-        found[size] = greatest - np.float32(cost_of(size))
+        of_size = galleries_of(len(uploads), size, len(stored) // size)
+        for matches in of_size:
+            matches.add(rows, order[columns], log_odds[rows, columns])
+        found += of_size
     return found
 
 
-def among_made_up(count: int, sizes: Sequence[int]) -> Greatest:
-    """Return the same of made-up uploads; galleries of one size have no stranger in common."""
-    world = MadeUpKinds(SEED)
+def among_made_up(count: int, sizes: Sequence[int]) -> list[FalseMatches]:
+    """Count the matches of made-up uploads; galleries of one size have no stranger in common."""
+    world, most = MadeUpKinds(SEED), max(sizes)
     uploads = make_up(world, count, 8, SEED)
-    usual = np.float32(TRAITS.fusion.bias)
-    measure = Measure(
-        Signal.FUSED, replace(WEIGHING, query_bias=lambda rows: np.full(len(rows), usual))
-    )
-    most = max(sizes)
-    found = {
-        size: np.full((count, min(BLOCKS, most // size)), -np.inf, np.float32) for size in sizes
-    }
+    found = [
+        matches
+        for size in sizes
+        for matches in galleries_of(count, size, min(BLOCKS, most // size))
+    ]
     for start in range(0, most, CHUNK):
         strangers = make_up(world, min(CHUNK, most - start), 1, SEED + 1 + start)
-        log_odds, _ = measure.compare(uploads, strangers)
-        for size, greatest in found.items():
-            gallery = (start + np.arange(len(strangers))) // size
-            for column in range(gallery[0], min(gallery[-1] + 1, greatest.shape[1])):
-                here = log_odds[:, gallery == column].max(axis=1)
-                greatest[:, column] = np.maximum(greatest[:, column], here)
-    counted = cost_of(count_comparisons(1))  # by `measure`, for one reference
-    return {
-        size: greatest - np.float32(cost_of(count_comparisons(size)) - counted)
-        for size, greatest in found.items()
-    }
+        open_ones = [each for each in found if start < each.size * each.galleries]
+        pairs = close_pairs(uploads, strangers, min(each.least for each in open_ones))
+        for matches in open_ones:
+            matches.add(pairs[0], pairs[1] + start, pairs[2])
+    return found
 
 
-def gallery_rows(found: Greatest) -> Iterator[str]:
-    """Yield a table: the share of uploads that reach each bound, by size, and how far apart.
+def close_pairs(
+    uploads: Pictures, strangers: Pictures, least: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], LogOdds]:
+    """Return the pairs that reach some log-odds, the size of the gallery not taken off.
 
-    The intervals are those of one gallery, for all are asked about with the same uploads.
+    Pairs that PDQ alone finds, within `CHANCE` bits, are left out: of random bits there are a few
+    hundred among two billion pairs.
     """
     fusion = TRAITS.fusion
-    bounds = dict.fromkeys(BOUNDS, "") | {
-        fusion.lookalike: ", lookalike",
-        fusion.near_duplicate: ", near duplicate",
-    }
-    yield f"| bound, nats | {' | '.join(f'{size:,}' for size in found)} | largest / smallest |"
-    yield "|---" * (2 + len(found)) + "|"
-    for bound, name in sorted(bounds.items()):
-        shares = [float((greatest >= bound).mean()) for greatest in found.values()]
-        ratio = f"{max(shares) / min(shares):.2f}" if min(shares) else ""
-        uploads = len(next(iter(found.values())))
-        cells = " | ".join(rate_of(share, uploads) for share in shares)
-        yield f"| {bound:g}{name} | {cells} | {ratio} |"
+    orientations = uploads.pdq.shape[1]
+    nearest = float(fusion.of_pdq(CHANCE))
+    similar = fusion.least_similarity(least, orientations, nearest) + fusion.bias
+    cosines = uploads.embeddings @ strangers.embeddings.T
+    rows, columns = np.nonzero(cosines >= np.float32(similar))
+    log_odds = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), PAIRS):
+        some = slice(start, start + PAIRS)
+        ours, theirs = uploads.pdq[rows[some]], strangers.pdq[columns[some]]
+        differing = ours.view(np.uint64) ^ theirs.view(np.uint64)
+        bits = np.bitwise_count(differing).sum(axis=2, dtype=np.int16).min(axis=1)
+        normalised = cosines[rows[some], columns[some]] - np.float32(fusion.bias)
+        log_odds[some] = fusion.weigh(normalised, bits) - np.float32(cost_of(orientations))
+    reached = log_odds >= least
+    return rows[reached], columns[reached], log_odds[reached]
 
 
-def rate_of(share: float, uploads: int) -> str:
-    """Write a share with its 95 % interval."""
-    interval = clopper_pearson(share * uploads, uploads)
-    return f"{share:.2g} ({interval.low:.2g} to {interval.high:.2g})"
+def gallery_rows(found: Sequence[FalseMatches]) -> Iterator[str]:
+    """Yield a table: matches per upload at each bound and, in brackets, uploads with a match."""
+    fusion = TRAITS.fusion
+    names = {fusion.lookalike: ", lookalike", fusion.near_duplicate: ", near duplicate"}
+    sizes = " | ".join(each.name for each in found)
+    yield f"| bound, nats | exp(-bound) | {sizes} | largest / smallest |"
+    yield "|---" * (3 + len(found)) + "|"
+    for row, bound in enumerate(BOUNDS):
+        rates = [each.rates(row) for each in found]
+        counts = [count for each, (count, _) in zip(found, rates, strict=True) if each.is_exact]
+        ratio = f"{max(counts) / min(counts):.2f}" if min(counts) else ""
+        cells = " | ".join(f"{count:.2g} ({share:.2g})" for count, share in rates)
+        yield f"| {bound:g}{names.get(bound, '')} | {np.exp(-bound):.2g} | {cells} | {ratio} |"
 
 
 def main() -> None:
@@ -166,8 +239,10 @@ def main() -> None:
         ("real", among_real(arguments.folder, (10, 100, 1_000))),
         ("made-up", among_made_up(arguments.uploads, arguments.galleries)),
     ):
-        uploads = len(next(iter(found.values())))
-        print(f"\n{uploads} {name} uploads; share with a false match by size of the gallery:\n")
+        print(
+            f"\n{found[0].uploads} {name} uploads; matches per upload and, in brackets, the share "
+            "with a match, by size of the gallery:\n"
+        )
         for row in gallery_rows(found):
             print(row, flush=True)
 

@@ -132,6 +132,26 @@ def test_a_folder_of_innocent_pictures_is_compared_with_the_gallery(
     assert {pair["query"] for pair in answer["closest"]} <= {"bee.jpg", "swans.jpg", "coffee.jpg"}
 
 
+def test_a_card_says_what_to_expect_of_other_sources_where_there_are_ten(
+    index: Index, tmp_path: Path
+) -> None:
+    for photo in sorted(PHOTOS.glob("*.jpg"))[:10]:
+        (tmp_path / "innocent" / photo.stem).mkdir(parents=True)
+        shutil.copy(photo, tmp_path / "innocent" / photo.stem)
+
+    said = index.run_here(
+        "threshold", "calibrate", "--signal", "fused", "--background", tmp_path / "innocent"
+    ).stdout
+
+    card = index.run_here("threshold", "show", "--json").json["card"]
+    assert card["source_count"] == 10
+    assert card["prediction_low"] <= card["rate_low"]
+    assert card["prediction_high"] >= card["rate_high"]
+    told = "other sources: 95 % of collections of 10 sources, as these are, have a rate of"
+    for text in (said, index.run_here("threshold", "show").stdout):
+        assert told in " ".join(text.split())
+
+
 def test_a_card_shows_its_histogram_and_what_moving_it_would_do(index: Index) -> None:
     index.run_here("threshold", "calibrate", "--signal", "fused", "--target", "0.01")
     card = index.run_here("threshold", "show", "--json").json

@@ -2,12 +2,14 @@
 
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 
 from indexer.errors import NotFoundError
 from indexer.settings import Settings
 from indexer.store import Store
 from indexer.thresholds import choose_thresholds, find_card
+from indexer.thresholds.background_set import stored_pictures
 from indexer.types import (
     BankKind,
     Histogram,
@@ -16,10 +18,11 @@ from indexer.types import (
     Outcome,
     RateUnit,
     Signal,
+    SourceDetails,
     Tier,
 )
 from support.calibration import aim, calibrated, strangers
-from support.catalog import LABELS, add, bind, new_image
+from support.catalog import LABELS, add, arrival, bind, new_image
 
 pytestmark = pytest.mark.postgres
 
@@ -42,7 +45,15 @@ def space_id(store: Store) -> int:
 def test_a_card_reads_back_as_it_was_written(store: Store, space_id: int) -> None:
     with store.writer() as writer:
         writer.banks.create("unsafe", BankKind.BLOCK)
-    new = a_card(space_id, bank="unsafe", value=0.1 + 0.2, comparisons=10**12)
+    new = a_card(
+        space_id,
+        bank="unsafe",
+        value=0.1 + 0.2,
+        comparisons=10**12,
+        source_count=12,
+        prediction_low=1e-7,
+        prediction_high=1 / 3,
+    )
 
     card_id = add_card(store, new)
 
@@ -185,6 +196,25 @@ def test_the_vectors_of_pictures_are_those_of_their_whole_first_frames(store: St
         assert vectors.pdq[row].tobytes() == image.pdq.bits
         assert vectors.pdq_quality[row] == image.pdq.quality
     assert (len(nothing.ids), len(nothing.embeddings), nothing.pdq.shape) == (0, 0, (0, 32))
+
+
+def test_a_picture_is_from_its_uploader_or_else_from_its_folder(store: Store) -> None:
+    space = bind(store)
+    by_jo = SourceDetails(uploader="jo")
+    with store.writer() as writer:
+        found = [arrival("a/1.jpg"), arrival("a/2.jpg", details=by_jo), arrival("b/c/3.jpg")]
+        pictures = list(zip(map(new_image, (1, 2, 3)), found, strict=True))
+        writer.images.add([*pictures, (new_image(1), arrival("z/1.jpg"))], space.id)
+        ids = writer.images.ids_by_sha256([new_image(seed).sha256 for seed in (1, 2, 3)])
+
+    with store.reader() as catalog:
+        names = catalog.samples.source_names([*ids.values(), 999])
+        pictures_of = stored_pictures(catalog, np.array([*ids.values()]), space, Settings())
+
+    one, two, three = (ids[new_image(seed).sha256] for seed in (1, 2, 3))
+    assert names == {one: "/pictures/a", two: "jo", three: "/pictures/b/c"}
+    assert pictures_of.sources is not None
+    assert len(set(pictures_of.sources.tolist())) == 3
 
 
 def test_confirmed_pairs_are_those_of_which_the_index_holds_both(store: Store) -> None:

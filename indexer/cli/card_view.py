@@ -25,8 +25,21 @@ def measured_of(card: NewCard) -> str:
     """Say what was measured at the bound, and how sure that is."""
     return (
         f"{card.false_positives} of {card.trials} {card.unit}s of innocent pictures reach it: "
-        f"{card.rate:.2g} (95 %: {card.rate_low:.2g} to {card.rate_high:.2g}), target "
+        f"{card.rate:.2g} (95 % confidence: {card.rate_low:.2g} to {card.rate_high:.2g}), target "
         f"{card.target_rate:g}"
+    )
+
+
+def sources_of(card: NewCard) -> str:
+    """Say where the rate of other sources lies, or why that is not known."""
+    if card.prediction_low is None or card.prediction_high is None:
+        return (
+            "other sources: unknown; put each source of innocent pictures into a folder of its "
+            "own, at least 10"
+        )
+    return (
+        f"other sources: 95 % of collections of {card.source_count} sources, as these are, have a "
+        f"rate of {card.prediction_low:.2g} to {card.prediction_high:.2g}"
     )
 
 
@@ -45,6 +58,7 @@ def print_card(card: ThresholdCard, near: Sequence[Position], copies: int) -> No
     echo(f"Card {card.id}: {card.signal}, {card.tier}, {where}, {state}")
     echo(f"  {bound_of(card)}, calibrated {card.created_at:%Y-%m-%d %H:%M} UTC")
     echo(f"  {measured_of(card)}")
+    echo(f"  {sources_of(card)}")
     echo(f"  {uploads_of(card)}")
     if card.space:
         echo(f"  space {card.space}")

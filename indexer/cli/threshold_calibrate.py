@@ -1,6 +1,6 @@
 """Body of `threshold calibrate`, with progress."""
 
-from indexer.cli.card_view import bound_of, measured_of, uploads_of
+from indexer.cli.card_view import bound_of, measured_of, sources_of, uploads_of
 from indexer.cli.output import print_json, print_table
 from indexer.cli.progress import show_progress
 from indexer.embedding_space import bound_space, load_bound_encoder, model_reference
@@ -58,6 +58,7 @@ def _print_calibration(calibration: Calibration, request: Request) -> None:
     where = f"bank {card.bank}" if card.bank else "every bank and the gallery"
     echo(f"{card.signal}, {card.tier}, {where}: {bound_of(card)}")
     echo(f"  {measured_of(card)}")
+    echo(f"  {sources_of(card)}")
     echo(f"  {uploads_of(card)}")
     if request.unit is None and card.unit is RateUnit.COMPARISON:
         echo(

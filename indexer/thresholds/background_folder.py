@@ -17,7 +17,7 @@ from indexer.settings import Settings
 from indexer.sources import SourceFile, read, walk
 from indexer.store import Store
 from indexer.thresholds.background_set import SEED
-from indexer.thresholds.picture_matrix import NO_ID, Pictures
+from indexer.thresholds.picture_matrix import NO_ID, Pictures, number_sources
 from indexer.types import Embeddings
 
 log = structlog.get_logger(__name__)
@@ -109,7 +109,7 @@ def measure_files(
 def as_pictures(
     measured: Sequence[MeasuredFile], ids: Sequence[int], dimension: int, settings: Settings
 ) -> Pictures:
-    """Put measured files into rows, with ids of their own."""
+    """Put measured files into rows, with ids of their own; each folder is a source."""
     qualities = np.array([file.pdq.quality for file in measured], np.int16)
     embeddings = np.array([file.embedding for file in measured], np.float32)
     return Pictures(
@@ -118,4 +118,5 @@ def as_pictures(
         embeddings=embeddings.reshape(len(measured), dimension),
         pdq=np.array([file.pdq.bits for file in measured], np.uint8).reshape(-1, 8, 32),
         hashable=qualities >= settings.pdq_min_quality,
+        sources=number_sources([str(file.path.parent) for file in measured]),
     )

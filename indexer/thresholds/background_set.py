@@ -10,7 +10,7 @@ from indexer.settings import Settings
 from indexer.store import Catalog
 from indexer.thresholds.calibration import Sample
 from indexer.thresholds.pairwise_scores import CopyRule
-from indexer.thresholds.picture_matrix import NO_ID, Pictures
+from indexer.thresholds.picture_matrix import NO_ID, Pictures, number_sources
 from indexer.types import Keys, Signal, Space
 
 SEED: Final = 0  # the same pictures are taken each time
@@ -116,10 +116,12 @@ class Sampler:
 def stored_pictures(catalog: Catalog, ids: Keys, space: Space, settings: Settings) -> Pictures:
     """Read images as they are compared; those without an embedding in the space are left out."""
     vectors = catalog.samples.picture_vectors(ids.tolist(), space)
+    sources = catalog.samples.source_names(ids.tolist())
     return Pictures(
         ids=vectors.ids,
         names=[f"image {image_id}" for image_id in vectors.ids],
         embeddings=vectors.embeddings,
         pdq=vectors.pdq[:, np.newaxis],
         hashable=vectors.pdq_quality >= settings.pdq_min_quality,
+        sources=number_sources([sources.get(image_id, "") for image_id in vectors.ids.tolist()]),
     )

@@ -9,11 +9,20 @@ from dataclasses import dataclass, replace
 from math import floor
 from typing import Final
 
+import numpy as np
+
 from indexer.errors import InputError
 from indexer.thresholds.calibration_targets import EPSILON, CalibrationTarget
 from indexer.thresholds.pairwise_scores import CopyRule, Measure, Weighing
-from indexer.thresholds.picture_matrix import Pictures
-from indexer.thresholds.rate_intervals import count_false_positives, rate_interval, scores, trials
+from indexer.thresholds.picture_matrix import Pictures, Sources
+from indexer.thresholds.rate_intervals import (
+    LEAST_SOURCES,
+    count_false_positives,
+    prediction_interval,
+    rate_interval,
+    scores,
+    trials,
+)
 from indexer.thresholds.score_histogram import ScoreHistogram, count_scores
 from indexer.types import Histogram, NewCard, RateUnit, Signal
 
@@ -35,6 +44,14 @@ class Sample:
     def comparisons(self) -> int:
         """How many references each picture is compared with."""
         return len(self.references) - (self.queries is self.references)
+
+    @property
+    def sources(self) -> Sources | None:
+        """The sources of the queries, from 0; None where they are too few, or not known."""
+        if self.queries.sources is None:
+            return None
+        numbers, sources = np.unique(self.queries.sources, return_inverse=True)
+        return sources if len(numbers) >= LEAST_SOURCES else None
 
     def check(self) -> None:
         """Make sure that there is something to compare.
@@ -152,7 +169,9 @@ def _choose_bound(
 def _card(
     aim: CalibrationTarget, sample: Sample, counted: ScoreHistogram, unit: RateUnit, bound: float
 ) -> NewCard:
-    interval = rate_interval(counted, unit, bound)
+    sources = sample.sources
+    interval = rate_interval(counted, unit, bound, sources)
+    others = None if sources is None else prediction_interval(counted, unit, bound, sources)
     return NewCard(
         signal=aim.signal,
         tier=aim.tier,
@@ -165,6 +184,9 @@ def _card(
         comparisons=counted.comparisons,
         rate_low=interval.low,
         rate_high=interval.high,
+        source_count=None if sources is None else int(sources.max()) + 1,
+        prediction_low=None if others is None else others.low,
+        prediction_high=None if others is None else others.high,
         background=sample.background,
         background_images=counted.queries,
         reference_count=counted.references,

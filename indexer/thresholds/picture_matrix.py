@@ -10,10 +10,18 @@ from numpy.typing import NDArray
 from indexer.errors import InputError
 from indexer.types import Embeddings, Keys, PdqBits
 
+Sources = NDArray[np.int64]
+"""(n,) int64, numbers of the sources of n pictures: of their folders, or of who uploaded them."""
+
 NO_ID: Final = 0
 """Id of pictures that the index does not hold."""
 FAR: Final = 256
 """Bits between two pictures of which one is too flat to hash: PDQ never takes them for copies."""
+
+
+def number_sources(names: Sequence[str]) -> Sources:
+    """Return numbers for the names of n pictures' sources, (n,) int64."""
+    return np.unique(np.array(names, np.str_), return_inverse=True)[1].astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,7 @@ class Pictures:
     embeddings: Embeddings  # (n, d); rows of zeros where only a fingerprint is known
     pdq: PdqBits  # (n, o, 32): o orientations
     hashable: NDArray[np.bool_]  # (n,): not too flat for PDQ
+    sources: Sources | None = None  # (n,); None where they are not known
 
     def __post_init__(self) -> None:
         """Refuse embeddings from which no rate can be measured.
@@ -55,4 +64,5 @@ class Pictures:
             embeddings=self.embeddings[rows],
             pdq=self.pdq[rows],
             hashable=self.hashable[rows],
+            sources=None if self.sources is None else self.sources[rows],
         )

@@ -1,4 +1,4 @@
-"""Confidence intervals of counted false-positive rates, although comparisons depend on each other.
+"""Intervals of counted false-positive rates, although comparisons depend on each other.
 
 One picture takes part in many comparisons, so ten thousand of them say less than ten thousand
 independent ones would. How much less is measured by leaving out one picture at a time (jackknife),
@@ -6,21 +6,28 @@ and the interval is that of Clopper and Pearson for as many independent trials a
 much, fewer still where that was measured by a handful of pictures (Korn and Graubard 1998). On
 made-up pictures that are alike in groups of very different size, it held the rate of other such
 pictures in 57 of 60 cases, and in 53 without the last step.
+
+Pictures of one source are more alike than others, and sources differ. Where the sources are known
+they are left out one at a time instead, and a second interval says where the rate of other sources
+is to be expected.
 """
 
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, log2
 from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.thresholds.picture_matrix import Sources
 from indexer.thresholds.score_histogram import LEAST_TAIL, ScoreHistogram
 from indexer.types import RateUnit
 
 CONFIDENCE: Final = 0.95
 _NORMAL_QUANTILE: Final = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)  # 1.96
+LEAST_SOURCES: Final = 10
+"""Sources from which the difference between them can be measured."""
 _LEAST_PICTURES: Final = 3  # from which one can be left out and a pair be there still
 
 
@@ -89,62 +96,125 @@ def count_false_positives(histogram: ScoreHistogram, unit: RateUnit, bound: floa
     return int(np.count_nonzero(scores(histogram, unit) >= bound))
 
 
-def rate_interval(histogram: ScoreHistogram, unit: RateUnit, bound: float) -> Interval:
-    """Return the 95 % interval of the false-positive rate at a bound.
+def rate_interval(
+    histogram: ScoreHistogram, unit: RateUnit, bound: float, sources: Sources | None = None
+) -> Interval:
+    """Return the 95 % confidence interval of the false-positive rate at a bound.
 
     Dependence is measured at the bound; where too few trials reach that to measure anything, at the
     `LEAST_TAIL` closest ones.
+
+    Parameters
+    ----------
+    histogram : ScoreHistogram
+    unit : RateUnit
+    bound : float
+        A closeness within the tail.
+    sources : ndarray of shape (n,), int64, optional
+        Source of each query, from 0; without them each picture is left out by itself.
     """
-    total = trials(histogram, unit)
-    rate = count_false_positives(histogram, unit, bound) / total
-    closest = scores(histogram, unit)[:LEAST_TAIL]
-    independent = _independent_trials(histogram, unit, min(bound, float(closest[-1])))
+    rate, independent = _measured(histogram, unit, bound, sources)
     return clopper_pearson(rate * independent, independent)
 
 
-def _independent_trials(histogram: ScoreHistogram, unit: RateUnit, bound: float) -> float:
+def prediction_interval(
+    histogram: ScoreHistogram, unit: RateUnit, bound: float, sources: Sources
+) -> Interval:
+    """Return where the rate of as many other sources lies with 95 % probability.
+
+    The rate of a collection of sources is taken to follow a gamma distribution, as where counts
+    are negative binomial (Greenwood and Yule 1920), so that the ratio of two collections' rates
+    follows the F distribution. Its shape is the number of independent false positives. Of none,
+    the limit is that of a Poisson count after a count of 0 (Nelson 1982).
+
+    Parameters
+    ----------
+    histogram : ScoreHistogram
+    unit : RateUnit
+    bound : float
+        A closeness within the tail.
+    sources : ndarray of shape (n,), int64
+        Source of each query, from 0.
+    """
+    from scipy.special import fdtri
+
+    rate, independent = _measured(histogram, unit, bound, sources)
+    if not rate:
+        return Interval(0.0, min(log2(2 / (1 - CONFIDENCE)) / independent, 1.0))
+    freedom = 2 * rate * independent
+    ratio = float(fdtri(freedom, freedom, (1 + CONFIDENCE) / 2))
+    return Interval(rate / ratio, min(rate * ratio, 1.0))
+
+
+def _measured(
+    histogram: ScoreHistogram, unit: RateUnit, bound: float, sources: Sources | None
+) -> tuple[float, float]:
+    """Return the rate at a bound, and of how many independent trials it is."""
+    rate = count_false_positives(histogram, unit, bound) / trials(histogram, unit)
+    closest = scores(histogram, unit)[:LEAST_TAIL]
+    at = min(bound, float(closest[-1]))
+    return rate, _independent_trials(histogram, unit, at, sources)
+
+
+def _independent_trials(
+    histogram: ScoreHistogram, unit: RateUnit, bound: float, sources: Sources | None
+) -> float:
     """Return how many independent trials would vary as much as those that reach a bound.
 
-    Where nothing varies, or too few pictures are there to tell, each picture counts for one.
+    Where nothing varies, or too few pictures are there to tell, each picture (or source) counts for
+    one. Degrees of freedom are those of the sources; of pictures, which are many, as many as make
+    up the variance.
     """
     pictures, total = histogram.queries, trials(histogram, unit)
     rate = count_false_positives(histogram, unit, bound) / total
-    if unit is RateUnit.UPLOAD and not histogram.is_square:
+    if sources is None and unit is RateUnit.UPLOAD and not histogram.is_square:
         return float(pictures)  # they have nothing to do with each other
-    if not 0 < rate < 1 or pictures < _LEAST_PICTURES:
-        return float(pictures)
-    without = (
-        _comparison_rates(histogram, bound)
-        if unit is RateUnit.COMPARISON
-        else _upload_rates(histogram, bound)
-    )
+    left_out = np.arange(pictures) if sources is None else sources
+    units = int(left_out.max()) + 1
+    if not 0 < rate < 1 or units < _LEAST_PICTURES:
+        return float(units)
+    without = rates_without(histogram, unit, bound, left_out)
     squares = (without - without.mean()) ** 2
     if not squares.any():
-        return float(pictures)
-    variance = (pictures - 1) / pictures * float(squares.sum())
-    freedom = float(squares.sum() ** 2 / (squares**2).sum()) - 1  # pictures that make it up, less 1
+        return float(units)
+    variance = (units - 1) / units * float(squares.sum())
+    freedom = float(squares.sum() ** 2 / (squares**2).sum()) - 1 if sources is None else units - 1
     independent = min(rate * (1 - rate) / variance, float(total))
     return independent * (_NORMAL_QUANTILE / student_quantile(max(freedom, 1.0))) ** 2
 
 
-def _comparison_rates(histogram: ScoreHistogram, bound: float) -> NDArray[np.float64]:
-    """Return the rate of comparisons as it would be without each of the queries, (n,)."""
+def rates_without(
+    histogram: ScoreHistogram, unit: RateUnit, bound: float, left_out: Sources
+) -> NDArray[np.float64]:
+    """Return the rate as it would be without each of the sources, or pictures, (s,) float64."""
+    if unit is RateUnit.UPLOAD:
+        return _upload_rates(histogram, bound, left_out)
+    return _comparison_rates(histogram, bound, left_out)
+
+
+def _comparison_rates(
+    histogram: ScoreHistogram, bound: float, left_out: Sources
+) -> NDArray[np.float64]:
     reached = histogram.tail >= bound
-    pictures = histogram.queries
-    involved = np.bincount(histogram.tail_queries[reached], minlength=pictures)
-    left = pictures - 1
+    pictures, size = histogram.queries, np.bincount(left_out)
+    ours = left_out[histogram.tail_queries[reached]]
+    involved = np.bincount(ours, minlength=len(size))
+    left = (pictures - size) / pictures
     if histogram.is_square:  # a picture that is left out is gone from both sides
-        involved += np.bincount(histogram.tail_references[reached], minlength=pictures)
-        left -= 1
-    return (np.count_nonzero(reached) - involved) / (histogram.comparisons * left / pictures)
+        theirs = left_out[histogram.tail_references[reached]]
+        involved += np.bincount(theirs[theirs != ours], minlength=len(size))
+        left *= (pictures - size - 1) / (pictures - 1)
+    return (len(ours) - involved) / (histogram.comparisons * left)
 
 
-def _upload_rates(histogram: ScoreHistogram, bound: float) -> NDArray[np.float64]:
-    """Return the rate of uploads as it would be without each of the pictures, (n,).
-
-    For pictures that are compared with each other: without its only match an upload has none.
-    """
+def _upload_rates(
+    histogram: ScoreHistogram, bound: float, left_out: Sources
+) -> NDArray[np.float64]:
     reached = histogram.best >= bound
-    lone = reached[:, 0] & ~reached[:, 1]
-    involved = reached[:, 0] + np.bincount(histogram.partner[lone], minlength=histogram.queries)
-    return (np.count_nonzero(reached[:, 0]) - involved) / (histogram.queries - 1)
+    size = np.bincount(left_out)
+    involved = np.bincount(left_out[reached[:, 0]], minlength=len(size))
+    if histogram.is_square:  # without its only match an upload has none
+        lone = reached[:, 0] & ~reached[:, 1]
+        ours, theirs = left_out[lone], left_out[histogram.partner[lone]]
+        involved += np.bincount(theirs[theirs != ours], minlength=len(size))
+    return (np.count_nonzero(reached[:, 0]) - involved) / (histogram.queries - size)

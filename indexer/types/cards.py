@@ -74,9 +74,15 @@ class NewCard:
     comparisons: int
     """Comparisons of an innocent picture with a reference."""
     rate_low: float
-    """Lower end of the 95 % interval of the rate at the bound."""
+    """Lower end of the 95 % confidence interval of the rate at the bound."""
     rate_high: float
     """Upper end of it."""
+    source_count: int | None
+    """How many sources (folders, or uploaders) the innocent pictures are from; null if too few."""
+    prediction_low: float | None
+    """From here the rate of as many other sources lies with 95 % probability; null without them."""
+    prediction_high: float | None
+    """Up to here."""
     background: str
     """What was taken as innocent."""
     background_images: int

@@ -40,6 +40,9 @@ class ThresholdCardRow(Base):
     comparisons: Mapped[int] = mapped_column(BigInteger)
     rate_low: Mapped[float] = mapped_column(Float)
     rate_high: Mapped[float] = mapped_column(Float)
+    source_count: Mapped[int | None] = mapped_column(BigInteger)  # none on older cards
+    prediction_low: Mapped[float | None] = mapped_column(Float)  # of as many other sources
+    prediction_high: Mapped[float | None] = mapped_column(Float)
     background: Mapped[str]  # what it was calibrated against
     background_images: Mapped[int] = mapped_column(BigInteger)
     reference_count: Mapped[int] = mapped_column(BigInteger)  # that each of them is compared with

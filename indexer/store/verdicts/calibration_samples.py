@@ -1,4 +1,4 @@
-"""Calibration samples: vectors of images, and confirmed copies."""
+"""Calibration samples: vectors and sources of images, and confirmed copies."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,14 @@ from sqlalchemy import and_, func, select
 
 from indexer.store.banks.conditions import ACTIVE
 from indexer.store.images.rows import WHOLE
-from indexer.store.models import BankRow, DecisionRow, EmbeddingRow, EntryRow, ImageRow
+from indexer.store.models import (
+    BankRow,
+    DecisionRow,
+    EmbeddingRow,
+    EntryRow,
+    ImageRow,
+    SourceRow,
+)
 from indexer.store.queries import Queries
 from indexer.store.sql_parameters import chunks, possible_ids
 from indexer.store.values import PictureVectors
@@ -64,6 +71,22 @@ class CalibrationSamples(Queries):
             pdq=np.frombuffer(b"".join(row.pdq for row in rows), np.uint8).reshape(-1, 32),
             pdq_quality=np.array([row.pdq_quality for row in rows], np.int16),
         )
+
+    def source_names(self, ids: Iterable[int]) -> dict[int, str]:
+        """Return by whom each image was uploaded, else its folder, as first recorded.
+
+        Images of which neither is known are left out.
+        """
+        names: dict[int, str] = {}
+        for chunk in chunks(possible_ids(ids)):
+            statement = (
+                select(SourceRow.image_id, SourceRow.uploader, SourceRow.uri)
+                .where(SourceRow.image_id.in_(chunk))
+                .order_by(SourceRow.id)
+            )
+            for image_id, uploader, uri in self._connection.execute(statement):
+                names.setdefault(image_id, uploader or uri.rpartition("/")[0])
+        return names
 
     def confirmed_pairs(self) -> list[tuple[int, int]]:
         """Return pairs of images that analysts confirmed as copies, where the index holds both.
