@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from indexer.types import Embeddings
 
 DIMENSION = 512
-KINDS = 10  # of each kind
-LEVELS = 8
+KINDS = 4  # of each kind
+LEVELS = 15
 _FIRST, _STEP = 0.185, 0.108  # of the squared length: of the first level, and each other one
 _ROWS = 4096  # directions are made of one of so many times one of so many patterns of signs
 _MIX = tuple(np.uint64(number) for number in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB))

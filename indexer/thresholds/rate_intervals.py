@@ -28,6 +28,10 @@ CONFIDENCE: Final = 0.95
 _NORMAL_QUANTILE: Final = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)  # 1.96
 LEAST_SOURCES: Final = 10
 """Sources from which the difference between them can be measured."""
+_LEAST_FREEDOM: Final = 3.0
+"""Degrees of freedom of sources at least: with one the prediction would be anything. On made-up
+sources whose rates follow gamma, log-normal or no distribution, 12 to 80 of them, at least 95 % of
+other collections lay where predicted, and 86 to 95 % where one source may hold most pictures."""
 _LEAST_PICTURES: Final = 3  # from which one can be left out and a pair be there still
 
 
@@ -162,8 +166,7 @@ def _independent_trials(
     """Return how many independent trials would vary as much as those that reach a bound.
 
     Where nothing varies, or too few pictures are there to tell, each picture (or source) counts for
-    one. Degrees of freedom are those of the sources; of pictures, which are many, as many as make
-    up the variance.
+    one.
     """
     pictures, total = histogram.queries, trials(histogram, unit)
     rate = count_false_positives(histogram, unit, bound) / total
@@ -178,9 +181,10 @@ def _independent_trials(
     if not squares.any():
         return float(units)
     variance = (units - 1) / units * float(squares.sum())
-    freedom = float(squares.sum() ** 2 / (squares**2).sum()) - 1 if sources is None else units - 1
+    freedom = float(squares.sum() ** 2 / (squares**2).sum()) - 1  # what makes it up, less 1
+    least = 1.0 if sources is None else _LEAST_FREEDOM
     independent = min(rate * (1 - rate) / variance, float(total))
-    return independent * (_NORMAL_QUANTILE / student_quantile(max(freedom, 1.0))) ** 2
+    return independent * (_NORMAL_QUANTILE / student_quantile(max(freedom, least))) ** 2
 
 
 def rates_without(
