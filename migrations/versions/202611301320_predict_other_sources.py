@@ -2,16 +2,16 @@
 
 Cards of before do not say it.
 
-Revision ID: 202611301250
-Revises: 202611300600
+Revision ID: 202611301320
+Revises: 202611301300
 Create Date: 2026-11-30
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "202611301250"
-down_revision = "202611300600"
+revision = "202611301320"
+down_revision = "202611301300"
 branch_labels = None
 depends_on = None
 
