@@ -104,8 +104,9 @@ def test_the_rate_without_a_source_is_that_of_the_other_pictures(seed: int, unit
     pictures = strangers(30, seed)
     sources = random.permutation(np.arange(30) % 7)
     histogram = counted(pictures)
-    # Where most uploads match, more than two of one source may be the only matches of another's.
-    bound = float(np.sort(histogram.best[:, 0])[-3])
+    # Of an upload only two matches are known: it must not be that both are of the source left out.
+    nearest = 2 if unit is RateUnit.UPLOAD else 10
+    bound = float(np.sort(histogram.best[:, 0])[-nearest])
 
     rates = rates_without(histogram, unit, bound, sources)
 
