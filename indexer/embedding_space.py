@@ -1,6 +1,6 @@
 """Embedding space that an index is bound to, and the model that makes it."""
 
-from indexer.errors import IndexNotInitialised, ModelMismatch
+from indexer.errors import ClassifierMismatch, IndexNotInitialised, ModelMismatch
 from indexer.images import fingerprints
 from indexer.model import Encoder, load_encoder
 from indexer.runtime.cpu import Cores
@@ -16,6 +16,8 @@ def bind_space(store: Store, settings: Settings) -> Space:
     ------
     ModelMismatch
         The index is bound to another model already.
+    ClassifierMismatch
+        It uses another classifier in the same space.
     """
     card = open_encoder(model_reference(store, settings), settings).card
     with store.writer() as writer:
@@ -25,6 +27,7 @@ def bind_space(store: Store, settings: Settings) -> Space:
             architecture=card.architecture,
             dimension=card.dimension,
             labels=card.labels,
+            classifier=card.classifier,
         )
 
 
@@ -56,12 +59,19 @@ def load_bound_encoder(
         The index is not bound to a model yet.
     ModelMismatch
         The settings name another model than the one the index is bound to.
+    ClassifierMismatch
+        They name one of the same space with another classifier.
     """
     space = bound_space(store)
     encoder = open_encoder(model_reference(store, settings), settings, cores)
     if encoder.card.fingerprint != space.fingerprint:
         card = encoder.card
         raise ModelMismatch(expected=space.fingerprint, got=card.fingerprint, model=card.reference)
+    if encoder.card.classifier != space.classifier:
+        card = encoder.card
+        raise ClassifierMismatch(
+            expected=space.classifier, got=card.classifier, model=card.reference
+        )
     return encoder, space
 
 

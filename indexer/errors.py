@@ -28,6 +28,7 @@
   x MismatchError           two artefacts that must agree do not
     - DimensionMismatch     a vector is not as long as the index expects
     - ModelMismatch         the index was built with another model
+    - ClassifierMismatch    the index uses another classifier in this space
     - BankMismatch          the bank exists with another kind
     - BankExists            a bank of this name exists
     - SchemaMismatch        the database's schema is not this version's
@@ -42,6 +43,7 @@
     - DatabaseUnavailable   the database cannot be reached or is locked
     - DatabaseReplaced      the database was replaced while open
     - SpaceReplaced         the index was brought over to another model while open
+    - ClassifierReplaced    the index was changed to another classifier while open
     - ViewNotReady          the vector view has not caught up yet
     - SnapshotNotWritten    a view could not be written to disk
     - ExportNotWritten      an exported model could not be written to disk
@@ -59,6 +61,10 @@ import shlex
 def named(ids: list[int], most: int = 10) -> str:
     """Return the first ids for a message, with an ellipsis where there are more."""
     return ", ".join(map(str, ids[:most])) + (", ..." if len(ids) > most else "")
+
+
+def _classifier(title: str | None) -> str:
+    return "the network's own classes" if title is None else f"the classifier {title}"
 
 
 class LookalikeError(Exception):
@@ -260,6 +266,17 @@ class ModelMismatch(MismatchError):
         super().__init__(f"The index holds embeddings of space {expected[:12]}, {made}. {hint}")
 
 
+class ClassifierMismatch(MismatchError):
+    """The index uses another classifier of the same embedding space."""
+
+    def __init__(self, *, expected: str | None, got: str | None, model: str) -> None:
+        super().__init__(
+            f"The index classifies with {_classifier(expected)}, the model {model} with "
+            f"{_classifier(got)}. Both are in one embedding space: run `lookalike model use "
+            f"{shlex.quote(model)}` to change to it, or leave out --model."
+        )
+
+
 class BankMismatch(MismatchError):
     """The bank exists with another kind."""
 
@@ -346,6 +363,16 @@ class SpaceReplaced(UnavailableError):
         super().__init__(
             f"This program works in embedding space {fingerprint[:12]}, but {found}: the index "
             "was brought over to another model. Start the program again."
+        )
+
+
+class ClassifierReplaced(UnavailableError):
+    """The index was changed to another classifier while open."""
+
+    def __init__(self, found: str | None) -> None:
+        super().__init__(
+            f"The index was changed to {_classifier(found)}. A server takes it within seconds: "
+            "try again. Start any other program again."
         )
 
 

@@ -22,7 +22,13 @@ def imported_by(code: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["search", "--help"], ["serve", "--help"], ["index", "add", "--help"]],
+    [
+        ["--help"],
+        ["search", "--help"],
+        ["serve", "--help"],
+        ["index", "add", "--help"],
+        ["model", "train", "--help"],
+    ],
     ids=" ".join,
 )
 def test_help_loads_no_heavy_library(arguments: list[str]) -> None:

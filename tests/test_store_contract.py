@@ -420,6 +420,22 @@ EDITS: Final[list[tuple[str, Edit]]] = [
         lambda w: w.spaces.replace_semantic(w.spaces.get(2), SEMANTIC.space, DIMENSION),
     ),
     ("embeddings.drop_spoiled_semantics", lambda w: w.embeddings.drop_spoiled_semantics()),
+    (
+        "spaces.use_classifier",
+        lambda w: w.spaces.use_classifier(2, model="probe", labels=["a", "b"], classifier="p 1"),
+    ),
+    (
+        "embeddings.classify",
+        lambda w: w.embeddings.classify(
+            [(4, 0)], np.array([[0.25, 0.75]], np.float32), w.spaces.get(2)
+        ),
+    ),
+    (
+        "spaces.use_classifier",
+        lambda w: w.spaces.use_classifier(
+            2, model=SPACE["model"], labels=SPACE["labels"], classifier=None
+        ),
+    ),
     ("spaces.activate", lambda w: w.spaces.activate(2, missing=7)),
     ("spaces.activate", lambda w: w.spaces.activate(1)),
     ("spaces.retire", lambda w: w.spaces.retire()),
@@ -464,6 +480,7 @@ READS: Final[list[tuple[str, Read]]] = [
     ("embeddings.lacking", lambda c: (c.embeddings.lacking(1), c.embeddings.lacking(2))),
     ("embeddings.lacking_semantics", lambda c: c.embeddings.lacking_semantics(4)),
     ("embeddings.semantic", lambda c: (c.embeddings.semantic(4, 4), c.embeddings.semantic(4, 9))),
+    ("embeddings.unclassified", lambda c: c.embeddings.unclassified(2).parts),
     ("embeddings.pictures", lambda c: c.embeddings.pictures([1, 3, 12, 99])),
     ("embeddings.part_numbers", lambda c: c.embeddings.part_numbers([1, 2])),
     ("images.get", lambda c: c.images.get(1)),
@@ -491,6 +508,8 @@ READS: Final[list[tuple[str, Read]]] = [
     ("sources.known", lambda c: c.sources.known(["/pictures/1.jpg", "/pictures/4.jpg"])),
     ("sources.begin_walk", lambda c: c.sources.begin_walk()),
     ("sources.page", lambda c: c.sources.page("/pictures/", not_met_by=c.sources.begin_walk())),
+    ("sources.labels", lambda c: c.sources.labels(range(20))),
+    ("sources.uploaders", lambda c: c.sources.uploaders(range(20))),
     ("thumbnails.get_many", lambda c: c.thumbnails.get_many([11, 12])),
     ("thumbnails.get_features", lambda c: c.thumbnails.get_features([11, 12])),
     ("thumbnails.ids", lambda c: c.thumbnails.ids([11, 12])),

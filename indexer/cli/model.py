@@ -1,11 +1,15 @@
 """`model`: model cards, exports, training, and changing the model of an index."""
 
 from indexer.cli.commands import Commands
+from indexer.cli.model_compare import compare
+from indexer.cli.model_evaluate import evaluate
 from indexer.cli.model_explain import explain
 from indexer.cli.model_export import export
 from indexer.cli.model_fusion import fit_fusion
 from indexer.cli.model_reembed import reembed
-from indexer.cli.model_train import train_descriptor
+from indexer.cli.model_train import train
+from indexer.cli.model_train_descriptor import train_descriptor
+from indexer.cli.model_use import use
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import print_facts, print_json
 
@@ -39,6 +43,10 @@ def show(model: ModelReference = None, *, as_json: AsJson = False) -> None:
 
 app.command()(export)
 app.command()(explain)
+app.command()(train)
+app.command()(evaluate)
+app.command()(compare)
+app.command()(use)
 app.command()(reembed)
 app.command("train-descriptor")(train_descriptor)
 app.command("fit-fusion")(fit_fusion)

@@ -67,6 +67,7 @@ def add_made_up(  # noqa: PLR0913 -- which images, and where
                     byte_size=1,
                     embedding=vector,
                     probabilities=probabilities,
+                    classifier=space.classifier,
                 ),
                 Arrival(SourceStamp(f"made-up/{row}", 1, "1"), bank_id=bank_id),
             )

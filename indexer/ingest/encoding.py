@@ -126,7 +126,8 @@ class PictureEncoder:
         size = self._encoder.batch_size
         chunks = (rows[start : start + size] for start in range(0, len(rows), size))
         answers = (answer for chunk in chunks for answer in self._forward(chunk))
-        return [_new_image(picture, answers) for picture in pictures]
+        classifier = self._encoder.card.classifier
+        return [_new_image(picture, answers, classifier) for picture in pictures]
 
     def _parts(self, data: bytes, picture: DecodedImage, pdq: Pdq) -> Iterator[_PreparedPart]:
         seen = {pdq.bits}
@@ -164,7 +165,9 @@ class PictureEncoder:
 
 
 def _new_image(
-    picture: PreparedPicture, answers: Iterator[Encoding | UnusableOutput]
+    picture: PreparedPicture,
+    answers: Iterator[Encoding | UnusableOutput],
+    classifier: str | None,
 ) -> NewImage | UnusableOutput:
     """Join a picture with its answers: the next ones, as many as it has rows."""
     whole = next(answers)
@@ -190,4 +193,5 @@ def _new_image(
         thumbnail=picture.thumbnail,
         features=picture.features,
         semantic=whole.semantics,
+        classifier=classifier,
     )

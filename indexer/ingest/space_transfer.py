@@ -342,6 +342,8 @@ def open_transfer(store: Store, settings: Settings) -> SpaceTransfer:
         The index is not bound to a model yet.
     InvalidModel
         The settings name no usable model.
+    ClassifierMismatch
+        They name one of the index's own space with another classifier.
     """
     bound_space(store)
     encoder = open_encoder(model_reference(store, settings), settings)
@@ -353,6 +355,7 @@ def open_transfer(store: Store, settings: Settings) -> SpaceTransfer:
             architecture=card.architecture,
             dimension=card.dimension,
             labels=card.labels,
+            classifier=card.classifier,
         )
         if card.semantic:
             writer.spaces.replace_semantic(

@@ -8,7 +8,7 @@ import structlog
 
 from indexer.cluster_assignment import AskedCluster, NewestClusters
 from indexer.embedding_space import load_bound_encoder
-from indexer.errors import SpaceReplaced
+from indexer.errors import LookalikeError, SpaceReplaced
 from indexer.matching.classifier import Classifier
 from indexer.matching.comparison import Compared, compare
 from indexer.matching.geometric_verification import GeometricVerifier
@@ -72,6 +72,8 @@ class Matcher:
         Those of the process; one by default. Callers from several threads are counted there.
     opinions : Opinions, optional
         Further classifiers, asked about each picture; none by default.
+    wrap : callable, optional
+        Wraps a model that takes this one's place.
     """
 
     def __init__(  # noqa: PLR0913 -- what a query is answered from
@@ -84,13 +86,19 @@ class Matcher:
         cores: Cores | None = None,
         *,
         opinions: Opinions = _NO_OPINIONS,
+        wrap: Callable[[Encoder], Encoder] = lambda encoder: encoder,
     ) -> None:
-        self.space: Final = space
+        self.space = space
         self.cores: Final = cores or Cores(1)
         self.views: Final = open_views(store, space, settings)
         self._policy = ActivePolicy()
-        self.classifier: Final = Classifier(encoder, settings.image_limits, opinions, self._policy)
+        self.classifier = Classifier(encoder, settings.image_limits, opinions, self._policy)
         self._store = store
+        self._settings = settings
+        self._traits = traits
+        self._wrap = wrap
+        self._opinions = opinions
+        self._untaken: set[str | None] = set()  # classifiers that could not be loaded
         self._min_quality = settings.pdq_min_quality
         self._fusion = traits.fusion
         self._query_encoder = QueryEncoder(
@@ -120,9 +128,36 @@ class Matcher:
         if active and active.id != self.space.id and not self._is_told:
             self._is_told = True
             log.warning("index moved to another model, restart", model=active.model)
+        if active and active.id == self.space.id and active.classifier != self.space.classifier:
+            self._take_classifier(active)
         for view in self.views:
             view.catch_up()
         self._clusters.refresh()
+
+    def _take_classifier(self, active: Space) -> None:
+        """Load the classifier that the index was changed to; queries under way keep theirs."""
+        if active.classifier in self._untaken:
+            return
+        try:
+            encoder, space = load_bound_encoder(self._store, self._settings, self.cores)
+        except LookalikeError as error:
+            self._untaken.add(active.classifier)
+            log.warning("classifier not taken, restart", model=active.model, reason=str(error))
+            return
+        encoder = self._wrap(encoder)
+        limits = self._settings.image_limits
+        self._query_encoder = QueryEncoder(
+            self._store,
+            encoder,
+            space,
+            self._settings,
+            self._traits,
+            self.cores,
+            opinions=self._opinions,
+        )
+        self.classifier = Classifier(encoder, limits, self._opinions, self._policy)
+        self.space = space
+        log.info("classifier taken", classifier=space.classifier)
 
     def thresholds(self, catalog: Catalog) -> ThresholdResolver:
         """Return the bounds that hold now."""
@@ -328,6 +363,8 @@ def open_matcher(
     encoder, space = load_bound_encoder(store, settings, cores)
     traits = load_traits(encoder.card.reference)
     opinions = load_opinions(settings)
-    matcher = Matcher(store, wrap(encoder), space, settings, traits, cores, opinions=opinions)
+    matcher = Matcher(
+        store, wrap(encoder), space, settings, traits, cores, opinions=opinions, wrap=wrap
+    )
     matcher.catch_up()
     return matcher

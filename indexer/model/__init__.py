@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 from indexer.model import runtimes
 from indexer.model.background import read_background
 from indexer.model.card import ModelCard
+from indexer.model.classifier_file import (
+    ClassifierInput,
+    LinearClassifier,
+    read_classifier,
+    required_fit,
+    write_classifier,
+)
 from indexer.model.encoder import Encoder, Prepared
 from indexer.model.export_format import ExportFormat
 from indexer.model.exports import Export
+from indexer.model.feature_extractor import FeatureExtractor
 from indexer.model.fusion_file import read_fusion
-from indexer.model.references import resolve
+from indexer.model.references import ModelFolder, resolve
 from indexer.runtime.cpu import Cores
 from indexer.settings import Runtime
 from indexer.types import COMMON_FUSION, Embeddings, Rgb, SpaceTraits
@@ -20,16 +28,25 @@ if TYPE_CHECKING:  # it loads torch
     from indexer.model.portable_export import PortableExport
 
 __all__ = [
+    "ClassifierInput",
     "Encoder",
     "Export",
     "ExportFormat",
+    "FeatureExtractor",
+    "LinearClassifier",
     "ModelCard",
+    "ModelFolder",
     "Prepared",
     "export_model",
     "export_portable",
     "load_background",
     "load_encoder",
+    "load_extractor",
     "load_traits",
+    "read_classifier",
+    "required_fit",
+    "resolve",
+    "write_classifier",
 ]
 
 
@@ -72,6 +89,11 @@ def load_encoder(
         With `onnx`: the model cannot be exported, or answers otherwise then.
     """
     return runtimes.load(resolve(reference), device, runtime, cache, cores)
+
+
+def load_extractor(reference: str, device: str, runtime: Runtime, cache: Path) -> FeatureExtractor:
+    """Load a model without its classifier; parameters and errors are those of `load_encoder`."""
+    return runtimes.load_extractor(resolve(reference), device, runtime, cache)
 
 
 def export_model(reference: str, cache: Path) -> tuple[Path, Export]:

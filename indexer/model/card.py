@@ -53,6 +53,8 @@ class ModelCard:
     fingerprint: str  # of the embedding space, 64 hex digits
     descriptor: str | None = None  # name and version of the head; None embeds as timm pools
     semantic: SemanticCard | None = None  # None for a model without semantic embeddings
+    classifier: str | None = None  # name and version; None is the network's own last layer
+    multi_label: bool = False  # probabilities are sigmoids of each class alone, not one softmax
 
 
 def space_fingerprint(

@@ -15,6 +15,7 @@ class ModelConfig:
 
     architecture: str
     model_args: Mapping[str, Any]
+    multi_label: bool = False  # ours: each class is judged alone
 
 
 def read_config(path: Path) -> ModelConfig:
@@ -42,7 +43,10 @@ def read_config(path: Path) -> ModelConfig:
     model_args = rest.get("model_args", {})
     if not isinstance(model_args, dict):
         raise InvalidModel(f'"model_args" in {path} must be an object, got {model_args!r}.')
-    return ModelConfig(architecture, model_args)
+    multi_label = rest.get("multi_label", False)
+    if not isinstance(multi_label, bool):
+        raise InvalidModel(f'"multi_label" in {path} must be true or false, got {multi_label!r}.')
+    return ModelConfig(architecture, model_args, multi_label)
 
 
 def read_labels(names: Any, count: int, path: Path) -> tuple[str, ...]:

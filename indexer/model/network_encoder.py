@@ -88,8 +88,8 @@ class NetworkEncoder:
         -------
         Encoding
             Probabilities (n, classes), the softmax of the logits, or their sigmoid where there is
-            one class; embeddings (n, d), unit rows; semantic embeddings (n, s), unit rows, of a
-            model that has any. All float32.
+            one class or the model is multi-label; embeddings (n, d), unit rows; semantic embeddings
+            (n, s), unit rows, of a model that has any. All float32.
 
         Raises
         ------
@@ -109,8 +109,10 @@ class NetworkEncoder:
         with stage("forward", size=len(batch)):
             raw = self._network.run(batch)
         with np.errstate(all="ignore"):  # what overflows or is 0 / 0 is refused below
-            probabilities = to_probabilities(raw.logits, classes)
-            embeddings = _unit_rows(raw.embeddings)
+            probabilities = to_probabilities(
+                raw.logits, classes, multi_label=self._card.multi_label
+            )
+            embeddings = unit_rows(raw.embeddings)
             semantics = self._semantics(raw.semantics)
         self._check(embeddings, probabilities, *([semantics.vectors] if semantics else []))
         return Encoding(probabilities, embeddings, semantics)
@@ -141,7 +143,7 @@ class NetworkEncoder:
         with stage("embed", size=len(batch)):
             raw = self._network.embed(batch)
         with np.errstate(all="ignore"):
-            embeddings = _unit_rows(raw)
+            embeddings = unit_rows(raw)
         self._check(embeddings)
         return embeddings
 
@@ -155,7 +157,7 @@ class NetworkEncoder:
         if card is None or raw is None:
             return None
         rows = raw if len(raw) else np.empty((0, card.dimension), np.float32)
-        return SemanticEmbeddings(card.fingerprint, _unit_rows(rows))
+        return SemanticEmbeddings(card.fingerprint, unit_rows(rows))
 
     def _batch(self, prepared: Sequence[Prepared] | NDArray[np.float32]) -> NDArray[np.float32]:
         """Return (n, 3, h, w) of at least one prepared picture."""
@@ -175,17 +177,19 @@ class NetworkEncoder:
             raise UnusableOutput(rows=rows, model=self._card.reference)
 
 
-def to_probabilities(logits: NDArray[np.float32], classes: int) -> Probabilities:
+def to_probabilities(
+    logits: NDArray[np.float32], classes: int, *, multi_label: bool = False
+) -> Probabilities:
     """Return (n, classes) float32; (n, 0) for a model without a classifier."""
     values = logits[:, :classes].astype(np.float64)
-    if classes == 1:
+    if classes == 1 or multi_label:
         return (1 / (1 + np.exp(-values))).astype(np.float32)
     values = np.exp(values - values.max(axis=1, keepdims=True, initial=-np.inf))
     shares: Probabilities = (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
     return shares
 
 
-def _unit_rows(raw: NDArray[np.float32]) -> Embeddings:
+def unit_rows(raw: NDArray[np.float32]) -> Embeddings:
     """Divide each row by its length, in float64, so that no finite row over- or underflows."""
     vectors = raw.astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -14,6 +14,8 @@ DESCRIPTOR: Final = "descriptor.json"
 DESCRIPTOR_WEIGHTS: Final = "descriptor.safetensors"
 SEMANTIC: Final = "semantic.json"
 SEMANTIC_WEIGHTS: Final = "semantic.safetensors"
+CLASSIFIER: Final = "classifier.json"
+CLASSIFIER_WEIGHTS: Final = "classifier.safetensors"
 _HUB_PREFIX: Final = "hf-hub:"
 _HUB_ID: Final = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 _SHIPPED: Final = Path(__file__).with_name("weights") / "nsfw-mobilenetv2-140-224"
@@ -59,8 +61,19 @@ class ModelFolder:
         return self.path / SEMANTIC_WEIGHTS
 
     @property
+    def classifier(self) -> Path | None:
+        """The classifier in place of the network's last layer; None where that one is used."""
+        path = self.path / CLASSIFIER
+        return path if path.is_file() else None
+
+    @property
+    def classifier_weights(self) -> Path:
+        """That classifier's tensors, where there is one."""
+        return self.path / CLASSIFIER_WEIGHTS
+
+    @property
     def files(self) -> tuple[Path, ...]:
-        """All files that the model's answers depend on."""
+        """All files that an export depends on: those of the network and its heads."""
         heads = (
             (self.descriptor, self.descriptor_weights),
             (self.semantic, self.semantic_weights),
@@ -121,6 +134,7 @@ def _checked(folder: ModelFolder) -> ModelFolder:
         folder, DESCRIPTOR, DESCRIPTOR_WEIGHTS, "to embed with the features that timm pools"
     )
     _check_pair(folder, SEMANTIC, SEMANTIC_WEIGHTS, "to do without semantic embeddings")
+    _check_pair(folder, CLASSIFIER, CLASSIFIER_WEIGHTS, "to use the network's own last layer")
     return folder
 
 

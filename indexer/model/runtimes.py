@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from indexer.errors import ExportNotWritten, SettingsError, UnexportableModel
+from indexer.model.classifier_file import ClassifierInput, LinearClassifier, read_classifier
 from indexer.model.encoder import Encoder
 from indexer.model.export_format import ExportFormat
 from indexer.model.exports import Export, KeptExport
+from indexer.model.feature_extractor import FeatureExtractor
 from indexer.model.packaged_export import read_packaged
 from indexer.model.references import ModelFolder
 from indexer.runtime.cpu import Cores
@@ -20,6 +22,9 @@ from indexer.types import Rgb
 
 if TYPE_CHECKING:  # it loads torch
     from indexer.model.portable_export import PortableExport
+
+if TYPE_CHECKING:  # it is slow to load
+    from indexer.model.onnx_network import OnnxNetwork
 
 _GPU_NODES: Final = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # NVIDIA, Windows' Linux, AMD
 
@@ -45,6 +50,25 @@ def load(
     from indexer.model import torch_encoder
 
     return torch_encoder.load_encoder(folder, device)
+
+
+def load_extractor(
+    folder: ModelFolder, device: str, runtime: Runtime, cache: Path
+) -> FeatureExtractor:
+    """Load a model without its classifier, on ONNX Runtime where it runs there, else on torch.
+
+    Errors are those of `indexer.model.load_encoder`.
+    """
+    if runtime != "torch" and _runs_on_cpu(device):
+        try:
+            export = find_or_export(folder, cache)[1]
+            check_usable(export)
+            return FeatureExtractor(export.card, _onnx_network(export, None, bare=True))
+        except (UnexportableModel, ExportNotWritten) as error:
+            log.warning("model runs on torch, slower than ONNX Runtime", reason=str(error))
+    from indexer.model import torch_encoder
+
+    return torch_encoder.load_extractor(folder, device)
 
 
 def find_or_export(folder: ModelFolder, cache: Path) -> tuple[Path, Export]:
@@ -93,18 +117,37 @@ def _export(folder: ModelFolder) -> Export:
 
 
 def _load_onnx(folder: ModelFolder, cache: Path | None, cores: Cores | None) -> Encoder:
-    from indexer.model.network_encoder import NetworkEncoder
-    from indexer.model.onnx_network import OnnxNetwork
+    from indexer.model.classified_network import classified_encoder
 
     if cache is None:
         export = read_packaged(folder) or _export(folder)
     else:
         export = find_or_export(folder, cache)[1]
     check_usable(export)
-    network = OnnxNetwork(
-        export.graph, export.weights, cores, has_descriptor=export.card.descriptor is not None
+    classifier = read_classifier(folder)
+    if classifier is not None:
+        classifier.check_fits(export.card)
+    network = _onnx_network(export, cores, classifier)
+    return classified_encoder(export.card, network, classifier)
+
+
+def _onnx_network(
+    export: Export,
+    cores: Cores | None,
+    classifier: LinearClassifier | None = None,
+    *,
+    bare: bool = False,  # without any classifier: the logits are the features
+) -> "OnnxNetwork":
+    from indexer.model.onnx_network import OnnxNetwork
+
+    graph = export.graph
+    if bare or (classifier is not None and classifier.input is ClassifierInput.FEATURES):
+        from indexer.model.classifier_graph import replace_classifier
+
+        graph = replace_classifier(graph, classifier, had_classes=bool(export.card.labels))
+    return OnnxNetwork(
+        graph, export.weights, cores, has_descriptor=export.card.descriptor is not None
     )
-    return NetworkEncoder(export.card, network)
 
 
 def check_usable(export: Export) -> None:

@@ -1,6 +1,7 @@
 """torch network, from timm."""
 
 import textwrap
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -8,6 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from indexer.errors import SettingsError
+from indexer.model.classified_network import classified_encoder
+from indexer.model.classifier_file import ClassifierInput, LinearClassifier, read_classifier
+from indexer.model.feature_extractor import FeatureExtractor
 from indexer.model.network_encoder import NetworkEncoder, RawOutputs
 from indexer.model.references import ModelFolder
 from indexer.model.torch_loading import LoadedModel, load_model
@@ -44,7 +48,27 @@ def load_encoder(folder: ModelFolder, device: str) -> NetworkEncoder:
     """Load a model with torch; parameters and errors are those of `indexer.model.load_encoder`."""
     target = _pick_device(device)
     model = load_model(folder, target)
-    return NetworkEncoder(model.card, TorchNetwork(model, target))
+    classifier = read_classifier(folder)
+    if classifier is not None:
+        classifier.check_fits(model.card)
+    if classifier is not None and classifier.input is ClassifierInput.FEATURES:
+        model = replace(model, classifier=_layer(classifier).to(target))
+    return classified_encoder(model.card, TorchNetwork(model, target), classifier)
+
+
+def load_extractor(folder: ModelFolder, device: str) -> FeatureExtractor:
+    """Load a model without its classifier; parameters and errors are those of `load_encoder`."""
+    target = _pick_device(device)
+    model = replace(load_model(folder, target), classifier=torch.nn.Identity())
+    return FeatureExtractor(model.card, TorchNetwork(model, target))
+
+
+def _layer(classifier: LinearClassifier) -> torch.nn.Linear:
+    classes, inputs = classifier.weight.shape
+    layer = torch.nn.Linear(inputs, classes)
+    layer.weight = torch.nn.Parameter(torch.from_numpy(classifier.weight))
+    layer.bias = torch.nn.Parameter(torch.from_numpy(classifier.bias))
+    return layer
 
 
 def finds_gpu() -> bool:

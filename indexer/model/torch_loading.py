@@ -33,6 +33,7 @@ class LoadedModel:
     card: ModelCard
     head: AttachedHead | None  # None embeds as timm pools
     semantic: AttachedHead | None  # None for a model without semantic embeddings
+    classifier: torch.nn.Module | None = None  # in place of the network's own last layer
 
     def one_pass(self, batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the logits (n, classes) and the raw embeddings (n, d) of a batch of pixels.
@@ -40,6 +41,8 @@ class LoadedModel:
         A third output is the raw semantic embeddings (n, s), of a model that has any.
         """
         logits, pooled = _split_pass(self.network, batch)
+        if self.classifier is not None:
+            logits = self.classifier(pooled)
         embeddings = pooled if self.head is None else self.head.embed()
         if self.semantic is None:
             return logits, embeddings
@@ -97,6 +100,7 @@ def load_model(folder: ModelFolder, device: torch.device) -> LoadedModel:
             dimension=semantic.descriptor.dimension,
             fingerprint=fingerprint(semantic),
         ),
+        multi_label=config.multi_label,
     )
     return LoadedModel(network, card, head, semantic)
 
@@ -182,7 +186,7 @@ def _probe(
     """
     try:
         with torch.inference_mode():
-            batch = _noise(input_size, device)
+            batch = noise(input_size, device)
             expected = module(batch)
             logits, pooled = _split_pass(module, batch)
             finite = bool(torch.isfinite(logits).all() and torch.isfinite(pooled).all())
@@ -208,7 +212,7 @@ def _probe_head(
     device = next(network.parameters()).device
     try:
         with torch.inference_mode():
-            _split_pass(network, _noise(input_size, device))
+            _split_pass(network, noise(input_size, device))
             embeddings = head.embed()
     except Exception as error:  # a tap may be any part of any network
         raise InvalidModel(
@@ -223,7 +227,8 @@ def _probe_head(
     return int(embeddings.shape[1])
 
 
-def _noise(input_size: tuple[int, int, int], device: torch.device) -> torch.Tensor:
+def noise(input_size: tuple[int, int, int], device: torch.device) -> torch.Tensor:
+    """Return two pictures of noise, the same at every call, as the network takes them."""
     random = np.random.default_rng(0)
     return torch.from_numpy(random.standard_normal((_PROBE_IMAGES, *input_size), np.float32)).to(
         device

@@ -3,6 +3,7 @@
 from indexer.sources.base import SKIP_CODES, Found, SourceItem
 from indexer.sources.known_uris import open_known
 from indexer.sources.local import SourceFile, is_outside, read, walk
+from indexer.sources.manifest_tables import is_manifest
 from indexer.sources.manifests import is_row
 from indexer.sources.names import SUFFIXES, container_of, uri_of, would_find
 from indexer.sources.source_arguments import count_sources, open_sources
@@ -15,6 +16,7 @@ __all__ = [
     "SourceItem",
     "container_of",
     "count_sources",
+    "is_manifest",
     "is_outside",
     "is_row",
     "open_known",

@@ -39,6 +39,11 @@ def kind_of(name: str) -> str | None:
     return _KINDS.get(PurePath(name).suffix.lower())
 
 
+def is_manifest(name: str) -> bool:
+    """Tell whether a name is a manifest's: .csv, .jsonl, .ndjson, .manifest or .parquet."""
+    return kind_of(name) is not None
+
+
 def read_table(kind: str, file: BinaryIO) -> Generator[NumberedColumns, None, None]:
     """Read a manifest's rows, each with the number of its line (Parquet: of the row), from 1.
 

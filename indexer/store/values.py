@@ -66,6 +66,16 @@ class AuditQuery:
     """Number of the last row of the page before; 0 for the first page."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnclassifiedVectors:
+    """Vectors without class probabilities."""
+
+    parts: list[tuple[int, int]]
+    """Image and number of the part; 0 is the whole."""
+    vectors: Embeddings
+    """(n, d)"""
+
+
 class RemovedBy(StrEnum):
     """Who removed an entry; a list may only bring back what it removed itself."""
 

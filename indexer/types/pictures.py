@@ -82,6 +82,7 @@ class Space:
     model: str  # the reference that loads it: a directory or hf-hub:owner/name
     dimension: int
     labels: tuple[str, ...]
+    classifier: str | None = None  # its name and version; None is the network's own
 
 
 class PartKind(StrEnum):
@@ -143,3 +144,4 @@ class NewImage:
     thumbnail: bytes | None = None  # JPEG; None where none is to be kept
     features: bytes | None = None  # local features of the thumbnail, packed
     semantic: SemanticEmbeddings | None = None  # of the whole first frame
+    classifier: str | None = None  # whose the probabilities are; None is the network's own

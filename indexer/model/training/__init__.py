@@ -16,9 +16,17 @@ from safetensors.torch import save
 
 from indexer.errors import InputError
 from indexer.model.background import BACKGROUND, write_background
+from indexer.model.classifier_file import ClassifierInput, read_classifier
 from indexer.model.descriptor import Descriptor, Tap, write_descriptor
 from indexer.model.fusion_file import FUSION
-from indexer.model.references import DESCRIPTOR, DESCRIPTOR_WEIGHTS, ModelFolder, resolve
+from indexer.model.references import (
+    CLASSIFIER,
+    CLASSIFIER_WEIGHTS,
+    DESCRIPTOR,
+    DESCRIPTOR_WEIGHTS,
+    ModelFolder,
+    resolve,
+)
 from indexer.model.torch_loading import LoadedModel, load_model
 from indexer.model.training.features import compute_views, find_pictures
 from indexer.model.training.head_fit import Recipe, fit
@@ -142,8 +150,12 @@ def _last_stages(model: LoadedModel) -> tuple[str, ...]:
 def _write(source: ModelFolder, out: Path, descriptor: Descriptor, weights: bytes) -> None:
     """Make a model folder: what the source has besides its descriptor, and the new one."""
     out.mkdir(parents=True)
+    classifier = read_classifier(source)
+    left_out = set(_REPLACED)
+    if classifier is not None and classifier.input is ClassifierInput.EMBEDDING:
+        left_out |= {CLASSIFIER, CLASSIFIER_WEIGHTS}
     for path in source.path.iterdir():
-        if path.is_file() and path.name not in _REPLACED:
+        if path.is_file() and path.name not in left_out:
             shutil.copyfile(path, out / path.name)
     (out / DESCRIPTOR_WEIGHTS).write_bytes(weights)
     write_descriptor(descriptor, out / DESCRIPTOR)

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, exists, select, union
+from sqlalchemy import and_, delete, exists, select, union
 
 from indexer.errors import DimensionMismatch
 from indexer.store.edits import Edits, Transaction
@@ -16,6 +16,7 @@ from indexer.store.images.repair import Repair
 from indexer.store.images.rows import (
     WHOLE,
     NumberedPart,
+    check_classifier,
     check_embeddings,
     check_semantics,
     classification_rows,
@@ -35,9 +36,9 @@ from indexer.store.models import (
 )
 from indexer.store.queries import Queries
 from indexer.store.sql_parameters import chunks, possible_ids
-from indexer.store.values import StoredPicture
+from indexer.store.values import StoredPicture, UnclassifiedVectors
 from indexer.types import Embeddings as Vectors
-from indexer.types import NewImage, Part, Space
+from indexer.types import NewImage, Part, Probabilities, Space
 
 _TABLES: Final = (EmbeddingRow, ClassificationRow)
 _SEMANTIC_SPACE: Final = (
@@ -71,6 +72,26 @@ class Embeddings(Queries):
         )
         vector: NDArray[np.float32] | None = self._connection.scalar(statement)
         return vector
+
+    def unclassified(self, space_id: int, *, limit: int = 5_000) -> UnclassifiedVectors:
+        """Return some of the vectors of a space that go without class probabilities."""
+        of_vector = and_(
+            ClassificationRow.image_id == EmbeddingRow.image_id,
+            ClassificationRow.space_id == EmbeddingRow.space_id,
+            ClassificationRow.part == EmbeddingRow.part,
+        )
+        statement = (
+            select(EmbeddingRow.image_id, EmbeddingRow.part, EmbeddingRow.vector)
+            .outerjoin(ClassificationRow, of_vector)
+            .where(EmbeddingRow.space_id == space_id, ClassificationRow.image_id.is_(None))
+            .order_by(EmbeddingRow.image_id, EmbeddingRow.part)
+            .limit(limit)
+        )
+        rows = self._connection.execute(statement).all()
+        return UnclassifiedVectors(
+            [(row.image_id, row.part) for row in rows],
+            np.array([row.vector for row in rows], np.float32),
+        )
 
     def pictures(self, image_ids: Iterable[int]) -> list[StoredPicture]:
         """Return what is needed to embed images again: those of them that are active, by id."""
@@ -147,6 +168,8 @@ class EmbeddingEdits(Embeddings, Edits):
         ------
         DimensionMismatch
             An embedding is not as long as the space's are.
+        ClassifierReplaced
+            The probabilities are by another classifier than the space's.
         UnusableOutput
             An embedding is not finite.
         NotFoundError
@@ -157,6 +180,7 @@ class EmbeddingEdits(Embeddings, Edits):
         spaces = Spaces(self._connection)
         space = spaces.get(space_id)
         check_embeddings([*images.values()], space)
+        check_classifier(images.values(), space)
         active = self._ids_among(ImageRow, images, ImageRow.removed_at.is_(None))
         known = self.part_numbers(active)
         self.write_semantics({i: images[i] for i in active}, active, space)
@@ -167,6 +191,32 @@ class EmbeddingEdits(Embeddings, Edits):
         if approximate and gained:
             self._audit.record("space.approximate", "space", space.fingerprint, **named(gained))
         return gained
+
+    def classify(
+        self, parts: Sequence[tuple[int, int]], probabilities: Probabilities, space: Space
+    ) -> None:
+        """Write the class probabilities of vectors that have none; nothing is logged.
+
+        Parameters
+        ----------
+        parts : sequence of (int, int)
+            Image and number of each part, as `unclassified` returns them.
+        probabilities : ndarray of shape (n, classes), float32
+        space : Space
+        """
+        self._insert(
+            ClassificationRow,
+            [
+                {
+                    "image_id": image_id,
+                    "space_id": space.id,
+                    "part": part,
+                    "top_label": space.labels[int(row.argmax())],
+                    "probabilities": dict(zip(space.labels, row.tolist(), strict=True)),
+                }
+                for (image_id, part), row in zip(parts, probabilities, strict=True)
+            ],
+        )
 
     def write(self, parts: Sequence[NumberedPart], held: Iterable[int], space: Space) -> set[int]:
         """Write the embeddings and probabilities that parts lack in a space; nothing is logged.

@@ -13,6 +13,7 @@ from indexer.store.images.removal import ImageRemoval
 from indexer.store.images.rows import (
     WHOLE,
     NumberedPart,
+    check_classifier,
     check_embeddings,
     image_row,
     part_rows,
@@ -54,6 +55,8 @@ class ImageEdits(ImageRemoval):
         ------
         SpaceReplaced
             The index is bound to another space by now.
+        ClassifierReplaced
+            It uses another classifier by now.
         DimensionMismatch
             An embedding is not as long as the space's are.
         UnusableOutput
@@ -67,6 +70,7 @@ class ImageEdits(ImageRemoval):
         space = spaces.get(space_id)
         spaces.require_active(space)
         check_embeddings([image for image, _ in items], space)
+        check_classifier([image for image, _ in items], space)
         images = {image.sha256: image for image, _ in items}
         held = self._ids(images)
         new = [image for digest, image in images.items() if digest not in held]

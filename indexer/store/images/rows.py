@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.errors import DimensionMismatch, UnusableOutput
+from indexer.errors import ClassifierReplaced, DimensionMismatch, UnusableOutput
 from indexer.store.models.columns import plain_json
 from indexer.store.values import Arrival
 from indexer.types import Embeddings, NewImage, NewPart, SourceDetails, Space
@@ -124,6 +124,18 @@ def part_rows(parts: Iterable[NumberedPart]) -> list[dict[str, Any]]:
         for item in parts
         if isinstance(item.content, NewPart)
     ]
+
+
+def check_classifier(images: Iterable[NewImage], space: Space) -> None:
+    """Make sure that the probabilities of images are by the classifier of a space.
+
+    Raises
+    ------
+    ClassifierReplaced
+        The space has another one by now.
+    """
+    if any(image.classifier != space.classifier for image in images):
+        raise ClassifierReplaced(space.classifier)
 
 
 def embedding_rows(parts: Iterable[NumberedPart], space: Space) -> list[dict[str, Any]]:

@@ -1,9 +1,11 @@
 """Sources: what is known of a file, and which files are no longer met."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from time import time_ns
 
 from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.store.edits import Edits, Transaction
 from indexer.store.images.image_edits import ImageEdits
@@ -78,6 +80,26 @@ class Sources(Queries):
                 or_(SourceRow.walk.is_(None), SourceRow.walk < not_met_by.mark),
             )
         return [OpenSource(*row) for row in self._connection.execute(statement)]
+
+    def labels(self, image_ids: Iterable[int]) -> dict[int, set[str]]:
+        """Return the labels that manifests gave images, by id; open sources count."""
+        return self._said_of(SourceRow.label, image_ids)
+
+    def uploaders(self, image_ids: Iterable[int]) -> dict[int, set[str]]:
+        """Return who uploaded images, as manifests say, by id; open sources count."""
+        return self._said_of(SourceRow.uploader, image_ids)
+
+    def _said_of(
+        self, column: InstrumentedAttribute[str | None], image_ids: Iterable[int]
+    ) -> dict[int, set[str]]:
+        found: defaultdict[int, set[str]] = defaultdict(set)
+        statement = select(SourceRow.image_id, column.label("said")).where(
+            SourceRow.closed_at.is_(None)
+        )
+        for image_id, said in self._rows(statement, SourceRow.image_id, possible_ids(image_ids)):
+            if said is not None:
+                found[image_id].add(said)
+        return dict(found)
 
 
 class SourceEdits(Sources, Edits):

@@ -4,16 +4,26 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Select, bindparam, delete, func, select
 
-from indexer.errors import ModelMismatch, NotFoundError, SpaceReplaced
+from indexer.errors import (
+    ClassifierMismatch,
+    ModelMismatch,
+    NotFoundError,
+    SpaceReplaced,
+)
 from indexer.store.edits import Edits
-from indexer.store.models import SpaceRow
+from indexer.store.models import ClassificationRow, SpaceRow
 from indexer.store.queries import Queries
 from indexer.types import Space
 
 _SPACES: Final = select(
-    SpaceRow.id, SpaceRow.fingerprint, SpaceRow.model, SpaceRow.dimension, SpaceRow.labels
+    SpaceRow.id,
+    SpaceRow.fingerprint,
+    SpaceRow.model,
+    SpaceRow.dimension,
+    SpaceRow.labels,
+    SpaceRow.classifier,
 )
 _IS_USABLE: Final = SpaceRow.activated_at.is_not(None)
 _NEWEST: Final = (SpaceRow.activated_at.desc(), SpaceRow.id.desc())
@@ -98,7 +108,9 @@ class Spaces(Queries):
         row = self._connection.execute(statement).one_or_none()
         if row is None:
             return None
-        return Space(row.id, row.fingerprint, row.model, row.dimension, tuple(row.labels))
+        return Space(
+            row.id, row.fingerprint, row.model, row.dimension, tuple(row.labels), row.classifier
+        )
 
 
 class SpaceEdits(Spaces, Edits):
@@ -112,6 +124,7 @@ class SpaceEdits(Spaces, Edits):
         architecture: str,
         dimension: int,
         labels: Sequence[str],
+        classifier: str | None = None,
     ) -> Space:
         """Bind the index to a model; doing it again with the same weights is fine.
 
@@ -121,6 +134,8 @@ class SpaceEdits(Spaces, Edits):
         ------
         ModelMismatch
             The index is bound to another space.
+        ClassifierMismatch
+            It uses another classifier in this space.
         """
         active = self.active()
         if active is not None and active.fingerprint != fingerprint:
@@ -131,6 +146,7 @@ class SpaceEdits(Spaces, Edits):
             architecture=architecture,
             dimension=dimension,
             labels=labels,
+            classifier=classifier,
         )
         if active is None:
             self._set(SpaceRow, [space.id], activated_at=self._now)
@@ -144,6 +160,7 @@ class SpaceEdits(Spaces, Edits):
         architecture: str,
         dimension: int,
         labels: Sequence[str],
+        classifier: str | None = None,
     ) -> Space:
         """Make a space known, without binding the index to it.
 
@@ -159,6 +176,13 @@ class SpaceEdits(Spaces, Edits):
             Length d of an embedding.
         labels : sequence of str
             The classes, in the order of the model's probabilities.
+        classifier : str, optional
+            Name and version; None is the network's own.
+
+        Raises
+        ------
+        ClassifierMismatch
+            The index is bound to this space and uses another classifier in it.
         """
         known = self.find(fingerprint)
         if known is None:
@@ -168,11 +192,17 @@ class SpaceEdits(Spaces, Edits):
                 "architecture": architecture,
                 "dimension": dimension,
                 "labels": list(labels),
+                "classifier": classifier,
                 "created_at": self._now,
                 "activated_at": None,
             }
             self._insert(SpaceRow, [row])
             self._audit.record("space.register", "space", fingerprint, architecture=architecture)
+        elif known.classifier != classifier:
+            active = self.active()
+            if active is not None and active.id == known.id:
+                raise ClassifierMismatch(expected=known.classifier, got=classifier, model=model)
+            self.use_classifier(known.id, model=model, labels=labels, classifier=classifier)
         elif known.model != model:
             self._set(SpaceRow, [known.id], model=model)
         [space_id] = self._ids_where(SpaceRow, SpaceRow.fingerprint == fingerprint)
@@ -209,6 +239,40 @@ class SpaceEdits(Spaces, Edits):
         semantic = self.add_semantic(space, fingerprint, dimension)
         self._set(SpaceRow, [space.id], semantic_space_id=semantic.id)
         return semantic
+
+    def use_classifier(
+        self, space_id: int, *, model: str, labels: Sequence[str], classifier: str | None
+    ) -> Space:
+        """Change the classifier of a space, and forget what the one before said of its images.
+
+        Parameters
+        ----------
+        space_id : int
+        model : str
+            Reference that loads the model with the classifier.
+        labels : sequence of str
+            Its classes.
+        classifier : str or None
+            Its name and version; None is the network's own.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such space.
+        """
+        before = self.get(space_id)
+        self._set(SpaceRow, [space_id], model=model, labels=list(labels), classifier=classifier)
+        if before.classifier != classifier:
+            own = ClassificationRow.space_id == space_id
+            self._connection.execute(delete(ClassificationRow).where(own))
+            self._audit.record(
+                "space.classifier",
+                "space",
+                before.fingerprint,
+                before=before.classifier,
+                classifier=classifier,
+            )
+        return self.get(space_id)
 
     def activate(self, space_id: int, *, missing: int = 0) -> Space:
         """Bind the index to another space, whose embeddings are there; return the space.

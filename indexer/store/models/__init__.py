@@ -40,7 +40,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611301320"
+REVISION = "202611301600"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [

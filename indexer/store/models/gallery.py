@@ -33,6 +33,7 @@ class SpaceRow(Base):
     architecture: Mapped[str]
     dimension: Mapped[int]
     labels: Mapped[list[str]] = mapped_column(JSON)
+    classifier: Mapped[str | None]  # name and version; NULL is the network's own
     created_at: Mapped[datetime]
     activated_at: Mapped[datetime | None]  # NULL while it was never the index's, or was dropped
     semantic_space_id: Mapped[int | None] = mapped_column(ForeignKey("spaces.id"))
