@@ -17,19 +17,22 @@ import numpy as np
 
 from indexer.errors import RunUnderWay
 from indexer.store import Catalog, Store
+from indexer.stored_features import read_features
 from indexer.types import FoundTemplate, ImageRecord, Space
 from indexer.vectors import VectorView
 from indexer.vectors.results import SimilarityHits
 from indexer.verification import read_thumbnail
 from indexer.verification.cell_agreement import SharedFrame, find_shared_frame
 from indexer.verification.cell_grid import CellGrid, have_one_shape
+from indexer.verification.detail_agreement import DetailAgreement, Hands
 from indexer.verification.frame_groups import Pair, find_pictures, group_frames
 from indexer.verification.known_frame import shows_frame
+from indexer.verification.local_features import in_both_hands
 
 _NEIGHBOURS: Final = 16  # of an image, each compared with it
-_NEAR: Final = 0.4  # cosine of neighbours worth comparing; strangers reach it once in a thousand
+_NEAR: Final = 0.1  # cosine of neighbours worth comparing: few controls over photos are no more
 _STEP: Final = 64  # images between commits
-_AT_HAND: Final = 128  # images whose cells are kept while their neighbours are compared: 64 MB
+_AT_HAND: Final = 128  # images whose cells are kept while their neighbours are compared: 100 MB
 _PAUSE: Final = 0.1  # seconds between two looks whether another program is done
 _PATIENCE: Final = 60.0  # seconds to wait for another program's step
 
@@ -165,7 +168,8 @@ class TemplateLearner:
             ours, theirs = (grids.get(image_id) for image_id in pair)
             if ours and theirs:
                 pictures = find_pictures(one), find_pictures(other)
-                if frame := find_shared_frame(ours, theirs, *pictures):
+                details = grids.compare_details(*pair)
+                if frame := find_shared_frame(ours, theirs, *pictures, details=details):
                     found[pair] = frame
         return found
 
@@ -216,11 +220,12 @@ class TemplateLearner:
 
 
 class _Grids:
-    """The cells of images that have a thumbnail; those used last are kept."""
+    """The cells and local features of images that have a thumbnail; those used last are kept."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._kept: OrderedDict[int, CellGrid | None] = OrderedDict()
+        self._hands: dict[int, Hands] = {}  # of those of them that were needed
 
     def get(self, image_id: int) -> CellGrid | None:
         """Return the cells of an image; None where it has no thumbnail."""
@@ -228,9 +233,20 @@ class _Grids:
             jpeg = self._catalog.thumbnails.get_many([image_id]).get(image_id)
             self._kept[image_id] = CellGrid.of(read_thumbnail(jpeg)) if jpeg else None
             if len(self._kept) > _AT_HAND:
-                self._kept.popitem(last=False)
+                dropped, _ = self._kept.popitem(last=False)
+                self._hands.pop(dropped, None)
         self._kept.move_to_end(image_id)
         return self._kept[image_id]
+
+    def compare_details(self, one: int, other: int) -> DetailAgreement:
+        """Return how the local features agree of two images whose cells were returned last."""
+        return DetailAgreement(lambda: self._features(one), lambda: self._features(other)[0])
+
+    def _features(self, image_id: int) -> Hands:
+        if image_id not in self._hands:
+            features = read_features(self._catalog, [image_id])[image_id]
+            self._hands[image_id] = in_both_hands(features)
+        return self._hands[image_id]
 
 
 @contextmanager

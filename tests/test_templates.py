@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from indexer.embedding_space import bound_space
 from indexer.store import Store, open_store
@@ -19,7 +19,9 @@ from indexer.vector_views import open_views
 from indexer.verification import make_thumbnail, read_thumbnail, shrink
 from indexer.verification.cell_agreement import find_shared_frame
 from indexer.verification.cell_grid import CellGrid, Extent
+from indexer.verification.detail_agreement import DetailAgreement
 from indexer.verification.known_frame import find_known_frame
+from indexer.verification.local_features import find_in_query, pack_features, unpack_features
 from indexer.verification.veiled_preview import draw_preview
 from support.commands import PHOTOS, Index
 from support.extent import extent
@@ -42,6 +44,15 @@ def photo(name: str) -> Image.Image:
 
 def cells(stored: Image.Image) -> CellGrid:
     return CellGrid.of(read_thumbnail(make_thumbnail(np.asarray(stored))))
+
+
+def details(query: Image.Image, stored: Image.Image, *, in_place: bool = False) -> DetailAgreement:
+    packed = pack_features(make_thumbnail(np.asarray(stored)))
+    theirs = unpack_features(packed)
+    assert theirs is not None
+    return DetailAgreement(
+        lambda: find_in_query(shrink(np.asarray(query))), lambda: theirs, in_place=in_place
+    )
 
 
 def shared(query: Image.Image, stored: Image.Image, *pictures: Extent) -> Extent | None:
@@ -78,11 +89,63 @@ def test_a_conversation_whose_texts_differ_is_a_frame_around_the_photos_at_one_p
 
 def test_controls_over_other_photos_are_a_frame_if_details_lie_at_the_same_places() -> None:
     for name in ("bee.jpg", "castle-front.jpg", "forest-stream.jpg"):
-        query = cells(story(photo(name), 1))
-        stored, same = cells(story(photo("koala.jpg"), 2)), cells(story(photo(name), 2))
+        query, stored = story(photo(name), 1), story(photo("koala.jpg"), 2)
+        same = story(photo(name), 2)
 
-        assert find_shared_frame(query, stored, in_place=True) is not None, name
-        assert find_shared_frame(query, same, in_place=True) is None, name
+        for screen, is_frame in ((stored, True), (same, False)):
+            agreement = details(query, screen, in_place=True)
+            frame = find_shared_frame(cells(query), cells(screen), details=agreement)
+            assert (frame is not None) is is_frame, name
+
+
+def test_controls_over_other_photos_are_told_by_their_own_details() -> None:
+    query = story(photo("castle-front.jpg"), 1)
+    for name, is_frame in (("bee.jpg", True), ("two-dogs.jpg", True), ("castle-front.jpg", False)):
+        screen = story(photo(name), 2)
+
+        frame = find_shared_frame(cells(query), cells(screen), details=details(query, screen))
+
+        assert (frame is not None) is is_frame, name
+
+
+def test_details_of_a_region_tell_copies_from_strangers() -> None:
+    left, other = np.zeros((16, 16), np.bool_), np.zeros((16, 16), np.bool_)
+    left[:, :8], other[:, 8:] = True, True
+    castle, bee, stream = (
+        photo(name).resize((300, 400))
+        for name in ("castle-front.jpg", "bee.jpg", "forest-stream.jpg")
+    )
+    query, stored = Image.new("RGB", (600, 400)), Image.new("RGB", (600, 400))
+    for image, second in ((query, bee), (stored, stream)):
+        image.paste(castle, (0, 0))
+        image.paste(second, (300, 0))
+    mirrored = ImageOps.mirror(query.crop((0, 0, 300, 400)))
+    query.paste(mirrored.resize((240, 320)), (30, 40))
+
+    agreement = details(query, stored)
+
+    assert agreement.compare(left) is True
+    assert agreement.compare(other) is False
+    assert details(query, Image.new("RGB", (600, 400))).compare(left) is None
+
+
+def test_photos_of_one_light_are_another_content_by_their_details() -> None:
+    left, top, width, height = CHAT_PHOTO
+    place = Extent(left / 540, top / 800, (left + width) / 540, (top + height) / 800)
+    light = Image.linear_gradient("L").convert("RGB").resize((400, 400))
+    ours, others = (
+        Image.blend(photo(name).resize((400, 400)), light, 0.85)
+        for name in ("bee.jpg", "castle-front.jpg")
+    )
+    query, stored, again = chat(ours, 1), chat(others, 2), chat(ours, 2)
+    places = [place], [place]
+
+    assert find_shared_frame(cells(query), cells(stored), *places) is None
+    for screen, is_frame in ((stored, True), (again, False)):
+        frame = find_shared_frame(
+            cells(query), cells(screen), *places, details=details(query, screen)
+        )
+        assert (frame is not None) is is_frame
 
 
 @pytest.mark.parametrize("app", [feed, player])

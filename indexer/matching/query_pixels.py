@@ -24,7 +24,7 @@ class QueryPixels:
         self._verified: dict[int, Agreement] = {}
 
     @cached_property
-    def _hands(self) -> tuple[Features, Features]:
+    def hands(self) -> tuple[Features, Features]:
         """Its local features, as it is and mirrored."""
         return find_in_query(self.grey)
 
@@ -34,7 +34,7 @@ class QueryPixels:
 
     def verify(self, image_id: int, features: Features) -> None:
         """Count the inliers of a stored image and remember them."""
-        self._verified[image_id] = compare_hands(self._hands, features)
+        self._verified[image_id] = compare_hands(self.hands, features)
 
     def agreement(self, image_id: int | None) -> Agreement | None:
         """Return what was found about an image; None where it was not verified."""

@@ -7,6 +7,7 @@ where they are known to differ: the same photo further down the screen still mat
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from itertools import chain
 from typing import Final
 
@@ -19,6 +20,7 @@ from indexer.matching.query import EncodedQuery
 from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Store
+from indexer.stored_features import read_features
 from indexer.types import (
     Fusion,
     Part,
@@ -30,7 +32,9 @@ from indexer.types import (
 from indexer.verification import Grey, read_thumbnail
 from indexer.verification.cell_agreement import SharedFrame, find_shared_frame
 from indexer.verification.cell_grid import CellGrid, Extent, is_picture
+from indexer.verification.detail_agreement import DetailAgreement, Hands
 from indexer.verification.known_frame import find_known_frame, share_content
+from indexer.verification.local_features import Features, in_both_hands
 
 _WITHIN: Final = 0.7  # share of a part that must lie in the content for it to be content
 _ELSEWHERE: Final = 0.3  # overlap of two places below which they are different ones
@@ -105,12 +109,30 @@ class TemplateDiscount:
         if grey is None:
             return []
         ours = _Sheet.of(grey, query.pieces.parts, query.size)
+
+        @cache
+        def hands() -> Hands:
+            return query.pixels.hands if query.pixels else in_both_hands(self._features(asked[0]))
+
         looked_at = (
-            self._look(query, ours, each, greys[each.image_id], templates.get(each.image_id))
+            self._look(
+                query,
+                ours,
+                each,
+                greys[each.image_id],
+                templates.get(each.image_id),
+                DetailAgreement(
+                    hands, partial(self._features, each.image_id), in_place=each.in_place
+                ),
+            )
             for each in matching
             if each.image_id in greys
         )
         return [each for each in looked_at if each]
+
+    def _features(self, image_id: int) -> Features:
+        with self._store.reader() as catalog:
+            return read_features(catalog, [image_id])[image_id]
 
     def _look(
         self,
@@ -119,6 +141,7 @@ class TemplateDiscount:
         compared: Compared,
         stored: Grey,
         template: Template | None,
+        details: DetailAgreement,
     ) -> Compared | None:
         """Compare a candidate once more; None if it shares no frame, or the content as well."""
         record = compared.candidate.record
@@ -126,7 +149,7 @@ class TemplateDiscount:
             return None
         parts = [part for part, _, _ in stored_pieces(record, self._min_quality)]
         theirs = _Sheet.of(stored, parts, (record.width, record.height))
-        frame = _frame(query, ours, theirs, compared, template)
+        frame = _frame(query, ours, theirs, template, details)
         if frame is None:
             return None
         skipped = _skipped(ours, theirs, frame)
@@ -142,7 +165,11 @@ class TemplateDiscount:
 
 
 def _frame(
-    query: EncodedQuery, ours: _Sheet, theirs: _Sheet, compared: Compared, template: Template | None
+    query: EncodedQuery,
+    ours: _Sheet,
+    theirs: _Sheet,
+    template: Template | None,
+    details: DetailAgreement,
 ) -> SharedFrame | None:
     """Return the frame that a query shares with a candidate, of its template if it has one."""
     if template and template.state is TemplateState.REJECTED:
@@ -150,16 +177,16 @@ def _frame(
     pictures = [[extent for extent in sheet.extents if extent] for sheet in (ours, theirs)]
     if template:
         mask = bytes.fromhex(template.mask)
-        if share_content(ours.cells, theirs.cells, mask, chain(*pictures)):
+        if share_content(ours.cells, theirs.cells, mask, chain(*pictures), details):
             return None
-        if known := find_known_frame(ours.cells, theirs.cells, mask):
+        if known := find_known_frame(ours.cells, theirs.cells, mask, details):
             return known
     return find_shared_frame(
         ours.cells,
         theirs.cells,
         *pictures,
-        in_place=compared.in_place,
         bounded=not query.is_first_step,
+        details=details,
     )
 
 

@@ -30,6 +30,8 @@ from indexer.verification.cell_grid import (
     correlate_cells,
     is_picture,
 )
+from indexer.verification.detail_agreement import DetailAgreement
+from indexer.verification.image_pair import ImagePair
 from indexer.verification.thumbnails import Grey
 
 _SOLID: Final = 0.85  # share of a rectangle's textured cells that must show something else
@@ -43,6 +45,8 @@ _NEARLY_ALL: Final = 0.6  # share of textured cells that differ from which no ed
 _NEARLY_WHOLE: Final = 0.68  # share of the image that the content then is, at least
 _OVERLAID: Final = 0.7  # share of textured cells that differ under an overlay of controls
 _WHOLE: Final = 0.8  # share of the image that lies under it, at least
+_MOST: Final = 0.6  # share of the image under controls that are told by their details
+CONTROLS: Final = 4  # details of them at the same places
 _PICTURE_FRAME: Final = 30  # cells around other pictures at one place that show the same
 _PICTURE_SHARE: Final = 0.2  # share of the textured ones that these are: texts differ
 _LEAST_AREA: Final = 0.02  # share of the image of such a picture
@@ -73,15 +77,6 @@ class SharedFrame:
     content: Extent  # the rectangle that shows something else
 
 
-@dataclass(frozen=True, slots=True)
-class ImagePair:
-    """Two images of one shape, and how their cells correlate."""
-
-    query: CellGrid
-    stored: CellGrid
-    cells: CellMap
-
-
 _Places = tuple[Sequence[Extent], Sequence[Extent]]
 """Where the query and the stored image hold pictures within the picture."""
 
@@ -92,8 +87,8 @@ def find_shared_frame(
     pictures: Sequence[Extent] = (),
     stored_pictures: Sequence[Extent] = (),
     *,
-    in_place: bool = False,
     bounded: bool = True,
+    details: DetailAgreement | None = None,
 ) -> SharedFrame | None:
     """Find a frame that two images share while they show different content.
 
@@ -104,13 +99,14 @@ def find_shared_frame(
         Where each holds pictures within the picture. If a large one beside the content that differs
         is the same in both, the images share content. If each has one where the content is, that
         bounds the content as well as edges do.
-    in_place : bool
-        Whether both have details in common at the same places. Then it is a frame, such as controls
-        over a photo, even if nearly all of the images differs.
     bounded : bool
         Whether something must bound the content; otherwise a copy onto which a picture was pasted
         shares a frame with its original, too. The query is then taken to hold pictures where the
         stored image does, for its own may not be known yet.
+    details : DetailAgreement, optional
+        The local features of both. Where a rectangle has enough, they decide whether it shows the
+        same. If some are the same at the same places, that is a frame, such as controls over a
+        photo, even if nearly all of the images differs.
 
     Returns
     -------
@@ -120,13 +116,14 @@ def find_shared_frame(
     cells = correlate_cells(query, stored)
     if cells is None or cells.other.sum() < _LEAST_CONTENT:
         return None
-    pair = ImagePair(query, stored, cells)
+    pair = ImagePair(query, stored, cells, details)
     inside = [picture for picture in stored_pictures if picture.area <= _WITHIN]
     places = ([p for p in pictures if p.area <= _WITHIN] if bounded else inside), inside
     content = _content(cells)
     found = content and (
-        _is_framed(pair, content, places, in_place=in_place, bounded=bounded)
-        or ((in_place or not bounded) and _is_overlaid(cells, content))
+        _is_framed(pair, content, places, bounded=bounded)
+        or ((pair.is_aligned or not bounded) and _is_overlaid(pair, content))
+        or _is_drawn_over(pair, content)
     )
     if not found:
         picture = _other_picture(pair, places)
@@ -157,16 +154,15 @@ def _content(cells: CellMap) -> Extent | None:
     return Extent(*(float(edge) / GRID for edge in edges))
 
 
-def _is_framed(
-    pair: ImagePair, content: Extent, places: _Places, *, in_place: bool, bounded: bool
-) -> bool:
+def _is_framed(pair: ImagePair, content: Extent, places: _Places, *, bounded: bool) -> bool:
     """Return whether most around the content is the same, and something bounds the content."""
     cells = pair.cells
     same, other = int(cells.same.sum()), int(cells.other.sum())
     nearly_all = other >= _NEARLY_ALL * (other + same) and content.area >= _NEARLY_WHOLE
     return (
-        ((in_place and nearly_all) or _has_frame(cells, content))
+        ((pair.is_aligned and nearly_all) or _has_frame(cells, content))
         and _differs(pair, content)
+        and not pair.is_copy(content)
         and not _share_beside(pair, content, places)
         and (
             not bounded
@@ -176,7 +172,7 @@ def _is_framed(
                     nearly_all
                     or any(
                         min(place.overlap(content) for place in places) >= _AT_PLACE
-                        and _is_other(cells, both)
+                        and _is_other(pair, both)
                         for *places, both in _at_one_place(places)
                     )
                     or _is_bounded(pair, content)
@@ -186,14 +182,31 @@ def _is_framed(
     )
 
 
-def _is_overlaid(cells: CellMap, content: Extent) -> bool:
+def _is_overlaid(pair: ImagePair, content: Extent) -> bool:
     """Return whether only few details are the same, all over two images that show other things.
 
     If the images were copies of each other, what is around details at the same place would be the
     same, too. So no fingerprint is asked: both may be dark above and below.
     """
-    same, other = int(cells.same.sum()), int(cells.other.sum())
-    return same >= LEAST_FRAME and content.area >= _WHOLE and other >= _OVERLAID * (other + same)
+    same, other = int(pair.cells.same.sum()), int(pair.cells.other.sum())
+    return (
+        same >= LEAST_FRAME
+        and content.area >= _WHOLE
+        and other >= _OVERLAID * (other + same)
+        and not pair.is_copy(content)
+    )
+
+
+def _is_drawn_over(pair: ImagePair, content: Extent) -> bool:
+    """Return whether most of the images shows something else under details at the same places."""
+    same, other = int(pair.cells.same.sum()), int(pair.cells.other.sum())
+    return (
+        pair.details is not None
+        and content.area >= _MOST
+        and other >= _NEARLY_ALL * (other + same)
+        and pair.details.count_equal() >= CONTROLS
+        and pair.is_copy(content) is False
+    )
 
 
 def _other_picture(pair: ImagePair, places: _Places) -> Extent | None:
@@ -208,7 +221,7 @@ def _other_picture(pair: ImagePair, places: _Places) -> Extent | None:
             and min(one.area, other.area) >= _LEAST_AREA
             and (is_picture(pair.query.grey, one) or is_picture(pair.stored.grey, other))
             and int(pair.cells.other[cells_within(both)].sum()) >= _LEAST_OTHER_PICTURE
-            and _is_other(pair.cells, both)
+            and _is_other(pair, both)
             and _differs(pair, both)
             and not _share_beside(pair, one.joined(other), places)
             and _is_drawn(pair, one.joined(other))
@@ -224,12 +237,15 @@ def _at_one_place(places: _Places) -> Iterator[tuple[Extent, Extent, Extent]]:
             yield one, other, one.common(other)
 
 
-def _is_other(cells: CellMap, place: Extent) -> bool:
+def _is_other(pair: ImagePair, place: Extent) -> bool:
     """Return whether a rectangle shows something else, and hardly anything that is the same.
 
     Its outermost cells do not count where others are left: they have its border.
     """
-    inside = tuple(_without_ends(along) for along in cells_within(place))
+    copy = pair.is_copy(place)
+    if copy is not None:
+        return not copy
+    cells, inside = pair.cells, tuple(_without_ends(along) for along in cells_within(place))
     same, other, textured = (
         int(each[inside].sum()) for each in (cells.same, cells.other, cells.textured)
     )
@@ -311,8 +327,8 @@ def share_picture(pair: ImagePair, pictures: Iterable[Extent], least_area: float
         textured, same = pair.cells.textured[inside].sum(), pair.cells.same[inside].sum()
         if (
             textured >= max(_LEAST_PICTURE, least_area * GRID**2)
-            and same >= _AGREES * textured
             and is_picture(pair.query.grey, extent)
+            and pair.is_copy(extent, otherwise=bool(same >= _AGREES * textured))
         ):
             return True
     return False

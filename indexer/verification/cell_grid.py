@@ -1,12 +1,14 @@
 """Cell grid: an image reduced to a square of 16 x 16 cells, and how the cells of two correlate."""
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from indexer.runtime.opencv import cv2
 from indexer.verification.thumbnails import Grey
 
 GRID: Final = 16  # cells across and down
@@ -19,6 +21,10 @@ _SAME: Final = 0.8  # correlation from which a cell shows the same
 _OTHER: Final = 0.5  # correlation below which it shows something else
 _PLAIN: Final = 2  # levels by which neighbours on plain ground differ
 _PLAIN_SHARE: Final = 0.5  # of a page or a panel of controls that is plain ground, at least
+_COARSE: Final = 4.0  # pixels, standard deviation, of what is no edge
+_FAINT: Final = 4.0  # levels squared, which strengthened texture has at least
+_SOME_EDGES: Final = 0.1  # mean square of strengthened edges, from which they tell something
+_SHIFTS: Final = range(-2, 3)  # pixels
 
 Cells = NDArray[np.bool_]
 """(16, 16): rows, columns."""
@@ -90,6 +96,14 @@ class CellGrid:
         return cls(grey, square, centred, centred.std(axis=(2, 3)))
 
     @property
+    def edges(self) -> NDArray[np.float32]:
+        """The square without what is coarser than a quarter of a cell, about as strong all over."""
+        fine = self.square - cv2.GaussianBlur(self.square, (0, 0), _COARSE)
+        strength = cv2.GaussianBlur(fine * fine, (0, 0), CELL / 2)
+        edges: NDArray[np.float32] = (fine / np.sqrt(strength + _FAINT)).astype(np.float32)
+        return edges
+
+    @property
     def mirrored(self) -> "CellGrid":
         """The image with left and right exchanged."""
         return CellGrid.of(np.ascontiguousarray(self.grey[:, ::-1]))
@@ -119,6 +133,36 @@ def correlate_cells(query: CellGrid, stored: CellGrid) -> CellMap | None:
     correlation = products / np.maximum(deviations[0] * deviations[1], 1e-3)
     correlation[np.minimum(*deviations) < _FLAT] = 0
     return CellMap(textured & (correlation > _SAME), textured & (correlation < _OTHER), textured)
+
+
+def correlate_edges(query: CellGrid, stored: CellGrid, region: Cells) -> float | None:
+    """Correlate the edges and fine texture of two images in some cells, at the best small shift.
+
+    Light that falls from above is the same in many photos, and so are many of their cells. What is
+    left without it is the same in copies only, blurred ones included.
+
+    Parameters
+    ----------
+    query, stored : CellGrid
+        Of one aspect ratio.
+    region : ndarray of shape (16, 16), bool
+
+    Returns
+    -------
+    float or None
+        -1 to 1; None where both are too plain.
+    """
+    inside = np.kron(region, np.ones((CELL, CELL), np.float32))
+    ours, theirs = (image.edges for image in (query, stored))
+    if max(float((each**2)[inside > 0].mean()) for each in (ours, theirs)) < _SOME_EDGES:
+        return None
+    masked, energy = ours * inside, float((ours**2 * inside).sum())
+    best = -1.0
+    for down, across in product(_SHIFTS, _SHIFTS):
+        moved = np.roll(theirs, (down, across), (0, 1))
+        both = energy * float((moved**2 * inside).sum())
+        best = max(best, float((masked * moved).sum()) / np.sqrt(max(both, 1e-6)))
+    return best
 
 
 def cells_within(extent: Extent) -> tuple[slice, slice]:

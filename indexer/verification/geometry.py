@@ -20,6 +20,7 @@ _TOLERANCE: Final = 4.0  # pixels of a thumbnail between where a detail is and w
 _SCALES: Final = (0.1, 10.0)  # beyond them one picture would be a speck of the other
 _LEAST: Final = 4  # pairs of which a movement, which two pairs fix, is worth looking for
 _IN_PLACE: Final = 0.03  # of a side, by which a corner may be off
+_LINE: Final = 0.15  # of their spread along a line, across it
 _ROUNDS: Final = 1000  # of RANSAC, at most
 _CONFIDENCE: Final = 0.995  # at which it stops earlier
 _NOWHERE: Final = np.empty((0, 2), np.float32)
@@ -33,6 +34,14 @@ class Inliers:
     movement: NDArray[np.float64] | None  # (2, 3): from the left picture's pixels to the right's
     left: NDArray[np.float32]  # (n, 2): x, y in pixels of the left picture
     right: NDArray[np.float32]  # (n, 2): the same detail in the right one
+
+    @property
+    def is_in_line(self) -> bool:
+        """Whether they lie along a line, as those of a line of text or a row of icons do."""
+        if len(self.left) < _LEAST:
+            return True
+        spread = np.linalg.svd(self.left - self.left.mean(axis=0), compute_uv=False)
+        return bool(spread[1] < _LINE * spread[0])
 
     def is_in_place(self, left: tuple[int, ...], right: tuple[int, ...]) -> bool:
         """Return whether the movement lays one whole picture on the other, but for a sliver.

@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 
 from indexer.verification.cell_agreement import (
+    CONTROLS,
     LEAST_FRAME,
     WHOLE_FRAME,
-    ImagePair,
     SharedFrame,
     share_picture,
 )
@@ -20,6 +20,8 @@ from indexer.verification.cell_grid import (
     cells_within,
     correlate_cells,
 )
+from indexer.verification.detail_agreement import DetailAgreement
+from indexer.verification.image_pair import ImagePair
 
 _LEAST_KNOWN: Final = 6  # the same of a frame that is known
 _MEMBER: Final = 0.75  # share of the textured cells of a frame that an image with it has
@@ -28,7 +30,11 @@ _LEAST_OTHER: Final = 4  # cells of the content of a known frame that differ
 
 
 def share_content(
-    query: CellGrid, stored: CellGrid, mask: bytes, pictures: Iterable[Extent]
+    query: CellGrid,
+    stored: CellGrid,
+    mask: bytes,
+    pictures: Iterable[Extent],
+    details: DetailAgreement | None = None,
 ) -> bool:
     """Return whether a picture within the content of a template is the same in two images.
 
@@ -38,14 +44,20 @@ def share_content(
         As for `find_known_frame`.
     pictures : iterable of Extent
         Where either holds pictures within the picture.
+    details : DetailAgreement, optional
+        The local features of both.
     """
     cells = correlate_cells(query, stored)
     frame = _frame_of(mask)
     contents = [extent for extent in pictures if frame[cells_within(extent)].mean() <= _SOME_FRAME]
-    return cells is not None and share_picture(ImagePair(query, stored, cells), contents, 0.0)
+    return cells is not None and share_picture(
+        ImagePair(query, stored, cells, details), contents, 0.0
+    )
 
 
-def find_known_frame(query: CellGrid, stored: CellGrid, mask: bytes) -> SharedFrame | None:
+def find_known_frame(
+    query: CellGrid, stored: CellGrid, mask: bytes, details: DetailAgreement | None = None
+) -> SharedFrame | None:
     """Find the frame of a template in a query, around content that is not the stored image's.
 
     Parameters
@@ -54,6 +66,8 @@ def find_known_frame(query: CellGrid, stored: CellGrid, mask: bytes) -> SharedFr
         `stored` has the frame.
     mask : bytes
         32 bytes: 16 rows of 16 cells, 1 where the frame is.
+    details : DetailAgreement, optional
+        The local features of both: where there are enough, they decide about the content.
 
     Returns
     -------
@@ -66,7 +80,12 @@ def find_known_frame(query: CellGrid, stored: CellGrid, mask: bytes) -> SharedFr
     frame = _frame_of(mask)
     textured, same = int((cells.textured & frame).sum()), int((cells.same & frame).sum())
     others, shared = int((cells.other & ~frame).sum()), int((cells.same & ~frame).sum())
-    if same < max(_LEAST_KNOWN, WHOLE_FRAME * textured) or others < max(_LEAST_OTHER, shared):
+    has_frame = same >= max(_LEAST_KNOWN, WHOLE_FRAME * textured)
+    is_copy = ImagePair(query, stored, cells, details).compare(~frame)
+    if details and is_copy is False:
+        if not has_frame and details.count_equal(frame) < CONTROLS:
+            return None
+    elif is_copy or not has_frame or others < max(_LEAST_OTHER, shared):
         return None
     rows, columns = (np.flatnonzero((~frame).any(axis=axis)) for axis in (1, 0))
     content = Extent(

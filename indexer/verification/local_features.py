@@ -59,8 +59,7 @@ def find_in_query(grey: Grey) -> tuple[Features, Features]:
     """
     points, described = _find(grey, _QUERY, _QUERY_LAYERS)
     height, width = grey.shape
-    found = Features(points, _roots(described), (height, width))
-    return found, mirror_features(found)
+    return in_both_hands(Features(points, _roots(described), (height, width)))
 
 
 def pack_features(thumbnail: bytes) -> bytes:
@@ -145,6 +144,11 @@ def _roots(described: NDArray[np.float32]) -> NDArray[np.float32]:
         described / np.maximum(described.sum(axis=1, keepdims=True), np.float32(1e-6))
     )
     return roots
+
+
+def in_both_hands(found: Features) -> tuple[Features, Features]:
+    """Return features, and those of the mirrored image in the same order."""
+    return found, mirror_features(found)
 
 
 def mirror_features(found: Features) -> Features:

@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 
 from indexer.clustering.families.pair_evidence import ImagePairs
 from indexer.store import Store
+from indexer.stored_features import read_features
 from indexer.types import Keys, Space, TemplateState
 from indexer.verification import read_thumbnail
 from indexer.verification.cell_agreement import SharedFrame, find_shared_frame
 from indexer.verification.cell_grid import CellGrid, Extent
+from indexer.verification.detail_agreement import DetailAgreement
 from indexer.verification.frame_groups import Pair, find_pictures, group_frames
 from indexer.verification.known_frame import find_known_frame, share_content
+from indexer.verification.local_features import Features, in_both_hands
 
 _STEP: Final = 128  # pairs looked at at a time: half a megabyte for each of their images
 
@@ -23,6 +26,7 @@ class _Sheet(NamedTuple):
 
     cells: CellGrid
     pictures: list[Extent]
+    features: Features
 
 
 _Look = Callable[[Pair, _Sheet, _Sheet], SharedFrame | None]
@@ -77,7 +81,11 @@ class FrameExclusion:
             asked,
             on_progress,
             lambda pair, one, other: find_shared_frame(
-                one.cells, other.cells, one.pictures, other.pictures, in_place=places[pair]
+                one.cells,
+                other.cells,
+                one.pictures,
+                other.pictures,
+                details=_details(one, other, in_place=places[pair]),
             ),
         )
         masks = self._masks
@@ -128,10 +136,19 @@ class FrameExclusion:
         with self._store.reader() as catalog:
             thumbnails = catalog.thumbnails.get_many(image_ids)
             records = catalog.images.get_many(thumbnails, self._space.id, with_embedding=True)
+            features = read_features(catalog, thumbnails.keys())
         return {
-            i: _Sheet(CellGrid.of(read_thumbnail(thumbnails[i])), find_pictures(record))
+            i: _Sheet(
+                CellGrid.of(read_thumbnail(thumbnails[i])), find_pictures(record), features[i]
+            )
             for i, record in records.items()
         }
+
+
+def _details(one: _Sheet, other: _Sheet, *, in_place: bool = False) -> DetailAgreement:
+    return DetailAgreement(
+        lambda: in_both_hands(one.features), lambda: other.features, in_place=in_place
+    )
 
 
 def _known(
@@ -141,6 +158,8 @@ def _known(
     (mask, known, asked) = (
         (masks[pair[1]], other, one) if pair[1] in masks else (masks[pair[0]], one, other)
     )
-    if share_content(asked.cells, known.cells, mask, [*one.pictures, *other.pictures]):
+    details = _details(asked, known)
+    pictures = [*one.pictures, *other.pictures]
+    if share_content(asked.cells, known.cells, mask, pictures, details):
         return None
-    return find_known_frame(asked.cells, known.cells, mask)
+    return find_known_frame(asked.cells, known.cells, mask, details)

@@ -1,0 +1,55 @@
+"""Image pair: two images of one shape, and whether a region of both shows the same."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from indexer.verification.cell_grid import (
+    GRID,
+    CellGrid,
+    CellMap,
+    Cells,
+    Extent,
+    cells_within,
+    correlate_edges,
+)
+from indexer.verification.detail_agreement import DetailAgreement
+
+_ALIKE: Final = 0.4  # correlation of edges from which a region shows the same
+_STRANGE: Final = 0.25  # up to which it shows something else
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePair:
+    """Two images of one shape, and how their cells correlate."""
+
+    query: CellGrid
+    stored: CellGrid
+    cells: CellMap
+    details: DetailAgreement | None = None
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether verification found inliers at the same places of both."""
+        return self.details is not None and self.details.in_place
+
+    def is_copy(self, extent: Extent, *, otherwise: bool | None = None) -> bool | None:
+        """Return whether a rectangle shows the same; `otherwise` if unknown."""
+        region = np.zeros((GRID, GRID), np.bool_)
+        region[cells_within(extent)] = True
+        copy = self.compare(region)
+        return otherwise if copy is None else copy
+
+    def compare(self, region: Cells) -> bool | None:
+        """Return whether some cells show the same; None without local features, or if unknown.
+
+        Where there are too few local features, edges decide.
+        """
+        if self.details is None:
+            return None
+        copy = self.details.compare(region)
+        if copy is None:
+            alike = correlate_edges(self.query, self.stored, region)
+            copy = None if alike is None or _STRANGE < alike < _ALIKE else alike >= _ALIKE
+        return copy
