@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from indexer.embedding_space import bound_space
 from indexer.store import Store, open_store
@@ -127,6 +127,20 @@ def test_details_of_a_region_tell_copies_from_strangers() -> None:
     assert agreement.compare(left) is True
     assert agreement.compare(other) is False
     assert details(query, Image.new("RGB", (600, 400))).compare(left) is None
+
+
+def test_a_line_of_text_is_no_content_wherever_it_is() -> None:
+    everywhere = np.ones((16, 16), np.bool_)
+
+    def page(top: int, lines: int) -> Image.Image:
+        image = Image.new("RGB", (600, 400), "white")
+        for line in range(lines):
+            text = "Delivery from 4 euros, buyer protection and returns"[7 * line :]
+            ImageDraw.Draw(image).text((20, top + 34 * line), text, "black", font_size=24)
+        return image
+
+    assert details(page(40, 1), page(300, 1)).compare(everywhere) is None
+    assert details(page(20, 6), page(100, 6)).compare(everywhere) is True
 
 
 def test_photos_of_one_light_are_another_content_by_their_details() -> None:
@@ -352,6 +366,19 @@ def test_learning_a_few_changes_at_a_time_finds_what_learning_all_at_once_finds(
     assert sum(report.joined for report in reports) == 5
     assert reports[-1] == TemplateReport(0, 0, 0)
     assert index.run_here("template", "learn", "--json").json["joined"] == 0
+
+
+def test_controls_over_photos_that_have_nothing_else_in_common_are_a_template(
+    index: Index, tmp_path: Path
+) -> None:
+    for seed, name in enumerate(BANKED):
+        story(photo(name), seed).save(tmp_path / f"{seed}.png")
+    index.run_here("index", "add", tmp_path)
+
+    with open_store(index.settings.resolved_database_url) as store:
+        report = open_learner(index, store).learn_all()
+
+    assert report == TemplateReport(8, 2, 8)
 
 
 @pytest.mark.postgres
