@@ -327,8 +327,9 @@ def share_picture(pair: ImagePair, pictures: Iterable[Extent], least_area: float
         textured, same = pair.cells.textured[inside].sum(), pair.cells.same[inside].sum()
         if (
             textured >= max(_LEAST_PICTURE, least_area * GRID**2)
+            and same >= _AGREES * textured
             and is_picture(pair.query.grey, extent)
-            and pair.is_copy(extent, otherwise=bool(same >= _AGREES * textured))
+            and pair.is_copy(extent) is not False
         ):
             return True
     return False

@@ -23,7 +23,8 @@ _PLAIN: Final = 2  # levels by which neighbours on plain ground differ
 _PLAIN_SHARE: Final = 0.5  # of a page or a panel of controls that is plain ground, at least
 _COARSE: Final = 4.0  # pixels, standard deviation, of what is no edge
 _FAINT: Final = 4.0  # levels squared, which strengthened texture has at least
-_SOME_EDGES: Final = 0.1  # mean square of strengthened edges, from which they tell something
+_SOME_EDGES: Final = 0.2  # mean square of strengthened edges of a cell that has some
+_SOME_CELLS: Final = 8  # cells with edges, from which they tell something
 _SHIFTS: Final = range(-2, 3)  # pixels
 
 Cells = NDArray[np.bool_]
@@ -136,10 +137,10 @@ def correlate_cells(query: CellGrid, stored: CellGrid) -> CellMap | None:
 
 
 def correlate_edges(query: CellGrid, stored: CellGrid, region: Cells) -> float | None:
-    """Correlate the edges and fine texture of two images in some cells, at the best small shift.
+    """Correlate the edges and fine texture of two images, cell by cell, at the best small shift.
 
     Light that falls from above is the same in many photos, and so are many of their cells. What is
-    left without it is the same in copies only, blurred ones included.
+    left without it is the same in copies only.
 
     Parameters
     ----------
@@ -150,19 +151,27 @@ def correlate_edges(query: CellGrid, stored: CellGrid, region: Cells) -> float |
     Returns
     -------
     float or None
-        -1 to 1; None where both are too plain.
+        The median of the cells in the region that have edges in either image, -1 to 1; None where
+        hardly any has.
     """
-    inside = np.kron(region, np.ones((CELL, CELL), np.float32))
     ours, theirs = (image.edges for image in (query, stored))
-    if max(float((each**2)[inside > 0].mean()) for each in (ours, theirs)) < _SOME_EDGES:
+    energies = _cells_of(ours * ours), _cells_of(theirs * theirs)
+    chosen = region & (np.maximum(*energies) >= _SOME_EDGES)
+    if chosen.sum() < _SOME_CELLS:
         return None
-    masked, energy = ours * inside, float((ours**2 * inside).sum())
     best = -1.0
-    for down, across in product(_SHIFTS, _SHIFTS):
-        moved = np.roll(theirs, (down, across), (0, 1))
-        both = energy * float((moved**2 * inside).sum())
-        best = max(best, float((masked * moved).sum()) / np.sqrt(max(both, 1e-6)))
+    for shift in product(_SHIFTS, _SHIFTS):
+        moved = np.roll(theirs, shift, (0, 1))
+        norms = np.sqrt(energies[0] * _cells_of(moved * moved))
+        correlations = _cells_of(ours * moved) / np.maximum(norms, 1e-6)
+        best = max(best, float(np.median(correlations[chosen])))
     return best
+
+
+def _cells_of(square: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the means of the cells of a square, (16, 16)."""
+    means: NDArray[np.float32] = square.reshape(GRID, CELL, GRID, CELL).mean(axis=(1, 3))
+    return means
 
 
 def cells_within(extent: Extent) -> tuple[slice, slice]:

@@ -16,8 +16,7 @@ from indexer.verification.cell_grid import (
 )
 from indexer.verification.detail_agreement import DetailAgreement
 
-_ALIKE: Final = 0.4  # correlation of edges from which a region shows the same
-_STRANGE: Final = 0.25  # up to which it shows something else
+_STRANGE: Final = 0.15  # correlation of edges up to which a region shows something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +33,21 @@ class ImagePair:
         """Whether verification found inliers at the same places of both."""
         return self.details is not None and self.details.in_place
 
-    def is_copy(self, extent: Extent, *, otherwise: bool | None = None) -> bool | None:
-        """Return whether a rectangle shows the same; `otherwise` if unknown."""
+    def is_copy(self, extent: Extent) -> bool | None:
+        """Return whether a rectangle shows the same; None if unknown."""
         region = np.zeros((GRID, GRID), np.bool_)
         region[cells_within(extent)] = True
-        copy = self.compare(region)
-        return otherwise if copy is None else copy
+        return self.compare(region)
 
     def compare(self, region: Cells) -> bool | None:
         """Return whether some cells show the same; None without local features, or if unknown.
 
-        Where there are too few local features, edges decide.
+        Where there are too few local features, edges may still tell something else.
         """
         if self.details is None:
             return None
         copy = self.details.compare(region)
         if copy is None:
             alike = correlate_edges(self.query, self.stored, region)
-            copy = None if alike is None or _STRANGE < alike < _ALIKE else alike >= _ALIKE
+            return False if alike is not None and alike <= _STRANGE else None
         return copy
