@@ -328,7 +328,7 @@ def share_picture(pair: ImagePair, pictures: Iterable[Extent], least_area: float
         if (
             textured >= max(_LEAST_PICTURE, least_area * GRID**2)
             and same >= _AGREES * textured
-            and is_picture(pair.query.grey, extent)
+            and (is_picture(pair.query.grey, extent) or is_picture(pair.stored.grey, extent))
             and pair.is_copy(extent) is not False
         ):
             return True

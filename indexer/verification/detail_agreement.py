@@ -89,6 +89,15 @@ class DetailAgreement:
         pairs = zip(self._equal, inside, strict=True)
         return int(min((equal & here).sum() for equal, here in pairs))
 
+    def are_plenty(self, region: Cells) -> bool:
+        """Return whether both images have enough in some cells to tell strangers.
+
+        Parameters
+        ----------
+        region : ndarray of shape (16, 16), bool
+        """
+        return min(int(region[_cells(places)].sum()) for places in self._places) >= _PLENTY
+
     def compare(self, region: Cells) -> bool | None:
         """Return whether some cells show the same, be it moved or mirrored; None for too little.
 

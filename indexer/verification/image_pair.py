@@ -47,7 +47,7 @@ class ImagePair:
         if self.details is None:
             return None
         copy = self.details.compare(region)
-        if copy is None:
+        if copy is None and not self.details.are_plenty(region):
             alike = correlate_edges(self.query, self.stored, region)
             return False if alike is not None and alike <= _STRANGE else None
         return copy
