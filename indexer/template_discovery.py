@@ -30,7 +30,7 @@ from indexer.verification.known_frame import shows_frame
 from indexer.verification.local_features import in_both_hands
 
 _NEIGHBOURS: Final = 16  # of an image, each compared with it
-_NEAR: Final = 0.1  # cosine of neighbours worth comparing: few controls over photos are no more
+_NEAR: Final = 0.2  # cosine of neighbours worth comparing: few controls over photos are no more
 _STEP: Final = 64  # images between commits
 _AT_HAND: Final = 128  # images whose cells are kept while their neighbours are compared: 100 MB
 _PAUSE: Final = 0.1  # seconds between two looks whether another program is done

@@ -66,15 +66,16 @@ class DetailAgreement:
 
     @cached_property
     def _equal(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which features of either have an equal one at the same place of the other."""
+        """Which features of either have their equal at that place of the other, and only there.
+
+        In a pattern that repeats, some are equal at any place.
+        """
         ours, theirs = self._places
         near = (np.abs(ours[:, np.newaxis] - theirs[np.newaxis]) <= _AT_PLACE).all(axis=2)
-        left, right = np.nonzero(near)
-        descriptors = self._hands[0].descriptors[left], self._stored.descriptors[right]
-        equal = np.einsum("nd,nd->n", *descriptors) >= _EQUAL
-        found = np.zeros(len(ours), np.bool_), np.zeros(len(theirs), np.bool_)
-        found[0][left[equal]], found[1][right[equal]] = True, True
-        return found
+        cosines = self._hands[0].descriptors @ self._stored.descriptors.T
+        elsewhere = np.where(near, -1, cosines).max(axis=1, initial=-1)
+        equal = near & (cosines >= np.maximum(_EQUAL, elsewhere)[:, np.newaxis])
+        return equal.any(axis=1), equal.any(axis=0)
 
     def count_equal(self, region: Cells | None = None) -> int:
         """Count features that are equal at one place of both, as those of drawn controls are.
