@@ -4,7 +4,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from indexer.types import Alert, Cluster, ClusterAction, ClusterAlgorithm, Outcome
+from indexer.types import (
+    ActionPreview,
+    Alert,
+    Cluster,
+    ClusterAction,
+    ClusterAlgorithm,
+    Outcome,
+)
 from search_api.schemas import MAX_ID, Moment, Page
 
 MOST = 2**31 - 1
@@ -95,6 +102,15 @@ class EditedCluster(BaseModel):
     """As it is now."""
     actions: list[ClusterAction]
     """One for the name and one for the note, if each was given; each can be undone by itself."""
+
+
+class EditPreview(BaseModel):
+    """What an edit of a cluster would touch."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    actions: list[ActionPreview]
+    """One for the name and one for the note, if each was given."""
 
 
 class MembersToBank(BaseModel):

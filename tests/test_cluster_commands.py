@@ -98,7 +98,9 @@ def test_a_change_of_parameters_raises_no_alert_and_is_said(index: Index) -> Non
 
     alerts = index.run_here("cluster", "alerts")
     lineage = index.run_here("cluster", "lineage")
+    report = index.run_here("cluster", "report", "--output", index.home / "report.html")
 
+    assert "Parameters changed since run 1 (min_cluster_size 10 and 5)" in report.stderr
     assert alerts.stdout == "No alerts.\n"
     assert "min_cluster_size 10 and 5" in alerts.stderr
     assert "Parameters changed from run 1 to 2 (min_cluster_size 10 and 5)" in lineage.stderr

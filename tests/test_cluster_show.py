@@ -106,7 +106,7 @@ def test_pictures_of_a_kind_are_named_by_their_folder_and_class(store: Store, sp
 
     with store.reader() as catalog:
         found = catalog.clusters.get(cluster)
-    assert found.name == f"memes/: 5 images, mostly {space.labels[1]}"
+    assert found.name == f"memes/: 5 images like 0.jpg, mostly {space.labels[1]}"
     assert found.top_class
     assert (found.top_class.name, found.top_class.images) == (space.labels[1], 4)
     assert found.top_source
@@ -120,7 +120,19 @@ def test_pictures_of_a_kind_from_many_folders_are_named_by_their_class(
 
     cluster = write_run(store, space, images, ClusterAlgorithm.HDBSCAN)
 
-    assert name_of(store, cluster) == f"4 images, mostly {space.labels[1]}"
+    assert name_of(store, cluster) == f"4 images like x.jpg, mostly {space.labels[1]}"
+
+
+def test_two_kinds_of_pictures_in_one_folder_have_two_names(store: Store, space: Space) -> None:
+    images = add_images(store, space, [f"/uploads/memes/{n}.jpg" for n in range(8)])
+
+    names = {
+        name_of(store, write_run(store, space, half, ClusterAlgorithm.HDBSCAN))
+        for half in (images[:4], images[4:])
+    }
+
+    of_class = f"mostly {space.labels[1]}"
+    assert names == {f"memes/: 4 images like {n}.jpg, {of_class}" for n in (0, 4)}
 
 
 def test_a_name_counts_the_members_of_the_newest_run(store: Store, space: Space) -> None:
@@ -221,6 +233,7 @@ def test_a_cluster_is_shown_with_its_members_files(index: Index) -> None:
     told = index.run_here("cluster", "show", 1, "--json").json
 
     assert "Cluster 1: 0.jpg and 7 copies" in shown.stdout
+    assert "8.0 an hour, " in shown.stdout
     assert "unsafe 3" in shown.stdout
     assert "/pictures/7.jpg" in shown.stdout
     assert [member["source"] for member in told["members"]] == [

@@ -186,6 +186,28 @@ def test_a_cluster_is_named_banked_and_decided_and_all_of_it_undone(
         api.undo_cluster_action(banked.id)
 
 
+def test_a_preview_says_what_the_action_then_does_and_changes_nothing(
+    api: Lookalike, run: ClusterRun
+) -> None:
+    small = [*api.clusters(run.id)][1]
+    before = [*api.cluster_actions()]
+
+    edit = api.preview_cluster_edit(small.id, name="statues", note="seen before")
+    banked = api.preview_cluster_bank(small.id, "unsafe", min_probability=0.99)
+    decided = api.preview_cluster_decision(small.id, Outcome.REJECTED, bank="benign")
+
+    assert [each.detail["before"] for each in edit.actions] == [f"cluster-{small.id}", None]
+    assert banked.detail["members"] + banked.weak == small.size
+    assert banked.weak > 0
+    assert (decided.run_id, decided.detail["new_entries"]) == (run.id, small.size)
+    assert [*api.cluster_actions()] == before
+    assert api.cluster(small.id) == small
+    assert [*api.entries("unsafe")] == [*api.entries("benign")] == []
+    carried_out = api.bank_cluster(small.id, "unsafe", min_probability=0.99)
+    assert carried_out.detail == banked.detail
+    api.undo_cluster_action(carried_out.id)
+
+
 def test_a_name_that_cannot_be_shown_changes_nothing_of_the_note_either(
     api: Lookalike, run: ClusterRun
 ) -> None:
@@ -211,8 +233,12 @@ def test_a_bank_takes_a_key_that_may_change_banks(
         large = next(analyst.clusters(run.id))
         with pytest.raises(NotAllowed):
             analyst.bank_cluster(large.id, "unsafe")
+        with pytest.raises(NotAllowed):
+            analyst.preview_cluster_bank(large.id, "unsafe")
         with pytest.raises(NotAllowed, match="bank:write"):
             analyst.decide_cluster(large.id, Outcome.REJECTED, bank="benign")
+        with pytest.raises(NotAllowed, match="bank:write"):
+            analyst.preview_cluster_decision(large.id, Outcome.REJECTED, bank="benign")
         with pytest.raises(NotAllowed):
             banker.edit_cluster(large.id, name="mine")
         action = banker.bank_cluster(large.id, "unsafe")

@@ -4,6 +4,7 @@ import csv
 import sys
 from base64 import b64decode, b64encode
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -23,7 +24,7 @@ from indexer.reports.report_pictures import SIDE
 from indexer.reports.shares import spread_of
 from indexer.reports.urgency import urgency
 from indexer.settings import Settings
-from indexer.store import Arrival, Store
+from indexer.store import Arrival, FoundCluster, FoundLineage, FoundMembers, Store
 from indexer.types import (
     BankKind,
     ClusterAlgorithm,
@@ -285,24 +286,71 @@ def test_other_bounds_find_what_a_run_with_them_finds(store: Store, space: Space
 
     told = report_of(store, alternatives=True).summary.alternatives
 
-    assert len({each.images for each in told}) > 1
-    assert [each.of_run for each in told].count(True) == 1
+    for parameter in ("max_link", "min_cluster_size"):
+        of_it = [each for each in told if each.parameter == parameter]
+        assert len({each.images for each in of_it}) > 1
+        assert [each.of_run for each in of_it].count(True) == 1
     for each in told:
         run = clustered(store, **{each.parameter: each.value})
         assert (each.clusters, each.images) == (run.clusters, run.images - run.noise)
 
 
-@pytest.mark.parametrize("algorithm", [ClusterAlgorithm.KMEANS, ClusterAlgorithm.FAMILIES])
-def test_without_a_bound_there_are_no_alternatives(
-    store: Store, space: Space, algorithm: ClusterAlgorithm
+def test_of_families_is_told_what_a_higher_bound_and_a_larger_size_would_leave(
+    store: Store, space: Space
 ) -> None:
-    add_family(store, space, 0, range(6))
-    clustered(store, algorithm)
+    images = add_family(store, space, 0, range(10))
+    with store.writer() as writer:
+        run = writer.cluster_runs.begin(
+            ClusterAlgorithm.FAMILIES, {"min_log_odds": 4.6}, EVERYTHING, space.id
+        )
+        # the hub, two strong links, a weak one and one by PDQ alone; then a family of two
+        found = [found_cluster(space, images[0], 5), found_cluster(space, images[5], 2)]
+        evidence = np.array([np.inf, 30, 30, 5, 0, np.inf, 7, 0, 0, 0])
+        labels = np.array([0, 0, 0, 0, 0, 1, 1, -1, -1, -1])
+        members = FoundMembers(np.array(images), labels, 1 / (1 + np.exp(-evidence)), np.zeros(10))
+        steps = [FoundLineage(LineageEvent.NEW, n, None, None, None, 0, 0, 2) for n in (0, 1)]
+        writer.cluster_runs.finish(run.id, found, members, steps)
 
     report = report_of(store, alternatives=True)
 
-    assert report.summary.alternatives == ()
-    assert written(report, ReportFormat.HTML)
+    told = report.summary.alternatives
+    bounds = [(e.value, e.clusters, e.images) for e in told if e.parameter == "min_log_odds"]
+    sizes = [(e.value, e.clusters, e.images) for e in told if e.parameter == "size"]
+    assert bounds == [(4.6, 2, 7), (6.6, 2, 6), (8.6, 1, 4), (12.6, 1, 4), (20.6, 1, 4)]
+    assert sizes == [(2, 2, 7), (3, 1, 5), (5, 1, 5), (10, 0, 0), (20, 0, 0), (50, 0, 0)]
+    assert [each.value for each in told if each.of_run] == [4.6, 2]
+    page = written(report, ReportFormat.HTML).decode()
+    assert "A higher bound" in page
+    assert "Another minimum size" in page
+
+
+def found_cluster(space: Space, medoid: int, size: int) -> FoundCluster:
+    vector = np.eye(space.dimension, dtype=np.float32)[0]
+    now = datetime.now(UTC)
+    return FoundCluster(None, size, medoid, vector, (medoid,), 0.1, 0.2, now, now, 1.0)
+
+
+def test_changed_parameters_are_said_and_their_effect_is_no_growth(
+    store: Store, space: Space
+) -> None:
+    add_family(store, space, 0, range(6))
+    clustered(store, max_link=0.2)
+    add_family(store, space, 0, range(6, 12))
+    clustered(store, max_link=0.25)
+
+    report = report_of(store)
+
+    changed = "max_link 0.2 and 0.25"
+    assert report.summary.changed_parameters == changed
+    assert f'"changed_parameters": "{changed}"' in written(report, ReportFormat.JSON).decode()
+    assert f"Parameters changed</b> since run 1 ({changed})" in (
+        written(report, ReportFormat.HTML).decode()
+    )
+    (cluster,) = report.clusters
+    assert urgency(cluster)[1] < 0
+    assert urgency(cluster, is_compared=False)[1] == 0
+    clustered(store, max_link=0.25)
+    assert report_of(store).summary.changed_parameters is None
 
 
 # --- the map -------------------------------------------------------------------------------------

@@ -52,6 +52,12 @@ def report(
         return
     save_report(made, report_format, Path(target))
     found = made.summary
+    if found.changed_parameters:
+        echo(
+            f"Parameters changed since run {made.run.previous_run} ({found.changed_parameters}): "
+            "clusters may differ by that alone.",
+            err=True,
+        )
     echo(
         f"{target}: run {made.run.id}, {found.images} images, {found.clusters} clusters, "
         f"{found.noise} images in none."

@@ -186,7 +186,7 @@ def _facts(listed: _Listed) -> Iterator[tuple[str, object]]:
     yield "run", f"{run.id}: {run.algorithm}, {parameters_of(run)}"
     yield "size", cluster.size
     yield "change", _change(listed.events.get(cluster.id))
-    yield "growth", _pace(cluster)
+    yield "growth", _growth(cluster)
     yield "class", _share(cluster.top_class, cluster.size)
     source = cluster.top_source
     yield "source", source and f"{shorten_path(source.name)} ({source.images})"
@@ -250,6 +250,14 @@ def _print_actions(actions: Sequence[ClusterAction]) -> None:
 def _detail(action: ClusterAction) -> str:
     """Say what is known of an action."""
     return ", ".join(f"{key} {value}" for key, value in action.detail.items() if value is not None)
+
+
+def _growth(cluster: Cluster) -> str:
+    """Say how fast a cluster grows; of a young one by the hour as well."""
+    by_day = f"{cluster.growth_per_day:.1f} a day"
+    if cluster.growth_per_hour is None:
+        return by_day
+    return f"{cluster.growth_per_hour:.1f} an hour, {by_day}"
 
 
 def _pace(cluster: Cluster) -> str:

@@ -1,7 +1,7 @@
 """Construction of the report about a cluster run."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 import indexer
-from indexer.clustering.alerts import AlertRules, find_alerts
+from indexer.clustering.alerts import AlertRules, changed_parameters, find_alerts
 from indexer.clustering.pattern_search import standing_for
 from indexer.errors import InputError, NotFoundError
-from indexer.reports.alternatives import MOST, alternatives
+from indexer.reports.alternatives import MOST, clustered_anew, left_of
 from indexer.reports.cluster_facts import describe, within
 from indexer.reports.report_data import Material, Progress, gather
 from indexer.reports.report_pictures import Obscurer, wanted
@@ -31,7 +31,7 @@ from indexer.reports.shares import days_of, hours_of
 from indexer.reports.urgency import urgency
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
-from indexer.types import ClusterRun, Embeddings, Lineage, LineageEvent, RunState
+from indexer.types import ClusterAlgorithm, ClusterRun, Embeddings, Lineage, LineageEvent, RunState
 from indexer.vectors.knn_graph import build_knn_graph
 
 _NEIGHBOURS: Final = 10
@@ -53,7 +53,7 @@ class ReportOptions:
     pictures: int = 0
     """Most pictures, those of the most urgent clusters first."""
     alternatives: bool = False
-    """Whether up to 20,000 images are clustered anew with other bounds: some seconds."""
+    """Whether other bounds and sizes are tried: up to 20,000 images of hdbscan anew, in seconds."""
     neighbours: bool = False
     """Whether each image's nearest others are found: all vectors are in memory then."""
 
@@ -91,28 +91,27 @@ def build_report(
     options = options or ReportOptions()
     with store.reader() as catalog:
         material = gather(catalog, settings, _find_run(catalog, run_id), on_progress)
-        clusters = _describe(material)
+        changed = changed_parameters(catalog, material.run)
+        clusters = _describe(material, is_compared=changed is None)
         if options.pictures:
             on_progress("pictures", 0, options.pictures)
             obscurer = Obscurer(catalog, settings.image_limits)
             clusters = _with_pictures(clusters, obscurer, options.pictures)
         neighbours: Neighbours | None = None
-        others: tuple[Alternative, ...] = ()
         if options.neighbours:
             on_progress("neighbours", 0, len(material.columns.image_ids))
             neighbours = _neighbours(_vectors(catalog, material), settings)
-        if options.alternatives and len(material.columns.image_ids) <= MOST:
+        others: tuple[Alternative, ...] = ()
+        if options.alternatives:
             on_progress("other bounds", 0, len(material.columns.image_ids))
-            vectors = _vectors(catalog, material)
-            stands = standing_for(catalog, material.run, material.space, material.columns.image_ids)
-            others = alternatives(material.run, vectors, stands, settings.worker_threads)
+            others = tuple(_alternatives(catalog, material, settings))
     return Report(
         run=material.run,
         model=_model_name(material.space.model),
         made_at=datetime.now(UTC),
         version=indexer.__version__,
         summary=replace(
-            _summarise(material),
+            _summarise(material, changed),
             alerts=tuple(find_alerts(store, AlertRules(), material.run.id)),
             alternatives=others,
         ),
@@ -151,7 +150,7 @@ def _model_name(reference: str) -> str:
     return reference if reference.startswith("hf-hub:") else Path(reference).name
 
 
-def _describe(material: Material) -> tuple[ClusterReport, ...]:
+def _describe(material: Material, *, is_compared: bool) -> tuple[ClusterReport, ...]:
     rows = material.columns.rows_of_clusters()
     changes = {
         step.cluster_id: step
@@ -163,7 +162,7 @@ def _describe(material: Material) -> tuple[ClusterReport, ...]:
         describe(c, rows.get(c.id, _NO_ROWS), None if first else changes.get(c.id), material)
         for c in material.clusters
     )
-    return tuple(sorted(described, key=urgency))
+    return tuple(sorted(described, key=lambda each: urgency(each, is_compared=is_compared)))
 
 
 def _with_pictures(
@@ -186,7 +185,7 @@ def _with_pictures(
     )
 
 
-def _summarise(material: Material) -> Summary:
+def _summarise(material: Material, changed_parameters: str | None) -> Summary:
     run, columns = material.run, material.columns
     first = run.previous_run is None
     lineage = () if first else material.lineage
@@ -213,6 +212,7 @@ def _summarise(material: Material) -> Summary:
             )
             for step in sorted(lineage, key=_telling)
         ),
+        changed_parameters=changed_parameters,
         alerts=(),
         within=within(columns.distances[each] for each in rows.values()),
         growth=days_of(moments),
@@ -223,6 +223,17 @@ def _summarise(material: Material) -> Summary:
 def _telling(step: Lineage) -> tuple[int, int, int]:
     """Sort what is told of clusters: what is rare first, then what changed most."""
     return _RARE_FIRST.index(step.event), -abs(step.size_after - step.size_before), step.cluster_id
+
+
+def _alternatives(
+    catalog: Catalog, material: Material, settings: Settings
+) -> Iterator[Alternative]:
+    run, columns = material.run, material.columns
+    if run.algorithm is ClusterAlgorithm.HDBSCAN and len(columns.image_ids) <= MOST:
+        vectors = _vectors(catalog, material)
+        stands = standing_for(catalog, run, material.space, columns.image_ids)
+        yield from clustered_anew(run, vectors, stands, settings.worker_threads)
+    yield from left_of(run, columns)
 
 
 def _vectors(catalog: Catalog, material: Material) -> Embeddings:

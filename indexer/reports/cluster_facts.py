@@ -42,6 +42,7 @@ def describe(
         note=cluster.note,
         size=cluster.size,
         growth_per_day=cluster.growth_per_day,
+        growth_per_hour=cluster.growth_per_hour,
         growth=days_of(columns.added_at[row] for row in rows),
         hours=hours_of(columns.added_at[row] for row in rows) if material.is_young else (),
         first_seen=cluster.first_seen,

@@ -83,7 +83,10 @@ class Alternative:
     """What a run would have found with another bound, of the images that are still there."""
 
     parameter: str
-    """max_link or max_distance."""
+    """max_link or min_cluster_size of hdbscan; min_log_odds of families; size of either and kmeans.
+
+    The first two are clustered anew. Of the others is told what of the run's own clusters would be
+    left: with a higher bound of the links with the hubs, and without smaller clusters."""
     value: float
     clusters: int
     images: int
@@ -127,6 +130,8 @@ class ClusterReport:
     note: str | None
     size: int
     growth_per_day: float
+    growth_per_hour: float | None
+    """As of `Cluster`: while it is younger than two days."""
     growth: tuple[Day, ...]
     """Days without new members are left out."""
     hours: tuple[Hour, ...]
@@ -205,6 +210,10 @@ class Summary:
     """How many clusters of each kind of change there are."""
     changes: tuple[Change, ...]
     """What became of each cluster since the run before; empty in the first run."""
+    changed_parameters: str | None
+    """Parameters in which the run before differs, with both values; null if it does in none.
+
+    Clusters may differ by that alone, so growth is neither told in alerts nor urgent."""
     alerts: tuple[Alert, ...]
     """What is worth a look, by the rules that `cluster alerts` has by default."""
     within: tuple[Within, ...]
@@ -213,7 +222,8 @@ class Summary:
     hours: tuple[Hour, ...]
     """The same by hour, where all images were added within three days."""
     alternatives: tuple[Alternative, ...] = ()
-    """What other bounds would have found; none where that was not asked for, or is too much."""
+    """What other bounds and sizes would have found, parameter by parameter; none where that was not
+    asked for, or is too much."""
 
 
 @dataclass(frozen=True, slots=True)

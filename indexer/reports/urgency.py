@@ -6,14 +6,17 @@ from indexer.types import BankKind, LineageEvent, Tier
 _FOUND = frozenset({Tier.EXACT, Tier.NEAR_DUPLICATE, Tier.LOOKALIKE})
 
 
-def urgency(cluster: ClusterReport) -> tuple[int, int, float, int, int]:
+def urgency(
+    cluster: ClusterReport, *, is_compared: bool = True
+) -> tuple[int, int, float, int, int]:
     """Return what clusters are sorted by, the most urgent first.
 
     First come those that a block bank knows and that have grown, then the others that one knows,
     then all others; each by the images that joined since the run before, the growth a day, the
-    size and the id.
+    size and the id. Where the run before had other parameters, and so is not compared, nothing
+    counts as joined.
     """
-    joined = _joined(cluster)
+    joined = _joined(cluster) if is_compared else 0
     group = (0 if joined > 0 else 1) if _is_known(cluster) else 2
     return group, -joined, -cluster.growth_per_day, -cluster.size, cluster.id
 

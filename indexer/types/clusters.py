@@ -209,16 +209,17 @@ class ClusterAction:
     """When it was undone; null while it holds."""
 
 
+@described
 @dataclass(frozen=True, slots=True)
 class ActionPreview:
     """What an action would touch, if it were carried out now."""
 
     kind: ActionKind
-    """label, bank or decision."""
+    """label, note, bank or decision."""
     cluster_id: int
     """The cluster."""
     run_id: int | None
-    """The run whose members it would be done to; null for a label."""
+    """The run whose members it would be done to; null for a label or a note."""
     detail: dict[str, Any]
     """What the action would say of itself."""
     weak: int

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from indexer.types import (
+    ActionPreview,
     Alert,
     Cluster,
     ClusterAction,
@@ -19,6 +20,7 @@ from search_api.cluster_schemas import (
     ClusterDecision,
     ClusterEdit,
     EditedCluster,
+    EditPreview,
     MembersToBank,
     RunParameters,
     RunRequest,
@@ -103,17 +105,40 @@ class ClusterCalls:
             "PATCH", f"/v1/clusters/{cluster_id}", EditedCluster, json=body
         )
 
+    def preview_cluster_edit(
+        self, cluster_id: int, *, name: str | None = None, note: str | None = None
+    ) -> EditPreview:
+        """Return what `edit_cluster` would touch."""
+        body = ClusterEdit(name=name, note=note).model_dump(mode="json", exclude_none=True)
+        return self._transport.ask(
+            "POST", f"/v1/clusters/{cluster_id}/preview", EditPreview, json=body
+        )
+
     def bank_cluster(self, cluster_id: int, bank: str, **which: Any) -> ClusterAction:
         """Make the members of a cluster entries of a bank: `min_probability`, `run_id`."""
         body = MembersToBank(bank=bank, **which).model_dump(mode="json")
         path = f"/v1/clusters/{cluster_id}/bank"
         return self._transport.change("POST", path, ClusterAction, json=body)
 
+    def preview_cluster_bank(self, cluster_id: int, bank: str, **which: Any) -> ActionPreview:
+        """Return what `bank_cluster` would touch."""
+        body = MembersToBank(bank=bank, **which).model_dump(mode="json")
+        path = f"/v1/clusters/{cluster_id}/bank/preview"
+        return self._transport.ask("POST", path, ActionPreview, json=body)
+
     def decide_cluster(self, cluster_id: int, outcome: Outcome, **said_of_it: Any) -> ClusterAction:
         """Decide about all matches listed for a cluster's members: as `ClusterDecision`."""
         body = ClusterDecision(outcome=outcome, **said_of_it).model_dump(mode="json")
         path = f"/v1/clusters/{cluster_id}/decisions"
         return self._transport.change("POST", path, ClusterAction, json=body)
+
+    def preview_cluster_decision(
+        self, cluster_id: int, outcome: Outcome, **said_of_it: Any
+    ) -> ActionPreview:
+        """Return what `decide_cluster` would touch."""
+        body = ClusterDecision(outcome=outcome, **said_of_it).model_dump(mode="json")
+        path = f"/v1/clusters/{cluster_id}/decisions/preview"
+        return self._transport.ask("POST", path, ActionPreview, json=body)
 
     def cluster_actions(
         self, cluster_id: int | None = None, *, limit: int = 100

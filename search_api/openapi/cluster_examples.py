@@ -120,6 +120,27 @@ DECISION_ACTION = BANK_ACTION | {
         "note": "statues",
     },
 }
+_COUNTS = {"weak": 0, "removed": 0, "suppressed": 0}
+LABEL_PREVIEW = _COUNTS | {
+    "kind": "label",
+    "cluster_id": 31,
+    "run_id": None,
+    "detail": LABEL_ACTION["detail"],
+}
+BANK_PREVIEW = _COUNTS | {
+    "kind": "bank",
+    "cluster_id": 31,
+    "run_id": 12,
+    "detail": BANK_ACTION["detail"],
+    "weak": 32,
+    "removed": 2,
+}
+DECISION_PREVIEW = BANK_PREVIEW | {
+    "kind": "decision",
+    "detail": DECISION_ACTION["detail"],
+    "weak": 0,
+    "suppressed": 3,
+}
 EDITED = {"cluster": CLUSTER, "actions": [LABEL_ACTION]}
 _SOURCES = {
     "top": [{"name": "/data/uploads", "images": 2}],
@@ -161,6 +182,7 @@ REPORT = {
                 "size_after": 2,
             }
         ],
+        "changed_parameters": None,
         "alerts": [ALERT | {"size": 2, "before": 1.0, "now": 2.0}],
         "within": [{"distance": 0.1, "images": 1, "clusters": 0}],
         "growth": _GROWTH,
@@ -176,6 +198,7 @@ REPORT = {
             "note": None,
             "size": 2,
             "growth_per_day": 0.5,
+            "growth_per_hour": None,
             "growth": _GROWTH,
             "hours": [],
             "first_seen": "2026-11-03T08:12:00Z",

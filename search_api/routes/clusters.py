@@ -1,5 +1,6 @@
 """`/v1/clusters`: clusters, their names, lineage and actions."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from indexer.clustering import actions
 from indexer.errors import InputError
 from indexer.store import Catalog, Store
 from indexer.types import Cluster, ClusterAction, Lineage
-from search_api.auth import PrincipalDependency, Scope, require, requires
+from search_api.auth import Principal, PrincipalDependency, Scope, require, requires
 from search_api.cluster_schemas import ClusterDecision, ClusterEdit, EditedCluster, MembersToBank
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
@@ -31,6 +32,8 @@ UNUSABLE = {
     **UNKNOWN,
     **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 }
+Act = Callable[[Store], ClusterAction]
+"""Carries out one action on a cluster."""
 
 
 @router.get(
@@ -82,16 +85,10 @@ async def edit_cluster(
     cluster_id: ClusterId, request: ClusterEdit, service: ServiceDependency
 ) -> EditedCluster:
     """Change a cluster's name, its note, or both in one transaction."""
-    name, note = request.name, request.note
+    acts = acts_of_edit(cluster_id, request)
 
     def edit(store: Store) -> EditedCluster:
-        done = []
-        if name is not None:
-            done.append(actions.label(store, cluster_id, name))
-        if note is not None:
-            done.append(actions.note(store, cluster_id, note))
-        if not done:
-            raise InputError("Nothing is said of the cluster. Give a `name`, a `note` or both.")
+        done = [act(store) for act in acts]
         with store.writer() as writer:
             return EditedCluster(cluster=writer.clusters.get(cluster_id), actions=done)
 
@@ -110,15 +107,7 @@ async def bank_cluster(
     cluster_id: ClusterId, request: MembersToBank, service: ServiceDependency
 ) -> ClusterAction:
     """Add members of a cluster to a bank in one transaction; existing entries stay unchanged."""
-    return await service.commit(
-        lambda store: actions.add_to_bank(
-            store,
-            cluster_id,
-            request.bank,
-            min_probability=request.min_probability,
-            run_id=request.run_id,
-        )
-    )
+    return await service.commit(act_of_bank(cluster_id, request))
 
 
 @router.post(
@@ -136,17 +125,56 @@ async def decide_cluster(
     principal: PrincipalDependency,
 ) -> ClusterAction:
     """Decide on all matches that retro-scans listed for a cluster's members, in one transaction."""
+    return await service.commit(act_of_decision(cluster_id, request, principal))
+
+
+def acts_of_edit(cluster_id: int, request: ClusterEdit) -> list[Act]:
+    """Return the actions that change a cluster's name, its note, or both.
+
+    Raises
+    ------
+    InputError
+        Neither is given.
+    """
+    name, note = request.name, request.note
+    acts: list[Act] = []
+    if name is not None:
+        acts.append(lambda store: actions.label(store, cluster_id, name))
+    if note is not None:
+        acts.append(lambda store: actions.note(store, cluster_id, note))
+    if not acts:
+        raise InputError("Nothing is said of the cluster. Give a `name`, a `note` or both.")
+    return acts
+
+
+def act_of_bank(cluster_id: int, request: MembersToBank) -> Act:
+    """Return the action that adds members of a cluster to a bank."""
+    return lambda store: actions.add_to_bank(
+        store,
+        cluster_id,
+        request.bank,
+        min_probability=request.min_probability,
+        run_id=request.run_id,
+    )
+
+
+def act_of_decision(cluster_id: int, request: ClusterDecision, principal: Principal) -> Act:
+    """Return the action that decides on a cluster's matches.
+
+    Raises
+    ------
+    Forbidden
+        The members are to join a bank, and the caller may not change banks.
+    """
     if request.bank:
         require(principal, "A decision with a bank", Scope.BANK_WRITE)
-    return await service.commit(
-        lambda store: actions.decide(
-            store,
-            cluster_id,
-            request.outcome,
-            bank=request.bank,
-            min_probability=request.min_probability,
-            run_id=request.run_id,
-            analyst=request.analyst,
-            note=request.note,
-        )
+    return lambda store: actions.decide(
+        store,
+        cluster_id,
+        request.outcome,
+        bank=request.bank,
+        min_probability=request.min_probability,
+        run_id=request.run_id,
+        analyst=request.analyst,
+        note=request.note,
     )

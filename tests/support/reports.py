@@ -68,6 +68,7 @@ def made_up_report(images: int, clusters: int = 4) -> Report:
                 Change(LineageEvent.GROWN, c.id, c.name, None, None, c.size // 2, c.size)
                 for c in told
             ),
+            changed_parameters=None,
             alerts=(),
             within=(Within(0.1, images // 2, clusters), Within(0.2, images, clusters)),
             growth=days,
@@ -103,6 +104,7 @@ def _cluster(number: int, ids: list[int]) -> ClusterReport:
         note=None,
         size=len(ids),
         growth_per_day=1.5,
+        growth_per_hour=None,
         growth=days,
         hours=(),
         first_seen=MOMENT,

@@ -165,16 +165,17 @@ def _name_of_kind(
     top_class: ClusterShare | None,
     top_source: ClusterShare | None,
 ) -> str | None:
-    images = f"{row.size:,} images"
-    if top_source and top_source.images > _MOST * min(row.size, _LOOKED_AT):
+    """Name the folder, the medoid's file and the class; two clusters have different medoids."""
+    file = file_of(row.uri) if row.uri else None
+    images = f"{row.size:,} images{f' like {_short(file)}' if file else ''}"
+    in_folder = top_source and top_source.images > _MOST * min(row.size, _LOOKED_AT)
+    of_class = top_class and top_class.images > _MOST * row.size
+    if top_source and in_folder:
         place = _short(top_source.name.rstrip("/").rpartition("/")[2])
         images = f"{place}{'' if '://' in top_source.name else '/'}: {images}"
-    if top_class and top_class.images > _MOST * row.size:
-        return f"{images}, mostly {top_class.name}"
-    if ": " in images:
-        return images
-    file = file_of(row.uri) if row.uri else None
-    return f"{_short(file)} and {row.size - 1:,} like it" if file else None
+    if top_class and of_class:
+        images = f"{images}, mostly {top_class.name}"
+    return images if file or in_folder or of_class else None
 
 
 def _short(name: str) -> str:
