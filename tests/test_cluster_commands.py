@@ -91,14 +91,14 @@ def test_from_a_timer_only_what_is_needed_is_done(index: Index, opened: Store) -
     ]
 
 
-def test_a_change_of_parameters_raises_no_alert_and_is_said(index: Index) -> None:
+def test_a_change_of_parameters_raises_no_alert_and_is_said(index: Index, tmp_path: Path) -> None:
     run = ("cluster", "run", "--algorithm", "hdbscan", "--min-cluster-size")
     index.run_here(*run, 10)
     index.run_here(*run, 5)
 
     alerts = index.run_here("cluster", "alerts")
     lineage = index.run_here("cluster", "lineage")
-    report = index.run_here("cluster", "report", "--output", index.home / "report.html")
+    report = index.run_here("cluster", "report", "--output", tmp_path / "report.html")
 
     assert "Parameters changed since run 1 (min_cluster_size 10 and 5)" in report.stderr
     assert alerts.stdout == "No alerts.\n"
