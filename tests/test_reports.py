@@ -19,6 +19,8 @@ from pydantic import TypeAdapter
 from indexer.errors import InputError, NotFoundError, UnreadableSource
 from indexer.reports import Report, ReportOptions, build_report, save_report, write_report
 from indexer.reports.csv_table import COLUMNS
+from indexer.reports.kept_map import open_map
+from indexer.reports.landmark_map import LandmarkMap
 from indexer.reports.map import find_axes
 from indexer.reports.report_pictures import SIDE
 from indexer.reports.shares import spread_of
@@ -385,6 +387,101 @@ def test_vectors_that_differ_in_nothing_lie_in_one_place() -> None:
     vectors = np.repeat(near_axis(0, 1)[np.newaxis], 4, axis=0)
 
     assert find_axes([vectors], 8).place(vectors) == pytest.approx(0, abs=1e-6)
+
+
+def test_an_image_lies_beside_its_nearest_landmark() -> None:
+    random = np.random.default_rng(0)
+    vectors = random.standard_normal((2_500, 32)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    landmarks = vectors[:200]
+    places = (1_000 * random.standard_normal((200, 2))).astype(np.float32)
+    plane = LandmarkMap.of(landmarks, places)
+
+    placed = plane.place(vectors)
+
+    assert np.array_equal(placed[:200], places)
+    away = np.linalg.norm(placed[:, None] - places[None], axis=2)
+    nearest = (vectors @ landmarks.T).argmax(axis=1)
+    assert (away[np.arange(2_500), nearest] <= 2 * plane.gap).all()
+
+
+def places_of(report: Report) -> dict[int, tuple[float, float]]:
+    columns = (report.members.image_ids, report.members.x, report.members.y)
+    return {image: (x, y) for image, x, y in zip(*columns, strict=True)}
+
+
+@pytest.mark.postgres
+def test_an_image_has_its_place_on_the_map_for_good(store: Store, space: Space) -> None:
+    ids = [
+        i
+        for axis in range(4)
+        for i in add_family(store, space, axis, range(20 * axis, 20 * axis + 14))
+    ]
+    clustered(store)
+    first = report_of(store)
+    add_family(store, space, 1, range(100, 120))
+    clustered(store)
+
+    later = report_of(store)
+
+    assert first.map
+    assert (first.map.images, first.map.landmarks) == (56, 56)
+    assert first.map == later.map
+    before, after = places_of(first), places_of(later)
+    assert {image: after[image] for image in before} == before
+    assert len(after) == 76
+
+    with store.writer() as writer:
+        writer.images.remove(ids[:20])
+    thinned = report_of(store)
+    assert thinned.map == replace(first.map, landmarks=36)
+    assert {i: place for i, place in places_of(thinned).items() if i in ids} == {
+        image: before[image] for image in ids[20:]
+    }
+
+    renewed = report_of(store, new_map=True).map
+    assert renewed
+    assert renewed.made_at > first.map.made_at
+    assert (renewed.images, renewed.landmarks) == (56, 56)
+    assert report_of(store).map == renewed
+
+
+def test_a_map_that_the_index_has_outgrown_is_laid_out_anew(store: Store, space: Space) -> None:
+    add_family(store, space, 0, range(49))
+    assert open_map(store, space) is None
+    add_family(store, space, 1, [50])
+    made = open_map(store, space)
+    add_family(store, space, 2, range(100, 250))
+    kept = open_map(store, space)
+    add_family(store, space, 3, [300])
+    anew = open_map(store, space)
+
+    assert made
+    assert kept
+    assert anew
+    assert [each[1].images for each in (made, kept, anew)] == [50, 50, 201]
+    assert np.array_equal(kept[0].places, made[0].places)
+
+
+def test_families_lie_on_discs_of_their_own(store: Store, space: Space) -> None:
+    for axis in range(6):
+        add_family(store, space, axis, range(20 * axis, 20 * axis + 10))
+    clustered(store, ClusterAlgorithm.FAMILIES)
+
+    report = report_of(store)
+
+    members = report.members
+    places = np.column_stack([members.x, members.y])
+    apart = np.linalg.norm(places[:, None] - places[None], axis=2)
+    np.fill_diagonal(apart, np.inf)
+    families = np.array(members.cluster_ids)
+    assert (families[apart.argmin(axis=1)] == families).all()
+    for cluster in report.clusters:
+        rows = np.flatnonzero(families == cluster.id)
+        hub = members.image_ids.index(cluster.medoid.image_id)
+        outwards = np.argsort(np.linalg.norm(places[rows] - places[hub], axis=1), kind="stable")
+        distances = np.array(members.distances, np.float64)[rows][outwards]
+        assert (np.diff(distances) > -1e-5).all()
 
 
 # --- formats -------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from indexer.store import (
     FoundCluster,
     FoundLineage,
     FoundMembers,
+    Landmarks,
     NewRetroMatch,
     RemovalQuery,
     RemovedBy,
@@ -97,6 +98,12 @@ from support.postgres import postgres_database
 
 pytestmark = pytest.mark.postgres
 
+LANDMARKS = Landmarks(
+    np.array([7, 8]),
+    np.array([[0.5, 1], [-1, 2]], np.float32),
+    4,
+    datetime(2026, 11, 30, tzinfo=UTC),
+)
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 LATER: Final = BEGIN + timedelta(days=9)
 FAR: Final = datetime(2030, 1, 1, tzinfo=UTC)
@@ -296,6 +303,8 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("verdicts.add", lambda w: w.verdicts.add([given(n) for n in range(4, 9)])),
     ("verdicts.add", lambda w: w.verdicts.add([given(9, age=HOUR)])),
     ("verdicts.trim", lambda w: w.verdicts.trim(4, BEGIN)),
+    ("maps.keep", lambda w: w.maps.keep(1, LANDMARKS)),
+    ("maps.keep", lambda w: w.maps.keep(1, replace(LANDMARKS, images=9))),
     ("retro_scans.begin", lambda w: w.retro_scans.begin(None, 1, 1, w.log.head())),
     (
         "retro_scans.advance",
@@ -577,6 +586,7 @@ READS: Final[list[tuple[str, Read]]] = [
     ("verdicts.count", lambda c: c.verdicts.count()),
     ("banks.severities", lambda c: c.banks.severities()),
     ("decisions.outcomes", lambda c: c.decisions.outcomes(sha256s(1, 9, 10))),
+    ("maps.get", lambda c: [c.maps.get(space_id) for space_id in (1, 99)]),
     ("templates.get", lambda c: c.templates.get(1)),
     ("templates.page", lambda c: c.templates.page(state=TemplateState.REJECTED, limit=5)),
     ("templates.watermark", lambda c: c.templates.watermark()),

@@ -1,6 +1,7 @@
 """`cluster report`: report on a cluster run."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,12 +23,16 @@ def report(
     report_format: Annotated[
         ReportFormat, typer.Option("--format", help="Format of the report.")
     ] = ReportFormat.HTML,
+    *,
+    new_map: Annotated[bool, typer.Option("--new-map", help="Lay the map out anew.")] = False,
 ) -> None:
     """Write a report on a cluster run.
 
     What the run found, and what changed since the previous run. html is one file for people, with a
     map and blurred grey images, and needs no network. json holds everything; csv and parquet hold
     one row per image. The default file name is cluster-run-RUN with the format's extension.
+
+    Images have the same place on the map in every report; --new-map ends that, for good.
 
     Example: lookalike cluster report --output report.html
     """
@@ -43,9 +48,8 @@ def report(
     settings = load()
     check_writable(report_format)
     with opened(settings) as store, show_progress() as on_progress:
-        made = build_report(
-            store, settings, run, options_for(report_format), on_progress=on_progress
-        )
+        options = replace(options_for(report_format), new_map=new_map)
+        made = build_report(store, settings, run, options, on_progress=on_progress)
     target = output or f"cluster-run-{made.run.id}.{report_format}"
     if target == "-":
         write_report(made, report_format, sys.stdout.buffer)

@@ -15,12 +15,14 @@ from indexer.clustering.pattern_search import standing_for
 from indexer.errors import InputError, NotFoundError
 from indexer.reports.alternatives import MOST, clustered_anew, left_of
 from indexer.reports.cluster_facts import describe, within
-from indexer.reports.report_data import Material, Progress, gather
+from indexer.reports.kept_map import open_map
+from indexer.reports.report_data import Material, Progress, gather, space_of
 from indexer.reports.report_pictures import Obscurer, wanted
 from indexer.reports.report_tree import (
     Alternative,
     Change,
     ClusterReport,
+    MapFacts,
     Members,
     Neighbours,
     Picture,
@@ -56,6 +58,8 @@ class ReportOptions:
     """Whether other bounds and sizes are tried: up to 20,000 images of hdbscan anew, in seconds."""
     neighbours: bool = False
     """Whether each image's nearest others are found: all vectors are in memory then."""
+    new_map: bool = False
+    """Whether the map of the space is laid out anew."""
 
 
 def build_report(
@@ -90,7 +94,17 @@ def build_report(
     """
     options = options or ReportOptions()
     with store.reader() as catalog:
-        material = gather(catalog, settings, _find_run(catalog, run_id), on_progress)
+        run = _find_run(catalog, run_id)
+        space = space_of(catalog, run)
+    kept = open_map(
+        store,
+        space,
+        renew=options.new_map,
+        on_progress=lambda done, of: on_progress("laying out the map", done, of),
+    )
+    with store.reader() as catalog:
+        plane = kept[0] if kept else None
+        material = gather(catalog, settings, run, plane, on_progress)
         changed = changed_parameters(catalog, material.run)
         clusters = _describe(material, is_compared=changed is None)
         if options.pictures:
@@ -117,6 +131,7 @@ def build_report(
         ),
         clusters=clusters,
         members=_members(material, neighbours),
+        map=MapFacts(kept[1].created_at, kept[1].images, len(kept[0].vectors)) if kept else None,
     )
 
 

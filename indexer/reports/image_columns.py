@@ -1,4 +1,4 @@
-"""Image columns: the images of a run as arrays, read in bounded memory."""
+"""Image columns: the images of a run as arrays, read in bounded memory, with their places."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.reports.map import find_axes
+from indexer.reports.family_discs import FamilyDiscs
+from indexer.reports.landmark_map import LandmarkMap
+from indexer.reports.map import Axes, Places, find_axes
 from indexer.store import Catalog, ClusterReach
-from indexer.types import Embeddings, Keys, Space
+from indexer.types import ClusterRun, Embeddings, Keys, Space
 
 _SAMPLED: Final = 50_000  # images that the axes of the map are found by
 _NOISE: Final = -1
@@ -45,14 +47,62 @@ class Columns:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How the images of a run are laid on the map."""
+
+    plane: LandmarkMap | Axes
+    discs: FamilyDiscs | None = None
+
+    def place(
+        self, vectors: Embeddings, cluster_ids: Keys, distances: NDArray[np.float64]
+    ) -> Places:
+        """Lay images on the map: members of families on their discs, all others by themselves."""
+        if self.discs is None:
+            return self.plane.place(vectors)
+        places = np.empty((len(vectors), 2), np.float32)
+        member = cluster_ids != _NOISE
+        places[~member] = self.plane.place(vectors[~member])
+        places[member] = self.discs.place(vectors[member], cluster_ids[member], distances[member])
+        return places
+
+
+def principal_axes(
+    catalog: Catalog,
+    run: ClusterRun,
+    space: Space,
+    on_progress: Callable[[int], None] = lambda _count: None,
+) -> Axes:
+    """Find the two widest directions of a run's images, of 50,000 of them at most.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    run : ClusterRun
+    space : Space
+    on_progress : callable
+        Called with the number of images read since the last call.
+    """
+    step = max(run.images // _SAMPLED, 1)
+
+    def sampled() -> Iterator[Embeddings]:
+        seen = 0
+        for part in catalog.cluster_reports.members(run.id, space):
+            yield part.vectors[-seen % step :: step]
+            seen += len(part.vectors)
+            on_progress(len(part.vectors))
+
+    return find_axes(sampled(), catalog.cluster_reports.dimension(run.id, space))
+
+
 def read_columns(
     catalog: Catalog,
     reach: ClusterReach,
     space: Space,
-    images: int,
+    placement: Placement,
     on_progress: Callable[[int], None] = lambda _count: None,
 ) -> Columns:
-    """Read the images of a run twice: once for the axes of the map, once to lay them upon it.
+    """Read the images of a run, and lay them on the map.
 
     No more than some thousand vectors are in memory at a time.
 
@@ -62,23 +112,13 @@ def read_columns(
     reach : ClusterReach
         The clusters of the run.
     space : Space
-    images : int
-        How many images the run has, about.
+    placement : Placement
     on_progress : callable
-        Called with the number of images read since the last call; each is read twice.
+        Called with the number of images read since the last call.
     """
-    step = max(images // _SAMPLED, 1)
-
-    def sampled() -> Iterator[Embeddings]:
-        seen = 0
-        for part in catalog.cluster_reports.members(reach.run_id, space):
-            yield part.vectors[-seen % step :: step]
-            seen += len(part.vectors)
-            on_progress(len(part.vectors))
-
-    axes = find_axes(sampled(), catalog.cluster_reports.dimension(reach.run_id, space))
     parts = []
     for part in catalog.cluster_reports.members(reach.run_id, space):
+        distances = _distances(part.vectors, part.cluster_ids, reach)
         parts.append(
             Columns(
                 image_ids=part.image_ids,
@@ -86,8 +126,8 @@ def read_columns(
                 probabilities=part.probabilities,
                 outlier_scores=part.outlier_scores,
                 assigned=part.assigned,
-                distances=_distances(part.vectors, part.cluster_ids, reach),
-                places=axes.place(part.vectors),
+                distances=distances,
+                places=placement.place(part.vectors, part.cluster_ids, distances),
                 added_at=part.added_at,
                 labels=part.labels,
             )

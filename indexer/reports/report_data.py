@@ -8,9 +8,12 @@ from typing import Final
 
 import numpy as np
 
+from indexer.clustering.cluster_parameters import FAMILIES
 from indexer.errors import LookalikeError
 from indexer.model import load_traits
-from indexer.reports.image_columns import Columns, read_columns
+from indexer.reports.family_discs import FamilyDiscs
+from indexer.reports.image_columns import Columns, Placement, principal_axes, read_columns
+from indexer.reports.landmark_map import LandmarkMap
 from indexer.reports.nearest_known import nearest_entries
 from indexer.reports.report_tree import BankHit, NearEntry
 from indexer.settings import Settings
@@ -46,7 +49,11 @@ class Material:
 
 
 def gather(
-    catalog: Catalog, settings: Settings, run: ClusterRun, on_progress: Progress
+    catalog: Catalog,
+    settings: Settings,
+    run: ClusterRun,
+    plane: LandmarkMap | None,
+    on_progress: Progress,
 ) -> Material:
     """Read what a report about a run is made from.
 
@@ -56,21 +63,25 @@ def gather(
     settings : Settings
         Their thresholds judge what is near to a bank.
     run : ClusterRun
+    plane : LandmarkMap, optional
+        The map of its space; without one the images are laid along their principal axes.
     on_progress : callable
         Called with the name of a stage, and how much of how much is done.
     """
-    space = catalog.spaces.find(run.model)
-    if space is None:  # the foreign key of the run forbids it
-        raise LookupError(run.model)
-    done = 0
+    space = space_of(catalog, run)
+    done, readings = 0, 1 if plane else 2
 
     def advance(count: int) -> None:
         nonlocal done
         done += count
-        on_progress("reading", done, 2 * run.images)
+        on_progress("reading", done, readings * run.images)
 
     reach = catalog.clusters.reach(run.id)
-    columns = read_columns(catalog, reach, space, run.images, advance)
+    discs = None
+    if plane and run.algorithm in FAMILIES and len(reach.cluster_ids):
+        discs = FamilyDiscs.of(plane, reach, catalog.clusters.sizes(run.id))
+    placement = Placement(plane or principal_axes(catalog, run, space, advance), discs)
+    columns = read_columns(catalog, reach, space, placement, advance)
     on_progress("comparing with banks", 0, 1)
     thresholds = choose_thresholds(
         settings,
@@ -123,6 +134,14 @@ def _to_match(catalog: Catalog, reach: ClusterReach, run: ClusterRun, space: Spa
         ),
         radii=reach.radii[rows],
     )
+
+
+def space_of(catalog: Catalog, run: ClusterRun) -> Space:
+    """Return the space that a run was made in."""
+    space = catalog.spaces.find(run.model)
+    if space is None:  # the foreign key of the run forbids it
+        raise LookupError(run.model)
+    return space
 
 
 def _fusion(reference: str) -> Fusion:

@@ -194,6 +194,17 @@ class Members:
 
 
 @dataclass(frozen=True, slots=True)
+class MapFacts:
+    """The map that the images of all reports of a space are laid on."""
+
+    made_at: datetime
+    images: int
+    """Images that the index had then."""
+    landmarks: int
+    """Images that it was laid out by and that are still in the index."""
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What an analyst reads first."""
 
@@ -240,3 +251,5 @@ class Report:
     clusters: tuple[ClusterReport, ...]
     """The most urgent first: known to a block bank and growing, known to one, then by growth."""
     members: Members
+    map: MapFacts | None = None
+    """Null where there are too few images: they lie along their two principal axes then."""

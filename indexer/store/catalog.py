@@ -15,6 +15,7 @@ from indexer.store.banks.ratios import Ratios
 from indexer.store.banks.recency import Recency
 from indexer.store.clusters.actions import ClusterActions
 from indexer.store.clusters.clusters import Clusters
+from indexer.store.clusters.maps import Maps
 from indexer.store.clusters.members import ClusterMembers
 from indexer.store.clusters.report import ClusterReports
 from indexer.store.clusters.runs import ClusterRuns
@@ -81,6 +82,7 @@ class Catalog:
         self.policies = Policies(connection)
         self.verdicts = GivenVerdicts(connection)
         # clusters
+        self.maps = Maps(connection)
         self.cluster_runs = ClusterRuns(connection)
         self.cluster_scopes = ClusterScopes(connection)
         self.clusters = Clusters(connection)

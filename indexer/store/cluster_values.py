@@ -86,6 +86,19 @@ class ClusterReach:
 
 
 @dataclass(frozen=True, slots=True)
+class Landmarks:
+    """The images that the map of a space was laid out by, and where each is."""
+
+    image_ids: Keys
+    """(m,), ascending; some may have left the index since."""
+    places: NDArray[np.float32]
+    """(m, 2)"""
+    images: int
+    """Images that the space had then."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NamedMedoid:
     """The cluster that an image is in: its name, and its middle."""
 

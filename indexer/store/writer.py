@@ -16,6 +16,7 @@ from indexer.store.banks.lists import ListEdits
 from indexer.store.banks.ratios import RatioEdits
 from indexer.store.catalog import Catalog
 from indexer.store.clusters.action_edits import ClusterActionEdits
+from indexer.store.clusters.maps import MapEdits
 from indexer.store.clusters.run_edits import ClusterRunEdits
 from indexer.store.edits import Transaction
 from indexer.store.images.embeddings import EmbeddingEdits
@@ -80,6 +81,7 @@ class Writer(Catalog):
         self.policies: PolicyEdits = PolicyEdits(given)
         self.verdicts: GivenVerdictEdits = GivenVerdictEdits(given)
         # clusters
+        self.maps: MapEdits = MapEdits(given)
         self.cluster_runs: ClusterRunEdits = ClusterRunEdits(given)
         self.cluster_actions: ClusterActionEdits = ClusterActionEdits(
             given, self.entries, self.decisions

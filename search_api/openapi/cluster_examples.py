@@ -242,4 +242,5 @@ REPORT = {
         "uploaders": [None, None],
         "neighbours": None,
     },
+    "map": {"made_at": "2026-11-03T09:00:00Z", "images": 4211, "landmarks": 4198},
 }

@@ -21,7 +21,7 @@ HMA_OPERATIONS: dict[str, dict[str, Any]] = {
 """HMA's routes, by name."""
 IMPERATIVES = (
     "Add Cancel Check Classify Compare Confirm Create Decide Delete Disable Dismiss Edit Embed "
-    "Enable Get Hash List Record Reject Rename Replace Retry Revoke Search Send Set Start "
+    "Enable Get Hash List Preview Record Reject Rename Replace Retry Revoke Search Send Set Start "
     "Undo Upload"
 )
 

@@ -15,6 +15,7 @@ from indexer.store.models.clusters import (
     ClusterRow,
     ClusterRunRow,
     LineageRow,
+    MapRow,
     RunClusterRow,
 )
 from indexer.store.models.contents import BankRatioRow, ContentRow, SignalTypeRow
@@ -40,7 +41,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611301600"
+REVISION = "202611301700"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "FloodFlagRow",
     "ImageRow",
     "LineageRow",
+    "MapRow",
     "PartRow",
     "PolicyRow",
     "QuarantineRow",

@@ -100,6 +100,18 @@ class LineageRow(Base):
     size_after: Mapped[int] = mapped_column(BigInteger)
 
 
+class MapRow(Base):
+    """The map that reports lay the images of a space on: places of some of them."""
+
+    __tablename__ = "maps"
+
+    space_id: Mapped[int] = mapped_column(ForeignKey("spaces.id"), primary_key=True)
+    images: Mapped[int] = mapped_column(BigInteger)
+    landmark_ids: Mapped[bytes]  # int64, little-endian, ascending
+    places: Mapped[bytes]  # float32, little-endian: x and y of each
+    created_at: Mapped[datetime]
+
+
 class ClusterActionRow(Base):
     """What an analyst did about a cluster, with all that is needed to undo it."""
 
