@@ -402,7 +402,7 @@ def test_an_image_lies_beside_its_nearest_landmark() -> None:
     assert np.array_equal(placed[:200], places)
     away = np.linalg.norm(placed[:, None] - places[None], axis=2)
     nearest = (vectors @ landmarks.T).argmax(axis=1)
-    assert (away[np.arange(2_500), nearest] <= 2 * plane.gap).all()
+    assert (away[np.arange(2_500), nearest] <= 5 * plane.gap).all()
 
 
 def places_of(report: Report) -> dict[int, tuple[float, float]]:

@@ -12,7 +12,7 @@ from indexer.reports.map import Places
 from indexer.store import ClusterReach
 from indexer.types import Embeddings, Keys
 
-_RADIUS: Final = 0.4  # of the disc of one image, in gaps between landmarks
+_RADIUS: Final = 0.1  # of the disc of one image, in gaps between landmarks
 
 
 @dataclass(frozen=True, slots=True)

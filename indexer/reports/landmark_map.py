@@ -1,7 +1,7 @@
 """Landmark map: a plane laid out once by some images, beside which all others are placed."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 
@@ -14,6 +14,8 @@ LEAST: Final = 50
 """Images below which there are too few neighbours for a layout."""
 _PERPLEXITY: Final = 30  # neighbours, about, that the layout keeps together
 _ITERATIONS: Final = 750
+_BESIDE: Final = 3  # gaps between landmarks, by which the two vectors of a right angle lie apart
+_EXAGGERATION: Final = 12.0  # of similarities in the first third, so that clusters find together
 _SEED: Final = 0
 _BLOCK: Final = 1_000  # vectors compared with the landmarks at a time
 _START: Final = 1e-4  # standard deviation of the places that the layout begins with
@@ -66,7 +68,7 @@ class LandmarkMap:
             ]
         )
         beside = self.axes.place(vectors) - self.axes.place(self.vectors[nearest])
-        places: Places = (self.places[nearest] + self.gap * beside).astype(np.float32)
+        places: Places = (self.places[nearest] + _BESIDE * self.gap * beside).astype(np.float32)
         return places
 
 
@@ -88,12 +90,17 @@ def lay_out(vectors: Embeddings, start: Places | None = None) -> Places:
     """
     from sklearn.manifold import TSNE
 
-    init: Any = find_axes([vectors], vectors.shape[1]).place(vectors) if start is None else start
-    init = init * (_START / max(float(init.std()), 1e-12))
+    if start is None:
+        start = find_axes([vectors], vectors.shape[1]).place(vectors)
+        start = start * (_START / max(float(start.std()), 1e-12))
+        exaggeration = _EXAGGERATION
+    else:
+        exaggeration = 1.0  # clusters are where they belong
     made = TSNE(
         perplexity=min(_PERPLEXITY, (len(vectors) - 1) / 3),
+        early_exaggeration=exaggeration,
         metric="cosine",
-        init=init.astype(np.float32),
+        init=start.astype(np.float32),
         max_iter=_ITERATIONS,
         random_state=_SEED,
     )
