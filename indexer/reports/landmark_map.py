@@ -14,7 +14,7 @@ LEAST: Final = 50
 """Images below which there are too few neighbours for a layout."""
 _PERPLEXITY: Final = 30  # neighbours, about, that the layout keeps together
 _ITERATIONS: Final = 750
-_BESIDE: Final = 3  # gaps between landmarks, by which the two vectors of a right angle lie apart
+_BESIDE: Final = 3  # gaps between landmarks that a unit of difference from one is drawn as
 _EXAGGERATION: Final = 12.0  # of similarities in the first third, so that clusters find together
 _SEED: Final = 0
 _BLOCK: Final = 1_000  # vectors compared with the landmarks at a time
