@@ -482,6 +482,9 @@ def test_families_lie_on_discs_of_their_own(store: Store, space: Space) -> None:
         outwards = np.argsort(np.linalg.norm(places[rows] - places[hub], axis=1), kind="stable")
         distances = np.array(members.distances, np.float64)[rows][outwards]
         assert (np.diff(distances) > -1e-5).all()
+    page = written(report, ReportFormat.HTML).decode()
+    assert "A family is a disc around its hub" in page
+    assert "by t-SNE of 60 of them" in page
 
 
 # --- formats -------------------------------------------------------------------------------------
