@@ -95,10 +95,11 @@ def build_report(
     options = options or ReportOptions()
     with store.reader() as catalog:
         run = _find_run(catalog, run_id)
-        space = space_of(catalog, run)
+        space, semantic = space_of(catalog, run), catalog.cluster_runs.semantic_space(run)
     kept = open_map(
         store,
         space,
+        semantic,
         renew=options.new_map,
         on_progress=lambda done, of: on_progress("laying out the map", done, of),
     )

@@ -17,6 +17,7 @@ _LEFT: Final = 0.5  # share of the landmarks that are still in the index
 def open_map(
     store: Store,
     space: Space,
+    semantic: Space | None = None,
     *,
     renew: bool = False,
     on_progress: Callable[[int, int], None] = lambda _done, _of: None,
@@ -31,6 +32,9 @@ def open_map(
     ----------
     store : Store
     space : Space
+        That of the index.
+    semantic : Space, optional
+        That of the semantic embeddings to lay out instead, which have a map of their own.
     renew : bool
         Whether to lay it out anew in any case.
     on_progress : callable
@@ -41,39 +45,40 @@ def open_map(
     tuple of LandmarkMap and Landmarks, or None
         None where the space has fewer than 50 images.
     """
+    map_id = (semantic or space).id
+
+    def read(image_ids: Keys) -> ScopedVectors:
+        """Read the vectors of those of some images that are still in the index, by id."""
+        with store.reader() as catalog:
+            parts = [*catalog.cluster_scopes.vectors_of(image_ids, space, semantic)]
+        return ScopedVectors(
+            np.concatenate([part.ids for part in parts]),
+            np.concatenate([part.vectors for part in parts]),
+            np.concatenate([part.added_at for part in parts]),
+        )
+
     with store.reader() as catalog:
-        kept = catalog.maps.get(space.id)
-        ids = catalog.cluster_scopes.ids(ClusterScope(), space)
-    known = _read(store, kept.image_ids, space) if kept else None
+        kept = catalog.maps.get(map_id)
+        ids = catalog.cluster_scopes.ids(ClusterScope(), space, semantic)
+    known = read(kept.image_ids) if kept else None
     if kept and known and not renew and _still_fits(kept, known, len(ids)):
         return _plane(kept, known), kept
     if len(ids) < LEAST:
         return None
     on_progress(0, 1)
-    sample = _read(store, ids[:: -(-len(ids) // MOST)], space)
+    sample = read(ids[:: -(-len(ids) // MOST)])
     start = None
     if kept and known and len(known.ids) >= LEAST:
         start = _plane(kept, known).place(sample.vectors)
     made = Landmarks(sample.ids, lay_out(sample.vectors, start), len(ids), datetime.now(UTC))
     on_progress(1, 1)
     with store.writer() as writer:
-        current = writer.maps.get(space.id)
+        current = writer.maps.get(map_id)
         if current and (kept is None or current.created_at != kept.created_at):
             made = current  # another program was faster
         else:
-            writer.maps.keep(space.id, made)
-    return _plane(made, _read(store, made.image_ids, space)), made
-
-
-def _read(store: Store, image_ids: Keys, space: Space) -> ScopedVectors:
-    """Read the vectors of those of some images that are still in the index, by id."""
-    with store.reader() as catalog:
-        parts = [*catalog.cluster_scopes.vectors_of(image_ids, space)]
-    return ScopedVectors(
-        np.concatenate([part.ids for part in parts]),
-        np.concatenate([part.vectors for part in parts]),
-        np.concatenate([part.added_at for part in parts]),
-    )
+            writer.maps.keep(map_id, made)
+    return _plane(made, read(made.image_ids)), made
 
 
 def _plane(kept: Landmarks, known: ScopedVectors) -> LandmarkMap:
