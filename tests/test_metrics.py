@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from indexer.matching import open_matcher
 from indexer.store import open_store
-from indexer.types import Match, Tier, Verdict
+from indexer.types import Action, Match, Tier, Verdict
 from search_api.telemetry.metrics import GALLERY, OTHER_BANKS, Metrics
 from support.commands import PHOTOS, Index
 
@@ -222,6 +222,17 @@ def verdict(*matches: Match) -> Verdict:
 
 def banks_of(metrics: Metrics) -> set[str]:
     return set(re.findall(r'matches_total{bank="([^"]*)"', metrics.exposition().decode()))
+
+
+def test_actions_are_counted_while_a_policy_is_in_force() -> None:
+    metrics = Metrics()
+
+    metrics.count_verdict(replace(verdict(), action=Action.REVIEW))
+    metrics.count_verdict(verdict())
+
+    counted = samples(metrics.exposition().decode())
+    actions = {name: value for name, value in counted.items() if "actions_total" in name}
+    assert actions == {"lookalike_actions_total{'action': 'review'}": 1}
 
 
 def test_a_bank_that_is_matched_twice_by_a_picture_counts_once() -> None:

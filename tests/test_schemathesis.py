@@ -42,7 +42,7 @@ SCHEMA.config.generation.with_security_parameters = False  # wrong keys lock out
 OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations()}
 ASKED: Counter[str] = Counter()
 
-REFUSED_UNREAD = "Invalid HTTP request received."
+REFUSED_UNREAD = b"Invalid HTTP request received."
 """What uvicorn says of a target of more than 64 KB, before the application sees it."""
 WITH_TUPLES = {"POST /m/compare"}  # Schemathesis turns `prefixItems` into what it then refuses
 
@@ -90,7 +90,7 @@ def test_no_request_is_more_than_the_server_can_answer(
     def is_answered_as_documented(case: Any) -> None:
         response = case.call(base_url=str(server.base_url))
         ASKED[mode.value] += 1
-        if response.text == REFUSED_UNREAD or is_one_at_a_time(response):
+        if response.content == REFUSED_UNREAD or is_one_at_a_time(response):
             return
         excluded = [response_schema_conformance] if operation.label in WITH_TUPLES else []
         case.validate_response(response, checks=CHECKS, excluded_checks=excluded)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from indexer.store import Store, open_store
+from indexer.store import AuditQuery, Store, open_store
 from indexer.types import (
     Action,
     BankKind,
@@ -349,8 +349,16 @@ def test_a_running_server_takes_a_policy_over_and_cites_its_version_and_rule(
     until(lambda: cited() is None, seconds=5)
     with open_store(index.settings.resolved_database_url) as store:
         until(lambda: {"review", "block"} <= stored_actions(store))
+        until(lambda: ["block", second.version, "copies"] in audited_rulings(store))
 
 
 def stored_actions(store: Store) -> set[str | None]:
     with store.reader() as catalog:
         return {verdict.action for verdict in catalog.verdicts.page()}
+
+
+def audited_rulings(store: Store) -> list[list[object]]:
+    with store.reader() as catalog:
+        rows = catalog.audit.page(AuditQuery(action="lookup.search", newest_first=True))
+        details = [row.shown().detail for row in rows]
+    return [[detail.get(key) for key in ("action", "policy", "rule")] for detail in details]

@@ -69,7 +69,7 @@ class LookupAudit(PeriodicTask):
         return len(self._waiting)
 
     def record(
-        self, action: str, *, subject: str = "query", subject_id: object = None, **detail: Any
+        self, action: str, /, *, subject: str = "query", subject_id: object = None, **detail: Any
     ) -> None:
         """Remember a lookup of the calling context until it is written; call it before answering.
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
@@ -68,7 +68,19 @@ def _record(
         k=options.k,
         asked=list(options.banks),
         model=verdict.model,
+        **_ruled(verdict),
     )
+
+
+def _ruled(verdict: Verdict | PartialVerdict) -> dict[str, Any]:
+    """Return the action with the policy's version and rule, for the detail of a row."""
+    if verdict.policy is None:
+        return {}
+    return {
+        "action": verdict.action,
+        "policy": verdict.policy.version,
+        "rule": verdict.policy.rule,
+    }
 
 
 @router.post(

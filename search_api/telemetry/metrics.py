@@ -77,6 +77,12 @@ class Metrics:
         self.verdicts = Counter(
             "lookalike_verdicts_total", "Verdicts, by tier.", ["tier"], registry=registry
         )
+        self.actions = Counter(
+            "lookalike_actions_total",
+            "Verdicts by the action of the policy in force.",
+            ["action"],
+            registry=registry,
+        )
         self.matches = Counter(
             "lookalike_matches_total",
             "Images that match a bank, by strongest tier, without suppressed matches.",
@@ -148,6 +154,8 @@ class Metrics:
     def count_verdict(self, verdict: Verdict) -> None:
         """Count a verdict, and each bank that it matches once."""
         self.verdicts.labels(verdict.tier.value).inc()
+        if verdict.action is not None:
+            self.actions.labels(verdict.action.value).inc()
         strongest: dict[str, Tier] = {}
         for match in verdict.matches:  # strongest first
             if match.suppressed_by is None:
