@@ -2,10 +2,11 @@
 
 One run over the DEV benchmark and over sets made from it: the references are indexed once, as
 `index add` does, every query goes through the matcher as `lookalike evaluate` asks it, and its
-pairs are ranked by all signals together, by these and verification, and by each signal alone. PDQ
+pairs are ranked by all signals together, by these and verification (with the pixels of thumbnails,
+and by kept features without any), and by each signal alone. PDQ
 (upright, and the query in 8 orientations) and pHash (64 and 256 bits, the package ImageHash) are
 brute force over DEV's decoded pictures. Ten pairs a query, scored as the benchmark's own scorer
-does. The same run counts forward passes and times the stages.
+does. The same run counts forward passes and times the stages of the first way.
 
 Development has looked at this benchmark. So each figure is also given for two halves of the
 queries, split by a hash of the reference: what was chosen on one is honest on the other.
@@ -54,7 +55,7 @@ from robustness_tables import (
 )
 
 K = 10
-VERIFIED, FUSED = "fused, verified", "fused"
+VERIFIED, WITHOUT_PIXELS, FUSED = "fused, verified", "verified without pixels", "fused"
 SINGLES = {"embedding": Signal.EMBEDDING, "PDQ": Signal.PDQ}
 WHOLE, SHORTENED = "forward", "embed"  # passes through the network: to its end, to the embedding
 REPORT = Path(__file__).with_name("robustness.md")
@@ -73,7 +74,8 @@ WANTED_RECALL = 0.95
 METHOD = """\
 The references are indexed and the queries asked as `lookalike evaluate` does it. "PDQ" and
 "embedding" are the matcher's, in all pieces and orientations of a query; "by brute force" is the
-hash of the whole picture alone. Ten pairs a query count. Halves A and B split the queries by a hash
+hash of the whole picture alone. "Verified without pixels" has local features and no thumbnails,
+"fused" neither. Ten pairs a query count. Halves A and B split the queries by a hash
 of the reference. `composition` and `generative` are made by composition_set.py and
 generative_set.py from the same references.
 
@@ -122,6 +124,7 @@ class Run:
 
     gallery: SharedGallery
     answers: Answers
+    without_pixels: Answers
     ours: dict[str, list[Pair]]
     hashes: dict[str, list[Pair]]
     """Of DEV's queries alone."""
@@ -130,10 +133,10 @@ class Run:
 
 
 def measure(folder: Path, others: list[Path], limit: int | None, settings: Settings) -> Run:
-    """Index the references once and ask every query twice: as it is, and with nothing verified.
+    """Index the references once and ask every query three times.
 
-    The second time ranks by each other signal, and by all: where verification settles a query, its
-    parts are not asked about.
+    As it is; without the pixels of thumbnails; and with nothing verified, to rank by each other
+    signal, and by all: where verification settles a query, its parts are not asked about.
     """
     gallery = share_gallery(folder, others, limit)
     times = StageTimes()
@@ -142,10 +145,13 @@ def measure(folder: Path, others: list[Path], limit: int | None, settings: Setti
         matcher = open_matcher(store, inside)
         with listening(times.note):
             answers = ask(named, matcher, inside, k=K)
+        blind = inside.model_copy(update={"keep_thumbnails": False})
+        without_pixels = ask(named, open_matcher(store, blind), blind, k=K)
         unverified = inside.model_copy(update={"verify_candidates": 0})
         others_only = ask(named, open_matcher(store, unverified), unverified, k=K).candidates
     ours = {
         VERIFIED: pairs(answers.candidates, Signal.GEOMETRY, K),
+        WITHOUT_PIXELS: pairs(without_pixels.candidates, Signal.GEOMETRY, K),
         FUSED: pairs(others_only, Signal.FUSED, K),
     } | {name: pairs(others_only, signal, K) for name, signal in SINGLES.items()}
     benchmark = load_benchmark(folder).select(limit=limit)
@@ -153,7 +159,8 @@ def measure(folder: Path, others: list[Path], limit: int | None, settings: Setti
         f"{name}, by brute force": ranked
         for name, ranked in rank_by_hashes(benchmark, settings, K).items()
     }
-    return Run(gallery, answers, ours, hashes, times, settings.worker_threads)
+    threads = settings.worker_threads
+    return Run(gallery, answers, without_pixels, ours, hashes, times, threads)
 
 
 def report(folder: Path, others: list[Path], run: Run) -> Iterator[str]:
@@ -180,16 +187,15 @@ def report(folder: Path, others: list[Path], run: Run) -> Iterator[str]:
     )
     yield "\n## At the bounds in force\n"
     yield "Shares with 95 % intervals; by tier with the queries that each signal decided about.\n"
-    by_query = {
-        case.query: each
-        for case, each in zip(run.gallery.whole.cases, run.answers.candidates, strict=True)
-    }
-    yield from bounds_table(
-        {
-            name: measure_operating_point(cases, [by_query[case.query] for case in cases])
+    points = {}
+    for way, answers in (("", run.answers), (", without pixels", run.without_pixels)):
+        asked = zip(run.gallery.whole.cases, answers.candidates, strict=True)
+        by_query = {case.query: each for case, each in asked}
+        points |= {
+            f"{name}{way}": measure_operating_point(cases, [by_query[c.query] for c in cases])
             for name, cases in run.gallery.sets.items()
         }
-    )
+    yield from bounds_table(points)
     for name, cases in run.gallery.sets.items():
         rankings = run.ours | run.hashes if name == "DEV" else run.ours
         copies = sum(case.reference is not None for case in cases)
@@ -198,11 +204,12 @@ def report(folder: Path, others: list[Path], run: Run) -> Iterator[str]:
         yield from overall_table(rankings, cases)
         yield "\nRecall@1 by transform, in brackets that of half B; muAP with all strangers.\n"
         yield from transform_table(run.ours, list(SINGLES), cases)
-        yield "\n" + losses(run.ours, FUSED, list(SINGLES), cases)
-        yield "Half B alone: " + losses(run.ours, FUSED, list(SINGLES), half(cases, "B"))
+        for way in (WITHOUT_PIXELS, FUSED):
+            yield f"\n{way}: " + losses(run.ours, way, list(SINGLES), cases)
+            yield "Half B alone: " + losses(run.ours, way, list(SINGLES), half(cases, "B"))
     yield f"\n## The edits that recall@1 {WANTED_RECALL} was aimed at\n"
     yield "Of DEV. muAP is over these copies and all queries without a reference.\n"
-    aimed = {name: run.ours[name] for name in (VERIFIED, FUSED)}
+    aimed = {name: run.ours[name] for name in (VERIFIED, WITHOUT_PIXELS, FUSED)}
     yield from target_table(run.gallery.sets["DEV"], aimed, TARGETS)
 
 

@@ -169,7 +169,11 @@ class Settings(BaseSettings):
     )
     keep_thumbnails: bool = Field(
         default=True,
-        description="Whether to store a thumbnail and local features of each image, about 28 KB, to verify matches.",
+        description="Whether to store a thumbnail of each image, about 19 KB, to find templates and illustrate reports.",
+    )
+    keep_features: bool = Field(
+        default=True,
+        description="Whether to store local features of each image, about 9 KB, to verify matches without its pixels.",
     )
     verify_candidates: int = Field(
         default=10,
@@ -236,7 +240,12 @@ class Settings(BaseSettings):
 
     @property
     def verifies(self) -> bool:
-        """Whether candidates are verified by their thumbnails."""
+        """Whether candidates are verified: by kept features, or those found in thumbnails."""
+        return (self.keep_features or self.keep_thumbnails) and self.verify_candidates > 0
+
+    @property
+    def finds_templates(self) -> bool:
+        """Whether shared frames are looked for: what is kept for it are thumbnails."""
         return self.keep_thumbnails and self.verify_candidates > 0
 
     @property

@@ -7,12 +7,12 @@ from indexer.verification.local_features import Features, find_features, unpack_
 
 
 def read_features(catalog: Catalog, image_ids: Collection[int]) -> dict[int, Features]:
-    """Return the local features of images that have a thumbnail, by image id.
+    """Return the local features of images, by image id.
 
-    Where none are kept, or none that this version reads, they are found in the thumbnail: 20 ms of
-    a core each instead of none.
+    Where none are kept, or none that this version reads, they are found in the thumbnail, if that
+    is kept: 20 ms of a core each instead of none.
     """
-    packed = catalog.thumbnails.get_features(image_ids)
+    packed = catalog.local_features.get_many(image_ids)
     found = {i: features for i, data in packed.items() if (features := unpack_features(data))}
     missing = [image_id for image_id in image_ids if image_id not in found]
     if missing:

@@ -112,7 +112,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
             lookups,
             scans,
             cluster_runs,
-            learning if serve.learn_templates and settings.verifies else nullcontext(),
+            learning if serve.learn_templates and settings.finds_templates else nullcontext(),
             sampler,
             access.key_refresher,
             deliverer,

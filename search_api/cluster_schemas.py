@@ -64,7 +64,7 @@ class RunParameters(BaseModel):
     seed: int = Field(default=0, ge=0, le=MOST)
     """The same seed on the same images gives the same."""
     verify: bool = True
-    """families, near_duplicates: whether details and frames of thumbnails are compared."""
+    """families, near_duplicates: whether details and frames are compared."""
 
 
 class RunRequest(BaseModel):

@@ -40,11 +40,12 @@ from indexer.types.pictures import NewPart
 from indexer.vectors import knn_graph
 from indexer.vectors.hamming_graph import find_near_hashes
 from indexer.verification import make_thumbnail
+from indexer.verification.local_features import pack_features
 from support.catalog import DIMENSION, arrival, bind, new_image
 from support.commands import PHOTOS
 from support.families import members_of
 from support.fusion import TRAITS
-from support.screens import feed
+from support.screens import PHOTO, feed
 
 pytestmark = pytest.mark.numeric
 
@@ -329,6 +330,23 @@ def test_screens_of_one_application_with_other_photos_are_no_family(
     assert found_in(store, verify=False) == {frozenset(ids)}
 
 
+def test_screens_whose_pixels_are_not_kept_are_told_apart_by_the_pictures_in_them(
+    store: Store, space: Space
+) -> None:
+    def screen(seed: int, name: str, embedding: Embeddings) -> NewImage:
+        shown = pdq(np.asarray(photo(name)))
+        part = NewPart(Part(PartKind.CROP, 0, PHOTO), shown, embedding, np.ones(2, np.float32))
+        kept = picture(seed, feed(photo(name), seed), axis(0), [part])
+        return replace(kept, thumbnail=None, features=pack_features(kept.thumbnail or b""))
+
+    bee, koala = screen(1, "bee.jpg", axis(1)), screen(2, "koala.jpg", axis(2))
+    same = replace(screen(3, "bee.jpg", axis(1)), pdq=bee.pdq)
+    ids = add(store, space, [bee, koala, same])
+
+    for verify in (True, False):
+        assert found_in(store, verify=verify) == {frozenset([ids[0], ids[2]])}
+
+
 def test_a_frame_of_several_images_is_recognised_around_plain_content_in_later_links(
     store: Store, space: Space
 ) -> None:
@@ -336,9 +354,14 @@ def test_a_frame_of_several_images_is_recognised_around_plain_content_in_later_l
     screens = [feed(each, seed) for seed, each in enumerate(photos, 1)]
     plain = feed(Image.new("RGB", (400, 300), "#808080"), 3)
     images = [picture(n, screen, axis(n)) for n, screen in enumerate([*screens, plain], 1)]
-    ids = np.array(add(store, space, images))
+    add(store, space, images)
+    with store.reader() as catalog:
+        scoped = catalog.cluster_scopes.pieces(ClusterScope(), space)
     later = linked([(0, 3)])
-    of_first, of_both = (FrameExclusion(store, ids, space) for _ in range(2))
+    of_first, of_both = (
+        FrameExclusion(store, scoped, space, TRAITS.fusion, SETTINGS, verified=True)
+        for _ in range(2)
+    )
 
     def framed(exclusion: FrameExclusion, links: ImagePairs) -> list[bool]:
         found: list[bool] = exclusion.framed(
@@ -351,7 +374,15 @@ def test_a_frame_of_several_images_is_recognised_around_plain_content_in_later_l
     assert framed(of_both, later) == [True]
 
 
-def test_details_find_copies_that_both_other_signals_lose(store: Store, space: Space) -> None:
+@pytest.mark.parametrize("pixels", [True, False])
+def test_details_find_copies_that_both_other_signals_lose(
+    store: Store, space: Space, *, pixels: bool
+) -> None:
+    def kept(image: NewImage) -> NewImage:
+        if pixels:
+            return image
+        return replace(image, thumbnail=None, features=pack_features(image.thumbnail or b""))
+
     castle = photo("castle-front.jpg")
     width, height = castle.size
     corner = castle.crop((0, 0, width * 6 // 10, height * 6 // 10))
@@ -360,9 +391,9 @@ def test_details_find_copies_that_both_other_signals_lose(store: Store, space: S
         store,
         space,
         [
-            picture(1, castle, axis(0)),
-            picture(2, corner, near),
-            picture(3, photo("bee.jpg"), beside),
+            kept(picture(1, castle, axis(0))),
+            kept(picture(2, corner, near)),
+            kept(picture(3, photo("bee.jpg"), beside)),
         ],
     )
     traits = replace(TRAITS, fusion=replace(TRAITS.fusion, lookalike=85.0, near_duplicate=120.0))
@@ -375,6 +406,26 @@ def test_details_find_copies_that_both_other_signals_lose(store: Store, space: S
 
     assert families(verify=True) == [set(ids[:2])]
     assert families(verify=False) == []
+
+
+def test_pictures_without_a_detail_in_common_are_linked_only_as_near_duplicates(
+    store: Store, space: Space
+) -> None:
+    near = 0.9 * axis(0) + 0.436 * axis(1)
+    ids = add(
+        store,
+        space,
+        [picture(1, photo("castle-front.jpg"), axis(0)), picture(2, photo("bee.jpg"), near)],
+    )
+
+    def families(near_duplicate: float, *, verify: bool = True) -> int:
+        bounds = replace(TRAITS.fusion, lookalike=70.0, near_duplicate=near_duplicate)
+        runner = ClusterRunner(store, SETTINGS, replace(TRAITS, fusion=bounds))
+        run = runner.run(FAMILIES, ClusterScope(), ClusterParameters(verify=verify))
+        return len([label for label in members_of(store, run) if label >= 0])
+
+    assert ids
+    assert [families(120), families(120, verify=False), families(75)] == [0, 1, 1]
 
 
 # --- new images ----------------------------------------------------------------------------------

@@ -149,6 +149,26 @@ def test_an_image_that_was_added_without_a_thumbnail_gains_it_when_asked(place: 
     assert again == IngestReport(unchanged=6)
 
 
+def test_an_image_that_was_added_without_features_gains_them_alone_when_asked(
+    place: Place,
+) -> None:
+    without = {"keep_thumbnails": False, "keep_features": False}
+    plain = replace(place, settings=place.settings.model_copy(update=without))
+    path = plain.folder / Path(place.files[0]).name
+    plain.ingest().run(place.found(path))
+    asked = replace(place, settings=place.settings.model_copy(update={"keep_thumbnails": False}))
+
+    planned = Planner(asked.store, asked.settings, features=True).plan(place.found(path))
+    report = asked.ingest().run(place.found(path), IngestOptions(features=True))
+
+    assert planned.incomplete.count == 1
+    assert report == IngestReport(unchanged=1, completed=1)
+    ids = [place.image_at(path)]
+    with place.store.reader() as catalog:
+        assert catalog.local_features.ids(ids) == {*ids}
+        assert catalog.thumbnails.ids(ids) == set()
+
+
 def test_another_copy_of_an_image_without_tiles_brings_them_too(place: Place) -> None:
     path = screenshot(place)
     place.ingest().run(place.found(path))

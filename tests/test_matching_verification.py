@@ -62,8 +62,8 @@ def page(name: str, width: int = 400) -> bytes:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Index photos, one of them in a block bank; not to be changed."""
-    settings = Settings(home=tmp_path_factory.mktemp("home"))
+    """Index photos without their pixels, one of them in a block bank; not to be changed."""
+    settings = Settings(home=tmp_path_factory.mktemp("home"), keep_thumbnails=False)
     upgrade(settings.resolved_database_url)
     with open_store(settings.resolved_database_url) as store:
         bind_space(store, settings)
@@ -109,8 +109,8 @@ def test_a_picture_shown_small_on_a_page_is_found_by_its_details(
 
 @pytest.mark.parametrize(
     "chosen",
-    [{"keep_thumbnails": False}, {"verify_candidates": 0}],
-    ids=lambda chosen: next(iter(chosen)),
+    [{"keep_thumbnails": False, "keep_features": False}, {"verify_candidates": 0}],
+    ids=["nothing kept", "no candidates"],
 )
 def test_nothing_is_verified_unless_the_settings_say_so(
     open_matcher: Callable[..., Matcher], chosen: dict[str, Any]

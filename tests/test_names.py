@@ -46,6 +46,7 @@ SAME_EVERYWHERE = {
     "idempotency": "requests that are answered once",
     "images": "bytes, pixels and what is stored of them",
     "keys": "API keys",
+    "local_features": "what is verified of images",
     "matching": "queries and their verdicts",
     "metrics": "what Prometheus reads",
     "middleware": "of ASGI",

@@ -66,6 +66,14 @@ def test_an_empty_catalog_has_no_problems(store: Store) -> None:
         ("UPDATE sources SET closed_at = NULL", "1 sources are open although .* image 2"),
         ("UPDATE sources SET image_id = 3", "purged images are not erased wholly; .* image 3"),
         ("UPDATE images SET width = 7 WHERE id = 3", "purged images are not erased"),
+        (
+            "INSERT INTO local_features (image_id, packed) SELECT id, sha256 FROM images",
+            "2 local features are kept although their image is removed; .* image 2",
+        ),
+        (
+            "INSERT INTO thumbnails (image_id, jpeg) SELECT id, sha256 FROM images WHERE id = 3",
+            "purged images are not erased wholly; .* image 3",
+        ),
     ],
 )
 def test_a_contradiction_is_found_and_told(store: Store, damage: str, problem: str) -> None:

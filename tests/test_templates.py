@@ -1,6 +1,7 @@
 """A frame that images share is no evidence: their content decides."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from http import HTTPStatus
 from io import BytesIO
@@ -247,13 +248,16 @@ def search(index: Index, tmp_path: Path, picture: Image.Image) -> Any:
     return index.run_here("search", path, "--json").json
 
 
+@pytest.mark.parametrize("pixels", [True, False])
 def test_another_screen_of_a_banked_application_is_no_lookalike(
-    filled: Index, tmp_path: Path
+    filled: Index, tmp_path: Path, *, pixels: bool
 ) -> None:
+    asked = replace(filled, extra={"LOOKALIKE_KEEP_THUMBNAILS": str(pixels)})
     for seed, name in enumerate(extent(OTHERS[1:], OTHERS), start=10):
-        verdict = search(filled, tmp_path, feed(photo(name), seed))
+        verdict = search(asked, tmp_path, feed(photo(name), seed))
 
         assert (verdict["tier"], verdict["matches"]) == ("none", []), name
+        assert verdict["nearest"]["template"]["pixels"] is pixels
 
 
 def test_the_answer_says_what_the_frame_took_away(filled: Index, tmp_path: Path) -> None:
@@ -265,10 +269,12 @@ def test_the_answer_says_what_the_frame_took_away(filled: Index, tmp_path: Path)
     assert "the frame (shared) is no evidence" in said
 
 
-@pytest.mark.parametrize("name", extent(BANKED[:2], BANKED))
+@pytest.mark.parametrize("pixels", [True, False])
+@pytest.mark.parametrize("name", extent(BANKED[:1], BANKED))
 def test_the_same_photo_matches_in_its_application_in_another_and_alone(
-    filled: Index, tmp_path: Path, name: str
+    filled: Index, tmp_path: Path, name: str, *, pixels: bool
 ) -> None:
+    asked = replace(filled, extra={"LOOKALIKE_KEEP_THUMBNAILS": str(pixels)})
     screen = feed(photo(name), 20)
     queries = {
         "same": screen.resize((432, 640)),
@@ -277,7 +283,7 @@ def test_the_same_photo_matches_in_its_application_in_another_and_alone(
     }
 
     for kind, query in queries.items():
-        verdict = search(filled, tmp_path, query)
+        verdict = search(asked, tmp_path, query)
         found = [Path(match["source"]).stem for match in verdict["matches"]]
         assert found[:1] == [Path(name).stem], kind
 

@@ -161,6 +161,7 @@ def test_doctor_finds_a_sound_index_sound(index: Index) -> None:
     assert {findings[what]["state"] for what in ("database", "model", "runtime")} == {"ok"}
     assert findings["database"]["found"].startswith(("SQLite 3.", "PostgreSQL 1"))
     assert sum(what.startswith("view ") for what in findings) == 3
+    assert findings["verification"]["state"] == "ok"
     assert "problem" not in index.run_here("doctor").stdout
 
 
@@ -189,6 +190,24 @@ def test_doctor_warns_of_a_clock_that_went_wrong(index: Index) -> None:
 
     assert clock["state"] == "warning"
     assert "in the future" in clock["found"]
+
+
+def test_doctor_says_how_images_get_the_features_that_they_lack(
+    index: Index, pictures: Path
+) -> None:
+    execute(index, "DELETE FROM thumbnails")
+    execute(index, "DELETE FROM local_features WHERE image_id < 3")
+
+    def verification() -> Any:
+        findings = index.run_here("doctor", "--json").json
+        return next(each for each in findings if each["what"] == "verification")
+
+    told = verification()
+    assert told["state"] == "warning"
+    assert told["found"].startswith("2 images have no local features")
+    assert "index add --features" in told["advice"]
+    index.run_here("index", "add", "--features", pictures)
+    assert verification()["state"] == "ok"
 
 
 def test_doctor_names_a_home_that_cannot_be_written(tmp_path: Path) -> None:

@@ -178,22 +178,24 @@ def test_a_picture_of_any_shape_has_a_thumbnail(size: tuple[int, int]) -> None:
     assert min(grey.shape) >= 1
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_a_thumbnail_is_made_only_where_the_settings_say_so(*, kept: bool) -> None:
-    preparer = PictureEncoder(load_encoder("shipped"), Settings(keep_thumbnails=kept), tiled=False)
-    data = (PHOTOS / PHOTO).read_bytes()
+@pytest.mark.parametrize("thumbnail", [True, False])
+@pytest.mark.parametrize("features", [True, False])
+def test_only_what_the_settings_say_is_kept(*, thumbnail: bool, features: bool) -> None:
+    settings = Settings(keep_thumbnails=thumbnail, keep_features=features)
+    preparer = PictureEncoder(load_encoder("shipped"), settings, tiled=False)
+    jpeg = make_thumbnail(pixels(photo(PHOTO)))
 
-    picture = preparer.prepare(data, b"\0" * 32)
+    picture = preparer.prepare((PHOTOS / PHOTO).read_bytes(), b"\0" * 32)
 
-    assert (picture.thumbnail is not None) is kept
-    assert picture.features == (pack_features(picture.thumbnail) if picture.thumbnail else None)
+    assert picture.thumbnail == (jpeg if thumbnail else None)
+    assert picture.features == (pack_features(jpeg) if features else None)
 
 
 # --- in the catalog ------------------------------------------------------------------------------
 
 
 def add_with_thumbnail(
-    store: Store, seed: int, jpeg: bytes, features: bytes | None = b"packed"
+    store: Store, seed: int, jpeg: bytes | None, features: bytes | None = b"packed"
 ) -> int:
     space = bind(store)
     image = replace(new_image(seed), thumbnail=jpeg, features=features)
@@ -209,7 +211,7 @@ def thumbnails(store: Store, *ids: int) -> dict[int, bytes]:
 
 def features(store: Store, *ids: int) -> dict[int, bytes]:
     with store.reader() as catalog:
-        return catalog.thumbnails.get_features(ids)
+        return catalog.local_features.get_many(ids)
 
 
 def test_a_thumbnail_is_kept_with_its_image(store: Store) -> None:
@@ -234,8 +236,19 @@ def test_an_image_whose_features_were_not_kept_gains_them(store: Store) -> None:
     add_with_thumbnail(store, 1, b"second", b"found")
     add_with_thumbnail(store, 1, b"third", b"again")
 
-    assert thumbnails(store, image_id) == {image_id: b"second"}
+    assert thumbnails(store, image_id) == {image_id: b"first"}
     assert features(store, image_id) == {image_id: b"found"}
+
+
+@pytest.mark.postgres
+def test_features_are_kept_without_a_thumbnail(store: Store) -> None:
+    image_id = add_with_thumbnail(store, 1, None)
+
+    assert features(store, image_id) == {image_id: b"packed"}
+    assert thumbnails(store, image_id) == {}
+    with store.reader() as catalog:
+        assert catalog.local_features.ids([image_id, 99]) == {image_id}
+        assert catalog.thumbnails.ids([image_id]) == set()
 
 
 @pytest.mark.postgres

@@ -85,7 +85,7 @@ def run(
         bool,
         typer.Option(
             "--verify/--no-verify",
-            help="families, near_duplicates: compare details and frames of thumbnails.",
+            help="families, near_duplicates: compare details and frames.",
         ),
     ] = True,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same clusters.")] = 0,

@@ -51,6 +51,9 @@ def add(
     thumbnails: Annotated[
         bool, typer.Option("--thumbnails", help="Make missing thumbnails of indexed images.")
     ] = False,
+    features: Annotated[
+        bool, typer.Option("--features", help="Find missing features of indexed images.")
+    ] = False,
     plan: Annotated[
         bool, typer.Option("--plan", help="Only estimate the work and its cost.")
     ] = False,
@@ -82,9 +85,9 @@ def add(
     settings = load(model, runtime)
     if frames is not None:
         settings = settings.model_copy(update={"frames": frames})
-    if thumbnails:
-        settings = settings.model_copy(update={"keep_thumbnails": True})
-    options = IngestOptions(tiles, thumbnails, prune, remove_orphans)
+    asked = {"keep_thumbnails": thumbnails, "keep_features": features}
+    settings = settings.model_copy(update={name: True for name, is_set in asked.items() if is_set})
+    options = IngestOptions(tiles, thumbnails, features, prune=prune, remove_orphans=remove_orphans)
     with opened(settings) as store:
         if plan:
             print_plan(

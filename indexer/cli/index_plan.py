@@ -36,7 +36,13 @@ def print_plan(
 ) -> None:
     """Find out what adding would do, and say it."""
     found = open_sources(sources, settings, follow_links=follow_links)
-    planner = Planner(store, settings, tiled=options.tiled, thumbnails=options.thumbnails)
+    planner = Planner(
+        store,
+        settings,
+        tiled=options.tiled,
+        thumbnails=options.thumbnails,
+        features=options.features,
+    )
     with show_progress() as progress:
         plan = planner.plan(found, on_progress=lambda done: progress("planning", done, None))
     if as_json:

@@ -46,7 +46,7 @@ class ClusterParameters:
     max_link: float | None = None  # hdbscan: cosine distance beyond which nothing is linked
     k: int | None = None  # kmeans: clusters
     seed: int = 0
-    verify: bool = True  # families, near_duplicates: whether thumbnails are compared
+    verify: bool = True  # families, near_duplicates: whether local features are compared
 
     @classmethod
     def of_run(cls, said: dict[str, Any]) -> Self:

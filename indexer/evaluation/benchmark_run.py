@@ -47,7 +47,7 @@ class GalleryResult:
     """Strangers that were made up and added to the references."""
     scores: dict[Signal, Score]
     """By what the pairs are ranked, that of searches first: geometry, which is fused and
-    verified (where thumbnails are kept), fused alone, or one signal alone."""
+    verified (where local features are kept), fused alone, or one signal alone."""
     at_bounds: OperatingPoint
     """Recall and false matches at the bounds in force."""
     curves: dict[Signal, ScoreCurve]

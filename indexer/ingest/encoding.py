@@ -44,7 +44,7 @@ class PreparedPicture:
     pixels: Prepared
     parts: tuple[_PreparedPart, ...]
     thumbnail: bytes | None  # JPEG
-    features: bytes | None  # local features of the thumbnail, packed
+    features: bytes | None  # local features, packed
 
     @property
     def nbytes(self) -> int:
@@ -92,7 +92,9 @@ class PictureEncoder:
         enough = None if tiled else self._enough
         with decoded(data, self._settings.image_limits, at_least=enough) as picture:
             pdq = fingerprints.pdq(picture.rgb)
-            thumbnail = make_thumbnail(picture.rgb) if self._settings.keep_thumbnails else None
+            settings = self._settings
+            is_wanted = settings.keep_thumbnails or settings.keep_features
+            thumbnail = make_thumbnail(picture.rgb) if is_wanted else None
             return PreparedPicture(
                 sha256=sha256,
                 md5=fingerprints.md5(data),
@@ -108,8 +110,8 @@ class PictureEncoder:
                     if wanted is None
                     else self._wanted_parts(data, picture, wanted)
                 ),
-                thumbnail=thumbnail,
-                features=pack_features(thumbnail) if thumbnail else None,
+                thumbnail=thumbnail if settings.keep_thumbnails else None,
+                features=pack_features(thumbnail) if thumbnail and settings.keep_features else None,
             )
 
     def encode(self, pictures: Sequence[PreparedPicture]) -> list[NewImage | UnusableOutput]:

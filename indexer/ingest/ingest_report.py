@@ -23,7 +23,7 @@ class IngestReport:
     changed: int = 0
     """Of all these: sources that held another image before."""
     completed: int = 0
-    """Images that were there and gained frames, tiles or a thumbnail."""
+    """Images that were there and gained frames, tiles, a thumbnail or features."""
     parts: int = 0
     """Frames and tiles that went through the model, besides the whole pictures."""
     entries: int = 0

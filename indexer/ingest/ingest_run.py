@@ -13,7 +13,7 @@ from indexer.ingest.encode_stages import EncodeStages
 from indexer.ingest.encoding import PictureEncoder
 from indexer.ingest.ingest_report import IngestReport
 from indexer.ingest.prune import prune
-from indexer.ingest.read_stages import ReadStages
+from indexer.ingest.read_stages import Completeness, ReadStages
 from indexer.ingest.throughput import LEAST_IMAGES, Throughput, save_throughput
 from indexer.ingest.walk_coverage import WalkCoverage
 from indexer.model import Encoder
@@ -31,6 +31,8 @@ class IngestOptions:
     """Cut large pictures into tiles that are matched on their own."""
     thumbnails: bool = False
     """Make the thumbnails of known images that have none."""
+    features: bool = False
+    """Find the local features of known images that have none."""
     prune: bool = False
     """Close the sources that were walked past and are gone."""
     remove_orphans: bool = False
@@ -95,8 +97,7 @@ class Ingest:
             self._settings,
             coverage,
             bank_id=BankIds(self._store, bank_id),
-            tiled=options.tiled,
-            thumbnails=options.thumbnails,
+            required=Completeness(options.tiled, options.thumbnails, options.features),
         )
         picture_encoder = PictureEncoder(self._encoder, self._settings, tiled=options.tiled)
         with BatchQueue(self._settings.batch_size, stop) as queue:

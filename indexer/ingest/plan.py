@@ -15,7 +15,7 @@ from indexer.images.decode import check
 from indexer.ingest.bounded_queue import BoundedQueue
 from indexer.ingest.estimate import Estimate, Estimator
 from indexer.ingest.pipeline import Pipeline
-from indexer.ingest.read_stages import ReadStages
+from indexer.ingest.read_stages import Completeness, ReadStages
 from indexer.ingest.stage_messages import Known, Loaded, Unchanged, skip
 from indexer.ingest.walk_coverage import WalkCoverage
 from indexer.settings import Settings
@@ -67,7 +67,7 @@ class Plan:
     changed: PlannedSources = field(default_factory=PlannedSources)
     """Places that held another image before."""
     incomplete: PlannedSources = field(default_factory=PlannedSources)
-    """Images that the index holds without the tiles or the thumbnail that are asked for."""
+    """Images that the index holds without the tiles, thumbnail or features asked for."""
     duplicates: PlannedSources = field(default_factory=PlannedSources)
     """New places of bytes that the index holds, or that come twice among these sources."""
     unchanged: PlannedSources = field(default_factory=PlannedSources)
@@ -100,11 +100,12 @@ class Planner:
         *,
         tiled: bool = False,
         thumbnails: bool = False,
+        features: bool = False,
     ) -> None:
         self._store = store
         self._settings = settings
         self._tiled = tiled
-        self._thumbnails = thumbnails
+        self._required = Completeness(tiled, thumbnails, features)
 
     def plan(
         self,
@@ -159,8 +160,7 @@ class Planner:
             self._settings,
             coverage,
             bank_id=lambda _name: None,
-            tiled=self._tiled,
-            thumbnails=self._thumbnails,
+            required=self._required,
         )
         new = read_stages.start(pipeline, sources, answers)
 

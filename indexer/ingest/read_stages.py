@@ -1,7 +1,7 @@
 """Read stages of a run: walk, read, and find the bytes that are new to the index."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import Any, Final
 
@@ -26,6 +26,15 @@ _AHEAD_BYTES: Final = 2**26
 _UNKNOWN_SIZE: Final = 2**18  # bytes assumed of a source that does not say its size
 
 
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """What an image that the index holds must not lack; else it is encoded again."""
+
+    tiles: bool = False
+    thumbnails: bool = False
+    features: bool = False  # local ones
+
+
 class ReadStages:
     """Skips unchanged sources, reads the rest, and finds the bytes that the index already holds.
 
@@ -38,10 +47,8 @@ class ReadStages:
     bank_id : callable
         Returns the id of the bank that a source's image is to join, for the bank's name in a
         manifest or None.
-    tiled : bool
-        Whether an image that the index holds has to have its tiles.
-    thumbnails : bool
-        Whether it has to have a thumbnail.
+    required : Completeness
+        What an image that the index holds has to have.
     """
 
     def __init__(
@@ -51,15 +58,13 @@ class ReadStages:
         coverage: WalkCoverage,
         *,
         bank_id: Callable[[str | None], int | None],
-        tiled: bool,
-        thumbnails: bool,
+        required: Completeness,
     ) -> None:
         self._store = store
         self._settings = settings
         self._coverage = coverage
         self._bank_id = bank_id
-        self._tiled = tiled
-        self._thumbnails = thumbnails
+        self._required = required
 
     def start(
         self,
@@ -156,13 +161,15 @@ class ReadStages:
     def _lacking(self, catalog: Catalog, image_ids: Collection[int]) -> set[int]:
         """Return the images that must be encoded again.
 
-        Those of which the database lost what the model said; and those that are to have tiles, or
-        a thumbnail with its local features, and have none, because they were added without.
+        Those of which the database lost what the model said; and those that are to have tiles, a
+        thumbnail or local features, and have none, because they were added without.
         """
         incomplete = set(catalog.repair.incomplete_images(among=image_ids))
-        if self._thumbnails:
-            incomplete |= set(image_ids) - catalog.thumbnails.complete_ids(image_ids)
-        if not self._tiled:
+        if self._required.thumbnails:
+            incomplete |= {*image_ids} - catalog.thumbnails.ids(image_ids)
+        if self._required.features:
+            incomplete |= {*image_ids} - catalog.local_features.ids(image_ids)
+        if not self._required.tiles:
             return incomplete
         kinds = catalog.images.part_kinds(image_ids)
         untiled = [i for i in image_ids if PartKind.TILE not in kinds.get(i, ())]

@@ -93,7 +93,9 @@ class SpaceTransfer:
         self._store = store
         self._encoder = encoder
         self._space = space
-        self._settings = settings.model_copy(update={"keep_thumbnails": False})
+        self._settings = settings.model_copy(
+            update={"keep_thumbnails": False, "keep_features": False}
+        )
         self._picture_encoder = PictureEncoder(encoder, self._settings, tiled=False)
         self._missing: dict[int, MissingImage] = {}
         self._only_semantics: set[int] = set()

@@ -12,7 +12,7 @@ from indexer.types import LEAST_VERIFIED, Fusion
 
 
 class GeometricVerifier:
-    """Matches local features of a query and of its likeliest candidates' thumbnails.
+    """Matches local features of a query and of its likeliest candidates.
 
     Safe to use from several threads.
     """
@@ -29,7 +29,7 @@ class GeometricVerifier:
         compared: Sequence[Compared],
         log_odds: Callable[[Compared], float],
     ) -> list[Compared]:
-        """Count the inliers of the best candidates that have a thumbnail.
+        """Count the inliers of the best candidates that have some.
 
         What has the very bytes, or is next to certainly a stranger, is left as it is.
 

@@ -33,6 +33,14 @@ class Pieces:
             pdq_owner=np.repeat(np.arange(len(parts)), [len(rows) for rows in pdqs]),
         )
 
+    def embedded(self) -> list[Piece]:
+        """Return the pieces one by one; none where no embedding is known."""
+        pieces = zip(self.parts, self.embeddings, strict=False)
+        return [
+            (part, self.pdq[self.pdq_owner == number], embedding)
+            for number, (part, embedding) in enumerate(pieces)
+        ]
+
 
 def stored_pieces(record: ImageRecord, min_quality: int) -> list[Piece]:
     """Return the pieces of a stored image; none without an embedding in the space asked for.

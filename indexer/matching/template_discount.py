@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.matching.comparison import Compared, Comparison, compare_images
-from indexer.matching.pieces import stored_pieces
+from indexer.matching.pieces import Piece, stored_pieces
 from indexer.matching.query import EncodedQuery
 from indexer.runtime.timing import timed
 from indexer.settings import Settings
@@ -35,36 +35,48 @@ from indexer.verification.cell_grid import CellGrid, Extent, is_picture
 from indexer.verification.detail_agreement import DetailAgreement, Hands
 from indexer.verification.known_frame import find_known_frame, share_content
 from indexer.verification.local_features import Features, in_both_hands
+from indexer.verification.placed_parts import PlacedParts, find_other_content
 
 _WITHIN: Final = 0.7  # share of a part that must lie in the content for it to be content
 _ELSEWHERE: Final = 0.3  # overlap of two places below which they are different ones
+_SAME: Final = 16
+"""PDQ distance up to which no frame is looked for without pixels: screenshots of one application
+that show other photos differ by 25 bits and more."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    """The pixels of an image, and where its pieces lie."""
+    """What is known of an image and its pieces: where they lie, and the pixels if they are kept."""
 
-    cells: CellGrid
+    placed: PlacedParts
+    cells: CellGrid | None
     parts: Sequence[Part | None]  # None for the whole first frame
     extents: Sequence[Extent | None]  # None for the whole, and for later frames
 
     @classmethod
-    def of(cls, grey: Grey, parts: Sequence[Part | None], size: tuple[int, int]) -> "_Sheet":
+    def of(
+        cls,
+        parts: Sequence[Part | None],
+        embedded: Sequence[Piece],
+        size: tuple[int, int],
+        grey: Grey | None,
+    ) -> "_Sheet":
         """Make a sheet; `size` is width and height in the pixels of the parts' boxes."""
         boxes = (part.box if part and part.kind is not PartKind.FRAME else None for part in parts)
         return cls(
-            CellGrid.of(grey),
+            PlacedParts.of(size, embedded),
+            None if grey is None else CellGrid.of(grey),
             parts,
             [box and Extent.of(box, size) for box in boxes],
         )
 
-    def content(self, frame: SharedFrame) -> list[Extent | None]:
+    def within(self, content: Extent) -> list[Extent | None]:
         """Return where pictures within the content lie; None for pieces that are none."""
         return [
             extent
             if extent
-            and extent.shared(frame.content) >= _WITHIN * extent.area
-            and is_picture(self.cells.grey, extent)
+            and extent.shared(content) >= _WITHIN * extent.area
+            and (self.cells is None or is_picture(self.cells.grey, extent))
             else None
             for extent in self.extents
         ]
@@ -82,14 +94,16 @@ class TemplateDiscount:
         self._store = store
         self._fusion = fusion
         self._min_quality = settings.pdq_min_quality
+        self._keeps_thumbnails = settings.keep_thumbnails
 
     @timed("templates")
     def apply(self, query: EncodedQuery, matching: Sequence[Compared]) -> list[Compared]:
         """Return the candidates that share a frame with a query and not its content, lowered.
 
-        Only candidates that have a thumbnail are looked at, of a query that is a picture or a
-        stored image. While the parts of a picture are not known yet, anything that may be a frame
-        is taken for one, so that the parts are asked about.
+        Only those of a query that is a picture or a stored image are looked at: pixel by pixel
+        where both have a thumbnail, else by the pictures within them. While the parts of a picture
+        are not known yet, anything that may be a frame is taken for one, so that the parts are
+        asked about.
 
         Parameters
         ----------
@@ -102,13 +116,14 @@ class TemplateDiscount:
             return []
         wanted = [each.image_id for each in matching if each.image_id is not None]
         with self._store.reader() as catalog:
-            thumbnails = catalog.thumbnails.get_many([*asked, *wanted])
+            kept = [*asked, *wanted] if self._keeps_thumbnails else []
+            thumbnails = catalog.thumbnails.get_many(kept)
             templates = catalog.templates.of_images(wanted)
         greys = {image_id: read_thumbnail(jpeg) for image_id, jpeg in thumbnails.items()}
         grey = query.pixels.grey if query.pixels else greys.pop(asked[0], None)
-        if grey is None:
-            return []
-        ours = _Sheet.of(grey, query.pieces.parts, query.size)
+        ours = _Sheet.of(
+            query.pieces.parts, query.pieces.embedded(), query.size, grey if greys else None
+        )
 
         @cache
         def hands() -> Hands:
@@ -119,14 +134,14 @@ class TemplateDiscount:
                 query,
                 ours,
                 each,
-                greys[each.image_id],
+                greys.get(each.image_id),
                 templates.get(each.image_id),
                 DetailAgreement(
                     hands, partial(self._features, each.image_id), in_place=each.in_place
                 ),
             )
             for each in matching
-            if each.image_id in greys
+            if each.image_id is not None
         )
         return [each for each in looked_at if each]
 
@@ -139,7 +154,7 @@ class TemplateDiscount:
         query: EncodedQuery,
         ours: _Sheet,
         compared: Compared,
-        stored: Grey,
+        stored: Grey | None,
         template: Template | None,
         details: DetailAgreement,
     ) -> Compared | None:
@@ -147,12 +162,19 @@ class TemplateDiscount:
         record = compared.candidate.record
         if record is None:
             return None
-        parts = [part for part, _, _ in stored_pieces(record, self._min_quality)]
-        theirs = _Sheet.of(stored, parts, (record.width, record.height))
-        frame = _frame(query, ours, theirs, template, details)
-        if frame is None:
+        pieces = stored_pieces(record, self._min_quality)
+        parts = [part for part, _, _ in pieces]
+        theirs = _Sheet.of(parts, pieces, (record.width, record.height), stored)
+        if template and template.state is TemplateState.REJECTED:
+            content = None
+        elif ours.cells and theirs.cells:
+            frame = _frame(query, (ours.cells, theirs.cells), (ours, theirs), template, details)
+            content = frame.content if frame else None
+        else:
+            content = self._other_content(query, ours, theirs, compared)
+        if content is None:
             return None
-        skipped = _skipped(ours, theirs, frame)
+        skipped = _skipped(ours, theirs, content)
         [comparisons] = compare_images(query, [record], self._min_quality, self._fusion, skipped)
         without = replace(compared, comparisons=_measured(comparisons, skipped))
         before, after = compared.log_odds or 0.0, without.log_odds or 0.0
@@ -160,45 +182,54 @@ class TemplateDiscount:
             id=template.id if template else None,
             seen_in=template.seen_in if template else None,
             discount=round(before - after, 3),
+            pixels=bool(ours.cells and theirs.cells),
         )
         return replace(without, template=evidence)
+
+    def _other_content(
+        self, query: EncodedQuery, ours: _Sheet, theirs: _Sheet, compared: Compared
+    ) -> Extent | None:
+        """Return where a query and a candidate hold different pictures, without their pixels."""
+        if not query.is_first_step:
+            return find_other_content(ours.placed, theirs.placed, self._fusion)
+        bits = compared.strongest.evidence.pdq_distance
+        if bits is not None and bits <= _SAME:
+            return None
+        return ours.placed.may_differ(theirs.placed)
 
 
 def _frame(
     query: EncodedQuery,
-    ours: _Sheet,
-    theirs: _Sheet,
+    cells: tuple[CellGrid, CellGrid],
+    sheets: tuple[_Sheet, _Sheet],
     template: Template | None,
     details: DetailAgreement,
 ) -> SharedFrame | None:
     """Return the frame that a query shares with a candidate, of its template if it has one."""
-    if template and template.state is TemplateState.REJECTED:
-        return None
-    pictures = [[extent for extent in sheet.extents if extent] for sheet in (ours, theirs)]
+    pictures = [[extent for extent in sheet.extents if extent] for sheet in sheets]
     if template:
         mask = bytes.fromhex(template.mask)
-        if share_content(ours.cells, theirs.cells, mask, chain(*pictures), details):
+        if share_content(*cells, mask, chain(*pictures), details):
             return None
-        if known := find_known_frame(ours.cells, theirs.cells, mask, details):
+        if known := find_known_frame(*cells, mask, details):
             return known
     return find_shared_frame(
-        ours.cells,
-        theirs.cells,
+        *cells,
         *pictures,
         bounded=not query.is_first_step,
         details=details,
     )
 
 
-def _skipped(ours: _Sheet, theirs: _Sheet, frame: SharedFrame) -> NDArray[np.bool_]:
+def _skipped(ours: _Sheet, theirs: _Sheet, content: Extent) -> NDArray[np.bool_]:
     """Return which pairs of pieces are no evidence, (pieces of ours, pieces of theirs)."""
-    places = theirs.content(frame)
+    places = theirs.within(content)
     counting = [
         [
             one is not None and other is not None and one.overlap(other) < _ELSEWHERE
             for other in places
         ]
-        for one in ours.content(frame)
+        for one in ours.within(content)
     ]
     return ~(np.array(counting) | np.add.outer(ours.later_frames, theirs.later_frames))
 

@@ -23,6 +23,7 @@ from indexer.store.clusters.scope import ClusterScopes
 from indexer.store.gauges import Gauges
 from indexer.store.images.embeddings import Embeddings
 from indexer.store.images.images import Images
+from indexer.store.images.local_features import LocalFeatures
 from indexer.store.images.quarantine import Quarantine
 from indexer.store.images.repair import Repair
 from indexer.store.images.sources import Sources
@@ -62,6 +63,7 @@ class Catalog:
         self.images = Images(connection)
         self.sources = Sources(connection)
         self.thumbnails = Thumbnails(connection)
+        self.local_features = LocalFeatures(connection)
         self.templates = Templates(connection)
         self.quarantine = Quarantine(connection)
         self.repair = Repair(connection)

@@ -230,7 +230,8 @@ class AddOutcome:
     restored: int = 0
     """Of those reactivated: images that had been purged."""
     completed: int = 0
-    """Images that the index held and that gained parts, a thumbnail, or a vector in this space."""
+    """Images that the index held and that gained parts, a thumbnail, local features, or a vector
+    in this space."""
     duplicates: int = 0
     """Items whose image the index held already, or that came earlier in the batch."""
     sources: int = 0

@@ -142,6 +142,6 @@ class NewImage:
     probabilities: Probabilities  # (classes,) float32
     parts: tuple[NewPart, ...] = ()  # beyond the whole first frame, whose values stand above
     thumbnail: bytes | None = None  # JPEG; None where none is to be kept
-    features: bytes | None = None  # local features of the thumbnail, packed
+    features: bytes | None = None  # packed local features; None where none are to be kept
     semantic: SemanticEmbeddings | None = None  # of the whole first frame
     classifier: str | None = None  # whose the probabilities are; None is the network's own

@@ -120,6 +120,8 @@ class TemplateEvidence:
     """Stored images in which the template was found; null without a template."""
     discount: float
     """Nats of log-odds that were taken away, because the frame is no evidence of a copy."""
+    pixels: bool
+    """Whether pixels were compared; else only the pictures within both images."""
 
 
 @described
@@ -160,7 +162,7 @@ class Match:
     query_part: Part | None = None
     """The part of the query that matched; null for the whole first frame."""
     inliers: int | None = None
-    """Local features in the same geometric arrangement; null if pixels were not compared."""
+    """Local features in the same geometric arrangement; null if they were not compared."""
     evidence: tuple[Contribution, ...] = ()
     """What each signal adds to the log-odds, which is their sum; none for a fingerprint."""
     template: TemplateEvidence | None = None

@@ -36,6 +36,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from _policy(store)
         yield from _model(store, settings)
         yield from _views(store, settings)
+        if settings.verifies:
+            yield _verification(store)
 
 
 def _database(store: Store) -> Iterator[Finding]:
@@ -120,6 +122,19 @@ def _parity(encoder: Encoder, settings: Settings) -> str:
         f"; against torch: probabilities within {export.parity.probability_difference:.1e}, "
         f"cosine {export.parity.cosine:.6f}"
     )
+
+
+def _verification(store: Store) -> Finding:
+    with store.reader() as catalog:
+        lacking = catalog.local_features.count_lacking()
+    if lacking:
+        return Finding(
+            "verification",
+            State.WARNING,
+            f"{lacking:,} images have no local features: matches with them are not verified",
+            "Find them with `lookalike index add --features SOURCE...` on the same sources.",
+        )
+    return Finding("verification", State.OK, "every image can be verified")
 
 
 def _views(store: Store, settings: Settings) -> Iterator[Finding]:

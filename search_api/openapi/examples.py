@@ -37,7 +37,7 @@ MATCH = {
         {"signal": "prior", "value": None, "log_odds": 2.3},
         {"signal": "comparisons", "value": 2_400_000, "log_odds": -14.6},
     ],
-    "template": {"id": 2, "seen_in": 214, "discount": 21.4},
+    "template": {"id": 2, "seen_in": 214, "discount": 21.4, "pixels": True},
 }
 OPINIONS = [
     {

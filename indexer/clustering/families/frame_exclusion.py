@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.clustering.families.pair_evidence import ImagePairs
-from indexer.store import Store
+from indexer.clustering.families.part_exclusion import PartExclusion
+from indexer.settings import Settings
+from indexer.store import ScopedPieces, Store
 from indexer.stored_features import read_features
-from indexer.types import Keys, Space, TemplateState
+from indexer.types import Fusion, Space, TemplateState
 from indexer.verification import read_thumbnail
 from indexer.verification.cell_agreement import SharedFrame, find_shared_frame
 from indexer.verification.cell_grid import CellGrid, Extent
@@ -37,20 +39,35 @@ class FrameExclusion:
 
     A frame that several images share is known by all of them: it is then also found where the
     content is too plain to tell it from the frame in two images alone. So are the frames of known
-    templates, unless an analyst has rejected them.
+    templates, unless an analyst has rejected them. Of images without a thumbnail the pictures
+    within them tell.
 
     Parameters
     ----------
     store : Store
-    ids : ndarray of shape (n,), int64
-        Of the images, ascending.
+    scoped : ScopedPieces
     space : Space
+    fusion : Fusion
+    settings : Settings
+    verified : bool
+        Whether pixels are looked at, where they are kept.
     """
 
-    def __init__(self, store: Store, ids: Keys, space: Space) -> None:
+    def __init__(
+        self,
+        store: Store,
+        scoped: ScopedPieces,
+        space: Space,
+        fusion: Fusion,
+        settings: Settings,
+        *,
+        verified: bool,
+    ) -> None:
         self._store = store
-        self._ids = ids
+        self._ids = scoped.images.ids
         self._space = space
+        self._looks_at_pixels = verified and settings.keep_thumbnails
+        self._parts = PartExclusion(store, scoped, space, fusion, settings.pdq_min_quality)
         self._masks: dict[int, bytes] = {}  # frames that were found, by image
 
     def framed(
@@ -59,7 +76,7 @@ class FrameExclusion:
         in_place: NDArray[np.bool_],
         on_progress: Callable[[int], None],
     ) -> NDArray[np.bool_]:
-        """Return which links are about a frame alone, (m,); none without thumbnails.
+        """Return which links are about a frame alone, (m,).
 
         Parameters
         ----------
@@ -75,8 +92,12 @@ class FrameExclusion:
         places = dict(zip(pairs, in_place.tolist(), strict=True))
         with self._store.reader() as catalog:
             known = catalog.templates.of_images({*ids[0], *ids[1]})
+            shown = catalog.thumbnails.ids({*ids[0], *ids[1]}) if self._looks_at_pixels else set()
         rejected = {i for i, each in known.items() if each.state is TemplateState.REJECTED}
-        asked = [pair for pair in pairs if not rejected & {*pair}]
+        asked = [pair for pair in pairs if shown >= {*pair} and not rejected & {*pair}]
+        on_progress(len(pairs) - len(asked))
+        seen = np.array([shown >= {*pair} or bool(rejected & {*pair}) for pair in pairs], np.bool_)
+        framed = self._parts.framed(links, ~seen, lambda: on_progress(0))
         frames = self._find(
             asked,
             on_progress,
@@ -93,7 +114,8 @@ class FrameExclusion:
         for template in group_frames(frames):
             masks |= {i: template.mask for i in template.members if i not in masks}
         self._spread(asked, frames, on_progress)
-        return np.array([pair in frames for pair in pairs], np.bool_)
+        framed |= np.array([pair in frames for pair in pairs], np.bool_)
+        return framed
 
     def _spread(
         self,
@@ -119,7 +141,7 @@ class FrameExclusion:
     def _find(
         self, pairs: list[Pair], on_progress: Callable[[int], None], look: _Look
     ) -> dict[Pair, SharedFrame]:
-        """Look at pairs of which both thumbnails are kept."""
+        """Look at pairs of images with thumbnails."""
         found = {}
         for start in range(0, len(pairs), _STEP):
             step = pairs[start : start + _STEP]

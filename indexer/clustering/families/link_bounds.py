@@ -14,7 +14,7 @@ class LinkBounds:
 
     min_log_odds: float  # nats, with the comparisons counted ...
     max_pdq_distance: float  # ... or at most so many bits
-    verified: bool  # whether the details of thumbnails count
+    verified: bool  # whether local features count
     fusion: str  # version of what weighs the evidence
 
     @classmethod

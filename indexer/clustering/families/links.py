@@ -61,7 +61,9 @@ class LinkFinder:
         self._verifier: Final = DetailVerifier(
             store, ids, traits.fusion, settings.verify_candidates, settings.worker_threads
         )
-        self._exclusion: Final = FrameExclusion(store, ids, space)
+        self._exclusion: Final = FrameExclusion(
+            store, scoped, space, traits.fusion, settings, verified=bounds.verified
+        )
         self.table: Final = PieceTable(scoped, settings.pdq_min_quality, traits)
         self._candidates: Final = CandidateFinder(
             self.table, traits.fusion, seed=seed, threads=settings.worker_threads
@@ -116,12 +118,11 @@ class LinkFinder:
             pairs, in_place = verified.pairs, verified.in_place
         near = pairs.bits <= bounds.max_pdq_distance
         linked = near | (pairs.log_odds >= bounds.min_log_odds)
-        if bounds.verified:
-            settled = pairs.whole_bits <= _SAME
-            unsure = np.flatnonzero(linked & ~settled)
-            on_progress = self._steps("templates", len(unsure))
-            framed = self._exclusion.framed(pairs.at(unsure), in_place[unsure], on_progress)
-            linked[unsure[framed]] = False
+        settled = pairs.whole_bits <= _SAME
+        unsure = np.flatnonzero(linked & ~settled)
+        on_progress = self._steps("templates", len(unsure))
+        framed = self._exclusion.framed(pairs.at(unsure), in_place[unsure], on_progress)
+        linked[unsure[framed]] = False
         return pairs.at(linked)
 
     def _unjudged(self, left: Rows, right: Rows) -> tuple[Rows, Rows]:

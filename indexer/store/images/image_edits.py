@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, select
 
 from indexer.store.banks.entry_edits import EntryEdits
 from indexer.store.edits import Transaction
@@ -20,9 +20,14 @@ from indexer.store.images.rows import (
     source_columns,
 )
 from indexer.store.images.spaces import Spaces
-from indexer.store.images.thumbnails import Thumbnails
-from indexer.store.models import ImageRow, PartRow, SourceRow, ThumbnailRow
-from indexer.store.sql_parameters import chunks, uri_digest
+from indexer.store.models import (
+    ImageRow,
+    LocalFeaturesRow,
+    PartRow,
+    SourceRow,
+    ThumbnailRow,
+)
+from indexer.store.sql_parameters import uri_digest
 from indexer.store.values import AddOutcome, Arrival
 from indexer.types import NewImage, Part, Space
 
@@ -80,7 +85,7 @@ class ImageEdits(ImageRemoval):
         by_id = {ids[digest]: image for digest, image in images.items()}
         gained = self._add_parts(by_id, held.values(), space)
         self._embeddings.write_semantics(by_id, held.values(), space)
-        gained_thumbnail = self._add_thumbnails(by_id, held.values())
+        completed = gained | self._add_for_verification(by_id, held.values())
         reactivated = self._reactivate(held.values())
         self._log.append("image", "added", sorted({*gained, *reactivated}))
         added = len(new) + len(reactivated)
@@ -89,9 +94,7 @@ class ImageEdits(ImageRemoval):
             added=added,
             reactivated=len(reactivated),
             restored=restored,
-            completed=len(
-                {*gained, *gained_thumbnail}.intersection(held.values()).difference(reactivated)
-            ),
+            completed=len(completed.intersection(held.values()).difference(reactivated)),
             duplicates=len(items) - added,
             sources=self._add_sources(joined),
             entries=self._join_banks(joined),
@@ -168,30 +171,36 @@ class ImageEdits(ImageRemoval):
         )
         return self._embeddings.write(parts, held, space)
 
-    def _add_thumbnails(self, images: Mapping[int, NewImage], held: Iterable[int]) -> list[int]:
-        """Keep the thumbnails that came with images, and their local features.
+    def _add_for_verification(
+        self, images: Mapping[int, NewImage], held: Iterable[int]
+    ) -> set[int]:
+        """Keep the thumbnails and local features that came with images that have none yet.
 
-        Those of `held`, which alone may have any already, are replaced where features are missing.
+        Parameters
+        ----------
+        images : mapping of int to NewImage
+            By id.
+        held : iterable of int
+            Those of them that may have some already.
 
         Returns
         -------
-        list of int
+        set of int
             The images that gained any.
         """
-        complete = Thumbnails(self._connection).complete_ids(held)
-        gained = [
-            image_id
-            for image_id, image in images.items()
-            if image.thumbnail is not None and image_id not in complete
-        ]
-        for chunk in chunks({*gained}.intersection(held)):
-            self._connection.execute(delete(ThumbnailRow).where(ThumbnailRow.image_id.in_(chunk)))
-        rows = [
-            {"image_id": i, "jpeg": images[i].thumbnail, "features": images[i].features}
-            for i in gained
-        ]
-        self._insert(ThumbnailRow, rows)
-        return gained
+        thumbnails = {i: image.thumbnail for i, image in images.items() if image.thumbnail}
+        features = {i: image.features for i, image in images.items() if image.features}
+        for table in (ThumbnailRow, LocalFeaturesRow):
+            kept = thumbnails if table is ThumbnailRow else features
+            for row in self._rows(select(table.image_id), table.image_id, kept.keys() & {*held}):
+                del kept[row.image_id]
+        self._insert(
+            ThumbnailRow, [{"image_id": i, "jpeg": jpeg} for i, jpeg in thumbnails.items()]
+        )
+        self._insert(
+            LocalFeaturesRow, [{"image_id": i, "packed": packed} for i, packed in features.items()]
+        )
+        return {*thumbnails, *features}
 
     def _add_sources(self, items: Iterable[tuple[int, Arrival]]) -> int:
         """Open sources; close those whose file now holds another image; return how many opened.

@@ -26,6 +26,7 @@ from indexer.store.models import (
     EmbeddingRow,
     EntryRow,
     ImageRow,
+    LocalFeaturesRow,
     PartRow,
     SemanticRow,
     SourceRow,
@@ -146,6 +147,11 @@ def _of_images() -> Iterator[tuple[str, Select[Any]]]:
         select(SourceRow.image_id).join(ImageRow).where(SourceRow.closed_at.is_(None), gone),
     )
     erased = (ImageRow.md5, ImageRow.pdq, ImageRow.width, ImageRow.byte_size)
+    for table, what in ((ThumbnailRow, "thumbnails"), (LocalFeaturesRow, "local features")):
+        yield (
+            f"{what} are kept although their image is removed",
+            select(table.image_id).join(ImageRow).where(gone),
+        )
     held = [
         exists().where(table.image_id == ImageRow.id)
         for table in (
@@ -155,6 +161,7 @@ def _of_images() -> Iterator[tuple[str, Select[Any]]]:
             SemanticRow,
             ClassificationRow,
             ThumbnailRow,
+            LocalFeaturesRow,
         )
     ]
     yield (

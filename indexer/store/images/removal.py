@@ -1,6 +1,7 @@
 """Image removal: out of sight, or purged for good."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from sqlalchemy import delete, select, update
 
@@ -17,6 +18,7 @@ from indexer.store.models import (
     EmbeddingRow,
     EntryRow,
     ImageRow,
+    LocalFeaturesRow,
     PartRow,
     QuarantineRow,
     SemanticRow,
@@ -28,6 +30,15 @@ from indexer.store.models import (
 from indexer.store.sql_parameters import chunks, possible_ids
 from indexer.store.values import RemovedBy
 
+_ERASED: Final = (
+    EmbeddingRow,
+    SemanticRow,
+    ClassificationRow,
+    PartRow,
+    ThumbnailRow,
+    LocalFeaturesRow,
+)
+
 
 class ImageRemoval(Images, Edits):
     """The images within a writing transaction, as far as taking them away goes."""
@@ -37,9 +48,14 @@ class ImageRemoval(Images, Edits):
         self._entries = entries
 
     def remove(self, ids: Iterable[int]) -> int:
-        """Remove images, their sources, entries and thumbnails; return how many were active.
+        """Remove images, with sources, entries, thumbnails and local features.
 
         Ids that no active image has are passed over.
+
+        Returns
+        -------
+        int
+            How many were active.
         """
         removed = self._remove(ids)
         if removed:
@@ -61,8 +77,8 @@ class ImageRemoval(Images, Edits):
             self._set(SourceRow, sources, closed_at=self._now)
             self._log.append("image", "removed", active)
             self._entries.withdraw(entries, RemovedBy.USER)
-            # Pixels, unlike fingerprints, are not kept of what is out of sight.
-            for table in (ThumbnailRow, TemplateMemberRow):
+            # Pixels, and what shows some of them, are not kept of what is out of sight.
+            for table in (ThumbnailRow, LocalFeaturesRow, TemplateMemberRow):
                 self._connection.execute(delete(table).where(table.image_id.in_(active)))
             removed += active
         return removed
@@ -70,12 +86,12 @@ class ImageRemoval(Images, Edits):
     def purge(self, ids: Iterable[int]) -> int:
         """Erase images, removed ones too, as the law may ask; return how many were erased.
 
-        Embeddings of every kind, class probabilities, parts, thumbnails, fingerprints, sizes,
-        sources with all that manifests said of them, and those sources in quarantine: all are
-        deleted, as is the PDQ that decisions on the same bytes remember, verdicts on these bytes,
-        and every answer remembered for requests that come again. Id, SHA-256 and the moments of
-        adding, removing and purging stay as the proof; so do the log and the entries removed from
-        banks. What is purged already is passed over.
+        Embeddings of every kind, class probabilities, parts, thumbnails, local features,
+        fingerprints, sizes, sources with all that manifests said of them, and those sources in
+        quarantine: all are deleted, as is the PDQ that decisions on the same bytes remember,
+        verdicts on these bytes, and every answer remembered for requests that come again. Id,
+        SHA-256 and the moments of adding, removing and purging stay as the proof; so do the log and
+        the entries removed from banks. What is purged already is passed over.
 
         `Maintenance.scrub` then clears the database's own files of it. Snapshots of views keep the
         vectors until they are written anew.
@@ -91,7 +107,7 @@ class ImageRemoval(Images, Edits):
             self._log.append("image", "removed", hidden)
             self._forget_sources(doomed)
             self._forget_queries(doomed)
-            for table in (EmbeddingRow, SemanticRow, ClassificationRow, PartRow, ThumbnailRow):
+            for table in _ERASED:
                 self._connection.execute(delete(table).where(table.image_id.in_(doomed)))
             self._set(ImageRow, doomed, **ERASED, purged_at=self._now)
             erased += doomed

@@ -23,6 +23,7 @@ from indexer.store.models.gallery import (
     ClassificationRow,
     EmbeddingRow,
     ImageRow,
+    LocalFeaturesRow,
     PartRow,
     QuarantineRow,
     SemanticRow,
@@ -41,7 +42,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611301700"
+REVISION = "202611301750"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "FloodFlagRow",
     "ImageRow",
     "LineageRow",
+    "LocalFeaturesRow",
     "MapRow",
     "PartRow",
     "PolicyRow",

@@ -167,7 +167,15 @@ class ThumbnailRow(Base):
 
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
     jpeg: Mapped[bytes]
-    features: Mapped[bytes | None]  # as verification.local_features packs them
+
+
+class LocalFeaturesRow(Base):
+    """The local features of an image, kept only where the settings allow it."""
+
+    __tablename__ = "local_features"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
+    packed: Mapped[bytes]  # as verification.local_features packs them
 
 
 index_while("uq_sources_open_uri", "closed_at IS NULL", SourceRow.uri_sha256, unique=True)
