@@ -401,12 +401,15 @@ def test_the_command_says_what_is_left_out_and_that_most_are_in_no_pattern(
     said = index.run_here(*run)
     assert "Most images are in no cluster" in said.stderr
     assert "--max-link" in said.stderr
+    assert "Each copy of a picture counted" in said.stderr
+    index.run_here("cluster", "run")
     with open_store(index.settings.resolved_database_url) as store:
         execute(store, "DELETE FROM semantic_embeddings WHERE image_id = 1")
     said = index.run_here(*run)
     assert "1 image has no semantic embedding and took no part. `lookalike model reembed`" in (
         said.stderr
     )
+    assert "Each copy" not in said.stderr
     with open_store(index.settings.resolved_database_url) as store:
         execute(store, "UPDATE spaces SET semantic_space_id = NULL")
         execute(store, "DELETE FROM semantic_embeddings")

@@ -128,12 +128,12 @@ def run(
         done = _cluster(
             store, settings, (algorithm, scope, parameters), few if since_last else None
         )
-        omitted = _left_out(store, done.run)
+        notes = [*_notes(store, done.run)]
     if as_json:
         print_json(done)
     else:
         _print_refresh(done)
-    for note in _notes(done.run, omitted):
+    for note in notes:
         echo(note, err=True)
     if done.run.state is RunState.CANCELLED:
         raise KeyboardInterrupt
@@ -180,21 +180,24 @@ def _cluster(
         return Refresh(run, Refreshed.CLUSTERED, 0)
 
 
-def _left_out(store: "Store", run: ClusterRun) -> int:
-    from indexer.clustering.pattern_search import left_out
+def _notes(store: "Store", run: ClusterRun) -> Iterator[str]:
+    """Yield what a person should know of a run of patterns, and what to do about it."""
+    from indexer.clustering.cluster_parameters import FAMILIES
+    from indexer.clustering.pattern_search import limits_of
     from indexer.embedding_space import bound_space
 
-    return left_out(store, run, bound_space(store))
-
-
-def _notes(run: ClusterRun, left_out: int) -> Iterator[str]:
-    """Yield what a person should know of a run, and what to do about it."""
-    if run.state is not RunState.DONE:
+    if run.state is not RunState.DONE or run.algorithm in FAMILIES or not run.images:
         return
-    if left_out:
+    limits = limits_of(store, run, bound_space(store))
+    if limits.left_out:
         yield (
-            f"{counted(left_out, 'image has', 'images have')} no semantic embedding and took no "
-            "part. `lookalike model reembed` computes what is missing."
+            f"{counted(limits.left_out, 'image has', 'images have')} no semantic embedding and "
+            "took no part. `lookalike model reembed` computes what is missing."
+        )
+    if limits.counts_copies:
+        yield (
+            "Each copy of a picture counted, for no run of families came before. Run `lookalike "
+            "cluster run`, then this again, and copies count once."
         )
     if run.algorithm is ClusterAlgorithm.HDBSCAN and 2 * run.noise > run.images:
         yield (

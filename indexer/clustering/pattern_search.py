@@ -1,7 +1,7 @@
 """Pattern search: pictures of a kind, where all copies of one picture count once."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,15 +44,27 @@ def semantic_space(store: Store, settings: Settings, space: Space) -> Space | No
     return None
 
 
-def left_out(store: Store, run: ClusterRun, space: Space) -> int:
-    """Return how many images in a run's scope have no semantic embedding that it could cluster."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a person should know of a run of patterns."""
+
+    left_out: int
+    """Images in scope without a semantic embedding, which it could not cluster."""
+    counts_copies: bool
+    """Whether each copy of a picture counts, for there was no run of families before."""
+
+
+def limits_of(store: Store, run: ClusterRun, space: Space) -> Limits:
+    """Return what limits a run of hdbscan or kmeans."""
     with store.reader() as catalog:
+        counts_copies = _families_before(catalog, run, space) is None
         semantic = catalog.cluster_runs.semantic_space(run)
         if semantic is None:
-            return 0
+            return Limits(0, counts_copies)
         ids = (catalog.cluster_scopes.ids(run.scope, space, each) for each in (None, semantic))
         in_scope, embedded = ids
-    return len(np.setdiff1d(in_scope, embedded, assume_unique=True))
+    missing = np.setdiff1d(in_scope, embedded, assume_unique=True)
+    return Limits(len(missing), counts_copies)
 
 
 def standing_for(catalog: Catalog, run: ClusterRun, space: Space, image_ids: Keys) -> Keys:
@@ -77,11 +89,7 @@ def standing_for(catalog: Catalog, run: ClusterRun, space: Space, image_ids: Key
         the images, that of its first member.
     """
     own = np.arange(len(image_ids))
-    found = (
-        catalog.cluster_runs.newest(space.id, ClusterAlgorithm.FAMILIES, scope, before=run.id)
-        for scope in (run.scope, ClusterScope())
-    )
-    families = next((each for each in found if each), None)
+    families = _families_before(catalog, run, space)
     if families is None:
         return own
     known = catalog.cluster_members.membership(families.id)
@@ -96,6 +104,14 @@ def standing_for(catalog: Catalog, run: ClusterRun, space: Space, image_ids: Key
         if int(image_ids[row]) in hubs or int(family[row]) not in first:
             first[int(family[row])] = row
     return np.array([first.get(one, row) for row, one in enumerate(family.tolist())], np.int64)
+
+
+def _families_before(catalog: Catalog, run: ClusterRun, space: Space) -> ClusterRun | None:
+    found = (
+        catalog.cluster_runs.newest(space.id, ClusterAlgorithm.FAMILIES, scope, before=run.id)
+        for scope in (run.scope, ClusterScope())
+    )
+    return next((each for each in found if each), None)
 
 
 def chosen_for(run: ClusterRun, points: int) -> ChosenParameters:
