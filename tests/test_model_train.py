@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from indexer.errors import InvalidModel
-from indexer.model import load_encoder
+from indexer.model import load_encoder, resolve
+from indexer.model.classified_loading import load_classified
+from indexer.model.graph_writers import AnsweringNetwork
 from indexer.settings import SHIPPED_MODEL
 from support.commands import Index
 from support.labelled import draw, make_folder, photo
@@ -116,6 +119,11 @@ def test_both_runtimes_classify_alike(
         one.encode(images).probabilities, other.encode(images).probabilities, atol=1e-4
     )
     assert one.encode(images).probabilities.shape == (3, 2)
+    exported = AnsweringNetwork(load_classified(resolve(str(out)), torch.device("cpu")))
+    answers = exported.run(np.stack([one.prepare(image) for image in images]))
+    np.testing.assert_allclose(
+        answers["probabilities"], one.encode(images).probabilities, atol=1e-5
+    )
 
 
 def test_a_classifier_of_another_network_is_refused(trained: Path, tmp_path: Path) -> None:

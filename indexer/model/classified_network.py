@@ -26,15 +26,20 @@ def classified_encoder(
     """
     if classifier is None:
         return NetworkEncoder(card, network)
-    described = replace(
+    described = classified_card(card, classifier)
+    if classifier.input is ClassifierInput.EMBEDDING:
+        network = ClassifiedNetwork(network, classifier)
+    return NetworkEncoder(described, network)
+
+
+def classified_card(card: ModelCard, classifier: LinearClassifier) -> ModelCard:
+    """Return a network's card with the classes of a classifier."""
+    return replace(
         card,
         labels=classifier.labels,
         classifier=classifier.title,
         multi_label=classifier.multi_label,
     )
-    if classifier.input is ClassifierInput.EMBEDDING:
-        network = ClassifiedNetwork(network, classifier)
-    return NetworkEncoder(described, network)
 
 
 class ClassifiedNetwork:

@@ -43,6 +43,7 @@ class AnsweringNetwork(torch.nn.Module):
     def __init__(self, model: LoadedModel) -> None:
         super().__init__()
         self.network = model.network  # registers the weights
+        self.classifier = model.classifier  # likewise
         self.heads = torch.nn.ModuleList(
             [head.module for head in (model.head, model.semantic) if head]
         )
@@ -61,7 +62,7 @@ class AnsweringNetwork(torch.nn.Module):
         embeddings = [torch.nn.functional.normalize(each.float(), dim=1) for each in raw]
         if not self.card.labels:
             return tuple(embeddings)
-        alone = len(self.card.labels) == 1
+        alone = len(self.card.labels) == 1 or self.card.multi_label
         return (logits.sigmoid() if alone else logits.softmax(dim=1), *embeddings)
 
     def run(self, batch: Pixels) -> Answers:

@@ -20,6 +20,7 @@ import torch
 
 from indexer.errors import InputError, UnexportableModel
 from indexer.model.card import ModelCard
+from indexer.model.classified_loading import load_classified
 from indexer.model.export_format import ExportFormat
 from indexer.model.graph_writers import (
     PROBABILITIES,
@@ -33,7 +34,6 @@ from indexer.model.onnx_network import INPUT
 from indexer.model.parity import Parity, sample_pictures
 from indexer.model.preprocessing import Preprocessor
 from indexer.model.references import ModelFolder
-from indexer.model.torch_loading import load_model
 from indexer.types import Rgb
 
 DESCRIPTION: Final = "model.json"
@@ -89,7 +89,7 @@ def write_portable(
         )
     if folder.exists():
         raise InputError(f"{folder} exists. Name a new folder, or remove it.")
-    network = AnsweringNetwork(load_model(model, torch.device("cpu")))
+    network = AnsweringNetwork(load_classified(model, torch.device("cpu")))
     prepare = Preprocessor(network.card)
     pixels = [prepare(rgb)[np.newaxis] for rgb in photos or sample_pictures()]
     with tempfile.TemporaryDirectory() as work:

@@ -9,8 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from indexer.errors import SettingsError
-from indexer.model.classified_network import classified_encoder
-from indexer.model.classifier_file import ClassifierInput, LinearClassifier, read_classifier
+from indexer.model.classified_loading import load_classified
 from indexer.model.feature_extractor import FeatureExtractor
 from indexer.model.network_encoder import NetworkEncoder, RawOutputs
 from indexer.model.references import ModelFolder
@@ -47,13 +46,8 @@ class TorchNetwork:
 def load_encoder(folder: ModelFolder, device: str) -> NetworkEncoder:
     """Load a model with torch; parameters and errors are those of `indexer.model.load_encoder`."""
     target = _pick_device(device)
-    model = load_model(folder, target)
-    classifier = read_classifier(folder)
-    if classifier is not None:
-        classifier.check_fits(model.card)
-    if classifier is not None and classifier.input is ClassifierInput.FEATURES:
-        model = replace(model, classifier=_layer(classifier).to(target))
-    return classified_encoder(model.card, TorchNetwork(model, target), classifier)
+    model = load_classified(folder, target)
+    return NetworkEncoder(model.card, TorchNetwork(model, target))
 
 
 def load_extractor(folder: ModelFolder, device: str) -> FeatureExtractor:
@@ -61,14 +55,6 @@ def load_extractor(folder: ModelFolder, device: str) -> FeatureExtractor:
     target = _pick_device(device)
     model = replace(load_model(folder, target), classifier=torch.nn.Identity())
     return FeatureExtractor(model.card, TorchNetwork(model, target))
-
-
-def _layer(classifier: LinearClassifier) -> torch.nn.Linear:
-    classes, inputs = classifier.weight.shape
-    layer = torch.nn.Linear(inputs, classes)
-    layer.weight = torch.nn.Parameter(torch.from_numpy(classifier.weight))
-    layer.bias = torch.nn.Parameter(torch.from_numpy(classifier.bias))
-    return layer
 
 
 def finds_gpu() -> bool:

@@ -34,6 +34,7 @@ class LoadedModel:
     head: AttachedHead | None  # None embeds as timm pools
     semantic: AttachedHead | None  # None for a model without semantic embeddings
     classifier: torch.nn.Module | None = None  # in place of the network's own last layer
+    classifies_embeddings: bool = False  # whether that reads unit embeddings, not pooled features
 
     def one_pass(self, batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the logits (n, classes) and the raw embeddings (n, d) of a batch of pixels.
@@ -41,9 +42,10 @@ class LoadedModel:
         A third output is the raw semantic embeddings (n, s), of a model that has any.
         """
         logits, pooled = _split_pass(self.network, batch)
-        if self.classifier is not None:
-            logits = self.classifier(pooled)
         embeddings = pooled if self.head is None else self.head.embed()
+        if self.classifier is not None:
+            unit = torch.nn.functional.normalize(embeddings.float(), dim=1)
+            logits = self.classifier(unit if self.classifies_embeddings else pooled)
         if self.semantic is None:
             return logits, embeddings
         return logits, embeddings, self.semantic.embed()
