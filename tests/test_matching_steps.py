@@ -65,7 +65,7 @@ class Place:
         opened = open_matcher(
             self._store, self._settings, lambda encoder: cast("Encoder", CountingEncoder(encoder))
         )
-        return opened, cast("CountingEncoder", opened.encoder)
+        return opened, cast("CountingEncoder", opened.classifier.encoder)
 
 
 @pytest.fixture
