@@ -1,18 +1,19 @@
 """Division of labelled images into folds that share no group."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from indexer.errors import InputError
 
 Rows = NDArray[np.int64]
 _FOLDS: Final = 5  # a fifth is held out
 _TRIES: Final = 20
+_MANY_GROUPS: Final = 5_000
 
 
 def hold_out(
@@ -72,22 +73,34 @@ def folds(
     list of (rows to learn from, rows held out)
         Empty where a class is in fewer than two groups.
     """
-    rarest = np.array([_rarest(row, targets) for row in targets])
+    rarest = _rarest(targets)
     kinds = np.unique(rarest)
     least = min(len(np.unique(groups[rarest == kind])) for kind in kinds)
     count = min(most, least)
     if count < 2:  # noqa: PLR2004 -- one to learn from, one held out
         return []
+    return [*_divide(rarest, groups, count, seed)]
+
+
+def _divide(
+    kinds: NDArray[np.int64], groups: NDArray[np.int64], count: int, seed: int
+) -> Iterator[tuple[Rows, Rows]]:
+    """Yield folds; of very many groups by one image of each, for scikit-learn is slow with them."""
+    names, first, member = np.unique(groups, return_index=True, return_inverse=True)
+    if len(names) > _MANY_GROUPS:
+        simple = StratifiedKFold(count, shuffle=True, random_state=seed)
+        for _, held_out in simple.split(names, kinds[first]):
+            is_held = np.isin(member, held_out)
+            yield np.flatnonzero(~is_held), np.flatnonzero(is_held)
+        return
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of rare classes: they were counted above
-        return [
-            (np.asarray(fit, np.int64), np.asarray(held, np.int64))
-            for fit, held in splitter.split(rarest, rarest, groups)
-        ]
+        for fit, held in splitter.split(kinds, kinds, groups):
+            yield np.asarray(fit, np.int64), np.asarray(held, np.int64)
 
 
-def _rarest(row: NDArray[np.bool_], targets: NDArray[np.bool_]) -> int:
-    """Return the rarest class of an image, which is what it is dealt out by."""
-    counts = np.where(row, targets.sum(axis=0), np.iinfo(np.int64).max)
-    return int(counts.argmin())
+def _rarest(targets: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the rarest class of each image, which is what it is dealt out by."""
+    counts = np.where(targets, targets.sum(axis=0), np.iinfo(np.int64).max)
+    return np.asarray(counts.argmin(axis=1), np.int64)

@@ -17,8 +17,8 @@ from indexer.classification.data_split import folds
 STRENGTHS: Final = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # C of scikit-learn: large trusts the data more
 _DEFAULT_STRENGTH: Final = 1e-2  # where there are too few groups to choose
 _FOLDS: Final = 3
-_MOST_ROWS: Final = 6_000  # from which C and temperature are chosen on a sample
-_ITERATIONS: Final = 200
+_MOST_ROWS: Final = 3_000  # from which C and temperature are chosen on a sample
+_ITERATIONS: Final = 100
 _TOLERANCE: Final = 1e-3
 _LEAST_DEVIATION: Final = 0.05  # of the median input; what varies less may do so elsewhere
 _LOG_TEMPERATURES: Final = (-2.0, 3.0)
