@@ -76,11 +76,11 @@ CLIPART = (
 )
 
 
-def convert(path: Path, target: Path) -> bool:
+def convert(path: Path, target: Path, least: int = LEAST) -> bool:
     """Write a picture as a small JPEG; return whether it can be read and is large enough."""
     try:
         with Image.open(path) as image:
-            if max(image.size) > GREATEST or min(image.size) < LEAST:
+            if max(image.size) > GREATEST or min(image.size) < least:
                 return False
             picture = image.convert("RGBA")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
