@@ -29,6 +29,7 @@
     - DimensionMismatch     a vector is not as long as the index expects
     - ModelMismatch         the index was built with another model
     - ClassifierMismatch    the index uses another classifier in this space
+    - SpaceInUse            the embedding space is the index's own
     - BankMismatch          the bank exists with another kind
     - BankExists            a bank of this name exists
     - SchemaMismatch        the database's schema is not this version's
@@ -274,6 +275,17 @@ class ClassifierMismatch(MismatchError):
             f"The index classifies with {_classifier(expected)}, the model {model} with "
             f"{_classifier(got)}. Both are in one embedding space: run `lookalike model use "
             f"{shlex.quote(model)}` to change to it, or leave out --model."
+        )
+
+
+class SpaceInUse(MismatchError):
+    """The embedding space is the index's own."""
+
+    def __init__(self, fingerprint: str) -> None:
+        super().__init__(
+            f"The index uses embedding space {fingerprint[:12]}, so it cannot be dropped. Bring "
+            "the index over to another model first (`lookalike model reembed --model MODEL`), or "
+            "name another space of `lookalike space list`."
         )
 
 

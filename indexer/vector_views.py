@@ -71,7 +71,12 @@ def open_views(store: Store, space: Space, settings: Settings, *, from_log: bool
 
 def view_names(space: Space, settings: Settings) -> tuple[str, str, str]:
     """Name the views: embeddings, PDQ, entries. What decides on their content is in the name."""
-    return f"embedding-{space.fingerprint[:16]}", f"pdq-{settings.pdq_min_quality}", "entries"
+    return embedding_view(space.fingerprint), f"pdq-{settings.pdq_min_quality}", "entries"
+
+
+def embedding_view(fingerprint: str) -> str:
+    """Name the view of the embeddings of a space by its fingerprint."""
+    return f"embedding-{fingerprint[:16]}"
 
 
 def rebuild_views(store: Store, space: Space, settings: Settings) -> list[Path]:

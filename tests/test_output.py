@@ -41,6 +41,7 @@ LISTS = [
     "audit list",
     "template list",
     "policy list",
+    "space list",
     "webhook list",
     "webhook deliveries 1",
     "status",

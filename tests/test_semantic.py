@@ -380,13 +380,15 @@ def test_a_semantic_space_of_another_version_makes_another_run(store: Store, spa
     assert refresher.refresh(*what).how is Refreshed.CLUSTERED
     assert refresher.refresh(*what).how is Refreshed.UNCHANGED
     with store.writer() as writer:
+        earlier = writer.spaces.semantic(space.id)
         writer.spaces.replace_semantic(space, "66" * 32, space.dimension)
+    assert earlier
 
     refresh = refresher.refresh(*what)
 
     assert (refresh.how, refresh.run.images) == (Refreshed.CLUSTERED, 0)
     with store.writer() as writer:
-        assert len(writer.embeddings.drop()) == 8
+        assert len(writer.embeddings.drop([earlier.id])) == 8
     assert count(store) == 0
 
 

@@ -447,8 +447,8 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ),
     ("spaces.activate", lambda w: w.spaces.activate(2, missing=7)),
     ("spaces.activate", lambda w: w.spaces.activate(1)),
-    ("spaces.retire", lambda w: w.spaces.retire()),
-    ("embeddings.drop", lambda w: w.embeddings.drop(limit=1)),
+    ("spaces.retire", lambda w: w.spaces.retire([2, 3])),
+    ("embeddings.drop", lambda w: w.embeddings.drop([2, 3], limit=1)),
     ("log.append", lambda w: w.log.append("image", "changed", [1])),
     (
         "log.append_entries_where",
@@ -477,6 +477,7 @@ READS: Final[list[tuple[str, Read]]] = [
     ("audit.all", lambda c: list(c.audit.all())),
     ("gauges.counts", lambda c: c.gauges.counts()),
     ("gauges.sizes", lambda c: c.gauges.sizes()),
+    ("gauges.spaces", lambda c: c.gauges.spaces()),
     ("spaces.active", lambda c: c.spaces.active()),
     ("spaces.find", lambda c: c.spaces.find(FINGERPRINT)),
     ("spaces.get", lambda c: c.spaces.get(1)),

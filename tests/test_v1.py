@@ -254,6 +254,15 @@ def test_lists_are_the_same_in_pages_of_any_size(api: Lookalike) -> None:
         api.threshold(1)
 
 
+def test_the_spaces_are_those_of_the_command(api: Lookalike, index: Index) -> None:
+    listed = index.run_here("space", "list", "--json").json
+
+    assert [(space.id, space.fingerprint, space.active) for space in api.spaces()] == [
+        (space["id"], space["fingerprint"], space["active"]) for space in listed
+    ]
+    assert listed[0]["active"] is True
+
+
 def test_the_status_is_that_of_the_command(api: Lookalike, index: Index) -> None:
     said = index.run_here("status", "--json").json
 

@@ -1,6 +1,5 @@
 """`bank disable`, `bank enable` and `bank remove`: state of banks and entries."""
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.bank_entries import BankName
+from indexer.cli.confirmation import confirm
 from indexer.cli.options import AsJson, opened
 from indexer.cli.output import print_json
 from indexer.errors import InputError
@@ -91,7 +91,7 @@ def remove(
             bank = catalog.banks.get(name)
             ids = _ids_of(catalog.entries.of_bank(name, entry or ()))
         if not entry and not yes and not dry_run:
-            _confirm(f"Remove bank {name} with {bank.entry_count} entries?")
+            confirm(f"Remove bank {name} with {bank.entry_count} entries?")
         if not dry_run:
             with store.writer() as writer:
                 count = writer.entries.remove(ids) if entry else writer.banks.remove(name)
@@ -104,15 +104,6 @@ def remove(
     would = "would be " if dry_run else ""
     of_bank = f"{count} entries of bank {name}"
     echo(f"{of_bank} {would}removed." if entry else f"Bank {name} {would}removed, {of_bank}.")
-
-
-def _confirm(question: str) -> None:
-    """Ask, where somebody can answer."""
-    if not sys.stdin.isatty():
-        raise InputError(
-            f"{question} There is no terminal to confirm on: use --yes, or try --dry-run."
-        )
-    typer.confirm(question, abort=True)
 
 
 def _ids_of(entries: Sequence[EntryRecord]) -> list[int]:

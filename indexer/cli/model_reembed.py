@@ -48,8 +48,9 @@ def reembed(
     Embeds every image again from its files, then binds the index to the model in one step. Until
     then the index works as before. Safe to interrupt at any moment and to run again. If images
     cannot be embedded, they are listed with the reason, the index stays as it is, and the exit
-    code is 2. Restart servers afterwards. With the index's own model it computes what is missing,
-    such as the semantic embeddings of images that were added by an earlier version.
+    code is 2. Servers with several workers follow by themselves; restart others. With the index's
+    own model it computes what is missing, such as the semantic embeddings of images that were added
+    by an earlier version.
 
     Example: lookalike model reembed --model my-model --plan
     """
@@ -176,6 +177,6 @@ def _next_steps(report: "TransferReport") -> Iterator[str]:
         cards = counted(report.stale_cards, "threshold card", "threshold cards")
         yield f"{cards} of the earlier space no longer hold: run `lookalike threshold calibrate`."
     yield "Clusters are of the earlier space: run `lookalike cluster run`."
-    yield "Restart servers: until then they answer from the earlier space."
+    yield "Restart servers of one worker: until then they answer from the earlier space."
     if report.dropped is None:
-        yield "Its embeddings are kept, so that you can go back; --drop-old deletes them."
+        yield "Its embeddings are kept, so that you can go back; `space drop` deletes them."

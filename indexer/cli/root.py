@@ -22,6 +22,7 @@ from indexer.cli import (
     retroscan,
     search,
     setup,
+    space,
     template,
     threshold,
     upkeep,
@@ -120,4 +121,5 @@ app.add_typer(cluster.app, name="cluster")
 app.add_typer(key.app, name="key")
 app.add_typer(audit.app, name="audit")
 app.add_typer(model.app, name="model")
+app.add_typer(space.app, name="space")
 app.add_typer(db.app, name="db")

@@ -109,7 +109,8 @@ class Matcher:
         self._template_discount = TemplateDiscount(store, settings, traits.fusion)
         self._clusters = NewestClusters(store, space)
         self._refusal: SpaceReplaced | None = None
-        self._is_told = False
+        self.is_outdated = False
+        """Whether the index moved to another model, which takes a program started anew."""
 
     def catch_up(self) -> None:
         """Apply what was committed since the last call.
@@ -122,12 +123,13 @@ class Matcher:
             A later version of the program put a policy in force that this one cannot read.
         """
         with self._store.reader() as catalog:
-            self._require_space(catalog)
             active = catalog.spaces.active()
+            moved = active is not None and active.id != self.space.id
+            if active and moved and not self.is_outdated:
+                log.warning("index moved to another model, restart", model=active.model)
+            self.is_outdated = moved
+            self._require_space(catalog)
             self._policy.refresh(catalog)
-        if active and active.id != self.space.id and not self._is_told:
-            self._is_told = True
-            log.warning("index moved to another model, restart", model=active.model)
         if active and active.id == self.space.id and active.classifier != self.space.classifier:
             self._take_classifier(active)
         for view in self.views:

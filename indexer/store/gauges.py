@@ -1,5 +1,8 @@
 """Gauges: how much the catalog holds."""
 
+from collections import Counter
+
+import numpy as np
 from sqlalchemy import func, or_, select
 
 from indexer.store.banks.conditions import ACTIVE
@@ -12,6 +15,7 @@ from indexer.store.models import (
     EntryRow,
     ImageRow,
     PartRow,
+    SemanticRow,
     SourceRow,
     SpaceRow,
     WebhookDeliveryRow,
@@ -19,7 +23,8 @@ from indexer.store.models import (
 )
 from indexer.store.queries import Queries
 from indexer.store.values import Sizes
-from indexer.types import Counts
+from indexer.store.verdicts.cards import Cards
+from indexer.types import Counts, SpaceKind, SpaceSummary
 
 
 class Gauges(Queries):
@@ -59,6 +64,62 @@ class Gauges(Queries):
             deliveries_pending=pending,
             deliveries_dead=dead,
         )
+
+    def spaces(self) -> list[SpaceSummary]:
+        """Return every embedding space with how much it holds, by id.
+
+        Walks over all embeddings.
+        """
+        rows = self._connection.execute(select(SpaceRow).order_by(SpaceRow.id)).all()
+        active = Spaces(self._connection).active()
+        semantics = {row.id: row.semantic_space_id for row in rows}
+        used = {active.id, semantics[active.id]} if active else set()
+        cards = Counter(card.space for card in Cards(self._connection).page())
+        vectors, embedded = self._vectors_by_space(), self._embedded_by_space()
+        images = self._count(ImageRow, ImageRow.removed_at.is_(None))
+        summaries = []
+        for row in rows:
+            is_semantic = row.id in semantics.values()
+            element = np.float16 if is_semantic else np.float32
+            summaries.append(
+                SpaceSummary(
+                    id=row.id,
+                    fingerprint=row.fingerprint,
+                    kind=SpaceKind.SEMANTIC if is_semantic else SpaceKind.COPY,
+                    model=row.model,
+                    dimension=row.dimension,
+                    active=row.id in used,
+                    embedded=embedded[row.id],
+                    images=images,
+                    vectors=vectors[row.id],
+                    vector_bytes=vectors[row.id] * row.dimension * np.dtype(element).itemsize,
+                    threshold_cards=cards[row.fingerprint],
+                    semantic_space_id=row.semantic_space_id,
+                    created_at=row.created_at,
+                    activated_at=row.activated_at,
+                )
+            )
+        return summaries
+
+    def _vectors_by_space(self) -> Counter[int]:
+        counts = Counter[int]()
+        for table in (EmbeddingRow, SemanticRow):
+            statement = select(table.space_id, func.count()).group_by(table.space_id)
+            counts.update(dict(self._connection.execute(statement).all()))
+        return counts
+
+    def _embedded_by_space(self) -> Counter[int]:
+        counts = Counter[int]()
+        whole = (EmbeddingRow.part == 0,)
+        for table, conditions in ((EmbeddingRow, whole), (SemanticRow, ())):
+            statement = (
+                select(table.space_id, func.count())
+                .join(ImageRow, ImageRow.id == table.image_id)
+                .where(ImageRow.removed_at.is_(None), *conditions)
+                .group_by(table.space_id)
+            )
+            counts.update(dict(self._connection.execute(statement).all()))
+        return counts
 
     def _embeddings_by_space(self) -> dict[str, int]:
         statement = (

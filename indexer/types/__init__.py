@@ -134,6 +134,7 @@ from indexer.types.sources import (
     SourceDetails,
     SourceStamp,
 )
+from indexer.types.spaces import DroppedSpaces, SpaceKind, SpaceSummary
 from indexer.types.status import Counts, Status, ViewStatus
 from indexer.types.templates import FoundTemplate, Template, TemplateState
 from indexer.types.traits import COMMON_FUSION, SpaceTraits, query_bias
@@ -208,6 +209,7 @@ __all__ = [
     "DeliveryState",
     "Detail",
     "DisabledReason",
+    "DroppedSpaces",
     "Embedded",
     "Embeddings",
     "Encoding",
@@ -273,6 +275,8 @@ __all__ = [
     "SourceDetails",
     "SourceStamp",
     "Space",
+    "SpaceKind",
+    "SpaceSummary",
     "SpaceTraits",
     "Status",
     "StoredPart",

@@ -29,6 +29,7 @@ from indexer.types import (
     PartialVerdict,
     RetroMatch,
     RetroScan,
+    SpaceSummary,
     Status,
     ThresholdCard,
     Tier,
@@ -332,7 +333,7 @@ class Lookalike(AdminCalls, ClusterCalls, PolicyCalls, TemplateCalls):
         """Say that a flag meant nothing."""
         return self._transport.change("POST", f"/v1/floods/{flood_id}/dismiss", Flood)
 
-    # --- thresholds, status ----------------------------------------------------------------------
+    # --- thresholds, spaces, status --------------------------------------------------------------
 
     def thresholds(self, *, retired: bool = False, limit: int = 100) -> Iterator[ThresholdCard]:
         """Yield the threshold cards, newest first."""
@@ -343,6 +344,10 @@ class Lookalike(AdminCalls, ClusterCalls, PolicyCalls, TemplateCalls):
     def threshold(self, card_id: int) -> ThresholdCard:
         """Return one threshold card."""
         return self._transport.ask("GET", f"/v1/thresholds/{card_id}", ThresholdCard)
+
+    def spaces(self) -> Iterator[SpaceSummary]:
+        """Yield the embedding spaces of the index, with what each holds, by id."""
+        return self._transport.pages("/v1/spaces", SpaceSummary)
 
     def status(self) -> Status:
         """Return what the index holds."""

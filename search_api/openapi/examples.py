@@ -402,6 +402,22 @@ DISABLED_ENTRY = ENTRY | {
     "disabled_until": "2027-01-31T18:00:00Z",
     "disabled_reason": "by hand",
 }
+SPACE_SUMMARY = {
+    "id": 1,
+    "fingerprint": SPACE,
+    "kind": "copy",
+    "model": "shipped",
+    "dimension": 512,
+    "active": True,
+    "embedded": 4211,
+    "images": 4211,
+    "vectors": 4223,
+    "vector_bytes": 8648704,
+    "threshold_cards": 1,
+    "semantic_space_id": 2,
+    "created_at": "2026-11-25T09:30:00Z",
+    "activated_at": "2026-11-25T09:30:00Z",
+}
 STATUS = {
     "home": "/var/lib/lookalike",
     "database": "sqlite:////var/lib/lookalike/lookalike.db",

@@ -27,7 +27,7 @@ def run(settings: Settings, serve: ServeSettings) -> None:
         if serve.workers == 1:
             from search_api.process.server import answer
 
-            answer(listener, settings, serve, on_ready=announce)
+            answer(listener, settings, serve, on_ready=lambda _matcher: announce())
             return
         from search_api.process.supervisor import Supervisor
 

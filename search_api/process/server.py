@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from indexer.images.pixel_budget import limit_pixels
-from indexer.matching import open_matcher
+from indexer.matching import Matcher, open_matcher
 from indexer.runtime.cpu import Cores
 from indexer.runtime.terminal import echo
 from indexer.settings import Settings, audit_key_set
@@ -43,7 +43,7 @@ def answer(
     settings: Settings,
     serve: ServeSettings,
     *,
-    on_ready: Callable[[], object],
+    on_ready: Callable[[Matcher], object],
     greet: bool = True,
 ) -> None:
     """Open the index and serve until interrupted; SIGTERM ends the process with code 0.
@@ -57,7 +57,7 @@ def answer(
     settings : Settings
     serve : ServeSettings
     on_ready : callable
-        Called once requests are answered.
+        Called with what answers, once requests are answered.
     greet : bool
         Whether to say on stderr who may ask.
     """
@@ -85,9 +85,9 @@ def answer(
         )
         most = min(serve.max_connections, room_for_connections(raise_limit()))
         waiting = WaitingConnections(serve.proxy_networks)
-        _Server(config, on_ready, waiting, most, at_once=_AT_ONCE if serve.workers == 1 else 1).run(
-            sockets=[listener]
-        )
+        at_once = _AT_ONCE if serve.workers == 1 else 1
+        server = _Server(config, partial(on_ready, matcher), waiting, most, at_once=at_once)
+        server.run(sockets=[listener])
 
 
 def _tell(message: str, settings: Settings) -> None:

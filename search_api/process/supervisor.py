@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from indexer.settings import Settings
-from search_api.process.worker import work
+from search_api.process.worker import OUTDATED, work
 from search_api.settings import ServeSettings
 from search_api.telemetry.metrics import forget_worker, shared_metrics
 
@@ -49,8 +49,9 @@ class _Worker:
 class Supervisor:
     """Runs the workers until it is told to stop.
 
-    SIGHUP replaces them one by one, each by one that is ready; SIGTERM and SIGINT stop them all
-    once what they have accepted is answered.
+    SIGHUP replaces them one by one, each by one that is ready, and so does a worker's message that
+    the index moved to another model; SIGTERM and SIGINT stop them all once what they have accepted
+    is answered.
 
     Parameters
     ----------
@@ -152,12 +153,14 @@ class Supervisor:
         return [w for w in self._workers if not w.leaving and w is not self._successor]
 
     def _hear(self) -> None:
-        """Take heartbeats; the first says that a worker is ready."""
+        """Take heartbeats; the first says that a worker is ready, and one that it is outdated."""
         for worker in self._workers:
             was_ready = worker.ready
             with suppress(EOFError, OSError):  # it has ended
                 while worker.pipe.poll():
-                    worker.pipe.recv_bytes()
+                    if worker.pipe.recv_bytes() == OUTDATED and worker not in self._outdated:
+                        self._outdated.append(worker)
+                        log.info("worker outdated, replacing", pid=worker.process.pid)
                     worker.heard = monotonic()
             if was_ready or not worker.ready:
                 continue

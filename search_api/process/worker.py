@@ -6,8 +6,10 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from indexer.errors import LookalikeError
 from indexer.runtime.log_setup import configure_logging
@@ -15,6 +17,12 @@ from indexer.runtime.terminal import echo
 from indexer.settings import Settings
 from search_api.settings import ServeSettings
 
+if TYPE_CHECKING:  # it loads the model's libraries
+    from indexer.matching import Matcher
+
+OUTDATED = b"outdated"
+"""A worker's heartbeat, once: the index moved to another model, which its successor would serve."""
+_ALIVE = b"alive"
 _BEAT = 2.0  # seconds
 
 
@@ -41,7 +49,7 @@ def work(
             listener,
             settings,
             serve,
-            on_ready=lambda: _beat(supervisor),
+            on_ready=lambda matcher: _beat(supervisor, matcher),
             greet=greet,
         )
     except LookalikeError as error:
@@ -49,11 +57,13 @@ def work(
         sys.exit(error.exit_code)
 
 
-def _beat(supervisor: Connection) -> None:
+def _beat(supervisor: Connection, matcher: "Matcher", *, was_outdated: bool = False) -> None:
     """Tell the supervisor that the event loop turns, now and every few seconds."""
+    is_outdated = matcher.is_outdated
     with suppress(OSError):
-        supervisor.send_bytes(b"alive")
-    asyncio.get_running_loop().call_later(_BEAT, _beat, supervisor)
+        supervisor.send_bytes(OUTDATED if is_outdated and not was_outdated else _ALIVE)
+    beat = partial(_beat, supervisor, matcher, was_outdated=is_outdated)
+    asyncio.get_running_loop().call_later(_BEAT, beat)
 
 
 def _leave_with(supervisor: Connection) -> None:

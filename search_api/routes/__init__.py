@@ -16,6 +16,7 @@ from search_api.routes import (
     policies,
     retro_scans,
     search,
+    spaces,
     status,
     templates,
     thresholds,
@@ -39,6 +40,7 @@ V1 = (
     cluster_previews,
     cluster_actions,
     thresholds,
+    spaces,
     status,
 )
 """The modules of `/v1`, in the order of the documentation."""

@@ -1,7 +1,7 @@
 """Embeddings: what models said of stored images, by space."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -292,34 +292,41 @@ class EmbeddingEdits(Embeddings, Edits):
             self._connection.execute(delete(SemanticRow).where(SemanticRow.image_id.in_(chunk)))
         return len(ids)
 
-    def drop(self, *, after_id: int = 0, limit: int = 10_000) -> list[int]:
-        """Delete what images have in other spaces than the index's; return their ids, ascending.
+    def drop(
+        self, space_ids: Collection[int], *, after_id: int = 0, limit: int = 10_000
+    ) -> list[int]:
+        """Delete what images have in some spaces; return the images' ids, ascending.
 
         Programs that still search one of those spaces must have been refused it before, by
-        `SpaceEdits.retire`.
+        `SpaceEdits.retire`. The space that the index uses by now, and its semantic one, stay.
 
         Parameters
         ----------
+        space_ids : collection of int
         after_id : int
             Last id of the page before.
         limit : int
             Most images of a page.
         """
-        of_others = EmbeddingRow.space_id != ACTIVE_SPACE
-        unused = SemanticRow.space_id.is_distinct_from(_SEMANTIC_SPACE)
+        of_these = and_(EmbeddingRow.space_id.in_(space_ids), EmbeddingRow.space_id != ACTIVE_SPACE)
+        unused = and_(
+            SemanticRow.space_id.in_(space_ids),
+            SemanticRow.space_id.is_distinct_from(_SEMANTIC_SPACE),
+        )
         found = union(
-            select(EmbeddingRow.image_id).where(EmbeddingRow.image_id > after_id, of_others),
+            select(EmbeddingRow.image_id).where(EmbeddingRow.image_id > after_id, of_these),
             select(SemanticRow.image_id).where(SemanticRow.image_id > after_id, unused),
         ).subquery()
         statement = select(found.c.image_id).order_by(found.c.image_id).limit(limit)
         ids = list(self._connection.scalars(statement))
         for chunk in chunks(ids):
-            of_these = SemanticRow.image_id.in_(chunk)
-            self._connection.execute(delete(SemanticRow).where(of_these, unused))
+            self._connection.execute(
+                delete(SemanticRow).where(SemanticRow.image_id.in_(chunk), unused)
+            )
         for table in _TABLES:
             for chunk in chunks(ids):
-                elsewhere = (table.image_id.in_(chunk), table.space_id != ACTIVE_SPACE)
-                self._connection.execute(delete(table).where(*elsewhere))
+                elsewhere = (table.space_id.in_(space_ids), table.space_id != ACTIVE_SPACE)
+                self._connection.execute(delete(table).where(table.image_id.in_(chunk), *elsewhere))
         return ids
 
     def _without(

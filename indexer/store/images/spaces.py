@@ -1,6 +1,6 @@
 """Embedding spaces: the models that the index is bound to, one after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from indexer.errors import (
     ClassifierMismatch,
     ModelMismatch,
     NotFoundError,
+    SpaceInUse,
     SpaceReplaced,
 )
 from indexer.store.edits import Edits
@@ -300,14 +301,29 @@ class SpaceEdits(Spaces, Edits):
         )
         return space
 
-    def retire(self) -> list[Space]:
-        """Let no program search any space but the index's; return the spaces that had been its.
+    def retire(self, space_ids: Collection[int]) -> list[Space]:
+        """Let no program search some spaces; return them.
 
         `EmbeddingEdits.drop` then deletes their embeddings.
+
+        Parameters
+        ----------
+        space_ids : collection of int
+
+        Raises
+        ------
+        SpaceInUse
+            One of them is the index's, or that of its semantic embeddings.
+        NotFoundError
+            There is no such space.
         """
-        usable = self._ids_where(SpaceRow, _IS_USABLE, SpaceRow.id != ACTIVE_SPACE)
-        self._set(SpaceRow, usable, activated_at=None)
-        retired = [self.get(space_id) for space_id in usable]
+        retired = [self.get(space_id) for space_id in space_ids]
+        active = self.active()
+        used = (active, self.semantic(active.id)) if active else ()
+        for space in retired:
+            if space in used:
+                raise SpaceInUse(space.fingerprint)
+        self._set(SpaceRow, [space.id for space in retired], activated_at=None)
         for space in retired:
             self._audit.record("space.retire", "space", space.fingerprint)
         return retired
