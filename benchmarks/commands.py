@@ -16,6 +16,7 @@ class Run:
     """One command, as the operating system saw it."""
 
     seconds: float
+    processor_seconds: float
     peak_bytes: int
     report: dict[str, Any]
 
@@ -26,7 +27,8 @@ def run(environment: Mapping[str, str], *arguments: str) -> Run:
         "import resource, subprocess, sys, time; start = time.perf_counter();"
         "done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, check=True);"
         "usage = resource.getrusage(resource.RUSAGE_CHILDREN);"
-        "print(time.perf_counter() - start, usage.ru_maxrss); print(done.stdout.decode())"
+        "print(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss);"
+        "print(done.stdout.decode())"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, COMMAND, *arguments, "--json"],
@@ -36,5 +38,5 @@ def run(environment: Mapping[str, str], *arguments: str) -> Run:
         check=True,
     )
     first, _, rest = done.stdout.partition("\n")
-    seconds, kilobytes = first.split()
-    return Run(float(seconds), int(kilobytes) * 1024, json.loads(rest))
+    seconds, processor_seconds, kilobytes = first.split()
+    return Run(float(seconds), float(processor_seconds), int(kilobytes) * 1024, json.loads(rest))

@@ -13,7 +13,7 @@ from indexer.vectors.faiss_index import FloatIndex
 from indexer.vectors.snapshot_inventory import ViewFiles, read_inventory
 from indexer.vectors.snapshots import remove_view
 
-_NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?|entries")
+_NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?|entries|pieces-[0-9a-f]{16}")
 """What a view may be called; "pdq" alone was, by earlier versions."""
 
 
@@ -79,6 +79,11 @@ def embedding_view(fingerprint: str) -> str:
     return f"embedding-{fingerprint[:16]}"
 
 
+def pieces_folder(space: Space, settings: Settings) -> Path:
+    """Return where a cluster run leaves the index of the pieces that it compared."""
+    return settings.views_folder / f"pieces-{space.fingerprint[:16]}"
+
+
 def rebuild_views(store: Store, space: Space, settings: Settings) -> list[Path]:
     """Make every view anew from the log; return their snapshots, which replace all earlier ones.
 
@@ -119,6 +124,8 @@ def forget_purged(store: Store, space: Space | None, settings: Settings) -> None
     """
     for files in find_leftovers(space, settings):
         remove_view(files.folder)
+    if space and (folder := pieces_folder(space, settings)).is_dir():
+        remove_view(folder)
     for view in open_views(store, space, settings) if space else ():
         view.catch_up()
         view.snapshot(alone=True)
@@ -129,7 +136,7 @@ def find_leftovers(space: Space | None, settings: Settings) -> list[ViewFiles]:
 
     Folders whose names are not a view's are passed over.
     """
-    used = view_names(space, settings) if space else ()
+    used = {*view_names(space, settings), pieces_folder(space, settings).name} if space else set()
     return [
         files
         for files in read_inventory(settings.views_folder)

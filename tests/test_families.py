@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,13 +19,16 @@ from indexer.clustering.families.piece_table import PieceTable
 from indexer.clustering.families.stars import group_by_hubs
 from indexer.clustering.incremental import ClusterRefresher
 from indexer.clustering.runs import ClusterRunner
+from indexer.errors import SnapshotMismatch
 from indexer.images import fingerprints
 from indexer.images.fingerprints import pdq, pdq_orientations
 from indexer.images.pdq import turn_hashes
 from indexer.settings import Settings
 from indexer.store import Store
+from indexer.store.clusters.scope import ClusterScopes
 from indexer.types import (
     ClusterAlgorithm,
+    ClusterRun,
     ClusterScope,
     Embeddings,
     LineageEvent,
@@ -37,8 +41,11 @@ from indexer.types import (
     count_comparisons,
 )
 from indexer.types.pictures import NewPart
+from indexer.upkeep.removal import purge
 from indexer.vectors import knn_graph
 from indexer.vectors.hamming_graph import find_near_hashes
+from indexer.vectors.hash_tables import HashTables
+from indexer.vectors.vector_cells import VectorCells
 from indexer.verification import make_thumbnail
 from indexer.verification.local_features import pack_features
 from support.catalog import DIMENSION, arrival, bind, new_image
@@ -228,17 +235,35 @@ def test_near_hashes_are_those_of_brute_force(exact: bool, monkeypatch: pytest.M
     assert len(pairs) >= (1 if exact else 0.95) * len(wanted)
 
 
-def test_neighbours_that_do_not_matter_need_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knn_graph, "EXACT_UP_TO", 1_000)
+def test_cells_find_the_near_vectors_and_estimate_their_cosines(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     centres = random.standard_normal((1_000, 64))
     vectors = np.repeat(centres, 3, axis=0) + 0.1 * random.standard_normal((3_000, 64))
     unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    cells = VectorCells.build(unit, 8, at_least=0.9)
+    with (tmp_path / "cells").open("wb") as file:
+        cells.write(file)
 
-    graph = knn_graph.build_knn_graph(unit, 16, at_least=0.9)
+    near = VectorCells.read(tmp_path / "cells", 64, cells.scale).search(unit, 8, at_least=0.8)
 
-    assert graph.recall > 0.95
-    assert (np.sort(graph.rows[:, :2] // 3, axis=1)[:, 0] == np.arange(3_000) // 3).mean() > 0.95
+    others = near.queries != near.rows
+    assert (near.queries // 3 == near.rows // 3).all()
+    assert others.sum() > 0.95 * 2 * len(unit)
+    cosines = np.einsum("ij,ij->i", unit[near.queries], unit[near.rows])
+    assert np.abs(cosines - near.similarities).mean() < 0.05
+    with pytest.raises(SnapshotMismatch):
+        VectorCells.read(tmp_path / "cells", 32, 1.0)
+
+
+def test_many_copies_of_a_hash_are_near_to_the_same_few() -> None:
+    hashes = np.repeat(np.random.default_rng(0).integers(0, 256, (2, 32), np.uint8), 500, axis=0)
+
+    found = HashTables(hashes).search(hashes, reach=31)
+
+    _, times = np.unique(found.rows, return_counts=True)
+    assert set(times) == {500}
+    assert (found.queries // 500 == found.rows // 500).all()
+    assert len(times) <= 2 * 64
 
 
 # --- runs ----------------------------------------------------------------------------------------
@@ -493,3 +518,89 @@ def test_a_new_image_that_matches_a_member_and_not_the_hub_stays_out(
     assert done.assigned == 0
     assert set(ids) in members_of(store, done.run).values()
     assert stray not in set().union(*members_of(store, done.run).values())
+
+
+class Gallery:
+    """Many images in families of three, and strangers; more than are all compared."""
+
+    def __init__(self, store: Store, space: Space) -> None:
+        self._store, self._space = store, space
+        self._random = np.random.default_rng(5)
+        self._centres = self._directions(40)
+        self._added = 0
+        self.add([self._centres, self._centres, self._centres, self._directions(30)])
+
+    def add(self, vectors: Sequence[Embeddings]) -> list[int]:
+        """Add copies of some vectors; return their ids."""
+        moved = np.concatenate(vectors) + 0.01 * self._directions(sum(map(len, vectors)))
+        unit = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+        seeds = range(self._added + 1, self._added + 1 + len(unit))
+        self._added += len(unit)
+        return add(
+            self._store,
+            self._space,
+            [
+                replace(new_image(seed), embedding=vector.astype(np.float32))
+                for seed, vector in zip(seeds, unit, strict=True)
+            ],
+        )
+
+    def add_a_day(self) -> list[int]:
+        """Add three that join a family, a pair that founds one, and a stranger."""
+        founders = self._directions(1)
+        some = self._random.choice(len(self._centres), 3, replace=False)
+        return self.add([self._centres[some], founders, founders, self._directions(1)])
+
+    def _directions(self, n: int) -> Embeddings:
+        vectors = self._random.standard_normal((n, DIMENSION))
+        unit: Embeddings = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
+
+
+def families_in(store: Store, run: ClusterRun) -> set[frozenset[int]]:
+    return {frozenset(ids) for label, ids in members_of(store, run).items() if label >= 0}
+
+
+@pytest.mark.postgres
+def test_many_images_grow_by_the_index_that_the_last_run_left_as_a_full_run_would(
+    store: Store, space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(knn_graph, "EXACT_UP_TO", 50)
+    home = Settings(home=tmp_path, worker_threads=1)
+    refresher = ClusterRefresher(store, home, TRAITS)
+    refresh = partial(
+        refresher.refresh, FAMILIES, ClusterScope(), ClusterParameters(), max_changed_share=1.0
+    )
+    gallery = Gallery(store, space)
+    assert refresh().how is Refreshed.CLUSTERED
+    reads: list[int] = []
+    pieces = ClusterScopes.pieces
+    monkeypatch.setattr(
+        ClusterScopes, "pieces", lambda *args, **kw: reads.append(1) or pieces(*args, **kw)
+    )
+
+    new = gallery.add_a_day()
+    second = refresh()
+
+    assert not reads  # not all images
+    assert (second.how, second.assigned) == (Refreshed.ASSIGNED, 5)
+    grown = families_in(store, second.run)
+    assert frozenset(new[3:5]) in grown
+
+    [view] = (tmp_path / "views").glob("pieces-*/snapshot-*")
+    vectors = view / "vectors.faiss"
+    vectors.write_bytes(vectors.read_bytes()[:-1] + b"?")  # damaged: all are read, and it is mended
+    gallery.add_a_day()
+    assert refresh().assigned == 5
+    assert len(reads) == 1
+    gallery.add_a_day()
+    last = refresh()
+    assert (last.assigned, len(reads)) == (5, 1)
+
+    full = ClusterRunner(store, home, TRAITS).run(FAMILIES, ClusterScope(), ClusterParameters())
+    assert families_in(store, full) == families_in(store, last.run)
+
+    with store.writer() as writer:
+        writer.images.remove(new)
+    purge(store, home, new)
+    assert not [*(tmp_path / "views").glob("pieces-*")]

@@ -515,6 +515,7 @@ READS: Final[list[tuple[str, Read]]] = [
     ("images.sha256_of", lambda c: c.images.sha256_of([2, 1, 3])),
     ("images.part_kinds", lambda c: c.images.part_kinds([1, 2, 7])),
     ("images.tombstones", lambda c: c.images.tombstones()),
+    ("images.purged_among", lambda c: c.images.purged_among(range(20))),
     ("sources.known", lambda c: c.sources.known(["/pictures/1.jpg", "/pictures/4.jpg"])),
     ("sources.begin_walk", lambda c: c.sources.begin_walk()),
     ("sources.page", lambda c: c.sources.page("/pictures/", not_met_by=c.sources.begin_walk())),
@@ -645,6 +646,24 @@ READS: Final[list[tuple[str, Read]]] = [
         lambda c: c.cluster_scopes.ids(ClusterScope(uploader="u"), c.spaces.get(1)),
     ),
     (
+        "cluster_scopes.ids",
+        lambda c: c.cluster_scopes.ids(ClusterScope(), c.spaces.get(1), after_id=2),
+    ),
+    (
+        "cluster_scopes.pieces_of",
+        lambda c: c.cluster_scopes.pieces_of(
+            np.array([3, 1, 2, 99]), ClusterScope(since=BEGIN), c.spaces.get(1)
+        ),
+    ),
+    (
+        "cluster_scopes.unknown",
+        lambda c: c.cluster_scopes.unknown(1, ClusterScope(until=FAR), c.spaces.get(1)),
+    ),
+    (
+        "cluster_scopes.count",
+        lambda c: c.cluster_scopes.count(ClusterScope(uploader="u"), c.spaces.get(1)),
+    ),
+    (
         "cluster_scopes.vectors_of",
         lambda c: list(c.cluster_scopes.vectors_of(np.array([1, 2, 3]), c.spaces.get(1))),
     ),
@@ -665,6 +684,11 @@ READS: Final[list[tuple[str, Read]]] = [
     ("clusters.lineage_of", lambda c: c.clusters.lineage_of(1)),
     ("clusters.lineage_names", lambda c: c.clusters.lineage_names(1)),
     ("cluster_members.membership", lambda c: c.cluster_members.membership(1)),
+    (
+        "cluster_members.membership_of",
+        lambda c: c.cluster_members.membership_of(1, np.array([2, 1, 99])),
+    ),
+    ("cluster_members.count", lambda c: c.cluster_members.count(1, assigned=False)),
     ("cluster_members.page", lambda c: c.cluster_members.page(1, None)),
     ("cluster_members.joined", lambda c: c.cluster_members.joined(1)),
     ("cluster_members.additions", lambda c: c.cluster_members.additions(1, BEGIN)),

@@ -127,14 +127,11 @@ class ClusterRefresher:
     def _since(self, run: ClusterRun, space: Space) -> _Since:
         with self._store.reader() as catalog:
             semantic = catalog.cluster_runs.semantic_space(run)
-            now = catalog.cluster_scopes.ids(run.scope, space, semantic)
-            known = catalog.cluster_members.membership(run.id).image_ids
-            found = catalog.cluster_members.membership(run.id, assigned=False).image_ids
-        return _Since(
-            new=np.setdiff1d(now, known, assume_unique=True),
-            assigned=len(known) - len(found),
-            gone=len(np.setdiff1d(known, now, assume_unique=True)),
-        )
+            new = catalog.cluster_scopes.unknown(run.id, run.scope, space, semantic)
+            now = catalog.cluster_scopes.count(run.scope, space, semantic)
+            known = catalog.cluster_members.count(run.id)
+            found = catalog.cluster_members.count(run.id, assigned=False)
+        return _Since(new=new, assigned=known - found, gone=known - (now - len(new)))
 
     def _assign(self, run: ClusterRun, space: Space, image_ids: Keys) -> int:
         if run.algorithm in FAMILIES:

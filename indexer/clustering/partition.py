@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.clustering.cluster_parameters import ChosenParameters
-from indexer.clustering.hdbscan import hdbscan
 from indexer.clustering.kmeans import kmeans
 from indexer.types import ClusterAlgorithm, Embeddings
 from indexer.vectors.knn_graph import KnnGraph, build_knn_graph
@@ -97,6 +96,8 @@ def divide(neighbours: KnnGraph, parameters: ChosenParameters) -> Partition:
         As `graph_of` finds them; they depend on no bound, so one graph serves several.
     parameters : ChosenParameters
     """
+    from indexer.clustering.hdbscan import hdbscan  # loads scipy's graphs
+
     found = hdbscan(
         neighbours,
         min_cluster_size=parameters.min_cluster_size,

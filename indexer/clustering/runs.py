@@ -8,10 +8,14 @@ from typing import Any, Final
 import numpy as np
 
 from indexer.clustering.cluster_parameters import FAMILIES, ClusterParameters
-from indexer.clustering.families.family_growth import grow_families
+from indexer.clustering.families.candidate_pairs import are_few
+from indexer.clustering.families.family_growth import FamilyGrowth, grow_families
 from indexer.clustering.families.family_search import Families, find_families, probability_of
+from indexer.clustering.families.growth_scope import read_growth_scope
 from indexer.clustering.families.link_bounds import LinkBounds
 from indexer.clustering.families.links import LinkFinder, Steps
+from indexer.clustering.families.piece_index import PieceIndex
+from indexer.clustering.families.piece_view import PieceView
 from indexer.clustering.lineage import trace
 from indexer.clustering.partition import Partition
 from indexer.clustering.pattern_search import find_patterns, semantic_space, standing_for
@@ -195,8 +199,12 @@ class ClusterRunner:
                 before = catalog.cluster_members.membership(previous.id, assigned=False)
         require_unit(scoped)
         n = len(scoped.ids)
+        index = None
         if pieces:
-            found = self._find_families(run, space, pieces, steps)
+            self._check_model()
+            finder = self._finder(run, space, pieces, steps)
+            found = _partition_of(find_families(pieces, finder))
+            index = finder.index
         else:
             found = find_patterns(
                 run,
@@ -210,7 +218,10 @@ class ClusterRunner:
         members = FoundMembers(scoped.ids, found.labels, found.probabilities, found.outlier_scores)
         steps("writing", n)(0)
         with self._store.writer() as writer:
-            return writer.cluster_runs.finish(run.id, clusters, members, lineage)
+            finished = writer.cluster_runs.finish(run.id, clusters, members, lineage)
+        if index and (view := self._view(run, space)):
+            view.write(index, run.watermark)
+        return finished
 
     def grow(self, run: ClusterRun, space: Space, image_ids: Keys) -> int:
         """Let new images join the families of a finished run, or found new ones.
@@ -220,13 +231,7 @@ class ClusterRunner:
         int
             How many of the new images are in a family now.
         """
-        with self._store.reader() as catalog:
-            pieces = catalog.cluster_scopes.pieces(run.scope, space)
-            known = catalog.cluster_members.membership(run.id)
-            hubs = catalog.clusters.medoids(run.id)
-        require_unit(pieces.images)
-        finder = self._finder(run, space, pieces, _steps(lambda *_: None, lambda: False))
-        growth = grow_families(pieces, finder, image_ids, known, hubs)
+        pieces, growth = self._grow(run, space, image_ids)
         scoped, founded = pieces.images, _partition_of(growth.founded)
         strengths = probability_of(growth.strengths)
         joined = FoundMembers(
@@ -245,16 +250,57 @@ class ClusterRunner:
             writer.cluster_runs.found(run.id, clusters, members)
         return assigned + len(np.intersect1d(members.image_ids, image_ids))
 
-    def _find_families(
-        self, run: ClusterRun, space: Space, pieces: ScopedPieces, steps: Steps
-    ) -> Partition:
-        return _partition_of(find_families(pieces, self._finder(run, space, pieces, steps)))
+    def _grow(self, run: ClusterRun, space: Space, new: Keys) -> tuple[ScopedPieces, FamilyGrowth]:
+        """Find the links of new images: by the index of the last run, or among all images."""
+        if run.parameters["fusion"] != self._space_traits().fusion.version:
+            self._check_model()
+        view = self._view(run, space)
+        index = view.load() if view else None
+        if index and (found := self._grow_by(index, run, space, new)):
+            return found
+        with self._store.reader() as catalog:
+            watermark = catalog.log.head()
+            pieces = catalog.cluster_scopes.pieces(run.scope, space)
+            known = catalog.cluster_members.membership(run.id)
+            hubs = catalog.clusters.medoids(run.id)
+        require_unit(pieces.images)
+        finder = self._finder(run, space, pieces)
+        if view and not are_few(len(pieces.owners)):
+            index = finder.make_index()
+            view.write(index, watermark)
+            if found := self._grow_by(index, run, space, new):
+                return found
+        links = finder.of(np.flatnonzero(np.isin(pieces.images.ids, new)))
+        return pieces, grow_families(pieces, finder, links, new, known, hubs)
+
+    def _grow_by(
+        self, index: PieceIndex, run: ClusterRun, space: Space, new: Keys
+    ) -> tuple[ScopedPieces, FamilyGrowth] | None:
+        """Find the links of new images by an index; None where it is of no use."""
+        scope = read_growth_scope(
+            self._store, self._settings, space, self._space_traits(), run, index, new
+        )
+        if scope is None:
+            return None
+        pieces = scope.pieces
+        require_unit(pieces.images)
+        finder = self._finder(run, space, pieces, stored=scope.stored)
+        links = finder.between(scope.left, scope.right)
+        return pieces, grow_families(pieces, finder, links, new, scope.known, scope.hubs)
+
+    def _check_model(self) -> None:
+        """Make sure that the traits are of the index's model: others weigh embeddings wrongly."""
+        if not self._is_given:
+            load_bound_encoder(self._store, self._settings)
 
     def _finder(
-        self, run: ClusterRun, space: Space, pieces: ScopedPieces, steps: Steps
+        self,
+        run: ClusterRun,
+        space: Space,
+        pieces: ScopedPieces,
+        steps: Steps | None = None,
+        stored: int | None = None,
     ) -> LinkFinder:
-        if not self._is_given:  # the fusion of another model would weigh these embeddings wrongly
-            load_bound_encoder(self._store, self._settings)
         return LinkFinder(
             self._store,
             self._settings,
@@ -263,8 +309,14 @@ class ClusterRunner:
             LinkBounds.of_run(run.parameters),
             pieces,
             run.parameters["seed"],
-            steps,
+            steps or _steps(lambda *_: None, lambda: False),
+            stored,
         )
+
+    def _view(self, run: ClusterRun, space: Space) -> PieceView | None:
+        """Return where the index of pieces is kept: of runs over the whole gallery."""
+        is_whole = run.scope == ClusterScope()
+        return PieceView(self._store, self._settings, space) if is_whole else None
 
 
 def newest_or(store: Store, run_id: int | None) -> ClusterRun:

@@ -16,6 +16,7 @@ from indexer.types.arrays import (
     Probabilities,
     Rgb,
     Vectors,
+    distinct,
 )
 from indexer.types.audit import (
     AuditEntry,
@@ -304,6 +305,7 @@ __all__ = [
     "contributions_of",
     "cost_of",
     "count_comparisons",
+    "distinct",
     "file_of",
     "place_of",
     "query_bias",

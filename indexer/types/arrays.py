@@ -17,3 +17,16 @@ Vectors = NDArray[Any]
 """(n, d) float32 unit rows, or (n, 32) uint8 packed bits: what one view holds."""
 Keys = NDArray[np.int64]
 """(n,) int64 image ids, or entry ids; a key repeats where one image has several vectors."""
+
+
+def distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return each value once, ascending: by sorting, quicker than `np.unique` where they are many.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,), int64
+    """
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), np.bool_)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[first]

@@ -9,6 +9,7 @@ from indexer.types.arrays import Embeddings
 from indexer.types.fusion import Curve, Fusion, LogOdds
 
 NEIGHBOURS: Final = 3  # of a query among the background, whose mean similarity is its bias
+_STEP: Final = 512  # queries whose cosines fit the processor's cache
 
 COMMON_FUSION: Final = Fusion(
     version="common",
@@ -59,7 +60,15 @@ def query_bias(embeddings: Embeddings, background: Embeddings | None, otherwise:
     """
     if background is None or not len(background):
         return np.full(len(embeddings), otherwise, np.float32)
-    cosines = (background @ embeddings.T).T  # in this order BLAS takes less than half the time
     nearest = min(NEIGHBOURS, len(background))
-    bias: LogOdds = np.partition(cosines, -nearest, axis=1)[:, -nearest:].mean(axis=1)
-    return bias
+    bias = np.zeros(len(embeddings), np.float32)
+    for start in range(0, len(embeddings), _STEP):
+        part = slice(start, start + _STEP)
+        cosines = (background @ embeddings[part].T).T  # half the time of the other order, for few
+        cosines = np.ascontiguousarray(cosines)
+        rows = np.arange(len(cosines))
+        for _ in range(nearest):  # a quarter of the time of a partition
+            most = cosines.argmax(axis=1)
+            bias[part] += cosines[rows, most]
+            cosines[rows, most] = -np.inf
+    return bias / np.float32(nearest)

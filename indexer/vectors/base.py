@@ -169,11 +169,10 @@ class SegmentRecord:
     dead: int  # vectors in it that no longer count
 
 
-class LocalIndex(VectorIndex, Protocol):
-    """A vector index in this process's memory, which its view writes to disk."""
+class Savable(Protocol):
+    """What can be written into a snapshot."""
 
-    def freeze(self) -> Self:
-        """Return an index that shares this one's memory and does not change with it."""
+    def __len__(self) -> int: ...
 
     def save(self, files: FileKeeper) -> Sequence[SegmentRecord]:
         """Write the index into a snapshot; what an earlier snapshot holds is not written again.
@@ -183,6 +182,13 @@ class LocalIndex(VectorIndex, Protocol):
         OSError
             A file could not be written.
         """
+
+
+class LocalIndex(VectorIndex, Savable, Protocol):
+    """A vector index in this process's memory, which its view writes to disk."""
+
+    def freeze(self) -> Self:
+        """Return an index that shares this one's memory and does not change with it."""
 
     def load(self, folder: Path, segments: Sequence[SegmentRecord]) -> None:
         """Fill an empty index with what `save` wrote.

@@ -49,7 +49,6 @@ def build_knn_graph(
     vectors: Embeddings,
     k: int,
     *,
-    at_least: float = -1.0,
     seed: int = 0,
     threads: int = 1,
     on_progress: Progress = lambda _count: None,
@@ -67,8 +66,6 @@ def build_knn_graph(
     vectors : ndarray of shape (n, d), float32, unit rows
     k : int
         Neighbours wanted; n - 1 where there are fewer.
-    at_least : float
-        The cosine from which neighbours matter: most of these are found, others as it comes.
     seed : int
         Of the samples; on one machine the same one gives the same answer.
     threads : int
@@ -90,7 +87,7 @@ def build_knn_graph(
         if len(vectors) <= EXACT_UP_TO:
             return _exact(vectors, k, threads, on_progress)
         random = np.random.default_rng(seed)
-        return _approximate(vectors, k, at_least, random, threads, on_progress)
+        return _approximate(vectors, k, random, threads, on_progress)
 
 
 def find_neighbours(
@@ -131,7 +128,6 @@ def _exact(vectors: Embeddings, k: int, threads: int, on_progress: Progress) -> 
 def _approximate(
     vectors: Embeddings,
     k: int,
-    at_least: float,
     random: np.random.Generator,
     threads: int,
     on_progress: Progress,
@@ -139,7 +135,7 @@ def _approximate(
     cells = _Cells(vectors, random)
     on_progress(0)
     probes = np.sort(random.choice(len(vectors), _PROBES, replace=False))
-    recall = cells.widen(probes, k, at_least)
+    recall = cells.widen(probes, k)
     on_progress(0)
     found = _in_parts(partial(cells.nearest, k=k), len(vectors), k, threads, on_progress)
     return KnnGraph(found.rows, found.similarities, recall)
@@ -191,18 +187,16 @@ class _Cells:
         index.add(self._reduced)
         self._index = index
 
-    def widen(self, probes: NDArray[np.int64], k: int, at_least: float) -> float:
+    def widen(self, probes: NDArray[np.int64], k: int) -> float:
         """Search more cells until enough neighbours of some rows are found; return the share.
 
-        Those count that are at least so alike. Ties by similarity count as found.
+        Ties by similarity count as found.
         """
         parts = [self._nearest_similarities(some, k) for some in np.split(probes, _PARTS)]
         true = np.concatenate(parts)
-        least = np.maximum(true.min(axis=1), at_least)[:, np.newaxis] - np.float32(1e-6)
-        wanted = max(1, int((true >= least).sum()))
+        least = true.min(axis=1, keepdims=True) - np.float32(1e-6)
         while True:
-            reached = self.nearest(probes, k).similarities
-            recall = min(1.0, float((reached >= least).sum() / wanted))
+            recall = float((self.nearest(probes, k).similarities >= least).mean())
             if recall >= _ENOUGH or self._index.nprobe >= self._cells:
                 return recall
             self._index.nprobe *= 2

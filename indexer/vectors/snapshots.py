@@ -14,7 +14,7 @@ import structlog
 from indexer.errors import SnapshotMismatch, SnapshotNotWritten
 from indexer.runtime.private_files import make_private_folder, private
 from indexer.types import ChangeFeed
-from indexer.vectors.base import LocalIndex
+from indexer.vectors.base import Savable
 from indexer.vectors.manifest import MANIFEST, Identity, Manifest, Position
 from indexer.vectors.snapshot_files import SnapshotFiles, sync_folder
 
@@ -116,12 +116,12 @@ class SnapshotFolder:
         """Remember that the view in memory grew from this snapshot."""
         self._base = (path, manifest)
 
-    def write(self, index: LocalIndex, position: Position, *, alone: bool = False) -> Path:
+    def write(self, index: Savable, position: Position, *, alone: bool = False) -> Path:
         """Write a snapshot, unless there is one as new, and remove old ones.
 
         Parameters
         ----------
-        index : LocalIndex
+        index : Savable
             One that does not change meanwhile.
         position : Position
             How far it has followed the log.
@@ -155,7 +155,7 @@ class SnapshotFolder:
             ) from error
         return target
 
-    def _write(self, index: LocalIndex, position: Position, target: Path) -> None:
+    def _write(self, index: Savable, position: Position, target: Path) -> None:
         unfinished = self._folder / f"{UNFINISHED}{uuid4().hex}"
         make_private_folder(unfinished)
         try:

@@ -24,19 +24,26 @@ class FamilyGrowth:
 
 
 def grow_families(
-    scoped: ScopedPieces, finder: LinkFinder, new: Keys, known: Membership, hubs: dict[int, int]
+    scoped: ScopedPieces,
+    finder: LinkFinder,
+    links: ImagePairs,
+    new: Keys,
+    known: Membership,
+    hubs: dict[int, int],
 ) -> FamilyGrowth:
     """Find what new images join, by links with hubs, and which families they found.
 
-    Known families keep their hubs and members. So only the links of new images are looked for. A
-    new image that matches members of a family and not its hub stays out, as it would in a run.
+    Known families keep their hubs and members. So only the links of new images are needed. A new
+    image that matches members of a family and not its hub stays out, as it would in a run.
 
     Parameters
     ----------
     scoped : ScopedPieces
-        All images in the scope, new ones included.
+        New images, those that they are linked with, and the hubs of these.
     finder : LinkFinder
         Of these images.
+    links : ImagePairs
+        Of the new images.
     new : ndarray of shape (k,), int64
         Ids of the new images.
     known : Membership
@@ -47,7 +54,6 @@ def grow_families(
     ids = scoped.images.ids
     n = len(ids)
     is_new = np.isin(ids, new)
-    links = finder.of(np.flatnonzero(is_new))
     hub_of = np.array([hubs.get(image_id, -1) for image_id in ids.tolist()], np.int64)
     links = links.joined(finder.between(*_with_hubs(links, ids, known, hub_of)))
     members = np.concatenate([links.left, links.right])

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from indexer.clustering.families.links import LinkFinder
 from indexer.clustering.families.piece_table import Rows
-from indexer.clustering.families.stars import Stars, group_by_hubs, merge
+from indexer.clustering.families.stars import Stars, group_by_hubs, merge, rivals_of
 from indexer.store import ScopedPieces
 from indexer.types import LogOdds
 
+_LARGE: Final = 24  # images of a group of which not all are compared with each other
 _ROUNDS: Final = 8  # of merging; each leaves a fraction of the hubs
 
 
@@ -28,8 +29,9 @@ def find_families(scoped: ScopedPieces, finder: LinkFinder) -> Families:
     """Find the families of the images in a scope.
 
     An image of a large family has more copies than neighbours are looked at, so such a family is
-    found in pieces first. Where members of two groups are linked, their hubs are compared, too, and
-    groups whose hubs match are merged.
+    found in pieces first. So images are compared with the hubs of their neighbours, and those of
+    large groups with others that may be the hub. Where members of two groups are linked, their hubs
+    are compared, and groups whose hubs match are merged.
 
     Parameters
     ----------
@@ -38,6 +40,12 @@ def find_families(scoped: ScopedPieces, finder: LinkFinder) -> Families:
         Of these images.
     """
     ranks, links = rank_images(scoped), finder.all()
+    stars = group_by_hubs(links, ranks)
+    for more in (
+        finder.with_hubs(stars.hubs),
+        finder.between(*rivals_of(stars, links, ranks, _LARGE)),
+    ):
+        links = links.joined(more)
     stars = group_by_hubs(links, ranks)
     for _ in range(_ROUNDS):
         between = finder.between(stars.hubs[links.left], stars.hubs[links.right])

@@ -1,19 +1,21 @@
 """Evidence that two stored images show one picture, for many pairs at once."""
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.clustering.families.candidate_pairs import PiecePairs
-from indexer.clustering.families.piece_table import PieceTable, Rows
-from indexer.types import Fusion, LogOdds, cost_of, count_comparisons
+from indexer.clustering.families.piece_table import ORIENTATIONS, PieceTable, Rows
+from indexer.types import Fusion, LogOdds, cost_of, count_comparisons, distinct
 
-_ORIENTATIONS: Final = 8
 _UNMEASURED: Final = 257  # bits, one more than there are
 _PIECES: Final = 8192  # pairs of pieces compared at a time
-_IMAGES: Final = 4096  # pairs of images compared at a time
+_IMAGES: Final = 2048  # pairs of images compared at a time
+_ResultT = TypeVar("_ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +62,22 @@ class PairEvidence:
     ----------
     table : PieceTable
     fusion : Fusion
+    stored : int, optional
+        Pieces that are searched, where the table has only some of them.
+    threads : int
+        Cores that are used.
     """
 
-    def __init__(self, table: PieceTable, fusion: Fusion) -> None:
+    def __init__(
+        self, table: PieceTable, fusion: Fusion, stored: int | None = None, *, threads: int = 1
+    ) -> None:
         self._table = table
         self._fusion = fusion
+        self._threads = threads
         most = int(table.counts.max(initial=1))
         self._costs: Final = np.array(
             [
-                cost_of(count_comparisons(len(table), pieces, _ORIENTATIONS))
+                cost_of(count_comparisons(stored or len(table), pieces, ORIENTATIONS))
                 for pieces in range(1, most + 1)
             ],
             np.float32,
@@ -91,19 +100,41 @@ class PairEvidence:
         left, right : ndarray of shape (m,), int64
             Rows of images, each pair once, the lower first, ascending.
         """
-        owners, found = self._table.owners, []
-        for start in range(0, len(pieces.ours), _PIECES):
-            one, other, cosines = (each[start : start + _PIECES] for each in pieces)
-            apart = owners[one] != owners[other]
-            one, other = one[apart], other[apart]
-            weights, bits = self._weigh(one, other, cosines[apart])
-            left, right = owners[one], owners[other]
-            enough = weights - self._cost(left, right) >= np.maximum(least[left], least[right])
-            enough |= bits <= max_bits
-            low, high = np.sort([left[enough], right[enough]], axis=0)
-            found.append(np.unique(low * self._table.images + high))
-        keys = np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
+        self._prepare(pieces.ours, pieces.theirs)
+
+        def look(part: slice) -> Rows:
+            ours, theirs, cosines = pieces
+            some = PiecePairs(ours[part], theirs[part], cosines[part])
+            return self._enough(some, least, max_bits)
+
+        found = self._in_parts(look, len(pieces.ours), _PIECES)
+        keys = distinct(np.concatenate([np.zeros(0, np.int64), *found]))
         return keys // self._table.images, keys % self._table.images
+
+    def _enough(self, pieces: PiecePairs, least: LogOdds, max_bits: float) -> Rows:
+        """Return keys of the pairs of images of which a pair of pieces is near enough."""
+        owners = self._table.owners
+        apart = owners[pieces.ours] != owners[pieces.theirs]
+        one, other, cosines = (each[apart] for each in pieces)
+        weights, bits = self._weigh(one, other, cosines)
+        left, right = owners[one], owners[other]
+        enough = weights - self._cost(left, right) >= np.maximum(least[left], least[right])
+        enough |= bits <= max_bits
+        low, high = np.sort([left[enough], right[enough]], axis=0)
+        return distinct(low * self._table.images + high)
+
+    def _prepare(self, ours: Rows, theirs: Rows) -> None:
+        """Compute at once what the parts below ask for."""
+        self._table.biases(distinct(np.concatenate([ours, theirs])))
+        self._table.turned(distinct(ours))
+
+    def _in_parts(
+        self, do: Callable[[slice], _ResultT], length: int, step: int
+    ) -> Iterator[_ResultT]:
+        """Do something for some at a time, by several threads; results come in order."""
+        parts = [slice(start, start + step) for start in range(0, length, step)]
+        with ThreadPoolExecutor(self._threads) as pool:
+            yield from pool.map(do, parts)
 
     def compare(self, left: Rows, right: Rows) -> ImagePairs:
         """Compare each piece of some images with each of their partners'.
@@ -116,9 +147,14 @@ class PairEvidence:
         shape = len(left)
         weights = np.empty((3, shape), np.float32)
         bits = np.empty((2, shape), np.int64)
-        for start in range(0, shape, _IMAGES):
-            part = slice(start, start + _IMAGES)
+        pieces = np.flatnonzero(np.isin(self._table.owners, np.concatenate([left, right])))
+        self._prepare(pieces, pieces)
+
+        def compare(part: slice) -> None:
             weights[:, part], bits[:, part] = self._compare(left[part], right[part])
+
+        for _ in self._in_parts(compare, shape, _IMAGES):
+            pass
         weights -= self._cost(left, right)
         any_piece, left_whole, right_whole = weights
         return ImagePairs(left, right, any_piece, left_whole, right_whole, bits[0], bits[1])

@@ -1,5 +1,7 @@
 """Table of the pieces of many images, as arrays."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -7,12 +9,12 @@ from numpy.typing import NDArray
 
 from indexer.images.pdq import turn_hashes
 from indexer.store import ScopedPieces
-from indexer.types import Embeddings, LogOdds, PdqBits, SpaceTraits, query_bias
+from indexer.types import Embeddings, LogOdds, PdqBits, SpaceTraits, distinct, query_bias
 
 Rows = NDArray[np.int64]
 
-_STEP: Final = 4096  # pieces prepared at a time
-_ORIENTATIONS: Final = 8
+ORIENTATIONS: Final = 8
+_STEP: Final = 2048  # pieces prepared at a time
 
 
 class PieceTable:
@@ -26,9 +28,13 @@ class PieceTable:
     min_quality : int
         PDQ quality, 0 to 100, below which a picture is too flat to be compared by it.
     traits : SpaceTraits
+    threads : int
+        Cores that are used.
     """
 
-    def __init__(self, scoped: ScopedPieces, min_quality: int, traits: SpaceTraits) -> None:
+    def __init__(
+        self, scoped: ScopedPieces, min_quality: int, traits: SpaceTraits, threads: int = 1
+    ) -> None:
         pieces, images = scoped.pdqs.shape[0], len(scoped.images.ids)
         sizes = np.bincount(scoped.owners, minlength=images)
         self.images: Final = images
@@ -40,35 +46,43 @@ class PieceTable:
         self._by_owner: Final = np.argsort(scoped.owners, kind="stable")  # the whole of each first
         self._ends: Final = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self._traits: Final = traits
-        self._prepared: Final = np.zeros(pieces, np.bool_)
-        self._biases: Final = np.zeros(pieces, np.float32)
-        self._turned: Final = np.zeros((pieces, _ORIENTATIONS, scoped.pdqs.shape[1]), np.uint8)
+        self._threads: Final = threads
+        self._biases: Final = np.full(pieces, np.nan, np.float32)
+        self._is_turned: Final = np.zeros(pieces, np.bool_)
+        self._turned: Final = np.zeros((pieces, ORIENTATIONS, scoped.pdqs.shape[1]), np.uint8)
 
     def __len__(self) -> int:
         return len(self.owners)
 
     def biases(self, rows: Rows) -> LogOdds:
         """Return how alike some pieces are to unrelated pictures, see `query_bias`."""
-        self._prepare(rows)
+        self._prepare(rows[np.isnan(self._biases[rows])], self._measure_biases)
         biases: LogOdds = self._biases[rows]
         return biases
 
     def turned(self, rows: Rows) -> PdqBits:
         """Return the PDQ of some pieces in eight orientations, (m, 8, 32)."""
-        self._prepare(rows)
+        self._prepare(rows[~self._is_turned[rows]], self._turn)
         turned: PdqBits = self._turned[rows]
         return turned
 
-    def _prepare(self, rows: Rows) -> None:
-        lacking = np.unique(rows[~self._prepared[rows]])
-        for start in range(0, len(lacking), _STEP):
-            some = lacking[start : start + _STEP]
-            traits = self._traits
-            self._biases[some] = query_bias(
-                self.embeddings[some], traits.background, traits.fusion.bias
-            )
-            self._turned[some] = turn_hashes(self.pdqs[some])
-            self._prepared[some] = True
+    def _prepare(self, lacking: Rows, prepare: Callable[[Rows], None]) -> None:
+        """Compute what some pieces lack, each once."""
+        if len(lacking):
+            lacking = distinct(lacking)
+            parts = np.split(lacking, range(_STEP, len(lacking), _STEP))
+            with ThreadPoolExecutor(self._threads) as pool:
+                for _ in pool.map(prepare, parts):
+                    pass
+
+    def _measure_biases(self, rows: Rows) -> None:
+        traits = self._traits
+        biases = query_bias(self.embeddings[rows], traits.background, traits.fusion.bias)
+        self._biases[rows] = biases
+
+    def _turn(self, rows: Rows) -> None:
+        self._turned[rows] = turn_hashes(self.pdqs[rows])
+        self._is_turned[rows] = True
 
     def cross(self, left: Rows, right: Rows) -> tuple[Rows, Rows, Rows]:
         """Return each piece of some images with each of their partners'.

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from scipy.sparse import csr_array
+from numpy.typing import NDArray
 
 from indexer.clustering.families.pair_evidence import ImagePairs
 from indexer.clustering.families.piece_table import Rows
 from indexer.types import LogOdds
 
 _ENOUGH: Final = 20.0  # nats: no link counts for more
+_RIVALS: Final = 4  # of a group, the hub among them
 _DIGITS: Final = 3  # of nats: what adds up in another order is the same
 
 
@@ -43,22 +44,47 @@ def group_by_hubs(links: ImagePairs, ranks: Rows) -> Stars:
         Of the images, by what does not depend on their order; ties go to the lower.
     """
     n = len(ranks)
-    centrality = np.round(
-        np.bincount(links.left, np.clip(links.left_whole, 0, _ENOUGH), n)
-        + np.bincount(links.right, np.clip(links.right_whole, 0, _ENOUGH), n),
-        _DIGITS,
-    )
-    graph = _graph(links, n)
+    centrality = _centrality(links, n)
+    partners, ends = _partners(links, n)
     hubs = np.full(n, -1, np.int64)
-    linked = np.flatnonzero(np.diff(graph.indptr))
+    linked = np.flatnonzero(np.diff(ends))
     for row in linked[np.lexsort((ranks[linked], -centrality[linked]))]:
         if hubs[row] < 0:
-            others = graph.indices[graph.indptr[row] : graph.indptr[row + 1]]
+            others = partners[ends[row] : ends[row + 1]]
             hubs[others[hubs[others] < 0]] = row
             hubs[row] = row
     alone = hubs < 0
     hubs[alone] = np.flatnonzero(alone)
     return _nearest_hubs(links, hubs, ranks)
+
+
+def rivals_of(stars: Stars, links: ImagePairs, ranks: Rows, larger_than: int) -> tuple[Rows, Rows]:
+    """Return the images of large groups, each with those that may rather be the hub.
+
+    Where an image has links with a few of many others only, the most central of a group is not
+    surely the one that most of them show.
+
+    Parameters
+    ----------
+    stars : Stars
+    links : ImagePairs
+        By which they are grouped.
+    ranks : ndarray of shape (n,), int64
+        As for `group_by_hubs`.
+    larger_than : int
+        Images.
+
+    Returns
+    -------
+    images, rivals : ndarray of shape (m,), int64
+        Rows.
+    """
+    n = len(ranks)
+    order = np.lexsort((ranks, -_centrality(links, n), stars.hubs))
+    sizes = np.bincount(stars.hubs, minlength=n)
+    firsts = (np.cumsum(sizes) - sizes)[stars.hubs]
+    images = np.repeat(np.flatnonzero(sizes[stars.hubs] > larger_than), _RIVALS)
+    return images, order[firsts[images] + np.arange(len(images)) % _RIVALS]
 
 
 def merge(stars: Stars, links: ImagePairs, ranks: Rows) -> Stars:
@@ -86,10 +112,19 @@ def merge(stars: Stars, links: ImagePairs, ranks: Rows) -> Stars:
     return Stars(merged.hubs[stars.hubs], strengths)
 
 
-def _graph(links: ImagePairs, n: int) -> csr_array:
-    ones = np.ones(2 * len(links), np.int8)
-    ends = np.concatenate([links.left, links.right]), np.concatenate([links.right, links.left])
-    return csr_array((ones, ends), shape=(n, n))
+def _centrality(links: ImagePairs, n: int) -> NDArray[np.float64]:
+    """Return how much speaks for links with the whole of each image, (n,)."""
+    both = np.bincount(links.left, np.clip(links.left_whole, 0, _ENOUGH), n) + np.bincount(
+        links.right, np.clip(links.right_whole, 0, _ENOUGH), n
+    )
+    return np.round(both, _DIGITS)
+
+
+def _partners(links: ImagePairs, n: int) -> tuple[Rows, Rows]:
+    """Return the partners of all images, one after the other, and where those of each begin."""
+    images = np.concatenate([links.left, links.right])
+    partners = np.concatenate([links.right, links.left])[np.argsort(images, kind="stable")]
+    return partners, np.concatenate([[0], np.cumsum(np.bincount(images, minlength=n))])
 
 
 def _nearest_hubs(links: ImagePairs, hubs: Rows, ranks: Rows) -> Stars:

@@ -1,11 +1,11 @@
 """Cluster members, and how they change from run to run."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 
 from indexer.store.cluster_values import Additions, Membership
 from indexer.store.images.rows import WHOLE
@@ -20,7 +20,7 @@ from indexer.store.models import (
 )
 from indexer.store.queries import Queries
 from indexer.store.sql_parameters import MAX_ID
-from indexer.types import BankKind, ClusterMember
+from indexer.types import BankKind, ClusterMember, Keys
 
 
 class ClusterMembers(Queries):
@@ -35,20 +35,35 @@ class ClusterMembers(Queries):
         assigned : bool
             Whether images that were assigned after the run are among them.
         """
-        table = ClusterMemberRow
-        statement = (
-            select(table.image_id, func.coalesce(table.cluster_id, -1), table.probability)
-            .where(table.run_id == run_id)
-            .order_by(table.image_id)
-        )
+        statement = _members_of(run_id).order_by(ClusterMemberRow.image_id)
         if not assigned:
-            statement = statement.where(~table.assigned)
-        rows = self._connection.execute(statement).all()
-        return Membership(
-            image_ids=np.array([row[0] for row in rows], np.int64),
-            cluster_ids=np.array([row[1] for row in rows], np.int64),
-            probabilities=np.array([row[2] for row in rows], np.float64),
-        )
+            statement = statement.where(~ClusterMemberRow.assigned)
+        return _membership(self._connection.execute(statement).all())
+
+    def membership_of(self, run_id: int, image_ids: Keys) -> Membership:
+        """Return what `membership` says of some images; those that it does not know are left out.
+
+        Parameters
+        ----------
+        run_id : int
+        image_ids : ndarray of shape (m,), int64
+            In any order, each once.
+        """
+        statement = _members_of(run_id).order_by(ClusterMemberRow.image_id)
+        ids = np.sort(image_ids).tolist()
+        return _membership([*self._rows(statement, ClusterMemberRow.image_id, ids)])
+
+    def count(self, run_id: int, *, assigned: bool = True) -> int:
+        """Return how many images a run knows.
+
+        Parameters
+        ----------
+        run_id : int
+        assigned : bool
+            Whether images that were assigned after the run count.
+        """
+        conditions = () if assigned else (~ClusterMemberRow.assigned,)
+        return self._count(ClusterMemberRow, ClusterMemberRow.run_id == run_id, *conditions)
 
     def page(
         self, run_id: int, cluster_id: int | None, *, after_id: int = 0, limit: int = 100
@@ -181,3 +196,17 @@ class ClusterMembers(Queries):
             for row in self._connection.execute(statement):
                 if row[0] is not None:
                     yield row[0], row[1], row[2]
+
+
+def _members_of(run_id: int) -> Select[int, int, float]:
+    table = ClusterMemberRow
+    columns = (table.image_id, func.coalesce(table.cluster_id, -1), table.probability)
+    return select(*columns).where(table.run_id == run_id)
+
+
+def _membership(rows: Sequence[Row[int, int, float]]) -> Membership:
+    return Membership(
+        image_ids=np.array([row[0] for row in rows], np.int64),
+        cluster_ids=np.array([row[1] for row in rows], np.int64),
+        probabilities=np.array([row[2] for row in rows], np.float64),
+    )

@@ -5,7 +5,8 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Row, Select, and_, false, func, select
 
 from indexer.errors import NotFoundError
 from indexer.store.banks.conditions import ACTIVE
@@ -15,6 +16,7 @@ from indexer.store.images.rows import WHOLE
 from indexer.store.models import (
     BankRow,
     ClassificationRow,
+    ClusterMemberRow,
     EmbeddingRow,
     EntryRow,
     ImageRow,
@@ -90,7 +92,91 @@ class ClusterScopes(Queries):
         NotFoundError
             There is no bank of one of the scope's names.
         """
+        return self._read_pieces([*self._in_scope(scope, space)], space, on_progress)
+
+    def pieces_of(self, image_ids: Keys, scope: ClusterScope, space: Space) -> ScopedPieces:
+        """Read what `pieces` reads of those among some images that are in a scope.
+
+        Parameters
+        ----------
+        image_ids : ndarray of shape (m,), int64
+            In any order, each once.
+        scope : ClusterScope
+        space : Space
+
+        Raises
+        ------
+        NotFoundError
+            There is no bank of one of the scope's names.
+        """
         conditions = [*self._in_scope(scope, space)]
+        found = [
+            self._read_pieces([*conditions, ImageRow.id.in_(chunk)], space)
+            for chunk in chunks(np.sort(image_ids).tolist())
+        ]
+        return _put_together(found) if found else self._read_pieces([false()], space)
+
+    def unknown(
+        self, run_id: int, scope: ClusterScope, space: Space, semantic: Space | None = None
+    ) -> Keys:
+        """Return the ids of the images in a scope that a run does not know, ascending.
+
+        Raises
+        ------
+        NotFoundError
+            There is no bank of one of the scope's names.
+        """
+        of_run = (ClusterMemberRow.run_id == run_id, ClusterMemberRow.image_id == ImageRow.id)
+        known = select(ClusterMemberRow.image_id).where(*of_run).exists()
+        joined = select(ImageRow.id).join(*WholeVectors.of(space, semantic).join)
+        statement = joined.where(*self._in_scope(scope, space), ~known)
+        return np.fromiter(self._connection.scalars(statement.order_by(ImageRow.id)), np.int64)
+
+    def count(self, scope: ClusterScope, space: Space, semantic: Space | None = None) -> int:
+        """Return how many images `vectors` reads.
+
+        Raises
+        ------
+        NotFoundError
+            There is no bank of one of the scope's names.
+        """
+        conditions = self._in_scope(scope, space)
+        joined = select(ImageRow.id).join(*WholeVectors.of(space, semantic).join)
+        return self._count_rows(joined.where(*conditions))
+
+    def ids(
+        self,
+        scope: ClusterScope,
+        space: Space,
+        semantic: Space | None = None,
+        *,
+        after_id: int = 0,
+    ) -> Keys:
+        """Return the ids of the images that `vectors` reads, ascending, above one.
+
+        Raises
+        ------
+        NotFoundError
+            There is no bank of one of the scope's names.
+        """
+        joined = select(ImageRow.id).join(*WholeVectors.of(space, semantic).join)
+        statement = joined.where(ImageRow.id > after_id, *self._in_scope(scope, space))
+        return np.fromiter(self._connection.scalars(statement.order_by(ImageRow.id)), np.int64)
+
+    def vectors_of(
+        self, image_ids: Keys, space: Space, semantic: Space | None = None
+    ) -> Iterator[ScopedVectors]:
+        """Yield the embeddings of the active images among these, some thousands at a time."""
+        for chunk in chunks(image_ids.tolist()):
+            conditions = [ImageRow.removed_at.is_(None), ImageRow.id.in_(chunk)]
+            yield self._read_vectors(conditions, WholeVectors.of(space, semantic))
+
+    def _read_pieces(
+        self,
+        conditions: Sequence[ColumnElement[bool]],
+        space: Space,
+        on_progress: Callable[[int], None] = lambda _count: None,
+    ) -> ScopedPieces:
         wholes = _joined(select(ImageRow.id), space)
         parts = _parts(select(ImageRow.id), space)
         images, others = (self._count_rows(each.where(*conditions)) for each in (wholes, parts))
@@ -131,26 +217,6 @@ class ClusterScopes(Queries):
             pdqs=pdqs,
             qualities=qualities,
         )
-
-    def ids(self, scope: ClusterScope, space: Space, semantic: Space | None = None) -> Keys:
-        """Return the ids of the images that `vectors` reads, ascending.
-
-        Raises
-        ------
-        NotFoundError
-            There is no bank of one of the scope's names.
-        """
-        joined = select(ImageRow.id).join(*WholeVectors.of(space, semantic).join)
-        statement = joined.where(*self._in_scope(scope, space))
-        return np.fromiter(self._connection.scalars(statement.order_by(ImageRow.id)), np.int64)
-
-    def vectors_of(
-        self, image_ids: Keys, space: Space, semantic: Space | None = None
-    ) -> Iterator[ScopedVectors]:
-        """Yield the embeddings of the active images among these, some thousands at a time."""
-        for chunk in chunks(image_ids.tolist()):
-            conditions = [ImageRow.removed_at.is_(None), ImageRow.id.in_(chunk)]
-            yield self._read_vectors(conditions, WholeVectors.of(space, semantic))
 
     def _read_vectors(
         self,
@@ -254,4 +320,30 @@ def _parts(statement: _Statement, space: Space) -> _Statement:
         statement.select_from(ImageRow)
         .join(PartRow, PartRow.image_id == ImageRow.id)
         .join(EmbeddingRow, of_part)
+    )
+
+
+def _put_together(found: Sequence[ScopedPieces]) -> ScopedPieces:
+    """Join the pieces of images that follow each other by id."""
+    counts = [len(each.images.ids) for each in found]
+    firsts = np.cumsum([0, *counts[:-1]])
+
+    def joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Join wholes, then parts."""
+        wholes = [each[:count] for each, count in zip(arrays, counts, strict=True)]
+        parts = [each[count:] for each, count in zip(arrays, counts, strict=True)]
+        return np.concatenate([*wholes, *parts])
+
+    embeddings = joined([each.embeddings for each in found])
+    owners = [each.owners + first for each, first in zip(found, firsts, strict=True)]
+    return ScopedPieces(
+        images=ScopedVectors(
+            np.concatenate([each.images.ids for each in found]),
+            embeddings[: sum(counts)],
+            np.concatenate([each.images.added_at for each in found]),
+        ),
+        embeddings=embeddings,
+        owners=joined(owners),
+        pdqs=joined([each.pdqs for each in found]),
+        qualities=joined([each.qualities for each in found]),
     )

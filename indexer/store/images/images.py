@@ -193,6 +193,10 @@ class Images(Queries):
             kinds[image_id].add(PartKind(kind))
         return dict(kinds)
 
+    def purged_among(self, image_ids: Iterable[int]) -> list[int]:
+        """Return those of some images that were purged."""
+        return self._ids_among(ImageRow, image_ids, ImageRow.purged_at.is_not(None))
+
     def tombstones(self, *, after_id: int = 0, limit: int = 100) -> list[Tombstone]:
         """Return a page of what is kept of the purged images, ordered by id.
 
