@@ -66,8 +66,12 @@ def read_growth_scope(  # noqa: PLR0913, PLR0917 -- what candidates depend on
         if not are_few(len(beyond)):
             return None
         stored = len(index) + int(beyond.sum())
-        pairs = _Candidates(settings, traits, LinkBounds.of_run(run.parameters), fresh, stored)
-        left, right = pairs.of(new, index)
+        bounds = LinkBounds.of_run(run.parameters)
+        least = bounds.min_log_odds
+        if bounds.verified and catalog.thumbnails.ids(new.tolist()):
+            least = min(LEAST_VERIFIED, least)
+        reach = Reach.of(traits.fusion, least, bounds.max_pdq_distance, stored)
+        left, right = _Candidates(settings, traits, fresh, reach).of(new, index)
         return _read(catalog, space, run, new, left, right, stored)
 
 
@@ -78,12 +82,10 @@ class _Candidates:
         self,
         settings: Settings,
         traits: SpaceTraits,
-        bounds: LinkBounds,
         fresh: ScopedPieces,
-        stored: int,
+        reach: Reach,
     ) -> None:
-        least = min(LEAST_VERIFIED, bounds.min_log_odds) if bounds.verified else bounds.min_log_odds
-        self._reach = Reach.of(traits.fusion, least, bounds.max_pdq_distance, stored)
+        self._reach = reach
         self._threads = settings.worker_threads
         self._fresh = fresh
         self._table = PieceTable(fresh, settings.pdq_min_quality, traits, self._threads)

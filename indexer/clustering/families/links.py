@@ -88,8 +88,8 @@ class LinkFinder:
     @property
     def _reach(self) -> Reach:
         """How near pieces must be for their images to be linked, where they are many."""
-        least, max_bits = float(self._least.min(initial=np.inf)), self._bounds.max_pdq_distance
-        return Reach.of(self._fusion, least, max_bits, self._stored)
+        least = float(self._least.min(initial=self._bounds.min_log_odds))
+        return Reach.of(self._fusion, least, self._bounds.max_pdq_distance, self._stored)
 
     @cached_property
     def _least(self) -> LogOdds:
