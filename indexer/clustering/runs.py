@@ -252,7 +252,8 @@ class ClusterRunner:
 
     def _grow(self, run: ClusterRun, space: Space, new: Keys) -> tuple[ScopedPieces, FamilyGrowth]:
         """Find the links of new images: by the index of the last run, or among all images."""
-        if run.parameters["fusion"] != self._space_traits().fusion.version:
+        is_known = self._settings.model in {None, space.model}
+        if not is_known or run.parameters["fusion"] != self._space_traits().fusion.version:
             self._check_model()
         view = self._view(run, space)
         index = view.load() if view else None
