@@ -68,7 +68,9 @@ def read_growth_scope(  # noqa: PLR0913, PLR0917 -- what candidates depend on
         stored = len(index) + int(beyond.sum())
         bounds = LinkBounds.of_run(run.parameters)
         least = bounds.min_log_odds
-        if bounds.verified and catalog.thumbnails.ids(new.tolist()):
+        if bounds.verified and (
+            catalog.local_features.ids(new.tolist()) or catalog.thumbnails.ids(new.tolist())
+        ):
             least = min(LEAST_VERIFIED, least)
         reach = Reach.of(traits.fusion, least, bounds.max_pdq_distance, stored)
         left, right = _Candidates(settings, traits, fresh, reach).of(new, index)
