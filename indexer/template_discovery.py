@@ -22,7 +22,7 @@ from indexer.types import FoundTemplate, ImageRecord, Space
 from indexer.vectors import VectorView
 from indexer.vectors.results import SimilarityHits
 from indexer.verification import read_thumbnail
-from indexer.verification.cell_agreement import SharedFrame, find_shared_frame
+from indexer.verification.cell_agreement import CONTROLS, SharedFrame, find_shared_frame
 from indexer.verification.cell_grid import CellGrid, have_one_shape
 from indexer.verification.detail_agreement import DetailAgreement, Hands
 from indexer.verification.frame_groups import Pair, find_pictures, group_frames
@@ -30,7 +30,8 @@ from indexer.verification.known_frame import shows_frame
 from indexer.verification.local_features import in_both_hands
 
 _NEIGHBOURS: Final = 16  # of an image, each compared with it
-_NEAR: Final = 0.2  # cosine of neighbours worth comparing: few controls over photos are no more
+_NEAR: Final = 0.4  # cosine of neighbours worth comparing; strangers reach it once in a thousand
+_FAR: Final = 0.2  # of those that are if details are equal at one place: controls over photos
 _STEP: Final = 64  # images between commits
 _AT_HAND: Final = 128  # images whose cells are kept while their neighbours are compared: 100 MB
 _PAUSE: Final = 0.1  # seconds between two looks whether another program is done
@@ -161,41 +162,46 @@ class TemplateLearner:
         records, pairs = self._neighbours(catalog, image_ids)
         grids = _Grids(catalog)
         found: dict[Pair, SharedFrame] = {}
-        for pair in sorted(pairs):
+        for pair, cosine in sorted(pairs.items()):
             one, other = (records[image_id] for image_id in pair)
             if not have_one_shape((one.width, one.height), (other.width, other.height)):
+                continue
+            details = grids.compare_details(*pair)
+            if cosine < _NEAR and details.count_equal() < CONTROLS:
                 continue
             ours, theirs = (grids.get(image_id) for image_id in pair)
             if ours and theirs:
                 pictures = find_pictures(one), find_pictures(other)
-                details = grids.compare_details(*pair)
                 if frame := find_shared_frame(ours, theirs, *pictures, details=details):
                     found[pair] = frame
         return found
 
     def _neighbours(
         self, catalog: Catalog, image_ids: Iterable[int]
-    ) -> tuple[dict[int, ImageRecord], set[Pair]]:
-        """Return pairs of images, by their whole embeddings, and nearest neighbours; and both."""
+    ) -> tuple[dict[int, ImageRecord], dict[Pair, float]]:
+        """Return images and their nearest neighbours, and the cosines of these pairs, whole."""
         records = catalog.images.get_many(image_ids, self._space.id, with_embedding=True)
         asked = {
             i: record.embedding for i, record in records.items() if record.embedding is not None
         }
         if not asked:
-            return {}, set()
+            return {}, {}
         queries = np.stack([*asked.values()])
         hits = cast("SimilarityHits", self._view.index.search(queries, _NEIGHBOURS + 1))
-        near = np.where(hits.similarities >= _NEAR, hits.keys, -1)
         pairs = {
-            (min(one, other), max(one, other))
-            for one, others in zip(asked, near.tolist(), strict=True)
-            for other in others
-            if other not in (-1, one)
+            (min(one, other), max(one, other)): cosine
+            for one, others, cosines in zip(
+                asked, hits.keys.tolist(), hits.similarities.tolist(), strict=True
+            )
+            for other, cosine in zip(others, cosines, strict=True)
+            if other not in (-1, one) and cosine >= _FAR
         }
         others = {image_id for pair in pairs for image_id in pair} - records.keys()
         records |= catalog.images.get_many(others, self._space.id)
-        there = {pair for pair in pairs if pair[0] in records and pair[1] in records}
-        return records, there
+        kept = catalog.thumbnails.ids({image_id for pair in pairs for image_id in pair})
+        return records, {
+            pair: cosine for pair, cosine in pairs.items() if records.keys() >= {*pair} <= kept
+        }
 
     def _join_by_mask(self, image_ids: Iterable[int]) -> int:
         """Let images join the template of a neighbour whose frame they have; return how many did.
@@ -207,7 +213,7 @@ class TemplateLearner:
             _, pairs = self._neighbours(catalog, image_ids)
             templates = catalog.templates.of_images({i for pair in pairs for i in pair})
             grids = _Grids(catalog)
-            for image_id, other in sorted(pairs | {pair[::-1] for pair in pairs}):
+            for image_id, other in sorted(pairs.keys() | {pair[::-1] for pair in pairs}):
                 template = templates.get(other)
                 if template is None or image_id in templates or image_id in joining:
                     continue
@@ -225,7 +231,7 @@ class _Grids:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._kept: OrderedDict[int, CellGrid | None] = OrderedDict()
-        self._hands: dict[int, Hands] = {}  # of those of them that were needed
+        self._hands: OrderedDict[int, Hands] = OrderedDict()
 
     def get(self, image_id: int) -> CellGrid | None:
         """Return the cells of an image; None where it has no thumbnail."""
@@ -233,19 +239,21 @@ class _Grids:
             jpeg = self._catalog.thumbnails.get_many([image_id]).get(image_id)
             self._kept[image_id] = CellGrid.of(read_thumbnail(jpeg)) if jpeg else None
             if len(self._kept) > _AT_HAND:
-                dropped, _ = self._kept.popitem(last=False)
-                self._hands.pop(dropped, None)
+                self._kept.popitem(last=False)
         self._kept.move_to_end(image_id)
         return self._kept[image_id]
 
     def compare_details(self, one: int, other: int) -> DetailAgreement:
-        """Return how the local features agree of two images whose cells were returned last."""
+        """Return how the local features agree of two images that have a thumbnail."""
         return DetailAgreement(lambda: self._features(one), lambda: self._features(other)[0])
 
     def _features(self, image_id: int) -> Hands:
         if image_id not in self._hands:
             features = read_features(self._catalog, [image_id])[image_id]
             self._hands[image_id] = in_both_hands(features)
+            if len(self._hands) > _AT_HAND:
+                self._hands.popitem(last=False)
+        self._hands.move_to_end(image_id)
         return self._hands[image_id]
 
 
