@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from os import PathLike
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -14,7 +12,6 @@ from indexer.types import (
     Bank,
     BankKind,
     Classification,
-    ClassMap,
     Decided,
     Decision,
     Embedded,
@@ -24,7 +21,6 @@ from indexer.types import (
     FloodState,
     ImageSummary,
     Match,
-    MatchRegions,
     Outcome,
     PartialVerdict,
     RetroMatch,
@@ -37,6 +33,8 @@ from indexer.types import (
 )
 from search_api.client.admin import AdminCalls
 from search_api.client.clusters import ClusterCalls
+from search_api.client.explanations import ExplanationCalls
+from search_api.client.picture_form import Picture, form_of, named
 from search_api.client.policies import PolicyCalls
 from search_api.client.templates import TemplateCalls
 from search_api.client.transport import (
@@ -56,11 +54,8 @@ from search_api.schemas import (
     SearchedItems,
 )
 
-Picture = bytes | bytearray | memoryview | str | PathLike[str]
-"""A picture's bytes, or the path of its file."""
 
-
-class Lookalike(AdminCalls, ClusterCalls, PolicyCalls, TemplateCalls):
+class Lookalike(AdminCalls, ClusterCalls, ExplanationCalls, PolicyCalls, TemplateCalls):
     """One server's API; safe to use from several threads, closed by a `with` block.
 
     Lists are iterators that ask for their pages as they are needed. A request that finds the server
@@ -111,7 +106,7 @@ class Lookalike(AdminCalls, ClusterCalls, PolicyCalls, TemplateCalls):
             "POST",
             "/v1/search",
             Verdict,
-            files=_form([_named(image, name)]),
+            files=form_of([named(image, name)]),
             params=options_of(**options),
         )
 
@@ -123,7 +118,7 @@ class Lookalike(AdminCalls, ClusterCalls, PolicyCalls, TemplateCalls):
             "POST",
             "/v1/search/batch",
             SearchedItems,
-            files=_form(images),
+            files=form_of(images),
             params=options_of(**options),
         )
         return found.items
@@ -154,42 +149,20 @@ class Lookalike(AdminCalls, ClusterCalls, PolicyCalls, TemplateCalls):
     def classify(self, image: Picture, name: str | None = None) -> Classification:
         """Return the class probabilities of one picture."""
         return self._transport.ask(
-            "POST", "/v1/classify", Classification, files=_form([_named(image, name)])
+            "POST", "/v1/classify", Classification, files=form_of([named(image, name)])
         )
 
     def classify_many(self, images: Iterable[tuple[str, Picture]]) -> list[ClassifiedItem]:
         """Classify up to 32 named pictures, each by itself; answers come in their order."""
         found = self._transport.ask(
-            "POST", "/v1/classify/batch", ClassifiedItems, files=_form(images)
+            "POST", "/v1/classify/batch", ClassifiedItems, files=form_of(images)
         )
         return found.items
 
     def embed(self, image: Picture, name: str | None = None) -> Embedded:
         """Return the embedding of one picture."""
         return self._transport.ask(
-            "POST", "/v1/embed", Embedded, files=_form([_named(image, name)])
-        )
-
-    def explain_class(
-        self, image: Picture, label: str | None = None, name: str | None = None
-    ) -> ClassMap:
-        """Return which regions of a picture speak for a class, by default the likeliest."""
-        return self._transport.ask(
-            "POST",
-            "/v1/explanations/class",
-            ClassMap,
-            files=_form([_named(image, name)]),
-            params={"class": label},
-        )
-
-    def explain_match(self, image: Picture, image_id: int, name: str | None = None) -> MatchRegions:
-        """Return which regions of a picture and of a stored image match."""
-        return self._transport.ask(
-            "POST",
-            "/v1/explanations/match",
-            MatchRegions,
-            files=_form([_named(image, name)]),
-            params={"image_id": image_id},
+            "POST", "/v1/embed", Embedded, files=form_of([named(image, name)])
         )
 
     # --- images ----------------------------------------------------------------------------------
@@ -269,7 +242,9 @@ class Lookalike(AdminCalls, ClusterCalls, PolicyCalls, TemplateCalls):
     def upload_entry(self, bank: str, image: Picture, name: str | None = None) -> EntryRecord:
         """Index a picture and make it an entry of a bank."""
         path = f"{_bank(bank)}/entries/upload"
-        return self._transport.change("POST", path, EntryRecord, files=_form([_named(image, name)]))
+        return self._transport.change(
+            "POST", path, EntryRecord, files=form_of([named(image, name)])
+        )
 
     def disable_entry(self, entry_id: int, until: datetime | None = None) -> EntryRecord:
         """Let an entry match nothing, until a moment or until it is enabled."""
@@ -377,34 +352,6 @@ def options_of(
             "tiles": tiles or None,
         }
     )
-
-
-def _form(images: Iterable[tuple[str, Picture]]) -> list[tuple[str, tuple[str, bytes]]]:
-    return [("image", (name, _bytes_of(image))) for name, image in images]
-
-
-def _named(image: Picture, name: str | None) -> tuple[str, Picture]:
-    """Name a picture: by its file's name when nothing else is said."""
-    of_file = Path(image).name if isinstance(image, str | PathLike) else ""
-    return name or of_file or "upload", image
-
-
-def _bytes_of(image: Picture) -> bytes:
-    """Return a picture's bytes; text is a path, never a picture.
-
-    Raises
-    ------
-    OSError
-        Its file cannot be read.
-    TypeError
-        It is neither bytes nor a path.
-    """
-    match image:
-        case bytes() | bytearray() | memoryview():
-            return bytes(image)
-        case str() | PathLike():
-            return Path(image).read_bytes()
-    raise TypeError(f"An image must be bytes or a file path, not {type(image).__name__}.")
 
 
 def _bank(name: str) -> str:
