@@ -185,6 +185,7 @@ class Questions:
         self.stranger.append((verdict["model"], verdict["tier"], card))
 
 
+@pytest.mark.slow
 def test_a_server_answers_in_its_space_while_another_is_made_and_until_it_is_restarted(
     index: Index, models: tuple[Path, Path]
 ) -> None:

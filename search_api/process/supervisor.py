@@ -158,9 +158,8 @@ class Supervisor:
             was_ready = worker.ready
             with suppress(EOFError, OSError):  # it has ended
                 while worker.pipe.poll():
-                    if worker.pipe.recv_bytes() == OUTDATED and worker not in self._outdated:
-                        self._outdated.append(worker)
-                        log.info("worker outdated, replacing", pid=worker.process.pid)
+                    if worker.pipe.recv_bytes() == OUTDATED:
+                        self._on_outdated(worker)
                     worker.heard = monotonic()
             if was_ready or not worker.ready:
                 continue
@@ -170,8 +169,14 @@ class Supervisor:
                 self._on_ready()
             if worker is self._successor:
                 self._successor = None
-                if self._outdated:
+                if self._outdated and self._outdated[0] is not worker:
                     self._stop_worker(self._outdated.pop(0))
+
+    def _on_outdated(self, worker: _Worker) -> None:
+        """Have a worker replaced, unless it is on its way out or will be replaced anyway."""
+        if not worker.leaving and worker not in self._outdated:
+            self._outdated.append(worker)
+            log.info("worker outdated, replacing", pid=worker.process.pid)
 
     def _notice_ended(self) -> None:
         for worker in [w for w in self._workers if w.process.exitcode is not None]:

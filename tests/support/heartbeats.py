@@ -28,7 +28,12 @@ def live(
     One that was started after the move has nothing to say, or dies if the file's text is "broken".
     """
     del listener, serve, greet
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+
+    def leave(*_: object) -> None:
+        supervisor.send_bytes(OUTDATED)  # a beat that was due: nobody needs another successor
+        sys.exit()
+
+    signal.signal(signal.SIGTERM, leave)
     moved = Path(settings.home, MOVED)
     is_new = moved.exists()
     if is_new and moved.read_text(encoding="utf-8") == BROKEN:
