@@ -8,9 +8,9 @@ import typer
 from indexer.cli.options import AsJson, ModelReference, load
 from indexer.cli.output import counted, print_facts, print_json
 from indexer.errors import InputError
-from indexer.model.export_format import ExportFormat
 from indexer.runtime.terminal import echo
 from indexer.settings import Settings
+from indexer.types import ExportFormat
 
 if TYPE_CHECKING:  # they load NumPy
     from indexer.model.parity import Parity
@@ -33,7 +33,7 @@ def export(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Export a model for ONNX Runtime or other programs.
+    """Export a model for other programs.
 
     Without --out: keeps the export that other commands use, which they make when they first need
     it. The folder may be deleted at any time.

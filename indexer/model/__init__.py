@@ -15,14 +15,13 @@ from indexer.model.classifier_file import (
     write_classifier,
 )
 from indexer.model.encoder import Encoder, Prepared
-from indexer.model.export_format import ExportFormat
 from indexer.model.exports import Export
 from indexer.model.feature_extractor import FeatureExtractor
 from indexer.model.fusion_file import read_fusion
 from indexer.model.references import ModelFolder, resolve
 from indexer.runtime.cpu import Cores
 from indexer.settings import Runtime
-from indexer.types import COMMON_FUSION, Embeddings, Rgb, SpaceTraits
+from indexer.types import COMMON_FUSION, Embeddings, ExportFormat, Rgb, SpaceTraits
 
 if TYPE_CHECKING:  # it loads torch
     from indexer.model.portable_export import PortableExport

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from onnxruntime import quantization
 
-from indexer.model.export_format import ExportFormat
 from indexer.model.onnx_network import INPUT, open_session
 from indexer.model.torch_loading import LoadedModel
+from indexer.types import ExportFormat
 
 PROBABILITIES: Final = "probabilities"
 SEMANTIC: Final = "semantic"

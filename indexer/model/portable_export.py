@@ -21,7 +21,6 @@ import torch
 from indexer.errors import InputError, UnexportableModel
 from indexer.model.card import ModelCard
 from indexer.model.classified_loading import load_classified
-from indexer.model.export_format import ExportFormat
 from indexer.model.graph_writers import (
     PROBABILITIES,
     SEMANTIC,
@@ -34,7 +33,7 @@ from indexer.model.onnx_network import INPUT
 from indexer.model.parity import Parity, sample_pictures
 from indexer.model.preprocessing import Preprocessor
 from indexer.model.references import ModelFolder
-from indexer.types import Rgb
+from indexer.types import ExportFormat, Rgb
 
 DESCRIPTION: Final = "model.json"
 MAX_DIFFERENCE: Final = 1e-4

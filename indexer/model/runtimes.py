@@ -11,14 +11,13 @@ import structlog
 from indexer.errors import ExportNotWritten, SettingsError, UnexportableModel
 from indexer.model.classifier_file import ClassifierInput, LinearClassifier, read_classifier
 from indexer.model.encoder import Encoder
-from indexer.model.export_format import ExportFormat
 from indexer.model.exports import Export, KeptExport
 from indexer.model.feature_extractor import FeatureExtractor
 from indexer.model.packaged_export import read_packaged
 from indexer.model.references import ModelFolder
 from indexer.runtime.cpu import Cores
 from indexer.settings import Runtime
-from indexer.types import Rgb
+from indexer.types import ExportFormat, Rgb
 
 if TYPE_CHECKING:  # it loads torch
     from indexer.model.portable_export import PortableExport

@@ -73,6 +73,7 @@ from indexer.types.decisions import (
     Outcome,
 )
 from indexer.types.explanations import ClassMap, Detail, MatchRegions
+from indexer.types.export_format import ExportFormat
 from indexer.types.feeds import (
     ChangeFeed,
     VectorChanges,
@@ -217,6 +218,7 @@ __all__ = [
     "Entry",
     "EntryRecord",
     "Evidence",
+    "ExportFormat",
     "Fingerprint",
     "FingerprintKind",
     "Flood",

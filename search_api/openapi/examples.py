@@ -429,6 +429,7 @@ STATUS = {
         "model": "shipped",
         "dimension": 512,
         "labels": list(PROBABILITIES),
+        "classifier": None,
     },
     "counts": {
         "images": 4211,
