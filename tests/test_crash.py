@@ -186,7 +186,11 @@ def test_ctrl_c_keeps_what_was_committed(index: Index, database_url: str, mixed:
 
 
 @pytest.mark.parametrize(
-    ("command", "moment"), [("index snapshot", Moment.FSYNC), ("search", Moment.RENAME)]
+    ("command", "moment"),
+    [
+        ("index snapshot", Moment.FSYNC),
+        pytest.param("search", Moment.RENAME, marks=pytest.mark.long),
+    ],
 )
 def test_a_command_that_dies_while_it_writes_snapshots_spoils_nothing(
     tmp_path: Path, model: Path, mixed: Mixed, command: str, moment: Moment

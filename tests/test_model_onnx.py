@@ -164,10 +164,10 @@ def test_a_picture_of_any_shape_is_prepared_as_timm_does_for_any_input(
 # --- the answers ---------------------------------------------------------------------------------
 
 
-LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("marqo", "one class")]
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("marqo", "one class", "no classes")]
 
 
-@pytest.fixture(scope="module", params=["shipped", "no classes", *LONG])
+@pytest.fixture(scope="module", params=["shipped", *LONG])
 def pair(
     request: pytest.FixtureRequest, model_cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Encoder, Encoder]:

@@ -58,7 +58,10 @@ def test_a_graph_in_onnx_gives_finished_answers_and_describes_itself(
     assert described["embeddings"]["embedding"]["fingerprint"] == card.fingerprint
 
 
-@pytest.mark.parametrize("form", [ExportFormat.PT2, ExportFormat.TORCHSCRIPT])
+@pytest.mark.parametrize(
+    "form",
+    [pytest.param(ExportFormat.PT2, marks=pytest.mark.long), ExportFormat.TORCHSCRIPT],
+)
 def test_torch_s_formats_answer_for_any_number_of_pictures(
     form: ExportFormat, tmp_path: Path
 ) -> None:

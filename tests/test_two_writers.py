@@ -73,7 +73,7 @@ def halves(mixed: Mixed) -> Iterator[list[Path]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("order", ["the same", "another"])
+@pytest.mark.parametrize("order", ["the same", pytest.param("another", marks=pytest.mark.long)])
 def test_two_processes_index_a_folder_at_once(
     index: Index, mixed: Mixed, database_url: str, order: str
 ) -> None:

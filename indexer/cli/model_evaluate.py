@@ -54,7 +54,7 @@ def evaluate(
     with the columns label and, for each class, its probability; no image is needed then. Intervals
     are of 95 %. What --json prints holds counts and figures, and no name of an image.
 
-    Example: lookalike model evaluate holdout/ --model my-model --report holdout.html
+    Example: lookalike model evaluate holdout/ --model my-model --report out.html
     """
     from indexer.classification.class_metrics import evaluate_scores
     from indexer.classification.labelled_scores import is_scores_file, read_scores, write_scores
