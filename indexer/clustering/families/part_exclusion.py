@@ -5,8 +5,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from indexer.clustering.families.pair_evidence import ImagePairs
 from indexer.clustering.families.piece_table import Rows
@@ -73,8 +71,13 @@ class PartExclusion:
 
     def _groups(self) -> Rows:
         """Return the group of each image that shares a frame with enough others, else -1."""
-        left, right = self._found.T
         n = len(self._ids)
+        if not len(self._found):
+            return np.full(n, -1)
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        left, right = self._found.T
         graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(n, n))
         _, groups = connected_components(graph, directed=False)
         large = np.bincount(groups)[groups] >= LEAST_IMAGES
