@@ -12,7 +12,7 @@ import torch
 
 from indexer.errors import InvalidModel
 from indexer.model import load_encoder, resolve
-from indexer.model.classified_loading import load_classified
+from indexer.model.classified_model import load_classified
 from indexer.model.graph_writers import AnsweringNetwork
 from indexer.settings import SHIPPED_MODEL
 from support.commands import Index

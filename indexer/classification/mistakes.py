@@ -7,6 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.classification.training_set import TrainingSet
+
 _MOST: Final = 24
 _HALF: Final = 0.5
 
@@ -21,6 +23,35 @@ class Mistake:
     answered: tuple[str, ...]
     confidence: float  # probability of the worst wrong answer
     probability: float  # of the right label that was given the least
+
+
+def held_out_mistakes(
+    scores: NDArray[np.float64],
+    labelled: TrainingSet,
+    rows: NDArray[np.int64],
+    *,
+    multi_label: bool,
+) -> list[Mistake]:
+    """Return the worst mistakes among the images that a training held out.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, classes), float64
+        Probabilities of the held-out images.
+    labelled : TrainingSet
+        All images.
+    rows : ndarray of shape (n,), int64
+        Which of them were held out.
+    multi_label : bool
+    """
+    return worst_mistakes(
+        scores,
+        labelled.targets[rows],
+        labelled.classes,
+        [labelled.uris[row] for row in rows],
+        [labelled.sha256[row] for row in rows],
+        multi_label=multi_label,
+    )
 
 
 def worst_mistakes(

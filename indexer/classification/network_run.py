@@ -19,7 +19,7 @@ from indexer.classification.class_metrics import evaluate_scores
 from indexer.classification.data_split import Rows, folds, hold_out
 from indexer.classification.labelled_images import check_classes, read_labelled
 from indexer.classification.labelled_sources import find_labelled
-from indexer.classification.mistakes import worst_mistakes
+from indexer.classification.mistakes import held_out_mistakes
 from indexer.classification.model_card_file import CardFacts, write_model_card
 from indexer.classification.model_folder import new_folder
 from indexer.classification.probe_fit import fit_probe, fit_temperature, probabilities
@@ -200,14 +200,7 @@ def train_network(  # noqa: PLR0913 -- what, of what, where to, and how
         ],
         curve_unit="epochs",
         skipped=labelled.skipped,
-        mistakes=worst_mistakes(
-            scores,
-            labelled.targets[test],
-            labelled.classes,
-            [labelled.uris[row] for row in test],
-            [labelled.sha256[row] for row in test],
-            multi_label=multi_label,
-        ),
+        mistakes=held_out_mistakes(scores, labelled, test, multi_label=multi_label),
         seconds=perf_counter() - begun,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from indexer.classification.class_metrics import evaluate_scores
 from indexer.classification.data_split import Rows, hold_out
-from indexer.classification.mistakes import worst_mistakes
+from indexer.classification.mistakes import held_out_mistakes
 from indexer.classification.model_card_file import CardFacts, write_model_card
 from indexer.classification.model_folder import new_folder
 from indexer.classification.probe_fit import Probe, fit_probe, log_loss, probabilities
@@ -109,14 +109,7 @@ def train_probe(
         curve=curve,
         curve_unit="images",
         skipped=labelled.skipped,
-        mistakes=worst_mistakes(
-            scores,
-            labelled.targets[test],
-            labelled.classes,
-            [labelled.uris[row] for row in test],
-            [labelled.sha256[row] for row in test],
-            multi_label=multi_label,
-        ),
+        mistakes=held_out_mistakes(scores, labelled, test, multi_label=multi_label),
         seconds=perf_counter() - begun,
     )
 

@@ -18,7 +18,7 @@ from indexer.types import ExportFormat
 
 PROBABILITIES: Final = "probabilities"
 SEMANTIC: Final = "semantic"
-_EMBEDDING: Final = "embedding"
+EMBEDDING: Final = "embedding"
 _SAMPLES: Final = 2  # torch.export takes a batch of one for a constant
 _MOST: Final = 4096  # pictures of a batch, for torch.export
 _PERCENTILE: Final = 99.99  # of the activations; clipping the rest leaves finer levels
@@ -52,7 +52,7 @@ class AnsweringNetwork(torch.nn.Module):
         self.eval()
         self.names = [
             *([PROBABILITIES] if self.card.labels else []),
-            _EMBEDDING,
+            EMBEDDING,
             *([SEMANTIC] if model.semantic else []),
         ]
 

@@ -20,8 +20,9 @@ import torch
 
 from indexer.errors import InputError, UnexportableModel
 from indexer.model.card import ModelCard
-from indexer.model.classified_loading import load_classified
+from indexer.model.classified_model import load_classified
 from indexer.model.graph_writers import (
+    EMBEDDING,
     PROBABILITIES,
     SEMANTIC,
     AnsweringNetwork,
@@ -150,7 +151,6 @@ def _describe(
 ) -> dict[str, Any]:
     """Return what `model.json` says, but for the hash of the graph."""
     card = network.card
-    answers = network.run(np.zeros((1, *card.input_size), np.float32))
     return {
         "format": form.value,
         "graph": graph,
@@ -170,15 +170,9 @@ def _describe(
         "input": INPUT,
         "probabilities": PROBABILITIES if card.labels else None,
         "embeddings": {
-            name: {
-                "output": name,
-                "dimension": answers[name].shape[1],
-                "fingerprint": card.semantic.fingerprint
-                if name == SEMANTIC and card.semantic
-                else card.fingerprint,
-            }
-            for name in network.names
-            if name != PROBABILITIES
+            name: {"output": name, "dimension": of.dimension, "fingerprint": of.fingerprint}
+            for name, of in ((EMBEDDING, card), (SEMANTIC, card.semantic))
+            if of
         },
         "parity": asdict(parity),
     }

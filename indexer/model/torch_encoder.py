@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from indexer.errors import SettingsError
-from indexer.model.classified_loading import load_classified
+from indexer.model.classified_model import load_classified
 from indexer.model.feature_extractor import FeatureExtractor
 from indexer.model.network_encoder import NetworkEncoder, RawOutputs
 from indexer.model.references import ModelFolder
