@@ -1,6 +1,7 @@
 """Database identity: whether it is still the database that was opened."""
 
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 import structlog
@@ -34,6 +35,7 @@ class Identity:
         self._inode = _inode(self._file)
         self._log_id = log_id
         self._refusal: str | None = None
+        self._lock = Lock()
 
     def check(self, connection: Connection) -> None:
         """Make sure that a transaction, which has just begun, is one of this database.
@@ -43,23 +45,29 @@ class Identity:
         DatabaseReplaced
             It is another database, or one was seen there before.
         """
-        self._refusal = self._refusal or self._compare(connection)
+        if self._refusal is None and (found := self._difference(connection)):
+            self._refuse(found)
         if self._refusal:
             raise DatabaseReplaced(self._refusal)
 
-    def _compare(self, connection: Connection) -> str | None:
+    def _difference(self, connection: Connection) -> str | None:
         """Say what is wrong; None when it is the same."""
         if _inode(self._file) != self._inode:
-            found = "its file was replaced or removed"
-        elif (log_id := self._read(connection)) != self._log_id:
-            found = f"it holds the log {log_id or '(none)'} instead of {self._log_id}"
-        else:
-            return None
+            return "its file was replaced or removed"
+        if (log_id := self._read(connection)) != self._log_id:
+            return f"it holds the log {log_id or '(none)'} instead of {self._log_id}"
+        return None
+
+    def _refuse(self, found: str) -> None:
+        """Refuse the database from now on; logged once, whichever thread finds it first."""
+        with self._lock:
+            if self._refusal is not None:
+                return
+            self._refusal = (
+                f"The database {self._where} is not the one that this program opened: {found}. "
+                "Nothing is answered from it until this program is started again."
+            )
         log.error("database replaced", database=self._where, found=found)
-        return (
-            f"The database {self._where} is not the one that this program opened: {found}. "
-            "Nothing is answered from it until this program is started again."
-        )
 
     def _read(self, connection: Connection) -> str | None:
         try:
