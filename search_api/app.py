@@ -133,6 +133,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
                 signals=signals,
                 contents=contents,
                 cluster_runs=cluster_runs,
+                reveal_seconds=serve.reveal_seconds,
             )
             yield
 

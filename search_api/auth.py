@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from indexer.errors import Forbidden, Unauthenticated
-from indexer.types import ApiKey, Scope, Session, allows
+from indexer.types import ApiKey, Person, Scope, Session, allows
 from search_api.errors import problems
 
 __all__ = [
@@ -41,6 +41,11 @@ class Principal:
     session: Session | None = None
     csrf: str | None = field(default=None, repr=False)
     """What forms of the session must send."""
+
+    @property
+    def person(self) -> Person:
+        """The person behind it; all callers without a key are one."""
+        return Person(f"key {self.key.id}" if self.key else "anybody", self.name)
 
 
 ANYBODY = Principal("anybody", tuple(Scope))

@@ -45,6 +45,8 @@ class Service:
     signals: Signals
     contents: Contents
     cluster_runs: ClusterRunJob
+    reveal_seconds: float
+    """How long a revealed picture can be seen."""
 
     async def run(
         self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs

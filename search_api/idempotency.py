@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from indexer.store import ANSWERS_KEPT, Answer, Catalog, RequestKey, Store, Writer
+from search_api.auth import ANYBODY, Principal
 
 ResultT = TypeVar("ResultT")
 REPLAYED: Final = "Idempotent-Replayed"
@@ -145,9 +146,8 @@ def _remember(store: Store, asked: _Asked, response: Response) -> None:
 
 
 def _caller(request: Request) -> str:
-    principal = getattr(request.state, "principal", None)
-    key = principal.key if principal else None
-    return f"key {key.id}" if key else "anybody"
+    principal: Principal | None = getattr(request.state, "principal", None)
+    return (principal or ANYBODY).person.id
 
 
 async def _digest(request: Request) -> bytes:

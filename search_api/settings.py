@@ -124,6 +124,11 @@ class ServeSettings(BaseSettings):
     session_idle_seconds: float = Field(
         default=1_800.0, gt=0, description="Lifetime of an idle console session, in seconds."
     )
+    reveal_seconds: float = Field(
+        default=180.0,
+        gt=0,
+        description="Seconds for which a person can see a picture that they revealed.",
+    )
     trusted_proxies: str | None = Field(
         default=None,
         description="Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are trusted, comma-separated; by default none.",

@@ -56,6 +56,7 @@ SAME_EVERYWHERE = {
     "policy": "rules on what to do about a verdict",
     "reports": "about cluster runs",
     "retroscan": "past images against newer entries",
+    "reviews": "what people look at and decide",
     "runs": "clusterings",
     "sessions": "of the console",
     "settings": "of a package",

@@ -7,26 +7,22 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from indexer.errors import LookalikeError
 from indexer.images.decode import decoded
+from indexer.images.veils import GREY_SIDE, blurred_grey
 from indexer.settings import ImageLimits
 from indexer.store import Catalog
 from indexer.verification import read_thumbnail
 
-SIDE: Final = 96
-"""Pixels of the longest side."""
-_BLUR: Final = 1.6  # pixels, the standard deviation: shapes stay, faces do not
 _QUALITY: Final = 60  # of JPEG: 2 KB a picture
 
 
 def obscure(picture: Image.Image) -> bytes:
     """Make the copy of a picture that a report may hold: grey, small, blurred, without metadata."""
-    grey = picture.convert("L")
-    grey.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
     buffer = BytesIO()
-    grey.filter(ImageFilter.GaussianBlur(_BLUR)).save(buffer, "JPEG", quality=_QUALITY)
+    blurred_grey(picture).save(buffer, "JPEG", quality=_QUALITY)
     return buffer.getvalue()
 
 
@@ -64,7 +60,7 @@ class Obscurer:
             data = path.read_bytes()
             if sha256(data).digest() != digest:
                 return None  # another picture lies there now
-            with decoded(data, self._limits, at_least=(SIDE, SIDE)) as picture:
+            with decoded(data, self._limits, at_least=(GREY_SIDE, GREY_SIDE)) as picture:
                 return obscure(Image.fromarray(picture.rgb))
         except (OSError, ValueError, LookalikeError):
             return None

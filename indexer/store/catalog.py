@@ -32,6 +32,7 @@ from indexer.store.images.templates import Templates
 from indexer.store.images.thumbnails import Thumbnails
 from indexer.store.log.audit import AuditRecords
 from indexer.store.log.changes import Changes
+from indexer.store.reviews.reveals import Reveals
 from indexer.store.verdicts.calibration_samples import CalibrationSamples
 from indexer.store.verdicts.cards import Cards
 from indexer.store.verdicts.decisions import Decisions
@@ -83,6 +84,8 @@ class Catalog:
         self.retro_scans = RetroScans(connection)
         self.policies = Policies(connection)
         self.verdicts = GivenVerdicts(connection)
+        # reviews
+        self.reveals = Reveals(connection)
         # clusters
         self.maps = Maps(connection)
         self.cluster_runs = ClusterRuns(connection)

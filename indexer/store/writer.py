@@ -27,6 +27,7 @@ from indexer.store.images.spaces import SpaceEdits
 from indexer.store.images.templates import TemplateEdits
 from indexer.store.log.audit import Audit
 from indexer.store.log.changes import Log
+from indexer.store.reviews.reveals import RevealEdits
 from indexer.store.verdicts.cards import CardEdits
 from indexer.store.verdicts.decisions import DecisionEdits
 from indexer.store.verdicts.given_verdicts import GivenVerdictEdits
@@ -80,6 +81,8 @@ class Writer(Catalog):
         self.retro_scans: RetroScanEdits = RetroScanEdits(given, outbox)
         self.policies: PolicyEdits = PolicyEdits(given)
         self.verdicts: GivenVerdictEdits = GivenVerdictEdits(given)
+        # reviews
+        self.reveals: RevealEdits = RevealEdits(given)
         # clusters
         self.maps: MapEdits = MapEdits(given)
         self.cluster_runs: ClusterRunEdits = ClusterRunEdits(given)

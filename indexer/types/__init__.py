@@ -129,6 +129,13 @@ from indexer.types.retroscans import (
     RetroScan,
     ScanState,
 )
+from indexer.types.reveals import (
+    Exposure,
+    NewReveal,
+    Person,
+    Reveal,
+    Veil,
+)
 from indexer.types.rulings import Action, AppliedRule, PolicyCitation, Ruling
 from indexer.types.sources import (
     KnownSource,
@@ -219,6 +226,7 @@ __all__ = [
     "EntryRecord",
     "Evidence",
     "ExportFormat",
+    "Exposure",
     "Fingerprint",
     "FingerprintKind",
     "Flood",
@@ -245,6 +253,7 @@ __all__ = [
     "NewImage",
     "NewKey",
     "NewPart",
+    "NewReveal",
     "NewVerdict",
     "Opinion",
     "Outcome",
@@ -253,6 +262,7 @@ __all__ = [
     "PartialVerdict",
     "Pdq",
     "PdqBits",
+    "Person",
     "Policy",
     "PolicyCitation",
     "Probabilities",
@@ -263,6 +273,7 @@ __all__ = [
     "ReportFormat",
     "RetroMatch",
     "RetroScan",
+    "Reveal",
     "Rgb",
     "Ruling",
     "RunState",
@@ -294,6 +305,7 @@ __all__ = [
     "VectorChanges",
     "VectorKeys",
     "Vectors",
+    "Veil",
     "Verdict",
     "VerdictCluster",
     "VerdictEvidence",

@@ -36,6 +36,7 @@ from search_api.client.clusters import ClusterCalls
 from search_api.client.explanations import ExplanationCalls
 from search_api.client.picture_form import Picture, form_of, named
 from search_api.client.policies import PolicyCalls
+from search_api.client.reviews import ReviewCalls
 from search_api.client.templates import TemplateCalls
 from search_api.client.transport import (
     Transport,
@@ -55,7 +56,9 @@ from search_api.schemas import (
 )
 
 
-class Lookalike(AdminCalls, ClusterCalls, ExplanationCalls, PolicyCalls, TemplateCalls):
+class Lookalike(
+    AdminCalls, ClusterCalls, ExplanationCalls, PolicyCalls, ReviewCalls, TemplateCalls
+):
     """One server's API; safe to use from several threads, closed by a `with` block.
 
     Lists are iterators that ask for their pages as they are needed. A request that finds the server

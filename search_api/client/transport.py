@@ -109,6 +109,10 @@ class Transport:
         response = self._retrying.copy()(self._send, method, path, options)
         return TypeAdapter(shape).validate_json(response.content)
 
+    def fetch(self, path: str, **options: Any) -> bytes:
+        """Ask for what is no JSON, such as a picture."""
+        return self._retrying.copy()(self._send, "GET", path, options).content
+
     def once(self, method: str, path: str, shape: type[AnswerT], **options: Any) -> AnswerT:
         """Send a request that would do more if it came twice, and that cannot carry a key.
 

@@ -4,12 +4,16 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from fastapi.responses import Response
 
 from indexer.errors import NotFoundError
+from indexer.images.veils import DEFAULT_STRENGTH, STRENGTHS
 from indexer.matching import similar_images
+from indexer.reviews.picture_access import preview_image
 from indexer.store import Store
-from indexer.types import ImageSummary, Match
+from indexer.types import ImageSummary, Match, Veil
 from indexer.upkeep.removal import wipe
+from indexer.verification.thumbnails import SIDE as THUMBNAIL_SIDE
 from search_api.auth import Scope, requires
 from search_api.dependencies import BankNames, ServiceDependency, TopK
 from search_api.errors import problems
@@ -26,6 +30,18 @@ OfBank = Annotated[str | None, Query(description="Only images that are entries o
 Purge = Annotated[
     bool,
     Query(description="Erase all its data for good, except its SHA-256 as proof."),
+]
+OfVeil = Annotated[Veil, Query(description="What covers it: blur, grey or lines.")]
+Strength = Annotated[
+    int,
+    Query(
+        ge=STRENGTHS.start,
+        le=STRENGTHS.stop - 1,
+        description="How much is covered: 1 least, 5 most.",
+    ),
+]
+Size = Annotated[
+    int, Query(ge=16, le=THUMBNAIL_SIDE, description="Pixels of the longest side, 16 to 352.")
 ]
 UNKNOWN = problems(
     HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
@@ -70,6 +86,31 @@ async def get_image(image_id: ImageId, service: ServiceDependency) -> ImageSumma
     )
     service.lookups.record(Lookup.IMAGE, subject="image", subject_id=image_id)
     return ImageSummary.of(record)
+
+
+@router.get(
+    "/{image_id}/preview",
+    operation_id="preview_image",
+    dependencies=[requires(Scope.ANALYST)],
+    summary="Get a stored image behind a veil",
+    response_class=Response,
+    responses={
+        200: {"description": "The veiled picture as a JPEG.", "content": {"image/jpeg": {}}},
+        **UNKNOWN,
+    },
+)
+async def get_preview(
+    image_id: ImageId,
+    service: ServiceDependency,
+    veil: OfVeil = Veil.BLUR,
+    strength: Strength = DEFAULT_STRENGTH,
+    size: Size = 192,
+) -> Response:
+    """Return the stored thumbnail, veiled here: no answer of this route has clear pixels."""
+    jpeg = await service.read(
+        lambda catalog: preview_image(catalog, image_id, veil, strength=strength, size=size)
+    )
+    return Response(jpeg, media_type="image/jpeg")
 
 
 @router.delete(

@@ -21,8 +21,8 @@ HMA_OPERATIONS: dict[str, dict[str, Any]] = {
 """HMA's routes, by name."""
 IMPERATIVES = (
     "Add Cancel Check Classify Compare Confirm Create Decide Delete Disable Dismiss Edit Embed "
-    "Enable Get Hash List Preview Record Reject Rename Replace Retry Revoke Search Send Set Start "
-    "Undo Upload"
+    "Enable End Get Hash Lease List Preview Record Reject Release Rename Renew Replace Retry "
+    "Reveal Revoke Search Send Set Skip Start Undo Upload"
 )
 
 

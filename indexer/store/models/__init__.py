@@ -33,6 +33,7 @@ from indexer.store.models.gallery import (
 )
 from indexer.store.models.log import OF_BANKS, CatalogInfo, ChangeRow
 from indexer.store.models.policies import PolicyRow, VerdictRow
+from indexer.store.models.reviews import RevealRow
 from indexer.store.models.templates import TemplateLearningRow, TemplateMemberRow, TemplateRow
 from indexer.store.models.verdicts import (
     DecisionRow,
@@ -42,7 +43,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611301750"
+REVISION = "202611301810"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "QuarantineRow",
     "RetroMatchRow",
     "RetroScanRow",
+    "RevealRow",
     "RunClusterRow",
     "SemanticRow",
     "SessionRow",

@@ -1,0 +1,1 @@
+"""Reviews: what people look at, and what they decide."""

@@ -1,0 +1,116 @@
+"""Picture access: stored images behind a veil, or revealed for the record."""
+
+from datetime import UTC, datetime, timedelta
+
+from indexer.errors import NotFoundError
+from indexer.images.veils import veil_picture
+from indexer.store import Catalog, Store
+from indexer.types import NewReveal, Person, Reveal, Veil
+
+
+def preview_image(
+    catalog: Catalog, image_id: int, veil: Veil, *, strength: int, size: int
+) -> bytes:
+    """Draw a stored image behind a veil.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    image_id : int
+    veil : Veil
+    strength : int
+        1 to 5, the most covering last.
+    size : int
+        Pixels of the longest side.
+
+    Returns
+    -------
+    bytes
+        A JPEG.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such image, or no thumbnail of it.
+    """
+    return veil_picture(_thumbnail(catalog, image_id), veil, strength, size)
+
+
+def reveal_image(
+    store: Store, person: Person, image_id: int, reason: str, *, lease: timedelta
+) -> Reveal:
+    """Let a person see a stored image without its veil for a while, and write that down.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such image, or no thumbnail of it; nothing was written.
+    """
+    with store.writer() as writer:
+        _thumbnail(writer, image_id)
+        expires_at = datetime.now(UTC) + lease
+        return writer.reveals.add(NewReveal(person, image_id, reason, expires_at))
+
+
+def end_reveal(store: Store, person: Person, reveal_id: int, seconds: float | None) -> Reveal:
+    """Cover a picture again, and write down how long it was seen.
+
+    Parameters
+    ----------
+    store : Store
+    person : Person
+    reveal_id : int
+    seconds : float or None
+        As measured where it was shown; by default, and at most, all the time since the reveal.
+
+    Raises
+    ------
+    NotFoundError
+        The person has no such reveal.
+    """
+    with store.writer() as writer:
+        reveal = _own(writer, person, reveal_id)
+        until = min(datetime.now(UTC), reveal.expires_at)
+        longest = (until - reveal.created_at).total_seconds()
+        return writer.reveals.end(reveal_id, longest if seconds is None else min(seconds, longest))
+
+
+def revealed_picture(catalog: Catalog, person: Person, reveal_id: int) -> bytes:
+    """Return the picture of a reveal, as a JPEG.
+
+    Raises
+    ------
+    NotFoundError
+        The person has no such reveal, or it has ended, or its picture is gone.
+    """
+    reveal = _own(catalog, person, reveal_id)
+    if reveal.ended_at is not None or reveal.expires_at <= datetime.now(UTC):
+        raise NotFoundError(
+            f"Reveal {reveal_id} has ended. Reveal the picture again: `POST /v1/reveals`."
+        )
+    if reveal.image_id is None:
+        raise NotFoundError(f"The picture of reveal {reveal_id} is gone.")
+    return _thumbnail(catalog, reveal.image_id)
+
+
+def _own(catalog: Catalog, person: Person, reveal_id: int) -> Reveal:
+    reveal = catalog.reveals.get(reveal_id)
+    if reveal.person != person.id:
+        raise NotFoundError(
+            f"Reveal {reveal_id} is not yours. `GET /v1/reveals` lists those that are."
+        )
+    return reveal
+
+
+def _thumbnail(catalog: Catalog, image_id: int) -> bytes:
+    thumbnail = catalog.thumbnails.get_many([image_id]).get(image_id)
+    if thumbnail is not None:
+        return thumbnail
+    if not catalog.images.sha256_of([image_id]):
+        raise NotFoundError(
+            f"No image {image_id} is in the index. `lookalike index list` shows the ids."
+        )
+    raise NotFoundError(
+        f"No thumbnail of image {image_id} is kept, so it has no picture. Add the image again with "
+        "LOOKALIKE_KEEP_THUMBNAILS=true."
+    )
