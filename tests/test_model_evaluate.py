@@ -1,10 +1,12 @@
 """Figures of classifiers: against scikit-learn, from images, from scores, side by side."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, log_loss
 
 from indexer.classification.class_metrics import average_precision, evaluate_scores
@@ -12,7 +14,7 @@ from indexer.classification.data_split import hold_out
 from indexer.classification.image_groups import group_images
 from indexer.classification.probe_fit import fit_probe, probabilities
 from indexer.images.fingerprints import pdq_orientations
-from support.commands import Index
+from support.commands import PHOTOS, Index
 from support.labelled import draw, make_folder
 
 RANDOM = np.random.default_rng(0)
@@ -80,6 +82,18 @@ def test_calibrated_probabilities_hold_and_overconfident_ones_do_not() -> None:
 
     assert error(chances) < 0.03
     assert error(sure) > 0.08
+
+
+def test_a_class_that_no_image_is_of_is_a_wrong_answer_with_its_confidence() -> None:
+    scores = np.array([[0.3, 0.1], [0.1, 0.8]])
+    truth = np.eye(2, dtype=bool)
+    groups, elsewhere = np.arange(2), np.array([0.6, 0.1])
+
+    found = evaluate_scores(scores, truth, "ab", groups, multi_label=False, elsewhere=elsewhere)
+
+    assert found.accuracy.share == 0.5
+    assert found.calibration.ece == pytest.approx((0.6 + 0.2) / 2)
+    assert [each.confidence for each in found.calibration.bins] == [0.6, 0.8]
 
 
 def test_the_probabilities_of_a_probe_are_calibrated_where_it_cannot_be_sure() -> None:
@@ -190,11 +204,33 @@ def test_two_models_are_compared_on_the_same_images(
     other = tmp_path / "other"
     index.run_here("model", "train", place, "--out", other, "--input", "embedding")
 
-    found = index.run_here("model", "compare", model, other, place, "--json").json
+    benchmark = make_benchmark(tmp_path / "benchmark")
+    options = ("--benchmark", benchmark)
+
+    found = index.run_here("model", "compare", model, other, place, *options, "--json").json
     printed = index.run_here("model", "compare", model, other, place).stdout
 
+    assert [each["mu_ap"] for each in found["models"]] == [1, 1]  # both have the base's embeddings
+    assert "muAP" not in printed
     assert [each["model"] for each in found["models"]] == [str(model), str(other)]
     assert found["images"] == 16
     assert 0 <= found["agreement"] <= 1
     assert all(each["milliseconds"] > 0 and each["bytes"] > 1e7 for each in found["models"])
     assert "B is right" in printed
+
+
+def make_benchmark(folder: Path) -> Path:
+    """Write two photos, a mirrored copy of one of them, and a photo that is no copy."""
+    for name in ("refs", "queries"):
+        (folder / name).mkdir(parents=True)
+    for name in ("bee", "koala"):
+        shutil.copy(PHOTOS / f"{name}.jpg", folder / "refs")
+    with Image.open(PHOTOS / "bee.jpg") as photo:
+        ImageOps.mirror(photo).save(folder / "queries" / "mirrored.jpg")
+    shutil.copy(PHOTOS / "camels.jpg", folder / "queries")
+    (folder / "ground_truth.csv").write_text(
+        "query_path,reference_path,transform\n"
+        "queries/mirrored.jpg,refs/bee.jpg,mirror\n"
+        "queries/camels.jpg,,none\n"
+    )
+    return folder

@@ -82,9 +82,9 @@ class CalibrationBin:
 class Calibration:
     """Whether stated probabilities hold."""
 
-    ece: float  # mean distance of confidence and accuracy, by bins of equal width
-    log_loss: float
-    brier: float
+    ece: float  # mean distance of confidence and accuracy of the answers, by bins of equal width
+    log_loss: float  # of the classes measured
+    brier: float  # likewise
     bins: list[CalibrationBin]
 
 
@@ -129,7 +129,7 @@ def evaluate_scores(
         Whether a class is answered from one half, instead of the likeliest alone.
     elsewhere : ndarray of shape (n,), float64, optional
         The largest probability of a class that no image is of; where it is above all of `scores`,
-        the answer is wrong.
+        it is the answer, and wrong.
     """
     if multi_label:
         answered = scores >= _HALF
@@ -151,7 +151,7 @@ def evaluate_scores(
         balanced_accuracy=float(np.mean([each.recall for each in figures])),
         macro_f1=float(np.mean([each.f1 for each in figures])),
         mean_average_precision=_mean_average_precision(scores, targets, groups),
-        calibration=_calibration(scores, targets, multi_label=multi_label),
+        calibration=_calibration(scores, targets, elsewhere, multi_label=multi_label),
         classes=figures,
         confusion=None
         if multi_label
@@ -250,7 +250,13 @@ def _bound(target: float, scores: Scores, positive: NDArray[np.bool_]) -> Bound:
     )
 
 
-def _calibration(scores: Scores, targets: Targets, *, multi_label: bool) -> Calibration:
+def _calibration(
+    scores: Scores,
+    targets: Targets,
+    elsewhere: NDArray[np.float64] | None,
+    *,
+    multi_label: bool,
+) -> Calibration:
     clipped = np.clip(scores, _TINY, 1 - _TINY)
     if multi_label:  # of each class alone
         confidence, correct = scores.ravel(), targets.ravel()
@@ -258,6 +264,9 @@ def _calibration(scores: Scores, targets: Targets, *, multi_label: bool) -> Cali
     else:  # of the answer
         confidence = scores.max(axis=1)
         correct = targets[np.arange(len(scores)), scores.argmax(axis=1)]
+        if elsewhere is not None:  # an answer that is wrong of every image
+            correct = correct & (confidence >= elsewhere)
+            confidence = np.maximum(confidence, elsewhere)
         loss = float(-np.log(clipped[targets]).mean())
     edges = np.linspace(0, 1, _BINS + 1)
     places = np.clip(np.digitize(confidence, edges) - 1, 0, _BINS - 1)

@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 
-from indexer.classification.class_metrics import evaluate_scores
 from indexer.classification.data_split import Rows, folds, hold_out
 from indexer.classification.labelled_images import check_classes, read_labelled
 from indexer.classification.labelled_sources import find_labelled
-from indexer.classification.mistakes import held_out_mistakes
 from indexer.classification.model_card_file import CardFacts, write_model_card
 from indexer.classification.model_folder import new_folder
 from indexer.classification.probe_fit import fit_probe, fit_temperature, probabilities
-from indexer.classification.trained_model import CurvePoint, OnStage, TrainedModel, describe
+from indexer.classification.trained_model import (
+    CurvePoint,
+    HeldOutFigures,
+    OnStage,
+    TrainedModel,
+    describe,
+)
 from indexer.classification.training_set import TrainingSet, groups_of
 from indexer.errors import InputError
 from indexer.model import (
@@ -160,13 +164,7 @@ def train_network(  # noqa: PLR0913 -- what, of what, where to, and how
     temperature = _calibrate(network, prepare, pictures, train, validation, multi_label=multi_label)
     logits = predict(network, prepare, pictures.take(test).files).astype(np.float64)
     scores = probabilities(logits, multi_label=multi_label)
-    evaluation = evaluate_scores(
-        scores,
-        labelled.targets[test],
-        labelled.classes,
-        labelled.groups[test],
-        multi_label=multi_label,
-    )
+    held_out = HeldOutFigures.of(scores, labelled, test, multi_label=multi_label)
     after = _embed_noise(model)
     kept = {name for name, embedded in before.items() if torch.equal(embedded, after[name])}
     recipe: dict[str, object] = {
@@ -175,32 +173,28 @@ def train_network(  # noqa: PLR0913 -- what, of what, where to, and how
         "temperature": round(temperature, 4),
         "embeddings": "the base's, to the bit" if "descriptor" in kept else "its own",
     }
-    data = describe(labelled, test)
+    card = CardFacts(
+        *(out.name, options.depth, model.card),
+        same_space=False,
+        recipe=recipe,
+        data=describe(labelled, test),
+    )
     without = _NETWORK.union(*(files for name, files in _OF_HEADS.items() if name not in kept))
     with new_folder(base, out, without=without) as folder:
         _write(folder, base, network, labelled.classes, multi_label=multi_label)
-        facts = CardFacts(
-            out.name, options.depth, model.card, same_space=False, recipe=recipe, data=data
-        )
-        write_model_card(facts, evaluation, folder.path)
+        write_model_card(card, held_out.evaluation, folder.path)
     shutil.rmtree(state)
-    return TrainedModel(
+    return TrainedModel.of(
+        card,
+        held_out,
         folder=out.absolute(),
         classifier=out.name,
-        depth=options.depth,
-        base=reference,
         space=load_encoder(str(out.absolute()), "cpu", "torch").card.fingerprint,
-        same_space=False,
-        recipe=recipe,
-        data=data,
-        evaluation=evaluation,
         curve=[
             CurvePoint(each.epoch, each.loss, each.validation_loss, each.validation_accuracy)
             for each in fitting.history
         ],
         curve_unit="epochs",
-        skipped=labelled.skipped,
-        mistakes=held_out_mistakes(scores, labelled, test, multi_label=multi_label),
         seconds=perf_counter() - begun,
     )
 

@@ -6,14 +6,13 @@ from typing import Final
 
 import numpy as np
 
-from indexer.classification.class_metrics import evaluate_scores
 from indexer.classification.data_split import Rows, hold_out
-from indexer.classification.mistakes import held_out_mistakes
 from indexer.classification.model_card_file import CardFacts, write_model_card
 from indexer.classification.model_folder import new_folder
 from indexer.classification.probe_fit import Probe, fit_probe, log_loss, probabilities
 from indexer.classification.trained_model import (
     CurvePoint,
+    HeldOutFigures,
     OnStage,
     TrainedModel,
     describe,
@@ -73,13 +72,7 @@ def train_probe(
     on_stage("measuring", 0, None, "")
     logits = probe.logits(labelled.inputs[test]).astype(np.float64)
     scores = probabilities(logits, multi_label=multi_label)
-    evaluation = evaluate_scores(
-        scores,
-        labelled.targets[test],
-        labelled.classes,
-        labelled.groups[test],
-        multi_label=multi_label,
-    )
+    held_out = HeldOutFigures.of(scores, labelled, test, multi_label=multi_label)
     recipe = _recipe(labelled, probe, seed)
     classifier = LinearClassifier(
         name=out.name,
@@ -91,25 +84,23 @@ def train_probe(
         bias=probe.bias,
         training=recipe,
     )
-    data = describe(labelled, test)
-    with new_folder(resolve(base.reference), out, without=frozenset()) as folder:
-        write_classifier(classifier, folder)
-        facts = CardFacts(out.name, "probe", base, same_space=True, recipe=recipe, data=data)
-        write_model_card(facts, evaluation, folder.path)
-    return TrainedModel(
-        folder=out.absolute(),
-        classifier=classifier.title,
-        depth="probe",
-        base=base.reference,
-        space=base.fingerprint,
+    card = CardFacts(
+        *(out.name, "probe", base),
         same_space=True,
         recipe=recipe,
-        data=data,
-        evaluation=evaluation,
+        data=describe(labelled, test),
+    )
+    with new_folder(resolve(base.reference), out, without=frozenset()) as folder:
+        write_classifier(classifier, folder)
+        write_model_card(card, held_out.evaluation, folder.path)
+    return TrainedModel.of(
+        card,
+        held_out,
+        folder=out.absolute(),
+        classifier=classifier.title,
+        space=base.fingerprint,
         curve=curve,
         curve_unit="images",
-        skipped=labelled.skipped,
-        mistakes=held_out_mistakes(scores, labelled, test, multi_label=multi_label),
         seconds=perf_counter() - begun,
     )
 
