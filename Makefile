@@ -45,13 +45,18 @@ clients/node/dist/cli.js: /usr/bin/node $(wildcard clients/node/src/*.ts) client
 	cd clients/node && npm ci --silent --no-audit --no-fund --ignore-scripts && npm run --silent build
 	touch $@
 
+clients/browser/dist/page.js: /usr/bin/node $(wildcard clients/browser/src/*) $(wildcard clients/node/src/*.ts) \
+		clients/browser/package-lock.json
+	cd clients/browser && npm ci --silent --no-audit --no-fund --ignore-scripts && npm run --silent build
+	touch $@
+
 demo: .venv/installed  ## index real photos, declare a bank, ask about an altered copy
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ./demo/run
 
 test: .venv/installed /usr/bin/chromium clients/node/dist/cli.js  ## what a change must pass
 	$(PYTEST)
 
-test-all: .venv/installed /usr/bin/chromium clients/node/dist/cli.js  ## the same with the long tests, and more of each
+test-all: .venv/installed /usr/bin/chromium clients/node/dist/cli.js clients/browser/dist/page.js  ## the same with the long tests, and more of each
 	$(PYTEST) --all
 
 test-dispatch: .venv/installed  ## the numeric tests with the code that other processors run

@@ -5,9 +5,13 @@ import json
 import shutil
 import subprocess
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import onnx
@@ -15,6 +19,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from playwright.sync_api import expect
 
 from indexer.errors import InputError, UnexportableModel
 from indexer.model import ExportFormat, ModelCard, export_portable, load_encoder
@@ -22,10 +27,12 @@ from indexer.model.parity import Parity
 from indexer.model.portable_export import PortableExport
 from indexer.model.preprocessing import Preprocessor
 from indexer.settings import SHIPPED_MODEL
+from support.browser import open_tab, running_browser
 from support.commands import PHOTOS, Index
 from support.models import make_tiny
 
 CLIENT = Path(__file__).parents[1] / "clients" / "node"
+PAGE = CLIENT.parent / "browser" / "dist"
 NODE = shutil.which("node") or "node"
 SOME = [PHOTOS / f"{name}.jpg" for name in ("koala", "camels", "coffee", "lone-tree-in-desert")]
 
@@ -151,13 +158,7 @@ def run_client(*arguments: object, code: int = 0) -> tuple[list[dict[str, object
 def test_the_client_prints_the_numbers_of_the_index_s_own_model(
     exported: PortableExport, tmp_path: Path
 ) -> None:
-    odd = tmp_path / "odd.png"  # transparent, and turned by its EXIF orientation
-    with Image.open(SOME[0]) as photo:
-        turned = photo.convert("RGBA")
-        turned.putalpha(128)
-        exif = Image.Exif()
-        exif[0x0112] = 6
-        turned.save(odd, exif=exif)
+    odd = make_odd(tmp_path / "odd.png")
     answers, _ = run_client(exported.folder, *SOME, odd)
 
     index = Index(tmp_path / "home")
@@ -169,6 +170,17 @@ def test_the_client_prints_the_numbers_of_the_index_s_own_model(
     for path, answer in zip(SOME, answers, strict=False):
         [embedding] = encoder.encode([pixels(path)]).embeddings
         assert cosine(answer["embeddings"], embedding) >= 0.9999
+
+
+def make_odd(path: Path) -> Path:
+    """Write a picture that is transparent, and turned by its EXIF orientation."""
+    with Image.open(SOME[0]) as photo:
+        turned = photo.convert("RGBA")
+        turned.putalpha(128)
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        turned.save(path, exif=exif)
+    return path
 
 
 def cosine(embeddings: object, own: NDArray[np.float32]) -> float:
@@ -238,3 +250,58 @@ def test_the_client_refuses_another_graph_and_goes_on_after_an_unreadable_image(
     assert [answer["query"] for answer in answers] == [str(SOME[0])]
     assert str(bad) in said
     assert "has SHA-256" in refused
+
+
+# --- the example in the browser ------------------------------------------------------------------
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def site_of(folder: Path) -> Iterator[str]:
+    """Serve a folder on loopback."""
+    handler = partial(_Silent, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.long
+def test_the_page_prints_the_numbers_of_the_index_s_own_model_and_asks_no_other_host(
+    exported: PortableExport, tmp_path: Path
+) -> None:
+    assert PAGE.exists(), "build clients/browser first: make clients/browser/dist/page.js"
+    site = tmp_path / "site"
+    shutil.copytree(PAGE, site)
+    shutil.copytree(exported.folder, site / "exported")
+    files = [*SOME, make_odd(tmp_path / "odd.png")]
+    with site_of(site) as url, running_browser() as browser, open_tab(browser, url) as tab:
+        tab.page.goto("/index.html")
+        expect(tab.page.locator("#state")).to_have_text("Ready")
+        tab.page.set_input_files("#pictures", files)
+        expect(tab.page.locator("#state")).to_have_text("Done")
+        printed = tab.page.locator("#answers").inner_text()
+
+    assert (tab.complaints, tab.foreign) == ([], [])
+    answers = [json.loads(line) for line in printed.splitlines()]
+    by_node, _ = run_client(exported.folder, *files)
+    encoder = load_encoder(SHIPPED_MODEL)
+    own = encoder.encode([pixels(path) for path in SOME])
+    for answer, node, path in zip(answers, by_node, files, strict=True):
+        assert answer["query"] == path.name
+        assert answer["model"] == node["model"] == encoder.card.fingerprint
+        assert answer["probabilities"] == pytest.approx(node["probabilities"], abs=1e-4)
+        assert cosine(answer["embeddings"], np.array(node["embeddings"]["embedding"])) >= 0.9999
+    for answer, probabilities, embedding in zip(
+        answers, own.probabilities, own.embeddings, strict=False
+    ):
+        assert list(answer["probabilities"].values()) == pytest.approx(probabilities, abs=1e-4)
+        assert cosine(answer["embeddings"], embedding) >= 0.9999

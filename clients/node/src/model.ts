@@ -7,26 +7,10 @@ import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import sharp from "sharp";
 
-import { preprocess, type Preprocessing } from "./preprocessing.js";
+import { infer, type Answer, type Description } from "./inference.js";
 import type { Pixels } from "./resize.js";
 
-/** What `lookalike model export` writes beside the graph. */
-export interface Description {
-  graph: string;
-  sha256: string;
-  fingerprint: string; // of the embedding space, 64 hex digits
-  labels: string[];
-  preprocessing: Preprocessing;
-  input: string;
-  probabilities: string | null;
-  embeddings: Record<string, { output: string; dimension: number; fingerprint: string }>;
-}
-
-export interface Answer {
-  probabilities: Record<string, number>; // by label
-  embeddings: Record<string, number[]>; // by name, of unit length
-  model: string; // fingerprint of the embedding space
-}
+export type { Answer, Description };
 
 /** Decode an image as the index does: upright, transparency on white, 8 bits a channel. */
 export async function decode(file: string | Buffer): Promise<Pixels> {
@@ -73,19 +57,10 @@ export class Model {
 
   /** Classify and embed an image, given as a path or as the bytes of a file. */
   async ask(file: string | Buffer): Promise<Answer> {
-    const { labels, fingerprint, preprocessing, input, probabilities, embeddings } =
-      this.description;
-    const values = preprocess(await decode(file), preprocessing);
-    const shape = [1, ...preprocessing.input_size];
-    const found = await this.session.run({ [input]: new Tensor("float32", values, shape) });
-    const numbers = (output: string) => Array.from(found[output].data as Float32Array);
-    const shares = probabilities === null ? [] : numbers(probabilities);
-    return {
-      probabilities: Object.fromEntries(labels.map((label, at) => [label, shares[at]])),
-      embeddings: Object.fromEntries(
-        Object.entries(embeddings).map(([name, { output }]) => [name, numbers(output)]),
-      ),
-      model: fingerprint,
-    };
+    const { input } = this.description;
+    const [answer] = await infer([await decode(file)], this.description, (values, shape) =>
+      this.session.run({ [input]: new Tensor("float32", values, shape) }),
+    );
+    return answer;
   }
 }
