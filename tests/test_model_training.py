@@ -213,3 +213,27 @@ def test_a_board_that_is_not_installed_is_named(
     )
 
     assert "pip install 'lookalike[tensorboard]'" in done.stderr.replace("\n", " ")
+
+
+def test_a_board_shows_the_figures_of_each_epoch(
+    base: Path, labelled: Path, index: Index, tmp_path: Path
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    told = train(
+        *(index, labelled, base, tmp_path / "out"),
+        *("--depth", "head", "--report-to", "tensorboard"),
+    )
+
+    shown = EventAccumulator(str(tmp_path / "out.tensorboard"))
+    shown.Reload()
+    for tag, field in {
+        "loss/training": "loss",
+        "loss/held_out": "held_out_loss",
+        "accuracy/held_out": "held_out_accuracy",
+    }.items():
+        points = [(event.step, event.value) for event in shown.Scalars(tag)]
+        assert points == [(each["at"], pytest.approx(each[field])) for each in told["curve"]]
+    rates = [event.value for event in shown.Scalars("learning_rate")]
+    assert len(rates) == EPOCHS
+    assert min(rates) > 0

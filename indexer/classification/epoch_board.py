@@ -10,6 +10,8 @@ from indexer.model.training.network_fit import EpochFigures
 class EpochBoard:
     """Writes figures to a folder that TensorBoard shows.
 
+    A training that goes on after a kill adds a file to the folder, and its epochs to the charts.
+
     Raises
     ------
     InputError
@@ -27,11 +29,12 @@ class EpochBoard:
 
     def write(self, figures: EpochFigures) -> None:
         """Write the figures of one epoch."""
-        self._writer.add_scalars(
-            "loss",
-            {"training": figures.loss, "held out": figures.validation_loss},
-            figures.epoch,
-        )
-        self._writer.add_scalar("accuracy, held out", figures.validation_accuracy, figures.epoch)
-        self._writer.add_scalar("learning rate", figures.rate, figures.epoch)
+        scalars = {
+            "loss/training": figures.loss,
+            "loss/held_out": figures.validation_loss,
+            "accuracy/held_out": figures.validation_accuracy,
+            "learning_rate": figures.rate,
+        }
+        for tag, value in scalars.items():
+            self._writer.add_scalar(tag, value, figures.epoch)
         self._writer.flush()
