@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from shutil import copyfile
@@ -140,11 +141,12 @@ def test_threshold_cards_of_the_earlier_space_are_said_to_hold_no_more(
 
 
 @pytest.mark.slow
-def test_a_running_server_goes_on_in_its_space_until_that_is_dropped(
+def test_a_server_that_cannot_follow_goes_on_in_its_space_until_that_is_dropped(
     index: Index, models: tuple[Path, Path], photos: Path
 ) -> None:
     upload = {"image": (photos / "bee.jpg").read_bytes()}
-    with index.serve() as client:
+    bound = replace(index, extra={**index.extra, "LOOKALIKE_MODEL": str(models[0])})
+    with bound.serve() as client:
         before = client.post("/v1/search", files=upload).json()["model"]
         index.run_here("model", "reembed", "--model", models[1])
 

@@ -36,9 +36,9 @@ HEARTBEATS = [
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from search_api.cli import app
-from search_api.process import supervisor
+from search_api.process import worker_process
 from support.heartbeats import live
-supervisor.work = live
+worker_process.work = live
 app()
 """,
 ]
@@ -186,43 +186,46 @@ class Questions:
 
 
 @pytest.mark.slow
-def test_a_server_answers_in_its_space_while_another_is_made_and_until_it_is_restarted(
+def test_a_server_answers_in_its_space_while_another_is_made_and_then_follows(
     index: Index, models: tuple[Path, Path]
 ) -> None:
     card = add_easy_card(index)
     before = active_of(index)
     command = ("model", "reembed", "--model", models[1], "--json")
     batches = replace(index, extra={**index.extra, "LOOKALIKE_BATCH_SIZE": "10"})
-    with index.serve() as client:
-        asked = Questions(str(client.base_url))
-        with asked.running():
-            until(lambda: asked.stranger)
-            death = Death(Moment.COMMIT, 4)
-            start(batches, *command, death=death).die(death)
-            [half] = [each for each in spaces_of(index) if each["embedded"] < FEW + 1]
-            report = json.loads(start(batches, *command).finish())
-            count = len(asked.stranger)
-            until(lambda: len(asked.stranger) > count + 2)
+    server = start(index, "serve", "--port", 0, niceness=0)
+    asked = Questions(server.address())
+    with asked.running():
+        until(lambda: asked.stranger)
+        death = Death(Moment.COMMIT, 4)
+        start(batches, *command, death=death).die(death)
+        [half] = [each for each in spaces_of(index) if each["embedded"] < FEW + 1]
+        count = len(asked.stranger)
+        until(lambda: len(asked.stranger) > count + 2)
+        meanwhile = [*asked.stranger]
+        report = json.loads(start(batches, *command).finish())
+        until(lambda: "address handed over" in server.stderr)
+        followed = len(asked.stranger) + 1
+        until(lambda: len(asked.stranger) > followed)
+    server.process.terminate()
+    server.finish()
 
     assert half["embedded"] > 0
     assert half["active"] is False
     assert report["embedded"] == FEW + 1 - half["embedded"]
+    after = report["space"]
+    assert after == active_of(index) != before
     assert asked.failures == []
-    assert set(asked.known) == {(before, Tier.EXACT)}
-    assert set(asked.stranger) == {(before, Tier.LOOKALIKE, card)}
-    with index.serve() as client:
-        asked = Questions(str(client.base_url))
-        with asked.running():
-            until(lambda: asked.stranger)
-        [listed] = [x for x in client.get("/v1/spaces").json()["items"] if x["active"]]
-    assert listed["fingerprint"] == active_of(index) == report["space"] != before
-    assert set(asked.known) == {(report["space"], Tier.EXACT)}
-    assert {used for _, _, used in asked.stranger} == {None}
+    assert set(meanwhile) == {(before, Tier.LOOKALIKE, card)}
+    assert set(asked.known) == {(before, Tier.EXACT), (after, Tier.EXACT)}
+    assert {(space, used) for space, _, used in asked.stranger} == {(before, card), (after, None)}
+    assert {space for space, *_ in asked.stranger[followed:]} == {after}
 
 
 @pytest.mark.long
-def test_two_thousand_images_change_their_space_under_workers_that_follow_by_themselves(
-    tmp_path: Path, models: tuple[Path, Path]
+@pytest.mark.parametrize("workers", [1, 2])
+def test_two_thousand_images_change_their_space_under_a_server_that_follows_by_itself(
+    tmp_path: Path, models: tuple[Path, Path], workers: int
 ) -> None:
     index = filled(tmp_path / "home", models[0], MANY)
     card = add_easy_card(index)
@@ -233,8 +236,17 @@ def test_two_thousand_images_change_their_space_under_workers_that_follow_by_the
         later = [each for each in spaces_of(index) if not each["active"]]
         return max((each["embedded"] for each in later if each["kind"] == "copy"), default=0)
 
-    with running(index, "--workers", 2) as server:
-        until(lambda: server.log.count("worker ready") == 2)
+    with running(index, "--workers", workers) as server:
+
+        def has_followed() -> bool:
+            if workers == 1:
+                return "address handed over" in server.log
+            return server.log.count("worker ready") == 2 * workers and (
+                len(server.workers()) == workers
+            )
+
+        if workers > 1:
+            until(lambda: server.log.count("worker ready") == workers)
         asked = Questions(server.url)
         with asked.running():
             until(lambda: asked.stranger)
@@ -246,7 +258,7 @@ def test_two_thousand_images_change_their_space_under_workers_that_follow_by_the
             assert embedded() < MANY
             assert active_of(index) == before
             report = index.run(*command).json
-            until(lambda: server.log.count("worker ready") == 4 and len(server.workers()) == 2)
+            until(has_followed)
             count = len(asked.stranger)
             until(lambda: len(asked.stranger) > count + 5)
 

@@ -48,9 +48,8 @@ def reembed(
     Embeds every image again from its files, then binds the index to the model in one step. Until
     then the index works as before. Safe to interrupt at any moment and to run again. If images
     cannot be embedded, they are listed with the reason, the index stays as it is, and the exit
-    code is 2. Servers with several workers follow by themselves; restart others. With the index's
-    own model it computes what is missing, such as the semantic embeddings of images that were added
-    by an earlier version.
+    code is 2. Running servers follow by themselves. With the index's own model it computes what is
+    missing, such as the semantic embeddings of images that were added by an earlier version.
 
     Example: lookalike model reembed --model my-model --plan
     """

@@ -126,7 +126,7 @@ class Matcher:
             active = catalog.spaces.active()
             moved = active is not None and active.id != self.space.id
             if active and moved and not self.is_outdated:
-                log.warning("index moved to another model, restart", model=active.model)
+                log.warning("index moved to another model", model=active.model)
             self.is_outdated = moved
             self._require_space(catalog)
             self._policy.refresh(catalog)

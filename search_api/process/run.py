@@ -1,4 +1,4 @@
-"""Entry point of the server: one process, or several under a supervisor."""
+"""Entry point of the server: one process, or workers under a supervisor."""
 
 import typer
 
@@ -24,13 +24,15 @@ def run(settings: Settings, serve: ServeSettings) -> None:
         def announce() -> None:
             echo(f"Listening on {url} (console: {url}/console, documentation: {url}/docs)")
 
+        successor = None
         if serve.workers == 1:
-            from search_api.process.server import answer
+            from search_api.process.handover import answer_until_moved
 
-            answer(listener, settings, serve, on_ready=lambda _matcher: announce())
-            return
+            successor = answer_until_moved(listener, settings, serve, announce)
+            if successor is None:
+                return
         from search_api.process.supervisor import Supervisor
 
-        code = Supervisor(listener, settings, serve, announce).run()
+        code = Supervisor(listener, settings, serve, announce, successor).run()
     if code:
         raise typer.Exit(code)

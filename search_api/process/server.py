@@ -43,10 +43,10 @@ def answer(
     settings: Settings,
     serve: ServeSettings,
     *,
-    on_ready: Callable[[Matcher], object],
+    on_ready: Callable[[Matcher, Callable[[], None]], object],
     greet: bool = True,
 ) -> None:
-    """Open the index and serve until interrupted; SIGTERM ends the process with code 0.
+    """Open the index and serve until told to leave; SIGTERM ends the process with code 0.
 
     Connections are accepted once the views have caught up and the model has run.
 
@@ -57,7 +57,9 @@ def answer(
     settings : Settings
     serve : ServeSettings
     on_ready : callable
-        Called with what answers, once requests are answered.
+        Called once requests are answered, with what answers them and with a function to call in
+        the event loop that has this function accept no more, answer what it has accepted and
+        return.
     greet : bool
         Whether to say on stderr who may ask.
     """
@@ -113,7 +115,7 @@ class _Server(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
-        on_ready: Callable[[], object],
+        on_ready: Callable[[Callable[[], None]], object],
         waiting: WaitingConnections,
         most: int,
         *,
@@ -133,7 +135,10 @@ class _Server(uvicorn.Server):
             self._accept_on(listener)
         if self.started:
             _exempt_from_collection()
-            self._on_ready()
+            self._on_ready(self._leave)
+
+    def _leave(self) -> None:
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no more, answer what was sent on the connections that there are, then stop.

@@ -1,20 +1,17 @@
 """Supervisor of worker processes on one socket: start, replacement, stop."""
 
-import multiprocessing
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.connection import wait
 from time import monotonic
 from typing import Any
 
 import structlog
 
 from indexer.settings import Settings
-from search_api.process.worker import OUTDATED, work
+from search_api.process.worker_process import WorkerProcess
 from search_api.settings import ServeSettings
 from search_api.telemetry.metrics import forget_worker, shared_metrics
 
@@ -22,28 +19,8 @@ log = structlog.get_logger(__name__)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _BACKOFF = (0.5, 30.0)  # seconds until a worker is started anew, from the second death in a row on
 _YOUNG = 30.0  # seconds; a worker that dies younger counts as another death in a row
-_KILL_AFTER = 10.0  # seconds beyond its grace
 _LOOK = 0.5  # seconds between two looks at what is due
 _SILENCE = 60.0  # seconds without a heartbeat after which a worker is taken for hung
-
-
-@dataclass(eq=False, slots=True)
-class _Worker:
-    """A process that answers, or will."""
-
-    process: SpawnProcess
-    pipe: Connection
-    born: float
-    heard: float | None = None  # when its event loop was last known to turn; None until it is ready
-    kill_at: float | None = None  # set once it was asked to leave
-
-    @property
-    def leaving(self) -> bool:
-        return self.kill_at is not None
-
-    @property
-    def ready(self) -> bool:
-        return self.heard is not None
 
 
 class Supervisor:
@@ -61,6 +38,8 @@ class Supervisor:
     serve : ServeSettings
     on_ready : callable
         Called when the first worker is ready.
+    first : WorkerProcess, optional
+        A worker that is ready already.
     """
 
     def __init__(
@@ -69,16 +48,16 @@ class Supervisor:
         settings: Settings,
         serve: ServeSettings,
         on_ready: Callable[[], object],
+        first: WorkerProcess | None = None,
     ) -> None:
         self._arguments = (listener, settings, serve)
         self._wanted = serve.workers
         self._grace = serve.grace
         self._on_ready = on_ready
-        self._context = multiprocessing.get_context("spawn")
-        self._workers: list[_Worker] = []
-        self._outdated: list[_Worker] = []
-        self._successor: _Worker | None = None
-        self._was_ready = False
+        self._workers = [first] if first else []
+        self._outdated = [worker for worker in self._workers if worker.outdated]
+        self._successor: WorkerProcess | None = None
+        self._was_ready = first is not None
         self._stopped_by: int | None = None
         self._deaths = 0  # in a row
         self._not_before = 0.0  # when the next worker may be started
@@ -93,7 +72,8 @@ class Supervisor:
             SIGINT stopped them.
         """
         with shared_metrics(), _signals() as (received, wake):
-            self._start()
+            if not self._workers:
+                self._start()
             while self._workers or self._stopped_by is None:
                 readers: list[Any] = [wake, *(worker.process.sentinel for worker in self._workers)]
                 readers += [worker.pipe for worker in self._workers]
@@ -115,17 +95,8 @@ class Supervisor:
             raise KeyboardInterrupt
         return self._exit_code
 
-    def _start(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(
-            target=work,
-            args=(*self._arguments, theirs),
-            kwargs={"greet": not self._was_ready},
-            name="lookalike-worker",
-        )
-        process.start()
-        theirs.close()
-        worker = _Worker(process, ours, monotonic())
+    def _start(self) -> WorkerProcess:
+        worker = WorkerProcess.start(*self._arguments, greet=not self._was_ready)
         self._workers.append(worker)
         return worker
 
@@ -142,25 +113,17 @@ class Supervisor:
     def _stop(self, number: int) -> None:
         self._stopped_by = self._stopped_by or number
         for worker in self._workers:
-            self._stop_worker(worker)
+            worker.leave(self._grace)
 
-    def _stop_worker(self, worker: _Worker) -> None:
-        if not worker.leaving:
-            worker.kill_at = monotonic() + self._grace + _KILL_AFTER
-            worker.process.terminate()
-
-    def _active(self) -> list[_Worker]:
+    def _active(self) -> list[WorkerProcess]:
         return [w for w in self._workers if not w.leaving and w is not self._successor]
 
     def _hear(self) -> None:
         """Take heartbeats; the first says that a worker is ready, and one that it is outdated."""
         for worker in self._workers:
             was_ready = worker.ready
-            with suppress(EOFError, OSError):  # it has ended
-                while worker.pipe.poll():
-                    if worker.pipe.recv_bytes() == OUTDATED:
-                        self._on_outdated(worker)
-                    worker.heard = monotonic()
+            if worker.hear():
+                self._on_outdated(worker)
             if was_ready or not worker.ready:
                 continue
             log.info("worker ready", pid=worker.process.pid)
@@ -170,9 +133,9 @@ class Supervisor:
             if worker is self._successor:
                 self._successor = None
                 if self._outdated and self._outdated[0] is not worker:
-                    self._stop_worker(self._outdated.pop(0))
+                    self._outdated.pop(0).leave(self._grace)
 
-    def _on_outdated(self, worker: _Worker) -> None:
+    def _on_outdated(self, worker: WorkerProcess) -> None:
         """Have a worker replaced, unless it is on its way out or will be replaced anyway."""
         if not worker.leaving and worker not in self._outdated:
             self._outdated.append(worker)
@@ -186,7 +149,7 @@ class Supervisor:
             if not worker.leaving:
                 self._on_death(worker)
 
-    def _on_death(self, worker: _Worker) -> None:
+    def _on_death(self, worker: WorkerProcess) -> None:
         pid, code = worker.process.pid, worker.process.exitcode or 1
         if not self._was_ready:  # it has said why, and the next one would say the same
             self._exit_code = code if code > 0 else 1

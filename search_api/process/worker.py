@@ -49,7 +49,7 @@ def work(
             listener,
             settings,
             serve,
-            on_ready=lambda matcher: _beat(supervisor, matcher),
+            on_ready=lambda matcher, _leave: _beat(supervisor, matcher),
             greet=greet,
         )
     except LookalikeError as error:

@@ -222,6 +222,7 @@ def _run(
 ) -> None:
     """Be the command."""
     gc.freeze()  # a server's `gc.collect` would go through all that was loaded for it: 0.4 s
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined] # noqa: SLF001 -- a server may start workers
     os.environ.clear()
     os.environ.update(environment)
     for stream, path in zip((sys.stdout, sys.stderr), streams, strict=True):
