@@ -183,17 +183,6 @@ RETRO_MATCH = {
     "threshold": 31.0,
     "created_at": "2026-11-25T09:31:00Z",
 }
-FLOOD = {
-    "id": 3,
-    "entry_id": 17,
-    "bank": "known-unsafe",
-    "flagged_at": "2026-11-25T09:42:10Z",
-    "window_start": "2026-11-25T09:00:00Z",
-    "hits": 412,
-    "expected": 6.25,
-    "state": "open",
-    "resolved_at": None,
-}
 TEMPLATE = {
     "id": 2,
     "state": "found",
@@ -202,58 +191,6 @@ TEMPLATE = {
     "mask": "ffff" * 5 + "e007" * 8 + "ffff" * 3,
     "created_at": "2026-11-30T09:30:00Z",
     "updated_at": "2026-11-30T09:30:00Z",
-}
-KEY = {
-    "id": 3,
-    "public_id": "9f2b6f6f0f9a",
-    "name": "uploads",
-    "scopes": ["check"],
-    "requests_per_second": None,
-    "created_at": "2026-11-24T09:12:44Z",
-    "expires_at": "2027-02-22T09:12:44Z",
-    "last_used_at": None,
-    "revoked_at": None,
-}
-CREATED_KEY = {"key": KEY, "token": f"lk_9f2b6f6f0f9a_{SHA256}"}
-REVOKED_KEY = {**KEY, "revoked_at": "2026-11-25T07:00:00Z"}
-
-AUDIT_HEAD = {"log_id": "3f1c0c0e-6a51-4f0e-9f6e-0d4b1f1f6f2a", "number": 90211, "hash": SHA256}
-AUDIT_ENTRY = {
-    "number": 90211,
-    "at": "2026-11-25T09:30:00.000001Z",
-    "actor": {"kind": "key", "name": "uploads", "address": "192.0.2.7"},
-    "request_id": "5b1c5f1e0c8b4a53a6a5f1d2c3b4a596",
-    "action": "lookup.search",
-    "subject": "query",
-    "subject_id": SHA256,
-    "detail": {"tier": "exact", "banks": ["known-unsafe"], "hits": 1, "entries": [17]},
-    "hash": SHA256,
-}
-WEBHOOK = {
-    "id": 2,
-    "url": "https://hooks.example.org/lookalike",
-    "events": ["flood_flag", "retro_match"],
-    "description": "Pager of the on-call team",
-    "enabled": True,
-    "created_at": "2026-11-28T09:00:00Z",
-}
-WEBHOOK_SECRET = {
-    "webhook": WEBHOOK,
-    "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDoYXbHzXZ3Rk=",
-}
-DELIVERY = {
-    "id": 61,
-    "webhook_id": 2,
-    "message_id": "msg_5f2b1c9d0a8e4b7f9c3d2e1f0a9b8c7d",
-    "event": "retro_match",
-    "state": "pending",
-    "created_at": "2026-11-28T09:31:00Z",
-    "attempts": 1,
-    "next_attempt_at": "2026-11-28T09:31:05Z",
-    "delivered_at": None,
-    "dead_at": None,
-    "last_status": 503,
-    "last_error": "The receiver answered 503.",
 }
 
 
@@ -337,38 +274,6 @@ EMBEDDED = {
     "model": SPACE,
     "probabilities": PROBABILITIES,
 }
-BANK = {
-    "id": 3,
-    "name": "known-unsafe",
-    "kind": "block",
-    "created_at": "2026-11-23T09:00:00Z",
-    "entry_count": 812,
-    "enabled": True,
-    "category": "spam",
-    "severity": "high",
-    "notes": None,
-    "owner": "Ana",
-}
-ENTRY = {
-    "id": 17,
-    "bank": "known-unsafe",
-    "kind": "block",
-    "image_id": 4211,
-    "fingerprint": None,
-    "source": None,
-    "external_id": None,
-    "notes": None,
-    "labels": [],
-    "disabled_until": None,
-    "disabled_reason": None,
-    "created_at": "2026-11-23T09:30:00Z",
-}
-BARE_ENTRY = ENTRY | {
-    "id": 18,
-    "image_id": None,
-    "fingerprint": {"kind": "pdq", "value": PDQ},
-    "notes": "from a partner",
-}
 CARD = {
     "signal": "pdq",
     "tier": "near_duplicate",
@@ -396,67 +301,6 @@ CARD = {
 
 
 REMOVED_IMAGE = {"image_id": 4211, "purged": False}
-REMOVED_BANK = {"bank": "known-unsafe", "entries": 812}
-REMOVED_ENTRY = {"entry_id": 17, "bank": "known-unsafe"}
-DISABLED_ENTRY = ENTRY | {
-    "disabled_until": "2027-01-31T18:00:00Z",
-    "disabled_reason": "by hand",
-}
-SPACE_SUMMARY = {
-    "id": 1,
-    "fingerprint": SPACE,
-    "kind": "copy",
-    "model": "shipped",
-    "dimension": 512,
-    "active": True,
-    "embedded": 4211,
-    "images": 4211,
-    "vectors": 4223,
-    "vector_bytes": 8648704,
-    "threshold_cards": 1,
-    "semantic_space_id": 2,
-    "created_at": "2026-11-25T09:30:00Z",
-    "activated_at": "2026-11-25T09:30:00Z",
-}
-STATUS = {
-    "home": "/var/lib/lookalike",
-    "database": "sqlite:////var/lib/lookalike/lookalike.db",
-    "database_bytes": 90112,
-    "views_bytes": 40960,
-    "space": {
-        "id": 1,
-        "fingerprint": SPACE,
-        "model": "shipped",
-        "dimension": 512,
-        "labels": list(PROBABILITIES),
-        "classifier": None,
-    },
-    "counts": {
-        "images": 4211,
-        "parts": 12,
-        "sources": 4300,
-        "embeddings": 4211,
-        "embeddings_by_space": {SPACE: 4223},
-        "banks": 1,
-        "entries": 812,
-        "purged": 0,
-        "quarantined": 2,
-        "quarantined_by_code": {"unreadable_image": 2},
-        "changes": 90210,
-    },
-    "banks": [BANK],
-    "views": [
-        {
-            "name": "pdq",
-            "watermark": 90000,
-            "lag": 210,
-            "vectors": 4200,
-            "snapshots": 2,
-            "written_at": "2026-11-25T09:30:00Z",
-            "byte_size": 40960,
-        }
-    ],
-}
 
 
 def request(example: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from indexer.types import AuditEntry, AuditHead
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
-from search_api.openapi import examples
+from search_api.openapi import admin_examples, examples
 from search_api.pagination import Cursor, Page, PageLimit, id_after, page_of
 from search_api.schemas import UtcMoment
 
@@ -37,7 +37,7 @@ NewestFirst = Annotated[bool, Query(description="Newest first instead of oldest 
     operation_id="list_audit_events",
     summary="List audit events",
     responses={
-        200: examples.answer("In the order asked for.", examples.page(examples.AUDIT_ENTRY)),
+        200: examples.answer("In the order asked for.", examples.page(admin_examples.AUDIT_ENTRY)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
@@ -71,7 +71,7 @@ async def list_audit(
     operation_id="get_audit_head",
     summary="Get the head of the audit log",
     responses={
-        200: examples.answer("Its last row.", examples.AUDIT_HEAD),
+        200: examples.answer("Its last row.", admin_examples.AUDIT_HEAD),
         **problems(HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )

@@ -11,7 +11,7 @@ from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
-from search_api.openapi import examples
+from search_api.openapi import examples, index_examples
 from search_api.pagination import Cursor, Page, PageLimit, id_after, page_of
 from search_api.schemas import BankEdit, NewBank, RemovedBank
 
@@ -34,7 +34,7 @@ UNUSABLE_BODY = problems(
     dependencies=[requires(Scope.ANALYST)],
     summary="List banks",
     responses={
-        200: examples.answer("Oldest first.", examples.page(examples.BANK)),
+        200: examples.answer("Oldest first.", examples.page(index_examples.BANK)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
@@ -54,7 +54,7 @@ async def list_banks(
     summary="Create a bank",
     status_code=HTTPStatus.CREATED,
     responses={
-        201: examples.answer("The bank.", examples.BANK | {"entry_count": 0}),
+        201: examples.answer("The bank.", index_examples.BANK | {"entry_count": 0}),
         **UNUSABLE_BODY,
         **problems(HTTPStatus.CONFLICT),
     },
@@ -78,7 +78,7 @@ async def create_bank(request: NewBank, service: ServiceDependency) -> Bank:
     operation_id="get_bank",
     dependencies=[requires(Scope.ANALYST)],
     summary="Get a bank",
-    responses={200: examples.answer("The bank.", examples.BANK), **UNKNOWN},
+    responses={200: examples.answer("The bank.", index_examples.BANK), **UNKNOWN},
 )
 async def get_bank(name: BankName, service: ServiceDependency) -> Bank:
     """Return one bank, with the number of its entries."""
@@ -91,7 +91,7 @@ async def get_bank(name: BankName, service: ServiceDependency) -> Bank:
     dependencies=[requires(Scope.BANK_WRITE)],
     summary="Edit a bank",
     responses={
-        200: examples.answer("The bank as it is now.", examples.BANK),
+        200: examples.answer("The bank as it is now.", index_examples.BANK),
         **UNKNOWN,
         **UNUSABLE_BODY,
     },
@@ -113,7 +113,7 @@ async def edit_bank(name: BankName, request: BankEdit, service: ServiceDependenc
     operation_id="remove_bank",
     dependencies=[requires(Scope.BANK_WRITE)],
     summary="Delete a bank with all its entries",
-    responses={200: examples.answer("It is removed.", examples.REMOVED_BANK), **UNKNOWN},
+    responses={200: examples.answer("It is removed.", index_examples.REMOVED_BANK), **UNKNOWN},
 )
 async def remove_bank(name: BankName, service: ServiceDependency) -> RemovedBank:
     """Remove a bank with its entries; the images stay in the index."""

@@ -15,7 +15,7 @@ from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
-from search_api.openapi import examples
+from search_api.openapi import examples, index_examples
 from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 from search_api.routes.banks import UNKNOWN, UNUSABLE_BODY, BankName
 from search_api.schemas import Disabling, NewEntry, RemovedEntry
@@ -30,7 +30,10 @@ EntryId = Annotated[int, Path(ge=1, le=MAX_ID, description="The entry.")]
     operation_id="list_entries",
     dependencies=[requires(Scope.ANALYST)],
     summary="List a bank's entries",
-    responses={200: examples.answer("Oldest first.", examples.page(examples.ENTRY)), **UNKNOWN},
+    responses={
+        200: examples.answer("Oldest first.", examples.page(index_examples.ENTRY)),
+        **UNKNOWN,
+    },
 )
 async def list_entries(
     name: BankName, service: ServiceDependency, cursor: Cursor = None, limit: PageLimit = 100
@@ -50,7 +53,7 @@ async def list_entries(
     summary="Add a stored image or a fingerprint to a bank",
     status_code=HTTPStatus.CREATED,
     responses={
-        201: examples.answer("The entry.", examples.BARE_ENTRY),
+        201: examples.answer("The entry.", index_examples.BARE_ENTRY),
         **UNKNOWN,
         **UNUSABLE_BODY,
     },
@@ -89,7 +92,7 @@ async def post_entry(name: BankName, request: NewEntry, service: ServiceDependen
     status_code=HTTPStatus.CREATED,
     openapi_extra=REQUEST_BODY,
     responses={
-        201: examples.answer("The entry.", examples.ENTRY),
+        201: examples.answer("The entry.", index_examples.ENTRY),
         **problems(*UNUSABLE, HTTPStatus.NOT_FOUND),
     },
 )
@@ -108,7 +111,7 @@ async def upload_entry(
     operation_id="get_entry",
     dependencies=[requires(Scope.ANALYST)],
     summary="Get an entry",
-    responses={200: examples.answer("The entry.", examples.ENTRY), **UNKNOWN},
+    responses={200: examples.answer("The entry.", index_examples.ENTRY), **UNKNOWN},
 )
 async def get_entry(entry_id: EntryId, service: ServiceDependency) -> EntryRecord:
     """Return one entry, even if it is disabled."""
@@ -121,7 +124,7 @@ async def get_entry(entry_id: EntryId, service: ServiceDependency) -> EntryRecor
     dependencies=[requires(Scope.BANK_WRITE)],
     summary="Disable an entry",
     responses={
-        200: examples.answer("The entry.", examples.DISABLED_ENTRY),
+        200: examples.answer("The entry.", index_examples.DISABLED_ENTRY),
         **UNKNOWN,
         **UNUSABLE_BODY,
     },
@@ -149,7 +152,7 @@ async def disable_entry(
     operation_id="enable_entry",
     dependencies=[requires(Scope.BANK_WRITE)],
     summary="Enable an entry",
-    responses={200: examples.answer("The entry.", examples.ENTRY), **UNKNOWN},
+    responses={200: examples.answer("The entry.", index_examples.ENTRY), **UNKNOWN},
 )
 async def enable_entry(entry_id: EntryId, service: ServiceDependency) -> EntryRecord:
     """Enable an entry; it matches again unless its bank is disabled."""
@@ -167,7 +170,7 @@ async def enable_entry(entry_id: EntryId, service: ServiceDependency) -> EntryRe
     operation_id="remove_entry",
     dependencies=[requires(Scope.BANK_WRITE)],
     summary="Delete an entry",
-    responses={200: examples.answer("It is removed.", examples.REMOVED_ENTRY), **UNKNOWN},
+    responses={200: examples.answer("It is removed.", index_examples.REMOVED_ENTRY), **UNKNOWN},
 )
 async def remove_entry(entry_id: EntryId, service: ServiceDependency) -> RemovedEntry:
     """Remove an entry; its image stays. Importing its list again does not restore it."""

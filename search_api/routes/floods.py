@@ -11,7 +11,7 @@ from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
 from search_api.idempotency import WriteRoute
-from search_api.openapi import examples
+from search_api.openapi import examples, index_examples
 from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 
 router = APIRouter(prefix="/v1/floods", tags=["floods"], route_class=WriteRoute)
@@ -28,7 +28,7 @@ UNKNOWN = problems(
     operation_id="list_floods",
     summary="List flood flags",
     responses={
-        200: examples.answer("Oldest first.", examples.page(examples.FLOOD)),
+        200: examples.answer("Oldest first.", examples.page(index_examples.FLOOD)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
@@ -52,7 +52,7 @@ async def list_floods(
     operation_id="quarantine_flood",
     summary="Disable the entry of a flood flag",
     responses={
-        200: examples.answer("The flag.", {**examples.FLOOD, "state": "quarantined"}),
+        200: examples.answer("The flag.", {**index_examples.FLOOD, "state": "quarantined"}),
         **UNKNOWN,
     },
 )
@@ -67,7 +67,7 @@ async def quarantine(flood_id: FlagId, service: ServiceDependency) -> Flood:
     operation_id="dismiss_flood",
     summary="Dismiss a flood flag",
     responses={
-        200: examples.answer("The flag.", {**examples.FLOOD, "state": "dismissed"}),
+        200: examples.answer("The flag.", {**index_examples.FLOOD, "state": "dismissed"}),
         **UNKNOWN,
     },
 )

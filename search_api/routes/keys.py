@@ -12,7 +12,7 @@ from indexer.types import ApiKey, CreatedKey
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
-from search_api.openapi import examples
+from search_api.openapi import admin_examples, examples
 from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
@@ -40,7 +40,7 @@ class KeyRequest(BaseModel):
     operation_id="create_key",
     summary="Create an API key",
     responses={
-        200: examples.answer("The key and, this once, its token.", examples.CREATED_KEY),
+        200: examples.answer("The key and, this once, its token.", admin_examples.CREATED_KEY),
         **problems(
             HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
         ),
@@ -65,7 +65,7 @@ async def create_key(request: KeyRequest, service: ServiceDependency) -> Created
     operation_id="list_keys",
     summary="List API keys",
     responses={
-        200: examples.answer("Oldest first.", examples.page(examples.KEY)),
+        200: examples.answer("Oldest first.", examples.page(admin_examples.KEY)),
         **problems(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
@@ -84,7 +84,7 @@ async def list_keys(
     operation_id="revoke_key",
     summary="Revoke an API key",
     responses={
-        200: examples.answer("The key.", examples.REVOKED_KEY),
+        200: examples.answer("The key.", admin_examples.REVOKED_KEY),
         **problems(
             HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
         ),

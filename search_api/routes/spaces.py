@@ -8,7 +8,7 @@ from indexer.types import SpaceSummary
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
-from search_api.openapi import examples
+from search_api.openapi import examples, index_examples
 from search_api.pagination import Page
 
 router = APIRouter(prefix="/v1/spaces", tags=["spaces"], dependencies=[requires(Scope.ANALYST)])
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1/spaces", tags=["spaces"], dependencies=[requires(
     operation_id="list_spaces",
     summary="List embedding spaces",
     responses={
-        200: examples.answer("All of them, by id.", examples.page(examples.SPACE_SUMMARY)),
+        200: examples.answer("All of them, by id.", examples.page(index_examples.SPACE_SUMMARY)),
         **problems(HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )

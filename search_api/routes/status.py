@@ -10,7 +10,7 @@ from indexer.upkeep.status import read_status
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
 from search_api.errors import problems
-from search_api.openapi import examples
+from search_api.openapi import examples, index_examples
 
 router = APIRouter(prefix="/v1/status", tags=["status"])
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/status", tags=["status"])
     dependencies=[requires(Scope.ANALYST)],
     summary="Get the status of the index",
     responses={
-        200: examples.answer("As `lookalike status --json` says it.", examples.STATUS),
+        200: examples.answer("As `lookalike status --json` says it.", index_examples.STATUS),
         **problems(HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )

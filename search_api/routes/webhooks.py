@@ -12,7 +12,7 @@ from indexer.types import DeliveryState, Webhook, WebhookDelivery, WebhookEvent,
 from search_api.auth import Scope, requires
 from search_api.dependencies import Service, ServiceDependency
 from search_api.errors import problems
-from search_api.openapi import examples
+from search_api.openapi import admin_examples, examples
 from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 from search_api.webhooks import registration
 
@@ -60,7 +60,7 @@ class WebhookChanges(BaseModel):
     operation_id="create_webhook",
     summary="Create a webhook",
     responses={
-        200: examples.answer("Once, with its secret.", examples.WEBHOOK_SECRET),
+        200: examples.answer("Once, with its secret.", admin_examples.WEBHOOK_SECRET),
         **REFUSED,
         **LISTED,
     },
@@ -81,7 +81,10 @@ async def create_webhook(request: NewWebhook, service: ServiceDependency) -> Web
     "",
     operation_id="list_webhooks",
     summary="List webhooks",
-    responses={200: examples.answer("Oldest first.", examples.page(examples.WEBHOOK)), **LISTED},
+    responses={
+        200: examples.answer("Oldest first.", examples.page(admin_examples.WEBHOOK)),
+        **LISTED,
+    },
 )
 async def list_webhooks(
     service: ServiceDependency, cursor: Cursor = None, limit: PageLimit = 100
@@ -98,7 +101,7 @@ async def list_webhooks(
     "/{webhook_id}",
     operation_id="get_webhook",
     summary="Get a webhook",
-    responses={200: examples.answer("The webhook.", examples.WEBHOOK), **UNKNOWN},
+    responses={200: examples.answer("The webhook.", admin_examples.WEBHOOK), **UNKNOWN},
 )
 async def get_webhook(webhook_id: WebhookId, service: ServiceDependency) -> Webhook:
     """Return one webhook, without its secret."""
@@ -109,7 +112,7 @@ async def get_webhook(webhook_id: WebhookId, service: ServiceDependency) -> Webh
     "/{webhook_id}",
     operation_id="edit_webhook",
     summary="Edit a webhook",
-    responses={200: examples.answer("As it is now.", examples.WEBHOOK), **REFUSED, **UNKNOWN},
+    responses={200: examples.answer("As it is now.", admin_examples.WEBHOOK), **REFUSED, **UNKNOWN},
 )
 async def edit_webhook(
     webhook_id: WebhookId, request: WebhookChanges, service: ServiceDependency
@@ -131,7 +134,7 @@ async def edit_webhook(
     "/{webhook_id}",
     operation_id="remove_webhook",
     summary="Delete a webhook",
-    responses={200: examples.answer("As it was.", examples.WEBHOOK), **UNKNOWN},
+    responses={200: examples.answer("As it was.", admin_examples.WEBHOOK), **UNKNOWN},
 )
 async def remove_webhook(webhook_id: WebhookId, service: ServiceDependency) -> Webhook:
     """Remove a webhook with its secret; pending deliveries are dropped."""
@@ -142,7 +145,7 @@ async def remove_webhook(webhook_id: WebhookId, service: ServiceDependency) -> W
     "/{webhook_id}/rotate-secret",
     operation_id="rotate_webhook_secret",
     summary="Replace a webhook's secret",
-    responses={200: examples.answer("Once, the secret.", examples.WEBHOOK_SECRET), **UNKNOWN},
+    responses={200: examples.answer("Once, the secret.", admin_examples.WEBHOOK_SECRET), **UNKNOWN},
 )
 async def rotate_secret(webhook_id: WebhookId, service: ServiceDependency) -> WebhookSecret:
     """Replace the secret that signs deliveries, from the next delivery on."""
@@ -153,7 +156,7 @@ async def rotate_secret(webhook_id: WebhookId, service: ServiceDependency) -> We
     "/{webhook_id}/test",
     operation_id="test_webhook",
     summary="Send a test event to a webhook",
-    responses={200: examples.answer("To be delivered.", examples.DELIVERY), **UNKNOWN},
+    responses={200: examples.answer("To be delivered.", admin_examples.DELIVERY), **UNKNOWN},
 )
 async def test_webhook(webhook_id: WebhookId, service: ServiceDependency) -> WebhookDelivery:
     """Send the event `ping`; the list of deliveries shows the result."""
@@ -164,7 +167,10 @@ async def test_webhook(webhook_id: WebhookId, service: ServiceDependency) -> Web
     "/{webhook_id}/deliveries",
     operation_id="list_webhook_deliveries",
     summary="List a webhook's deliveries",
-    responses={200: examples.answer("Oldest first.", examples.page(examples.DELIVERY)), **UNKNOWN},
+    responses={
+        200: examples.answer("Oldest first.", examples.page(admin_examples.DELIVERY)),
+        **UNKNOWN,
+    },
 )
 async def list_deliveries(
     webhook_id: WebhookId,
@@ -187,7 +193,7 @@ async def list_deliveries(
     "/{webhook_id}/deliveries/{delivery_id}/retry",
     operation_id="retry_webhook_delivery",
     summary="Retry a dead delivery",
-    responses={200: examples.answer("To be delivered.", examples.DELIVERY), **UNKNOWN},
+    responses={200: examples.answer("To be delivered.", admin_examples.DELIVERY), **UNKNOWN},
 )
 async def retry_delivery(
     webhook_id: WebhookId, delivery_id: DeliveryId, service: ServiceDependency
