@@ -205,6 +205,15 @@ class Settings(BaseSettings):
     verdict_days: float = Field(
         default=30.0, gt=0, description="Days until a stored verdict is deleted."
     )
+    two_person_severity: Literal["low", "medium", "high", "critical"] | None = Field(
+        default=None,
+        description="Severity of a bank from which on a second person must sign a review: low, medium, high or critical; by default only what the policy asks for.",
+    )
+    review_undo_seconds: float = Field(
+        default=600.0,
+        ge=0,
+        description="Seconds within which a person can take back a review decision; then pictures of uploads are forgotten.",
+    )
 
     audit_key: SecretStr | None = Field(
         default=None,

@@ -11,6 +11,7 @@ from indexer.flood import FloodWatch
 from indexer.matching import Matcher
 from indexer.policy import VerdictHistory
 from indexer.retroscan import RetroScanner
+from indexer.reviews.rules import ReviewRules
 from indexer.settings import Settings
 from indexer.signals import Contents, Signals
 from indexer.store import Store
@@ -25,6 +26,7 @@ from search_api.jobs.hit_counter import HitCounter
 from search_api.jobs.log_follower import LogFollower
 from search_api.jobs.lookup_audit import LookupAudit
 from search_api.jobs.periodic import PeriodicTask
+from search_api.jobs.picture_sweep import sweep_pictures
 from search_api.jobs.retro_scans import RetroScanJob
 from search_api.jobs.template_learner import TemplateLearnerJob
 from search_api.middleware.body_limit import MOST_VALUES, BodyLimit
@@ -84,6 +86,8 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
         at_end=True,
     )
     audit_head = log_audit_head(store)
+    reviews = ReviewRules.of(settings, serve.review_lease_seconds)
+    picture_sweep = sweep_pictures(store, reviews.undo)
     scans = RetroScanJob(RetroScanner(store, matcher, settings))
     cluster_runs = ClusterRunJob(store, settings)
     sampler = GaugeSampler(
@@ -109,6 +113,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
             audit_head,  # ends after what writes to the log
             hits,
             verdict_writer,
+            picture_sweep,
             lookups,
             scans,
             cluster_runs,
@@ -133,6 +138,8 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
                 signals=signals,
                 contents=contents,
                 cluster_runs=cluster_runs,
+                reviews=reviews,
+                review_uploads=serve.review_uploads,
                 reveal_seconds=serve.reveal_seconds,
             )
             yield

@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request
 
 from indexer.matching import Matcher
 from indexer.policy import VerdictHistory
+from indexer.reviews.rules import ReviewRules
 from indexer.settings import Settings
 from indexer.signals import Contents, Signals
 from indexer.store import Catalog, Store
@@ -45,6 +46,9 @@ class Service:
     signals: Signals
     contents: Contents
     cluster_runs: ClusterRunJob
+    reviews: ReviewRules
+    review_uploads: bool
+    """Whether uploads that the policy sends to review become review items."""
     reveal_seconds: float
     """How long a revealed picture can be seen."""
 

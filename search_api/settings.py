@@ -129,6 +129,15 @@ class ServeSettings(BaseSettings):
         gt=0,
         description="Seconds for which a person can see a picture that they revealed.",
     )
+    review_lease_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        description="Seconds for which a person has a leased review item, unless the lease is renewed.",
+    )
+    review_uploads: bool = Field(
+        default=False,
+        description="Whether uploads that the policy sends to review become review items.",
+    )
     trusted_proxies: str | None = Field(
         default=None,
         description="Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are trusted, comma-separated; by default none.",

@@ -23,7 +23,9 @@ from indexer.types import (
     ClusterScope,
     Curve,
     Embeddings,
+    QueueKind,
     Refreshed,
+    ReviewFilter,
     Space,
     SpaceTraits,
 )
@@ -102,6 +104,10 @@ def test_a_cluster_alerts_by_a_block_bank_that_it_did_not_hit(store: Store, spac
         (AlertKind.BANK_HIT, second, "old"),
     }
     assert {alert.now for alert in alerts} == {1, 2}
+    with store.reader() as catalog:
+        items = catalog.reviews.page(ReviewFilter(queue=QueueKind.CLUSTER_ALERT))
+    assert {(item.cluster_id, item.bank) for item in items} == {(first, "new"), (second, "old")}
+    assert {item.evidence.message for item in items} == {alert.message for alert in alerts}
 
 
 def test_a_cluster_alerts_by_classes_that_are_not_what_they_were(

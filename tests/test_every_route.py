@@ -106,7 +106,10 @@ def test_no_route_passes_over_a_parameter_that_it_does_not_have(
             "/v1/search?min_log_ods=9",
             "query.min_log_ods: No such parameter. Did you mean min_log_odds?",
         ),
-        ("/v1/search?xyz=1", "There are tiles, k, bank, min_log_odds, tier, created_after."),
+        (
+            "/v1/search?xyz=1",
+            "There are tiles, review, k, bank, min_log_odds, tier, created_after.",
+        ),
         ("/v1/search?k=1&bank=", "query.bank: It is empty"),
         ("/v1/search/batch?bnak=a", "Did you mean bank?"),
     ],

@@ -1,5 +1,6 @@
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +16,31 @@ from indexer.errors import (
     SchemaMismatch,
     SettingsError,
 )
-from indexer.store import Arrival, check, current, open_store, upgrade
+from indexer.store import (
+    Arrival,
+    BankDetails,
+    NewRetroMatch,
+    check,
+    current,
+    open_store,
+    upgrade,
+)
 from indexer.store.database.migrate import configuration
 from indexer.store.models import REVISION
-from indexer.types import BankKind, KnownSource, Pdq, Signal, SourceStamp, Tier
+from indexer.types import (
+    BankKind,
+    KnownSource,
+    NewDecision,
+    Outcome,
+    Pdq,
+    ReviewFilter,
+    Severity,
+    Signal,
+    SourceStamp,
+    Tier,
+)
 from support.calibration import aim, calibrated, strangers
-from support.catalog import add, bare_pdq, bind
+from support.catalog import add, bare_pdq, bind, new_image
 from support.forked import run_each
 
 pytestmark = pytest.mark.postgres
@@ -295,3 +315,34 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
     file.write_bytes(b"not a database at all" * 100)
     with pytest.raises(DatabaseUnavailable, match="not a database"):
         open_store(f"sqlite:///{file}")
+
+
+def test_what_waited_for_a_decision_becomes_review_items(empty_database_url: str) -> None:
+    url = empty_database_url
+    upgrade(url)
+    with open_store(url) as store:
+        space = bind(store)
+        with store.writer() as writer:
+            details = BankDetails(severity=Severity.CRITICAL)
+            bank = writer.banks.create("unsafe", BankKind.BLOCK, details)
+        add(store, space, 1, bank_id=bank.id)
+        images = add(store, space, 2, 3)
+        found = [
+            NewRetroMatch(1, image, Tier.LOOKALIKE, Signal.PDQ, 0.9, 6, 31.0) for image in images
+        ]
+        with store.writer() as writer:
+            scan = writer.retro_scans.begin(None, space.id, 1, writer.log.head())
+            writer.retro_scans.advance(scan, writer.log.head(), 1, found)
+            decided = NewDecision(new_image(2).sha256, Outcome.CONFIRMED, entry_id=1)
+            writer.decisions.add(decided)
+            writer.floods.flag(1, datetime(2026, 11, 30, tzinfo=UTC), 412, 6.25)
+    command.downgrade(configuration(url), "202611301810")
+    upgrade(url)
+
+    with open_store(url) as store, store.reader() as catalog:
+        match, flood = catalog.reviews.page(ReviewFilter())
+    assert (match.queue, match.image_id, match.entry_id) == ("retro_match", images[1], 1)
+    assert (match.bank, match.severity) == ("unsafe", Severity.CRITICAL)
+    [bits, cosine] = match.evidence.signals
+    assert (bits.value, bits.threshold, cosine.value) == (6.0, 31.0, 0.9)
+    assert (flood.queue, flood.flood_id, flood.evidence.count) == ("flood", 1, 412)

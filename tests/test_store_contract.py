@@ -58,6 +58,7 @@ from indexer.types import (
     FloodState,
     FoundTemplate,
     Histogram,
+    LeaseRequest,
     LineageEvent,
     ListedFingerprint,
     MatchEvidence,
@@ -65,19 +66,26 @@ from indexer.types import (
     NewDecision,
     NewKey,
     NewReveal,
+    NewReviewItem,
     NewVerdict,
     Outcome,
     Person,
     PolicyCitation,
+    QueueKind,
     RateUnit,
     Reason,
+    ReviewEvidence,
+    ReviewFilter,
+    ReviewState,
     Ruling,
     RunState,
     Scope,
     SecretHash,
     SemanticEmbeddings,
+    Settlement,
     Severity,
     Signal,
+    SignalReading,
     SkippedSource,
     SourceDetails,
     TemplateState,
@@ -114,6 +122,9 @@ TOKEN: Final = bytes(range(32))
 KEY: Final = RequestKey("caller", "key")
 SECRET: Final = SecretHash(TOKEN, TOKEN[:16], 2, 1, 1)
 MOST_METHODS: Final = 25
+EVIDENCE: Final = ReviewEvidence(
+    message="a", tier=Tier.LOOKALIKE, signals=(SignalReading(Signal.PDQ, "bits", 6.0, 31.0),)
+)
 SEMANTIC: Final = SemanticEmbeddings("7e" * 32, new_image(1).embedding)
 SHOWN: Final = replace(new_image(4), semantic=SEMANTIC)
 
@@ -408,6 +419,52 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("reveals.add", lambda w: w.reveals.add(NewReveal(Person("key 2", "mo"), 9, "why", LATER))),
     ("reveals.add", lambda w: w.reveals.add(NewReveal(Person("key 1", "jo"), 7, "more", FAR))),
     ("reveals.end", lambda w: w.reveals.end(1, 4.5)),
+    (
+        "reviews.add",
+        lambda w: w.reviews.add(
+            [
+                NewReviewItem(QueueKind.UNCERTAIN, EVIDENCE, TOKEN, entry_id=1, picture=b"jpeg"),
+                NewReviewItem(QueueKind.DISAGREEMENT, EVIDENCE, TOKEN[::-1], match_image_id=7),
+                NewReviewItem(QueueKind.CLUSTER_ALERT, EVIDENCE, cluster_id=1, bank="unsafe"),
+                NewReviewItem(QueueKind.RETRO_MATCH, EVIDENCE, image_id=7, entry_id=1),
+            ]
+        ),
+    ),
+    ("reviews.find", lambda w: w.reviews.find(TOKEN)),
+    (
+        "review_leases.take",
+        lambda w: w.review_leases.take("key 1", LeaseRequest(QueueKind.RETRO_MATCH, 9), HOUR),
+    ),
+    (
+        "review_leases.take",
+        lambda w: w.review_leases.take(
+            "key 1", LeaseRequest(QueueKind.RETRO_MATCH, 9, "unsafe", family=True), -HOUR
+        ),
+    ),
+    ("review_leases.renew", lambda w: w.review_leases.renew("key 1", range(9), HOUR)),
+    ("review_leases.release", lambda w: w.review_leases.release("key 1", [1, 2, 3])),
+    ("review_leases.skip", lambda w: w.review_leases.skip("key 1", newest_review(w))),
+    (
+        "reviews.settle",
+        lambda w: w.reviews.settle(
+            newest_review(w), Person("key 1", "jo"), Settlement(Outcome.CONFIRMED, "r", "n", 1)
+        ),
+    ),
+    ("reviews.sign", lambda w: w.reviews.sign(newest_review(w), 1, awaits=True)),
+    ("reviews.effects", lambda w: w.reviews.effects(newest_review(w))),
+    ("reviews.followers", lambda w: w.reviews.followers(1)),
+    ("reviews.reopen", lambda w: w.reviews.reopen(newest_review(w), Person("key 1", "jo"), FAR)),
+    ("reviews.dismiss", lambda w: w.reviews.dismiss([1])),
+    ("reviews.dismiss_pairs", lambda w: w.reviews.dismiss_pairs([TOKEN[::-1]], [1])),
+    ("reviews.dismiss_entries", lambda w: w.reviews.dismiss_entries([2])),
+    ("reviews.dismiss_bank", lambda w: w.reviews.dismiss_bank(2)),
+    ("reviews.dismiss_flood", lambda w: w.reviews.dismiss_flood(1)),
+    ("reviews.forget_pictures", lambda w: w.reviews.forget_pictures(BEGIN)),
+    ("people.set_settings", lambda w: w.people.set_settings("key 1", {"theme": "dark"})),
+    ("people.save_view", lambda w: w.people.save_view("key 1", "a", "review", "b=1")),
+    ("people.save_view", lambda w: w.people.save_view("key 1", "b", "review", "")),
+    ("people.save_view", lambda w: w.people.save_view("key 1", "a", "review", "b=2")),
+    ("people.delete_view", lambda w: w.people.delete_view("key 1", 2)),
     ("answers.remember", lambda w: w.answers.remember(KEY, TOKEN, Answer(201, b"{}"))),
     ("spaces.add", lambda w: w.spaces.add(**SPACE)),
     (
@@ -728,6 +785,21 @@ READS: Final[list[tuple[str, Read]]] = [
     ("reveals.get", lambda c: (c.reveals.get(1), c.reveals.get(2))),
     ("reveals.page", lambda c: c.reveals.page(person="key 1", image_id=7, before_id=9)),
     ("reveals.exposure", lambda c: c.reveals.exposure("key 1", BEGIN)),
+    ("reviews.get", lambda c: c.reviews.get(newest_review(c))),
+    ("reviews.get", lambda c: c.reviews.get(99)),
+    ("reviews.get_many", lambda c: c.reviews.get_many([newest_review(c), 1, 99])),
+    (
+        "reviews.page",
+        lambda c: c.reviews.page(
+            ReviewFilter(bank="unsafe", state=ReviewState.OPEN, queue=QueueKind.RETRO_MATCH)
+        ),
+    ),
+    ("reviews.queues", lambda c: c.reviews.queues(LATER)),
+    ("reviews.picture", lambda c: (c.reviews.picture(1), c.reviews.picture(99), "none")),
+    ("reviews.holds_pictures", lambda c: c.reviews.holds_pictures()),
+    ("reviews.decided_by", lambda c: (c.reviews.decided_by("key 1", BEGIN), "count")),
+    ("people.settings", lambda c: c.people.settings("key 1")),
+    ("people.views", lambda c: c.people.views("key 1")),
     ("answers.get", lambda c: c.answers.get(KEY, TOKEN, BEGIN)),
     ("answers.get", lambda c: c.answers.get(KEY, TOKEN[::-1], BEGIN)),
     ("webhooks.get", lambda c: c.webhooks.get(1)),
@@ -737,6 +809,11 @@ READS: Final[list[tuple[str, Read]]] = [
     ("deliveries.page", lambda c: c.deliveries.page(1)),
     ("deliveries.has_due", lambda c: c.deliveries.has_due(FAR)),
 ]
+
+
+def newest_review(catalog: Catalog) -> int:
+    """Return the id of the newest review item."""
+    return max(item.id for item in catalog.reviews.page(ReviewFilter()))
 
 
 def settle(

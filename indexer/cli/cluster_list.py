@@ -63,7 +63,7 @@ def lineage(
     Example: lookalike cluster lineage --json
     """
     from indexer.clustering.alerts import changed_parameters
-    from indexer.clustering.runs import newest_or
+    from indexer.clustering.newest_run import newest_or
 
     with opened() as store:
         chosen = newest_or(store, run)
@@ -111,7 +111,7 @@ def alerts(
         find_alerts,
         why_not_compared,
     )
-    from indexer.clustering.runs import newest_or
+    from indexer.clustering.newest_run import newest_or
 
     with opened() as store:
         found = find_alerts(store, AlertRules(growth, min_size, drift), run)

@@ -148,7 +148,7 @@ def assign(run: RunNumber = None, *, as_json: AsJson = False) -> None:
     Example: lookalike cluster assign --json
     """
     from indexer.clustering.incremental import ClusterRefresher
-    from indexer.clustering.runs import newest_or
+    from indexer.clustering.newest_run import newest_or
 
     settings = load()
     with opened(settings) as store:

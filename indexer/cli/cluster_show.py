@@ -91,7 +91,7 @@ def show(
 
 
 def _list(store: "Store", run_id: int | None, limit: int) -> _Listed:
-    from indexer.clustering.runs import newest_or
+    from indexer.clustering.newest_run import newest_or
 
     run = newest_or(store, run_id)
     with store.reader() as catalog:

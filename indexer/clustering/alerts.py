@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from indexer.clustering.runs import newest_or
+from indexer.clustering.newest_run import newest_or
 from indexer.embedding_space import bound_space
 from indexer.errors import InputError
 from indexer.store import Additions, Catalog, Store

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from indexer.clustering.alert_reviews import review_alerts
 from indexer.clustering.cluster_parameters import FAMILIES, ClusterParameters
 from indexer.clustering.families.candidate_pairs import are_few
 from indexer.clustering.families.family_growth import FamilyGrowth, grow_families
@@ -21,7 +22,7 @@ from indexer.clustering.partition import Partition
 from indexer.clustering.pattern_search import find_patterns, semantic_space, standing_for
 from indexer.clustering.summaries import summarise
 from indexer.embedding_space import bound_space, load_bound_encoder, model_reference
-from indexer.errors import NotFoundError, RunUnderWay, UnusableVectors
+from indexer.errors import RunUnderWay, UnusableVectors
 from indexer.model import load_traits
 from indexer.settings import Settings
 from indexer.store import (
@@ -219,6 +220,7 @@ class ClusterRunner:
         steps("writing", n)(0)
         with self._store.writer() as writer:
             finished = writer.cluster_runs.finish(run.id, clusters, members, lineage)
+        review_alerts(self._store, finished)
         if index and (view := self._view(run, space)):
             view.write(index, run.watermark)
         return finished
@@ -318,24 +320,6 @@ class ClusterRunner:
         """Return where the index of pieces is kept: of runs over the whole gallery."""
         is_whole = run.scope == ClusterScope()
         return PieceView(self._store, self._settings, space) if is_whole else None
-
-
-def newest_or(store: Store, run_id: int | None) -> ClusterRun:
-    """Return the run that is named, or the newest one that is done.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such run, or none is done.
-    """
-    space = bound_space(store)
-    with store.reader() as catalog:
-        if run_id is not None:
-            return catalog.cluster_runs.get(run_id)
-        run = catalog.cluster_runs.newest(space.id)
-    if run is None:
-        raise NotFoundError("There is no finished cluster run yet. Run `lookalike cluster run`.")
-    return run
 
 
 def require_unit(scoped: ScopedVectors) -> None:

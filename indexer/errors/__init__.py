@@ -36,6 +36,8 @@
     - SnapshotMismatch      a snapshot does not fit its manifest or its log
     - CardMismatch          a threshold card was calibrated for another embedding space
     - UndoRefused           the results of an action have changed since
+    - ReviewTaken           a review item is another person's to decide
+    - ReviewSettled         a review item is not open any more
     - AuditBroken           a row of the audit log was changed or is missing
     - AuditUnguarded        the audit log is not protected against changes
   x NotFoundError           an image, bank or model does not exist
@@ -96,6 +98,8 @@ from indexer.errors.index_errors import (
     InvalidName,
     InvalidPolicy,
     ListNotWritten,
+    ReviewSettled,
+    ReviewTaken,
     RunUnderWay,
     SchemaMismatch,
     SettingsError,
@@ -157,6 +161,8 @@ __all__ = [
     "NotFoundError",
     "RateLimited",
     "RequestKeyReused",
+    "ReviewSettled",
+    "ReviewTaken",
     "RunUnderWay",
     "SchemaMismatch",
     "SettingsError",

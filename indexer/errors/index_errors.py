@@ -65,6 +65,14 @@ class UndoRefused(MismatchError):
     """The results of an action have changed since."""
 
 
+class ReviewTaken(MismatchError):
+    """A review item is another person's to decide."""
+
+
+class ReviewSettled(MismatchError):
+    """A review item is not open any more."""
+
+
 class IndexNotInitialised(NotFoundError):
     """The database holds no tables yet."""
 

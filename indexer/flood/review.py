@@ -34,8 +34,12 @@ def dismiss(store: Store, flood_id: int) -> Flood:
         There is no such flag.
     """
     with store.writer() as writer:
-        flood = writer.floods.get(flood_id)
-        with suppress(NotFoundError):  # the entry was removed meanwhile
-            if writer.entries.get(flood.entry_id).disabled_reason is DisabledReason.FLOOD:
-                writer.entries.enable([flood.entry_id])
-        return writer.floods.resolve(flood_id, FloodState.DISMISSED)
+        return release(writer, writer.floods.get(flood_id), FloodState.DISMISSED)
+
+
+def release(writer: Writer, flood: Flood, state: FloodState) -> Flood:
+    """Enable the entry of a flag if that was disabled for it, within a transaction."""
+    with suppress(NotFoundError):  # the entry was removed meanwhile
+        if writer.entries.get(flood.entry_id).disabled_reason is DisabledReason.FLOOD:
+            writer.entries.enable([flood.entry_id])
+    return writer.floods.resolve(flood.id, state)

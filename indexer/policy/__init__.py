@@ -2,7 +2,7 @@
 
 from indexer.policy.active_policy import ActivePolicy
 from indexer.policy.default_policy import default_policy
-from indexer.policy.document import PolicyDocument, PolicyProblem, parse_policy
+from indexer.policy.document import DecisionReason, PolicyDocument, PolicyProblem, parse_policy
 from indexer.policy.policy_checks import CheckedPolicy, check_policy, read_policy_file
 from indexer.policy.replay import ActionChange, PolicyReplay, replay_policy
 from indexer.policy.verdict_history import VerdictHistory
@@ -11,6 +11,7 @@ __all__ = [
     "ActionChange",
     "ActivePolicy",
     "CheckedPolicy",
+    "DecisionReason",
     "PolicyDocument",
     "PolicyProblem",
     "PolicyReplay",

@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     Strict,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -22,6 +23,7 @@ from indexer.types import Action, Reason, Severity
 
 MAX_BYTES: Final = 262_144
 _MAX_RULES: Final = 1_000
+_MAX_REASONS: Final = 100
 _SHOWN: Final = 60  # characters of a value that a message repeats
 _AT: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
@@ -94,6 +96,16 @@ class PolicyRule(BaseModel):
         return self
 
 
+class DecisionReason(BaseModel):
+    """A reason that a reviewer may give for a decision."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Name
+    words: Annotated[str, Field(min_length=1, max_length=200)]
+    text: Annotated[str, Field(max_length=10_000)] | None = None
+
+
 class PolicyDocument(BaseModel):
     """A policy: rules, and the action where none applies."""
 
@@ -104,6 +116,14 @@ class PolicyDocument(BaseModel):
     description: str | None = None
     default: Action = Action.ALLOW
     rules: Annotated[tuple[PolicyRule, ...], Field(min_length=1, max_length=_MAX_RULES)]
+    decision_reasons: Annotated[tuple[DecisionReason, ...], Field(max_length=_MAX_REASONS)] = ()
+
+    @field_validator("decision_reasons")
+    @classmethod
+    def _each_once(cls, reasons: tuple[DecisionReason, ...]) -> tuple[DecisionReason, ...]:
+        if len({reason.id for reason in reasons}) < len(reasons):
+            raise ValueError("give each reason an id of its own")
+        return reasons
 
 
 def parse_policy(text: str, place: str = "The policy") -> PolicyDocument:

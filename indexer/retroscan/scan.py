@@ -10,6 +10,7 @@ from indexer.errors import InputError, NotFoundError
 from indexer.matching import Matcher, Query, SearchOptions
 from indexer.matching.verdict import deciding_matches
 from indexer.retroscan.candidate_images import find_candidate_images
+from indexer.reviews.evidence import EvidenceReader
 from indexer.settings import Settings
 from indexer.store import Catalog, NewRetroMatch, Store
 from indexer.types import BankKind, Entry, RetroScan, ScanState, Tier
@@ -110,14 +111,15 @@ class RetroScanner:
                 {entry_id for _, entry_id in changes}, datetime.now(UTC)
             )
             candidates = self._find_candidates(catalog, list(entries.values()))
-        found = sorted(
-            (
-                match
-                for image_id, entry_ids in candidates.items()
-                for match in self._judge(image_id, entry_ids)
-            ),
-            key=attrgetter("entry_id", "image_id"),
-        )
+            evidence = EvidenceReader(catalog, self._matcher.thresholds(catalog))
+            found = sorted(
+                (
+                    match
+                    for image_id, entry_ids in candidates.items()
+                    for match in self._judge(image_id, entry_ids, evidence)
+                ),
+                key=attrgetter("entry_id", "image_id"),
+            )
         # a page that is not full is the last one
         cursor = changes[-1][0] if len(changes) == PAGE else scan.last_change
         with self._store.writer() as writer:
@@ -149,7 +151,9 @@ class RetroScanner:
         }
         return {image_id: entry_ids for image_id, entry_ids in fresh.items() if entry_ids}
 
-    def _judge(self, image_id: int, entry_ids: Collection[int]) -> list[NewRetroMatch]:
+    def _judge(
+        self, image_id: int, entry_ids: Collection[int], evidence: EvidenceReader
+    ) -> list[NewRetroMatch]:
         """Return what a search for a stored image would say of some entries."""
         options = SearchOptions(entries=frozenset(entry_ids))
         try:
@@ -165,6 +169,7 @@ class RetroScanner:
                 similarity=match.similarity,
                 pdq_distance=match.pdq_distance,
                 threshold=match.threshold,
+                evidence=evidence.of_match(match, matches),
             )
             for match in deciding_matches(matches)
             if match.entry_id is not None and match.tier is not Tier.NONE

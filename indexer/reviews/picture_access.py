@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from indexer.errors import NotFoundError
 from indexer.images.veils import veil_picture
 from indexer.store import Catalog, Store
-from indexer.types import NewReveal, Person, Reveal, Veil
+from indexer.types import NewReveal, Person, Reveal, ReviewItem, Veil
 
 
 def preview_image(
@@ -34,6 +34,35 @@ def preview_image(
         There is no such image, or no thumbnail of it.
     """
     return veil_picture(_thumbnail(catalog, image_id), veil, strength, size)
+
+
+def preview_item(catalog: Catalog, item_id: int, veil: Veil, *, strength: int, size: int) -> bytes:
+    """Draw the picture of a review item behind a veil; see `preview_image`.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such item, or no picture of it.
+    """
+    jpeg = _picture(catalog, catalog.reviews.get(item_id))
+    return veil_picture(jpeg, veil, strength, size)
+
+
+def reveal_item(
+    store: Store, person: Person, item_id: int, reason: str, *, lease: timedelta
+) -> Reveal:
+    """Let a person see the picture of a review item; see `reveal_image`.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such item, or no picture of it; nothing was written.
+    """
+    with store.writer() as writer:
+        item = writer.reviews.get(item_id)
+        _picture(writer, item)
+        until = datetime.now(UTC) + lease
+        return writer.reveals.add(NewReveal(person, item.image_id, reason, until, item.id))
 
 
 def reveal_image(
@@ -88,9 +117,21 @@ def revealed_picture(catalog: Catalog, person: Person, reveal_id: int) -> bytes:
         raise NotFoundError(
             f"Reveal {reveal_id} has ended. Reveal the picture again: `POST /v1/reveals`."
         )
-    if reveal.image_id is None:
-        raise NotFoundError(f"The picture of reveal {reveal_id} is gone.")
-    return _thumbnail(catalog, reveal.image_id)
+    if reveal.image_id is not None:
+        return _thumbnail(catalog, reveal.image_id)
+    return _picture(catalog, catalog.reviews.get(reveal.review_id or 0))
+
+
+def _picture(catalog: Catalog, item: ReviewItem) -> bytes:
+    if item.image_id is not None:
+        return _thumbnail(catalog, item.image_id)
+    picture = catalog.reviews.picture(item.id)
+    if picture is None:
+        raise NotFoundError(
+            f"No picture of review {item.id} is kept: it is not about an upload, or it was decided "
+            "and its picture forgotten."
+        )
+    return picture
 
 
 def _own(catalog: Catalog, person: Person, reveal_id: int) -> Reveal:

@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from indexer.store.access.idempotency import Answers
 from indexer.store.access.keys import Keys
+from indexer.store.access.people import People
 from indexer.store.access.sessions import Sessions
 from indexer.store.banks.banks import Banks
 from indexer.store.banks.contents import Contents
@@ -33,6 +34,7 @@ from indexer.store.images.thumbnails import Thumbnails
 from indexer.store.log.audit import AuditRecords
 from indexer.store.log.changes import Changes
 from indexer.store.reviews.reveals import Reveals
+from indexer.store.reviews.review_items import ReviewItems
 from indexer.store.verdicts.calibration_samples import CalibrationSamples
 from indexer.store.verdicts.cards import Cards
 from indexer.store.verdicts.decisions import Decisions
@@ -86,6 +88,7 @@ class Catalog:
         self.verdicts = GivenVerdicts(connection)
         # reviews
         self.reveals = Reveals(connection)
+        self.reviews = ReviewItems(connection)
         # clusters
         self.maps = Maps(connection)
         self.cluster_runs = ClusterRuns(connection)
@@ -98,6 +101,7 @@ class Catalog:
         self.keys = Keys(connection)
         self.sessions = Sessions(connection)
         self.answers = Answers(connection)
+        self.people = People(connection)
         # webhooks
         self.webhooks = Webhooks(connection)
         self.deliveries = Deliveries(connection)

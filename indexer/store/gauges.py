@@ -1,6 +1,7 @@
 """Gauges: how much the catalog holds."""
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from sqlalchemy import func, or_, select
@@ -15,6 +16,8 @@ from indexer.store.models import (
     EntryRow,
     ImageRow,
     PartRow,
+    RevealRow,
+    ReviewItemRow,
     SemanticRow,
     SourceRow,
     SpaceRow,
@@ -24,7 +27,7 @@ from indexer.store.models import (
 from indexer.store.queries import Queries
 from indexer.store.values import Sizes
 from indexer.store.verdicts.cards import Cards
-from indexer.types import Counts, SpaceKind, SpaceSummary
+from indexer.types import Counts, ReviewState, SpaceKind, SpaceSummary
 
 
 class Gauges(Queries):
@@ -55,14 +58,18 @@ class Gauges(Queries):
         )
 
     def sizes(self) -> Sizes:
-        """Count images, entries, the quarantine and the outbox: a walk over an index of each."""
+        """Count images, entries, quarantine, outbox and reviews: a walk over an index of each."""
         pending, dead = self._deliveries()
+        since = datetime.now(UTC) - timedelta(days=1)
         return Sizes(
             images=self._count(ImageRow, ImageRow.removed_at.is_(None)),
             entries=self._count(EntryRow, ACTIVE),
             quarantined_by_code=Quarantine(self._connection).counts_by_code(),
             deliveries_pending=pending,
             deliveries_dead=dead,
+            reviews_open=self._count(ReviewItemRow, ReviewItemRow.state == ReviewState.OPEN.value),
+            reviews_decided=self._count(ReviewItemRow, ReviewItemRow.decided_at >= since),
+            reveals=self._count(RevealRow, RevealRow.created_at >= since),
         )
 
     def spaces(self) -> list[SpaceSummary]:

@@ -8,10 +8,19 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.errors import NotFoundError
-from indexer.store.models import BankRow, Base, DecisionRow, EntryRow, ImageRow, SourceRow, SpaceRow
+from indexer.store.models import (
+    BankRow,
+    Base,
+    DecisionRow,
+    EntryRow,
+    ImageRow,
+    ReviewItemRow,
+    SourceRow,
+    SpaceRow,
+)
 from indexer.store.sql_parameters import chunks
 
-Numbered = type[ImageRow | SourceRow | EntryRow | BankRow | SpaceRow | DecisionRow]
+Numbered = type[ImageRow | SourceRow | EntryRow | BankRow | SpaceRow | DecisionRow | ReviewItemRow]
 """Tables whose rows have an id."""
 _ResultT = TypeVar("_ResultT")
 _Columns = TypeVarTuple("_Columns")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,7 @@ from indexer.store.database.locks import Work, claim
 from indexer.store.database.maintenance import Maintenance
 from indexer.store.database.schema import require_current
 from indexer.store.models import CatalogInfo
+from indexer.store.reviews.leases import ReviewLeases
 from indexer.store.writer import Writer
 
 
@@ -75,6 +77,21 @@ class Store:
         with writing(self._engine) as connection:
             self._identity.check(connection)
             yield Writer(connection, self._audit_key)
+
+    @contextmanager
+    def leasing(self) -> Iterator[ReviewLeases]:
+        """Lease review items in one transaction, which in Postgres waits for no other writer.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            As for `writer`.
+        DatabaseReplaced
+            As for `writer`.
+        """
+        with writing(self._engine, log=False) as connection:
+            self._identity.check(connection)
+            yield ReviewLeases(connection, datetime.now(UTC))
 
     def joining(self, writer: Writer) -> "Store":
         """Return a store whose transactions are all part of the writer's, and end with it."""

@@ -14,6 +14,7 @@ from indexer.types import (
     Part,
     Pdq,
     PdqBits,
+    ReviewEvidence,
     Severity,
     Signal,
     SourceDetails,
@@ -162,6 +163,12 @@ class Sizes:
     """Deliveries to webhooks that are to be attempted."""
     deliveries_dead: int
     """Those that were given up."""
+    reviews_open: int
+    """Review items that are open."""
+    reviews_decided: int
+    """Those that were decided in the last 24 hours."""
+    reveals: int
+    """Pictures that were revealed in the last 24 hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,3 +289,5 @@ class NewRetroMatch:
     similarity: float | None
     pdq_distance: int | None
     threshold: float | None
+    evidence: ReviewEvidence = field(default_factory=ReviewEvidence)
+    """What a reviewer is shown."""

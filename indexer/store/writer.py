@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from indexer.store.access.idempotency import AnswerEdits
 from indexer.store.access.keys import KeyEdits
+from indexer.store.access.people import PeopleEdits
 from indexer.store.access.sessions import SessionEdits
 from indexer.store.banks.banks import BankEdits
 from indexer.store.banks.contents import ContentEdits
@@ -27,6 +28,8 @@ from indexer.store.images.spaces import SpaceEdits
 from indexer.store.images.templates import TemplateEdits
 from indexer.store.log.audit import Audit
 from indexer.store.log.changes import Log
+from indexer.store.reviews.item_edits import ReviewItemEdits
+from indexer.store.reviews.leases import ReviewLeases
 from indexer.store.reviews.reveals import RevealEdits
 from indexer.store.verdicts.cards import CardEdits
 from indexer.store.verdicts.decisions import DecisionEdits
@@ -60,14 +63,18 @@ class Writer(Catalog):
         self.audit: Audit = Audit(connection, audit_key)
         given = Transaction(connection, self.log, self.audit, now)
         outbox = Outbox(given)
+        # reviews
+        self.reveals: RevealEdits = RevealEdits(given)
+        self.reviews: ReviewItemEdits = ReviewItemEdits(given)
+        self.review_leases: ReviewLeases = ReviewLeases(connection, now)
         # banks
-        self.banks: BankEdits = BankEdits(given)
+        self.banks: BankEdits = BankEdits(given, self.reviews)
         self.ratios: RatioEdits = RatioEdits(given, self.banks)
-        self.entries: EntryEdits = EntryEdits(given)
+        self.entries: EntryEdits = EntryEdits(given, self.reviews)
         self.lists: ListEdits = ListEdits(given, self.entries)
         self.contents: ContentEdits = ContentEdits(given, self.entries)
         self.hits: HitEdits = HitEdits(given)
-        self.floods: FloodEdits = FloodEdits(given, outbox)
+        self.floods: FloodEdits = FloodEdits(given, outbox, self.reviews)
         # images
         self.spaces: SpaceEdits = SpaceEdits(given)
         self.embeddings: EmbeddingEdits = EmbeddingEdits(given, self.spaces)
@@ -77,12 +84,10 @@ class Writer(Catalog):
         self.quarantine: QuarantineEdits = QuarantineEdits(given)
         # verdicts
         self.cards: CardEdits = CardEdits(given)
-        self.decisions: DecisionEdits = DecisionEdits(given)
-        self.retro_scans: RetroScanEdits = RetroScanEdits(given, outbox)
+        self.decisions: DecisionEdits = DecisionEdits(given, self.reviews)
+        self.retro_scans: RetroScanEdits = RetroScanEdits(given, outbox, self.reviews)
         self.policies: PolicyEdits = PolicyEdits(given)
         self.verdicts: GivenVerdictEdits = GivenVerdictEdits(given)
-        # reviews
-        self.reveals: RevealEdits = RevealEdits(given)
         # clusters
         self.maps: MapEdits = MapEdits(given)
         self.cluster_runs: ClusterRunEdits = ClusterRunEdits(given)
@@ -93,6 +98,7 @@ class Writer(Catalog):
         self.keys: KeyEdits = KeyEdits(given)
         self.sessions: SessionEdits = SessionEdits(given)
         self.answers: AnswerEdits = AnswerEdits(given)
+        self.people: PeopleEdits = PeopleEdits(given)
         # webhooks
         self.webhooks: WebhookEdits = WebhookEdits(given, outbox)
         self.deliveries: DeliveryEdits = DeliveryEdits(given)

@@ -35,7 +35,9 @@ class Reveal:
     name: str
     """The name of that key at the time."""
     image_id: int | None
-    """The stored image."""
+    """The stored image; null for an upload under review."""
+    review_id: int | None
+    """The review item that the picture is of; null outside of reviews."""
     reason: str
     """Why."""
     created_at: datetime
@@ -53,9 +55,10 @@ class NewReveal:
     """A reveal to be written down."""
 
     person: Person
-    image_id: int
+    image_id: int | None
     reason: str
     expires_at: datetime
+    review_id: int | None = None
 
 
 @described

@@ -7,13 +7,12 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
 from indexer.errors import NotFoundError
-from indexer.images.veils import DEFAULT_STRENGTH, STRENGTHS
+from indexer.images.veils import DEFAULT_STRENGTH
 from indexer.matching import similar_images
 from indexer.reviews.picture_access import preview_image
 from indexer.store import Store
 from indexer.types import ImageSummary, Match, Veil
 from indexer.upkeep.removal import wipe
-from indexer.verification.thumbnails import SIDE as THUMBNAIL_SIDE
 from search_api.auth import Scope, requires
 from search_api.dependencies import BankNames, ServiceDependency, TopK
 from search_api.errors import problems
@@ -23,6 +22,7 @@ from search_api.openapi import examples
 from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 from search_api.schemas import RemovedImage
 from search_api.search_params import CreatedAfter
+from search_api.veil_params import OfVeil, Size, Strength
 
 router = APIRouter(prefix="/v1/images", tags=["images"], route_class=WriteRoute)
 ImageId = Annotated[int, Path(ge=1, le=MAX_ID, description="The stored image.")]
@@ -30,18 +30,6 @@ OfBank = Annotated[str | None, Query(description="Only images that are entries o
 Purge = Annotated[
     bool,
     Query(description="Erase all its data for good, except its SHA-256 as proof."),
-]
-OfVeil = Annotated[Veil, Query(description="What covers it: blur, grey or lines.")]
-Strength = Annotated[
-    int,
-    Query(
-        ge=STRENGTHS.start,
-        le=STRENGTHS.stop - 1,
-        description="How much is covered: 1 least, 5 most.",
-    ),
-]
-Size = Annotated[
-    int, Query(ge=16, le=THUMBNAIL_SIDE, description="Pixels of the longest side, 16 to 352.")
 ]
 UNKNOWN = problems(
     HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
-from indexer.reviews.picture_access import end_reveal, reveal_image, revealed_picture
+from indexer.reviews.picture_access import end_reveal, reveal_image, reveal_item, revealed_picture
+from indexer.store import Store
 from indexer.types import Reveal, Scope, allows
 from search_api.auth import PrincipalDependency, requires
 from search_api.dependencies import ServiceDependency
@@ -44,12 +45,16 @@ async def post_reveal(
     request: RevealRequest, service: ServiceDependency, principal: PrincipalDependency
 ) -> OpenedReveal:
     """Write down that you look at a picture, and return where it can be seen for a few minutes."""
-    lease = timedelta(seconds=service.reveal_seconds)
-    return await service.commit(
-        lambda store: OpenedReveal.of(
-            reveal_image(store, principal.person, request.image_id, request.reason, lease=lease)
-        )
-    )
+    lease, person = timedelta(seconds=service.reveal_seconds), principal.person
+
+    def reveal(store: Store) -> OpenedReveal:
+        if request.review_id is not None:
+            seen = reveal_item(store, person, request.review_id, request.reason, lease=lease)
+        else:
+            seen = reveal_image(store, person, request.image_id or 0, request.reason, lease=lease)
+        return OpenedReveal.of(seen)
+
+    return await service.commit(reveal)
 
 
 @router.get(

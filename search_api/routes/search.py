@@ -1,15 +1,15 @@
 """`/v1/search`: search by image, vector, fingerprint or stored image."""
 
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from indexer import matching
 from indexer.images.fingerprints import parse_fingerprint
 from indexer.matching import SearchOptions
-from indexer.types import PartialVerdict, Verdict
+from indexer.reviews.upload_reviews import review_upload
+from indexer.types import Action, PartialVerdict, Verdict
 from search_api.auth import Scope, requires
 from search_api.dependencies import Service, ServiceDependency
 from search_api.errors import problems
@@ -32,12 +32,20 @@ Tiles = Annotated[
 ]
 
 
+Review = Annotated[
+    bool,
+    Query(description="Let people review the image; the header X-Review-Id names the item."),
+]
+
+
 async def _judge(
     service: Service,
     options: SearchOptions,
     tiles: bool,
+    review: bool,
     upload: Upload,
-) -> Verdict:
+) -> tuple[Verdict, int | None]:
+    """Return the verdict on an upload, and the item of its review, if there is one."""
     verdict, evidence = await service.run(
         service.matcher.answer_with_evidence,
         matching.Query.picture(upload.data, upload.name, tiles=tiles),
@@ -46,7 +54,17 @@ async def _judge(
     _record(service, verdict, options, subject_id=verdict.sha256)
     service.hits.record(verdict)
     service.verdicts.record(verdict, evidence)
-    return verdict
+    if not (review or (service.review_uploads and verdict.action is Action.REVIEW)):
+        return verdict, None
+    item = await service.write(
+        review_upload,
+        service.store,
+        service.matcher.thresholds,
+        verdict,
+        upload.data,
+        service.settings.image_limits,
+    )
+    return verdict, item
 
 
 def _record(
@@ -97,10 +115,15 @@ async def search(
     upload: UploadDependency,
     service: ServiceDependency,
     options: OptionsDependency,
+    response: Response,
     tiles: Tiles = False,
+    review: Review = False,
 ) -> Verdict:
     """Return the verdict on one image, as `lookalike search --json` does."""
-    return await _judge(service, options, tiles, upload)
+    verdict, item = await _judge(service, options, tiles, review, upload)
+    if item is not None:
+        response.headers["X-Review-Id"] = str(item)
+    return verdict
 
 
 @router.post(
@@ -124,10 +147,16 @@ async def search_batch(
     service: ServiceDependency,
     options: OptionsDependency,
     tiles: Tiles = False,
+    review: Review = False,
 ) -> SearchedItems:
     """Return a verdict for each image; an invalid image does not fail the others."""
     await service.read(lambda catalog: [catalog.banks.id_of(name) for name in options.banks])
-    answered = await answer_each(uploads, partial(_judge, service, options, tiles))
+
+    async def judge_one(upload: Upload) -> Verdict:
+        verdict, _ = await _judge(service, options, tiles, review, upload)
+        return verdict
+
+    answered = await answer_each(uploads, judge_one)
     return SearchedItems(
         items=[
             SearchedItem(query=name, verdict=verdict, problem=problem)

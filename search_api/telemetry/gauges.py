@@ -74,6 +74,8 @@ class GaugeSampler(PeriodicTask):
             self._counted_at = monotonic()
             metrics.images.set(sizes.images)
             metrics.entries.set(sizes.entries)
+            metrics.reviews.set(sizes.reviews_open)
+            metrics.decisions_per_reveal.set(sizes.reviews_decided / max(1, sizes.reveals))
             metrics.deliveries.labels("pending").set(sizes.deliveries_pending)
             metrics.deliveries.labels("dead").set(sizes.deliveries_dead)
             self._show_quarantine(sizes.quarantined_by_code)

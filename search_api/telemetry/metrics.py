@@ -114,6 +114,11 @@ class Metrics:
         )
         self.images = self._gauge("images", "Images in the index.")
         self.entries = self._gauge("bank_entries", "Entries of all banks.")
+        self.reviews = self._gauge("review_items_open", "Review items that are open.")
+        self.decisions_per_reveal = self._gauge(
+            "decisions_per_reveal",
+            "Review decisions per revealed picture, in the last 24 hours.",
+        )
         self.quarantined = Gauge(
             "lookalike_quarantined_files",
             "Files that could not be indexed, by error code.",

@@ -8,9 +8,10 @@ from sqlalchemy import Select, func, select, update
 
 from indexer.errors import BankExists, BankMismatch, InvalidName, NotFoundError
 from indexer.store.banks.conditions import ACTIVE
-from indexer.store.edits import Edits
+from indexer.store.edits import Edits, Transaction
 from indexer.store.models import BankRow, EntryRow
 from indexer.store.queries import Queries, from_row
+from indexer.store.reviews.item_edits import ReviewItemEdits
 from indexer.store.sql_parameters import MAX_ID
 from indexer.store.values import BankDetails, RemovedBy
 from indexer.types import Bank, BankKind, Severity
@@ -102,6 +103,10 @@ class Banks(Queries):
 class BankEdits(Banks, Edits):
     """The banks within a writing transaction."""
 
+    def __init__(self, transaction: Transaction, reviews: ReviewItemEdits) -> None:
+        super().__init__(transaction)
+        self._reviews = reviews
+
     def create(self, name: str, kind: BankKind, details: BankDetails = _UNSAID) -> Bank:
         """Return the bank of this name as it is; make it when there is none.
 
@@ -186,6 +191,7 @@ class BankEdits(Banks, Edits):
         gone = {"removed_at": self._now, "removed_by": RemovedBy.USER.value}
         self._connection.execute(update(EntryRow).where(*there).values(gone))
         self._set(BankRow, [bank_id], removed_at=self._now)
+        self._reviews.dismiss_bank(bank_id)
         self._log.append("bank", "removed", [bank_id])
         self._audit.record("bank.remove", "bank", bank_id, name=name, entries=removed)
         return removed

@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement, select
 from indexer.audit_chain import moment
 from indexer.store.banks.conditions import ACTIVE
 from indexer.store.banks.entries import Entries
-from indexer.store.edits import Edits
+from indexer.store.edits import Edits, Transaction
 from indexer.store.log.audit import named, only
 from indexer.store.models import EntryRow, ImageRow
+from indexer.store.reviews.item_edits import ReviewItemEdits
 from indexer.store.sql_parameters import chunks, possible_ids
 from indexer.store.values import RemovedBy
 from indexer.types import DisabledReason, Fingerprint
@@ -22,6 +23,10 @@ FOR_GOOD: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 class EntryEdits(Entries, Edits):
     """The entries within a writing transaction."""
+
+    def __init__(self, transaction: Transaction, reviews: ReviewItemEdits) -> None:
+        super().__init__(transaction)
+        self._reviews = reviews
 
     def add(self, bank_id: int, image_ids: Iterable[int]) -> int:
         """Make images entries of a bank; return how many were not before.
@@ -164,6 +169,7 @@ class EntryEdits(Entries, Edits):
         """Remove entries, all of them active, whose removal is audited with its cause."""
         self._set(EntryRow, ids, removed_at=self._now, removed_by=by.value)
         self._log.append("entry", "removed", ids)
+        self._reviews.dismiss_entries(ids)
 
     def _change(
         self, ids: Iterable[int], *conditions: ColumnElement[bool], **columns: Any

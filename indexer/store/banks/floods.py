@@ -9,9 +9,17 @@ from sqlalchemy import ColumnElement, Row, select, update
 from indexer.store.edits import Edits, Transaction
 from indexer.store.models import BankRow, EntryRow, FloodFlagRow
 from indexer.store.queries import Queries, from_row, require
+from indexer.store.reviews.item_edits import ReviewItemEdits
 from indexer.store.sql_parameters import MAX_ID
 from indexer.store.webhooks.outbox import Outbox
-from indexer.types import Flood, FloodState, WebhookEvent
+from indexer.types import (
+    Flood,
+    FloodState,
+    NewReviewItem,
+    QueueKind,
+    ReviewEvidence,
+    WebhookEvent,
+)
 
 _RESOLVED = {
     FloodState.OPEN: "reopen",
@@ -80,9 +88,10 @@ class Floods(Queries):
 class FloodEdits(Floods, Edits):
     """The flood flags within a writing transaction."""
 
-    def __init__(self, transaction: Transaction, outbox: Outbox) -> None:
+    def __init__(self, transaction: Transaction, outbox: Outbox, reviews: ReviewItemEdits) -> None:
         super().__init__(transaction)
         self._outbox = outbox
+        self._reviews = reviews
 
     def flag(self, entry_id: int, window_start: datetime, hits: int, expected: float) -> Flood:
         """Flag an entry for one hour's hits."""
@@ -97,10 +106,11 @@ class FloodEdits(Floods, Edits):
         flood = self.get(self._insert_one(FloodFlagRow, row))
         self._audit.record("flood.flag", "flood", flood.id, entry=entry_id, hits=hits)
         self._outbox.emit(WebhookEvent.FLOOD_FLAG, lambda: _event(flood))
+        self._reviews.add([_review(flood)])
         return flood
 
     def resolve(self, flood_id: int, state: FloodState) -> Flood:
-        """Say what became of a flag; saying it again changes nothing.
+        """Say what became of a flag, which needs no review then; again changes nothing.
 
         Raises
         ------
@@ -114,6 +124,7 @@ class FloodEdits(Floods, Edits):
                 .where(FloodFlagRow.id == flood.id)
                 .values(state=state.value, resolved_at=self._now)
             )
+            self._reviews.dismiss_flood(flood.id)
             self._audit.record(f"flood.{_RESOLVED[state]}", "flood", flood.id, entry=flood.entry_id)
         return self.get(flood_id)
 
@@ -129,6 +140,12 @@ def _event(flood: Flood) -> dict[str, Any]:
         "hits": flood.hits,
         "expected": flood.expected,
     }
+
+
+def _review(flood: Flood) -> NewReviewItem:
+    message = f"Entry {flood.entry_id} matched {flood.hits} times in an hour, of {flood.bank}."
+    evidence = ReviewEvidence(message=message, count=flood.hits, expected=flood.expected)
+    return NewReviewItem(QueueKind.FLOOD, evidence, flood_id=flood.id, entry_id=flood.entry_id)
 
 
 def _flood(row: Row[Any]) -> Flood:

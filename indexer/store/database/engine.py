@@ -69,8 +69,15 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """Give a transaction that holds the log's lock; it commits unless an exception leaves it.
+def writing(engine: Engine, *, log: bool = True) -> Iterator[Connection]:
+    """Give a transaction that writes; it commits unless an exception leaves it.
+
+    Parameters
+    ----------
+    engine : Engine
+    log : bool
+        Whether it holds the log's lock. Without it nothing that the log or the audit log tells of
+        may be written; in SQLite, which has but one lock, it is held nevertheless.
 
     Raises
     ------
@@ -86,7 +93,9 @@ def writing(engine: Engine) -> Iterator[Connection]:
         with connection.begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT}s'"))
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOG_LOCK})
+                if log:
+                    key = {"key": _LOG_LOCK}
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), key)
             yield connection
 
 

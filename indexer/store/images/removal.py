@@ -21,6 +21,8 @@ from indexer.store.models import (
     LocalFeaturesRow,
     PartRow,
     QuarantineRow,
+    ReviewItemRow,
+    ReviewPictureRow,
     SemanticRow,
     SourceRow,
     TemplateMemberRow,
@@ -29,6 +31,7 @@ from indexer.store.models import (
 )
 from indexer.store.sql_parameters import chunks, possible_ids
 from indexer.store.values import RemovedBy
+from indexer.types import ReviewState
 
 _ERASED: Final = (
     EmbeddingRow,
@@ -80,6 +83,7 @@ class ImageRemoval(Images, Edits):
             # Pixels, and what shows some of them, are not kept of what is out of sight.
             for table in (ThumbnailRow, LocalFeaturesRow, TemplateMemberRow):
                 self._connection.execute(delete(table).where(table.image_id.in_(active)))
+            self._dismiss_reviews(active)
             removed += active
         return removed
 
@@ -116,6 +120,14 @@ class ImageRemoval(Images, Edits):
             self._audit.record("image.purge", "image", only(erased), **named(erased))
         return len(erased)
 
+    def _dismiss_reviews(self, image_ids: Sequence[int]) -> None:
+        """Let nobody review images that are out of sight."""
+        reviews = update(ReviewItemRow).where(
+            ReviewItemRow.image_id.in_(image_ids),
+            ReviewItemRow.state == ReviewState.OPEN.value,
+        )
+        self._connection.execute(reviews.values(state=ReviewState.DISMISSED.value))
+
     def _forget_sources(self, image_ids: Sequence[int]) -> None:
         """Delete the sources of images, open and closed, and what quarantine holds of them."""
         of_images = SourceRow.image_id.in_(image_ids)
@@ -124,8 +136,16 @@ class ImageRemoval(Images, Edits):
         self._connection.execute(delete(SourceRow).where(of_images))
 
     def _forget_queries(self, image_ids: Sequence[int]) -> None:
-        """Erase the PDQ that decisions on queries of these very bytes remember, and verdicts."""
+        """Erase what is remembered of queries of these very bytes.
+
+        That is the PDQ of decisions, verdicts, and pictures and evidence of reviews.
+        """
         digests = select(ImageRow.sha256).where(ImageRow.id.in_(image_ids))
+        of_bytes = ReviewItemRow.query_sha256.in_(digests)
+        reviews = select(ReviewItemRow.id).where(of_bytes)
+        pictures = delete(ReviewPictureRow).where(ReviewPictureRow.item_id.in_(reviews))
+        self._connection.execute(pictures)
+        self._connection.execute(update(ReviewItemRow).where(of_bytes).values(evidence=None))
         self._connection.execute(delete(VerdictRow).where(VerdictRow.query_sha256.in_(digests)))
         self._connection.execute(
             update(DecisionRow).where(DecisionRow.query_sha256.in_(digests)).values(query_pdq=None)

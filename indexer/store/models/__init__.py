@@ -32,8 +32,9 @@ from indexer.store.models.gallery import (
     ThumbnailRow,
 )
 from indexer.store.models.log import OF_BANKS, CatalogInfo, ChangeRow
+from indexer.store.models.people import PersonalSettingsRow, SavedViewRow
 from indexer.store.models.policies import PolicyRow, VerdictRow
-from indexer.store.models.reviews import RevealRow
+from indexer.store.models.reviews import RevealRow, ReviewItemRow, ReviewPictureRow
 from indexer.store.models.templates import TemplateLearningRow, TemplateMemberRow, TemplateRow
 from indexer.store.models.verdicts import (
     DecisionRow,
@@ -43,7 +44,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611301810"
+REVISION = "202611301830"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
@@ -73,12 +74,16 @@ __all__ = [
     "LocalFeaturesRow",
     "MapRow",
     "PartRow",
+    "PersonalSettingsRow",
     "PolicyRow",
     "QuarantineRow",
     "RetroMatchRow",
     "RetroScanRow",
     "RevealRow",
+    "ReviewItemRow",
+    "ReviewPictureRow",
     "RunClusterRow",
+    "SavedViewRow",
     "SemanticRow",
     "SessionRow",
     "SignalTypeRow",

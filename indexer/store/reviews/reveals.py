@@ -76,19 +76,21 @@ class RevealEdits(Reveals, Edits):
         NotFoundError
             There is no such image.
         """
-        self._require_images([new.image_id])
+        if new.image_id is not None:
+            self._require_images([new.image_id])
         row = {
             "person": new.person.id,
             "name": new.person.name,
             "image_id": new.image_id,
+            "review_id": new.review_id,
             "reason": new.reason,
             "created_at": self._now,
             "expires_at": new.expires_at,
         }
         reveal_id = self._insert_one(RevealRow, row)
-        self._audit.record(
-            "reveal.image", "image", new.image_id, reveal=reveal_id, reason=new.reason
-        )
+        subject, subject_id = _subject(new.image_id, new.review_id)
+        detail = {"reveal": reveal_id, "reason": new.reason}
+        self._audit.record("reveal.image", subject, subject_id, **detail)
         return self.get(reveal_id)
 
     def end(self, reveal_id: int, seconds: float) -> Reveal:
@@ -106,7 +108,12 @@ class RevealEdits(Reveals, Edits):
             return reveal
         ended = update(RevealRow).where(RevealRow.id == reveal.id)
         self._connection.execute(ended.values(ended_at=self._now, seconds=seconds))
-        self._audit.record(
-            "reveal.end", "image", reveal.image_id, reveal=reveal.id, seconds=round(seconds, 3)
-        )
+        subject, subject_id = _subject(reveal.image_id, reveal.review_id)
+        detail = {"reveal": reveal.id, "seconds": round(seconds, 3)}
+        self._audit.record("reveal.end", subject, subject_id, **detail)
         return self.get(reveal_id)
+
+
+def _subject(image_id: int | None, review_id: int | None) -> tuple[str, int | None]:
+    """Return what the audit log says was seen: the stored image, or an upload's review."""
+    return ("review", review_id) if image_id is None else ("image", image_id)

@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 from indexer.errors import InputError
 from indexer.store.banks.conditions import ACTIVE
 from indexer.store.banks.entries import Entries
-from indexer.store.edits import Edits
+from indexer.store.edits import Edits, Transaction
 from indexer.store.models import BankRow, DecisionRow, EntryRow, ImageRow, RetroMatchRow
 from indexer.store.queries import Queries, from_row
+from indexer.store.reviews.item_edits import ReviewItemEdits
 from indexer.store.sql_parameters import MAX_ID, chunks
 from indexer.types import BankKind, Decision, NewDecision, Outcome, Signal, Tier
 
@@ -111,9 +112,14 @@ class Decisions(Queries):
 class DecisionEdits(Decisions, Edits):
     """The decisions within a writing transaction."""
 
+    def __init__(self, transaction: Transaction, reviews: ReviewItemEdits) -> None:
+        super().__init__(transaction)
+        self._reviews = reviews
+
     def add(self, new: NewDecision) -> Decision:
         """Remember a decision; it takes the place of the earlier one on the same query and target.
 
+        Nobody needs to review the match any more, unless it is escalated.
         One that says nothing new leaves the earlier one as it is, and returns it.
 
         Raises
@@ -139,6 +145,8 @@ class DecisionEdits(Decisions, Edits):
             DecisionRow.superseded_at.is_(None),
         )
         standing = next(iter(self._decisions_where(*of_match)), None)
+        if new.entry_id is not None and new.outcome is not Outcome.ESCALATED:
+            self._reviews.dismiss_pairs([new.query_sha256], [new.entry_id])
         if standing and _says_the_same(standing, new):
             return standing
         self._connection.execute(
@@ -186,9 +194,19 @@ class DecisionEdits(Decisions, Edits):
                     decided.superseded.append(before[0])
                 new.append({**match, **reasons, "outcome": outcome.value, "created_at": self._now})
             self.supersede(decided.superseded)
+            if outcome is not Outcome.ESCALATED:
+                self._dismiss_reviews(listed)
             for row in new:
                 decided.made.append(self._insert_one(DecisionRow, row))
         return decided
+
+    def _dismiss_reviews(self, listed: list[dict[str, Any]]) -> None:
+        """Dismiss the reviews of these matches."""
+        by_entry: dict[int, list[bytes]] = {}
+        for match in listed:
+            by_entry.setdefault(match["entry_id"], []).append(match["query_sha256"])
+        for entry_id, digests in by_entry.items():
+            self._reviews.dismiss_pairs(digests, [entry_id])
 
     def _listed(self, images: list[int]) -> list[dict[str, Any]]:
         """Return the newest match of each image with each entry of a block bank, as listed."""

@@ -1,7 +1,6 @@
 """Retro-scans: progress and findings, written in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -9,20 +8,23 @@ from sqlalchemy import func, select, update
 from indexer.errors import UnavailableError
 from indexer.store.edits import Edits, Transaction
 from indexer.store.models import RetroMatchRow, RetroScanRow
+from indexer.store.reviews.item_edits import ReviewItemEdits
 from indexer.store.values import NewRetroMatch
 from indexer.store.verdicts.retro_scans import RetroScans
 from indexer.store.webhooks.outbox import Outbox
-from indexer.types import RetroScan, ScanState, WebhookEvent
+from indexer.types import NewReviewItem, QueueKind, RetroScan, ScanState, WebhookEvent
 
 _LISTED = 100  # matches that an event lists at most: it counts them all
+_COLUMNS = ("entry_id", "image_id", "similarity", "pdq_distance", "threshold")
 
 
 class RetroScanEdits(RetroScans, Edits):
     """The retro-scans within a writing transaction."""
 
-    def __init__(self, transaction: Transaction, outbox: Outbox) -> None:
+    def __init__(self, transaction: Transaction, outbox: Outbox, reviews: ReviewItemEdits) -> None:
         super().__init__(transaction)
         self._outbox = outbox
+        self._reviews = reviews
 
     def begin(
         self, bank_id: int | None, space_id: int, first_change: int, last_change: int
@@ -58,6 +60,8 @@ class RetroScanEdits(RetroScans, Edits):
         self, scan: RetroScan, cursor: int, scanned: int, matches: Sequence[NewRetroMatch]
     ) -> RetroScan:
         """Move a scan on and list what was found on the way; a pair is listed once a scan.
+
+        What is listed becomes a review item, too, unless its pair was decided before.
 
         Parameters
         ----------
@@ -97,7 +101,7 @@ class RetroScanEdits(RetroScans, Edits):
                 f"`lookalike retro-scan show {scan.id}` shows its progress."
             )
         rows = [
-            asdict(match)
+            {name: getattr(match, name) for name in _COLUMNS}
             | {
                 "scan_id": scan.id,
                 "tier": match.tier.value,
@@ -108,6 +112,7 @@ class RetroScanEdits(RetroScans, Edits):
         ]
         last = self._last_match_id(scan.id)
         self._insert(RetroMatchRow, rows)
+        self._reviews.add([_review(match) for match in fresh])
         if rows:
             self._outbox.emit(WebhookEvent.RETRO_MATCH, lambda: self._event(scan, last, len(rows)))
         return self.get(scan.id)
@@ -149,3 +154,9 @@ class RetroScanEdits(RetroScans, Edits):
         )
         listed = {(entry, image) for entry, image in self._connection.execute(statement)}
         return [match for pair, match in wanted.items() if pair not in listed]
+
+
+def _review(match: NewRetroMatch) -> NewReviewItem:
+    return NewReviewItem(
+        QueueKind.RETRO_MATCH, match.evidence, image_id=match.image_id, entry_id=match.entry_id
+    )

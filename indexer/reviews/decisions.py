@@ -1,0 +1,212 @@
+"""Decisions on review items: by one person, by two, or handed on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from indexer.errors import (
+    InputError,
+    LookalikeError,
+    NotFoundError,
+    ReviewSettled,
+    ReviewTaken,
+    UndoRefused,
+)
+from indexer.reviews.outcomes import Said, carry_out, follow, take_back
+from indexer.reviews.rules import ReviewRules, check_reason
+from indexer.store import Store, Writer
+from indexer.types import LeftOut, Outcome, Person, QueueKind, ReviewItem, ReviewState
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """What became of several items."""
+
+    decided: list[ReviewItem]
+    """Those that were, or would be, decided."""
+    left_out: list[LeftOut]
+    """The others, and why."""
+
+
+def decide_item(
+    store: Store, person: Person, item_id: int, said: Said, rules: ReviewRules
+) -> ReviewItem:
+    """Decide an item; what follows from it is written in the same transaction.
+
+    A match gets a decision, a flood flag is resolved. Where a second person must sign, nothing
+    takes effect until that person, who does not see the outcome, comes to the same; if not, and if
+    it is escalated, an item in the queue of escalations asks somebody else.
+
+    Raises
+    ------
+    ReviewSettled
+        The item is not open any more.
+    ReviewTaken
+        Another person has it, or it needs another person's signature.
+    InputError
+        The reason is not one of the policy's; or it was escalated before.
+    NotFoundError
+        There is no such item, or what it matched is gone.
+    """
+    with store.writer() as writer:
+        item = writer.reviews.get(item_id)
+        _check(writer, person, item, said)
+        return _decide(writer, person, item, said, rules)
+
+
+def decide_items(
+    store: Store,
+    person: Person,
+    item_ids: Sequence[int],
+    said: Said,
+    rules: ReviewRules,
+    *,
+    preview: bool = False,
+) -> Bulk:
+    """Decide several items in one transaction, as a family; those that cannot be are left out.
+
+    Parameters
+    ----------
+    store : Store
+    person : Person
+    item_ids : sequence of int
+    said : Said
+    rules : ReviewRules
+    preview : bool
+        Whether nothing is changed, and only what would be decided is returned.
+
+    Raises
+    ------
+    InputError
+        The reason is not one of the policy's.
+    """
+    bulk = Bulk([], [])
+    with store.writer() as writer:
+        check_reason(writer, said.reason)
+        for item_id in dict.fromkeys(item_ids):
+            try:
+                item = writer.reviews.get(item_id)
+                _check(writer, person, item, said)
+                if not preview:
+                    item = _decide(writer, person, item, said, rules)
+            except (ReviewSettled, ReviewTaken, NotFoundError, InputError) as error:
+                bulk.left_out.append(_left_out(item_id, error))
+            else:
+                bulk.decided.append(item)
+    return bulk
+
+
+def undo_decision(store: Store, person: Person, item_id: int, rules: ReviewRules) -> ReviewItem:
+    """Take one's own decision back: the item is open again, and leased to the person.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such item.
+    UndoRefused
+        It is not the person's decision, it is too old, or others have acted on it since.
+    """
+    now = datetime.now(UTC)
+    with store.writer() as writer:
+        item = writer.reviews.get(item_id)
+        if item.state is not ReviewState.DECIDED or item.decided_by != person.id:
+            raise UndoRefused(f"Review {item_id} is not a decision of yours.")
+        if item.decided_at is None or rules.undone_until(item.decided_at) < now:
+            raise UndoRefused(
+                f"Review {item_id} was decided more than {rules.undo.total_seconds():g} s ago "
+                "(LOOKALIKE_REVIEW_UNDO_SECONDS). Record another decision instead."
+            )
+        _require_unchanged(writer, person, item, now)
+        writer.reviews.dismiss([each.id for each in writer.reviews.followers(item_id)])
+        take_back(writer, item)
+        if item.queue is QueueKind.SECOND_SIGNATURE and item.parent_id is not None:
+            writer.reviews.sign(item.parent_id, None, awaits=True)
+        return writer.reviews.reopen(item_id, person, now + rules.lease)
+
+
+def seen_by(person: Person, item: ReviewItem) -> ReviewItem:
+    """Return an item as a person may see it.
+
+    Until a second person has signed, only the first one sees what was decided.
+    """
+    if not item.awaits_signature or item.decided_by == person.id:
+        return item
+    return replace(item, outcome=None, reason=None, note=None, decided_by=None)
+
+
+def _check(writer: Writer, person: Person, item: ReviewItem, said: Said) -> None:
+    if item.state is not ReviewState.OPEN:
+        raise ReviewSettled(f"Review {item.id} is {item.state}. `GET /v1/reviews` lists open ones.")
+    if item.leased_by not in (None, person.id) and _is_leased(item):
+        raise ReviewTaken(
+            f"Another person has review {item.id} until {item.lease_expires_at}. Lease the next "
+            "one: `POST /v1/reviews/leases`."
+        )
+    if item.queue is QueueKind.SECOND_SIGNATURE and _parent(writer, item).decided_by == person.id:
+        raise ReviewTaken(f"You decided review {item.id} first: another person must sign it.")
+    if item.queue is QueueKind.ESCALATION and said.outcome is Outcome.ESCALATED:
+        raise InputError(f"Review {item.id} was escalated before. Confirm or reject it.")
+    check_reason(writer, said.reason)
+
+
+def _decide(
+    writer: Writer, person: Person, item: ReviewItem, said: Said, rules: ReviewRules
+) -> ReviewItem:
+    """Decide an item that was checked."""
+    parent = None if item.parent_id is None else writer.reviews.get(item.parent_id)
+    if item.queue is QueueKind.SECOND_SIGNATURE and parent is not None:
+        return _sign(writer, person, item, said, parent)
+    if said.outcome is Outcome.ESCALATED:
+        settled = carry_out(writer, item, said.outcome, said, person.name)
+        decided = writer.reviews.settle(item.id, person, settled)
+        follow(writer, item, QueueKind.ESCALATION)
+        return decided
+    if rules.needs_second(item, parent):
+        settled = replace(said.settlement(), awaits_signature=True)
+        decided = writer.reviews.settle(item.id, person, settled)
+        follow(writer, item, QueueKind.SECOND_SIGNATURE, not_for=person)
+        return decided
+    settled = carry_out(writer, item, said.outcome, said, person.name)
+    return writer.reviews.settle(item.id, person, settled)
+
+
+def _sign(
+    writer: Writer, person: Person, item: ReviewItem, said: Said, first: ReviewItem
+) -> ReviewItem:
+    """Sign what another person decided: equal outcomes take effect, others are escalated."""
+    agreed = said.outcome is first.outcome
+    outcome = said.outcome if agreed else Outcome.ESCALATED
+    settled = carry_out(writer, item, outcome, said, f"{first.decided_by} and {person.id}")
+    signed = writer.reviews.settle(item.id, person, settled)
+    writer.reviews.sign(first.id, settled.decision_id)
+    if not agreed or said.outcome is Outcome.ESCALATED:
+        follow(writer, item, QueueKind.ESCALATION)
+    return signed
+
+
+def _require_unchanged(writer: Writer, person: Person, item: ReviewItem, now: datetime) -> None:
+    """Make sure that nobody has acted on a decision since.
+
+    Raises
+    ------
+    UndoRefused
+        Somebody has.
+    """
+    for follower in writer.reviews.followers(item.id):
+        is_taken = follower.leased_by not in (None, person.id) and _is_leased(follower, now)
+        if follower.state is ReviewState.DECIDED or is_taken:
+            raise UndoRefused(f"Another person works on review {follower.id}, which follows it.")
+    if item.decision_id and item.decision_id not in writer.decisions.standing([item.decision_id]):
+        raise UndoRefused(f"A later decision took the place of that of review {item.id}.")
+
+
+def _is_leased(item: ReviewItem, now: datetime | None = None) -> bool:
+    return item.lease_expires_at is not None and item.lease_expires_at > (now or datetime.now(UTC))
+
+
+def _parent(writer: Writer, item: ReviewItem) -> ReviewItem:
+    return writer.reviews.get(item.parent_id or 0)
+
+
+def _left_out(item_id: int, error: LookalikeError) -> LeftOut:
+    return LeftOut(item_id, error.code, str(error))
