@@ -6,7 +6,7 @@ LOCKED := Linux x86_64 3.11  # what requirements.lock is of; elsewhere constrain
 PLATFORM := $(shell $(PYTHON) -c 'import platform as p, sys; \
 	print(p.system(), p.machine(), "%d.%d" % sys.version_info[:2])')
 
-.PHONY: demo test test-all test-dispatch lint format lock
+.PHONY: demo console test test-all test-dispatch lint format lock
 
 .venv/installed: pyproject.toml constraints.txt requirements.lock
 	$(PYTHON) -m venv .venv
@@ -52,6 +52,9 @@ clients/browser/dist/page.js: /usr/bin/node $(wildcard clients/browser/src/*) $(
 
 demo: .venv/installed  ## index real photos, declare a bank, ask about an altered copy
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ./demo/run
+
+console: .venv/installed  ## the console on real photos, with campaigns and a queue
+	@$(BIN)/python demo/console.py
 
 test: .venv/installed /usr/bin/chromium clients/node/dist/cli.js  ## what a change must pass
 	$(PYTEST)
