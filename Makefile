@@ -6,7 +6,7 @@ LOCKED := Linux x86_64 3.11  # what requirements.lock is of; elsewhere constrain
 PLATFORM := $(shell $(PYTHON) -c 'import platform as p, sys; \
 	print(p.system(), p.machine(), "%d.%d" % sys.version_info[:2])')
 
-.PHONY: demo console test test-all test-dispatch lint format lock
+.PHONY: demo console test test-all test-dispatch screenshots lint format lock
 
 .venv/installed: pyproject.toml constraints.txt requirements.lock
 	$(PYTHON) -m venv .venv
@@ -64,6 +64,9 @@ test-all: .venv/installed /usr/bin/chromium clients/node/dist/cli.js clients/bro
 
 test-dispatch: .venv/installed  ## the numeric tests with the code that other processors run
 	$(BIN)/python tests/dispatch_matrix.py
+
+screenshots: .venv/installed /usr/bin/chromium  ## draw docs/console-*.png, light and dark
+	$(BIN)/python tests/console_screenshots.py
 
 lint: .venv/installed  ## style, types and import layers
 	$(BIN)/ruff check .

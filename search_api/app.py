@@ -174,8 +174,10 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     for module in (*V1, keys, webhooks, audit):
         app.include_router(module.router, responses=REFUSALS)
     app.include_router(console.root)
-    for module in (health, documentation, console):
+    for module in (health, documentation):
         app.include_router(module.router)
+    for router in console.ROUTERS:
+        app.include_router(router)
     app.mount("/static", console.STATIC)
     for router in hma.ROUTERS:
         app.include_router(router)

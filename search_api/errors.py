@@ -1,5 +1,6 @@
 """HTTP errors: table of statuses, and problem documents."""
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -8,8 +9,10 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
 from indexer.errors import (
     AccessError,
@@ -30,12 +33,14 @@ from indexer.errors import (
     UnreadableImage,
 )
 from search_api.admission.waiting_room import ClientGone, Overloaded, TimedOut
+from search_api.console.faults import IS_FRAGMENT, show_fault
 from search_api.request_context import current_request
 from search_api.schemas import Problem
 
 log = structlog.get_logger(__name__)
 PROBLEM = "application/problem+json"
 _GONE = 499  # what nginx calls a client that did not wait for the answer
+_PAGES = ("/console",)  # what a browser asks for here, it shows to a person
 _TOLD = 10  # mistakes of a request that its refusal names
 
 STATUS: dict[type[LookalikeError], HTTPStatus] = {
@@ -115,27 +120,40 @@ def problems(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     }
 
 
-async def _ours(_request: Request, error: Exception) -> JSONResponse:
+def for_reader(scope: Scope, response: Response) -> Response:
+    """Return a problem document as HTML where a browser asked for a page of the console."""
+    headers = Headers(scope=scope)
+    if not scope["path"].startswith(_PAGES) or "text/html" not in headers.get("accept", ""):
+        return response
+    page = show_fault(json.loads(bytes(response.body)), as_toast=IS_FRAGMENT in headers)
+    if "retry-after" in response.headers:
+        page.headers["Retry-After"] = response.headers["retry-after"]
+    return page
+
+
+async def _ours(request: Request, error: Exception) -> Response:
     if not isinstance(error, LookalikeError):  # pragma: no cover -- registered for ours only
         raise error
-    return refusal(error)
+    return for_reader(request.scope, refusal(error))
 
 
-async def _validation(_request: Request, error: Exception) -> JSONResponse:
+async def _validation(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):  # pragma: no cover -- as above
         raise error
     mistakes = list(error.errors())
     told = [f"{'.'.join(map(str, e['loc']))[:200]}: {e['msg'][:500]}" for e in mistakes[:_TOLD]]
     if len(mistakes) > _TOLD:
         told.append(f"and {len(mistakes) - _TOLD} more")
-    return problem("invalid_request", HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(told))
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return for_reader(request.scope, problem("invalid_request", status, "; ".join(told)))
 
 
-async def _http(_request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):  # pragma: no cover -- as above
         raise error
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-    return problem(code, error.status_code, str(error.detail), error.headers)
+    answer = problem(code, error.status_code, str(error.detail), error.headers)
+    return for_reader(request.scope, answer)
 
 
 def overloaded() -> JSONResponse:
@@ -147,13 +165,14 @@ def overloaded() -> JSONResponse:
     return problem("overloaded", HTTPStatus.SERVICE_UNAVAILABLE, detail)
 
 
-async def _overloaded(_request: Request, _error: Exception) -> JSONResponse:
-    return overloaded()
+async def _overloaded(request: Request, _error: Exception) -> Response:
+    return for_reader(request.scope, overloaded())
 
 
-async def _timed_out(_request: Request, _error: Exception) -> JSONResponse:
+async def _timed_out(request: Request, _error: Exception) -> Response:
     detail = "The request waited too long for its turn, and was not run. Send it again in a second."
-    return problem("timed_out", HTTPStatus.SERVICE_UNAVAILABLE, detail)
+    answer = problem("timed_out", HTTPStatus.SERVICE_UNAVAILABLE, detail)
+    return for_reader(request.scope, answer)
 
 
 async def _client_gone(_request: Request, _error: Exception) -> Response:

@@ -79,7 +79,7 @@ def test_an_analyst_signs_in_sees_the_index_and_signs_out(tab: Tab, index: Index
 
     expect(page).to_have_url(re.compile("/console$"))
     expect(page.get_by_text(f"Signed in with {NAME}")).to_be_visible()  # as text, not as HTML
-    expect(page.get_by_role("row", name="known-unsafe block 1 high enabled")).to_be_visible()
+    expect(page.get_by_role("heading", name="Today", level=1)).to_be_visible()
     (cookie,) = page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Lax", "/")
     assert page.evaluate("document.cookie") == ""
@@ -142,7 +142,7 @@ def test_revoking_the_key_signs_out(tab: Tab, index: Index) -> None:
     key_id, token = make_key(index, "analyst")
     tab.page.goto("/console/login")
     sign_in(tab.page, token)
-    expect(tab.page.get_by_role("heading", name="Index")).to_be_visible()
+    expect(tab.page.get_by_role("heading", name="Today", level=1)).to_be_visible()
 
     index.run_here("key", "revoke", key_id)
     sleep(2.1)

@@ -15,7 +15,7 @@ from support.openapi import DOCUMENT
 from support.running import Running, running
 
 UNDOCUMENTED = ("/console", "/console/login", "/docs", "/openapi.json", "/metrics")
-STATIC = ("/static/console.css", "/docs/swagger-ui.css")
+STATIC = ("/static/base.css", "/docs/swagger-ui.css")
 PATHS = [path.replace("{api}", "local_file") for path in DOCUMENT["paths"]]
 ROUTES = [
     *(

@@ -110,7 +110,7 @@ def test_paths_that_are_no_route_make_one_series(client: httpx.Client) -> None:
 
 def test_files_make_one_series(client: httpx.Client) -> None:
     labels = {"method": "GET", "route": "/static/{path}"}
-    for file, status in (("icon.svg", 200), ("console.css", 200), ("secret.css", 404)):
+    for file, status in (("icon.svg", 200), ("base.css", 200), ("secret.css", 404)):
         assert client.get(f"/static/{file}").status_code == status
 
     answered = "lookalike_http_request_duration_seconds_count"

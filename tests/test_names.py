@@ -26,6 +26,7 @@ ONE_FILE_A_NOUN = (
     "indexer/store",
     "indexer/cli",
     "search_api/client",
+    "search_api/console",
     "search_api/jobs",
     "search_api/routes",
 )

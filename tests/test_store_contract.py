@@ -356,6 +356,7 @@ EDITS: Final[list[tuple[str, Edit]]] = [
             [9, 10], Outcome.CONFIRMED, {"analyst": "a", "note": None}
         ),
     ),
+    ("decisions.take_back", lambda w: w.decisions.take_back(3)),
     ("decisions.supersede", lambda w: w.decisions.supersede([2])),
     ("decisions.reinstate", lambda w: w.decisions.reinstate([2])),
     (

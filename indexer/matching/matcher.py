@@ -204,12 +204,24 @@ class Matcher:
         InputError, NotFoundError, SpaceReplaced
             As for `answer`.
         """
-        verdict, evidence = self._answer(query, options)
+        verdict, evidence, _ = self._answer(query, options)
         return cast("Verdict", verdict), evidence
+
+    def answer_with_compared(
+        self, query: Query[VerdictT], options: SearchOptions = _DEFAULT
+    ) -> tuple[Verdict | PartialVerdict, VerdictEvidence, list[Match]]:
+        """Judge a query as `answer` does, and return also all that was compared, of every tier.
+
+        Raises
+        ------
+        InputError, ModelMismatch, DimensionMismatch, NotFoundError, SpaceReplaced
+            As for `answer`.
+        """
+        return self._answer(query, options)
 
     def _answer(
         self, query: Query[VerdictT], options: SearchOptions
-    ) -> tuple[Verdict | PartialVerdict, VerdictEvidence]:
+    ) -> tuple[Verdict | PartialVerdict, VerdictEvidence, list[Match]]:
         watermark = self.views.watermark
         encoded, matches = self._ask(query, options)
         if is_displaced(matches, options):
@@ -237,7 +249,7 @@ class Matcher:
             cluster=cluster,
             ruling=self._policy.rule(evidence),
         )
-        return verdict, evidence
+        return verdict, evidence, matches
 
     def _find_cluster(self, query: EncodedQuery, matches: Sequence[Match]) -> VerdictCluster | None:
         matched = [m.image_id for m in matches if m.tier is not Tier.NONE and m.image_id]

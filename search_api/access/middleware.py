@@ -15,7 +15,7 @@ from search_api.access.authenticator import Authenticator, unauthenticated
 from search_api.access.client_address import Caller, Network, read_caller
 from search_api.access.csrf import check_csrf
 from search_api.auth import Principal
-from search_api.errors import refusal
+from search_api.errors import for_reader, refusal
 from search_api.request_context import current_request, request_id
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/status", "/status/live", "/console/login"})
@@ -73,7 +73,7 @@ class AccessControl:
         except (AccessError, UnavailableError) as error:
             if caller.token is None and _is_page(scope):
                 return None, _to_login(scope["path"])
-            return None, refusal(error)
+            return None, for_reader(scope, refusal(error))
         return principal, None
 
 

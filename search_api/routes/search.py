@@ -51,7 +51,7 @@ async def _judge(
         matching.Query.picture(upload.data, upload.name, tiles=tiles),
         options,
     )
-    _record(service, verdict, options, subject_id=verdict.sha256)
+    record_lookup(service, verdict, options, subject_id=verdict.sha256)
     service.hits.record(verdict)
     service.verdicts.record(verdict, evidence)
     if not (review or (service.review_uploads and verdict.action is Action.REVIEW)):
@@ -67,7 +67,7 @@ async def _judge(
     return verdict, item
 
 
-def _record(
+def record_lookup(
     service: Service,
     verdict: Verdict | PartialVerdict,
     options: SearchOptions,
@@ -188,7 +188,7 @@ async def search_vector(
     """Search with an embedding from `POST /v1/embed`; 409 if it is from another model."""
     query = matching.Query.vector(request.vector, request.model)
     verdict = await service.run(service.matcher.answer, query, options)
-    _record(service, verdict, options, subject_id=verdict.query)
+    record_lookup(service, verdict, options, subject_id=verdict.query)
     return verdict
 
 
@@ -214,7 +214,7 @@ async def search_fingerprint(
     """Search with a fingerprint: SHA-256 and MD5 match the same bytes, PDQ within its threshold."""
     query = matching.Query.fingerprint(parse_fingerprint(request.kind, request.value))
     verdict = await service.run(service.matcher.answer, query, options)
-    _record(service, verdict, options, subject_id=verdict.query)
+    record_lookup(service, verdict, options, subject_id=verdict.query)
     return verdict
 
 
@@ -236,5 +236,5 @@ async def search_image(
     verdict = await service.run(
         service.matcher.answer, matching.Query.stored_image(image_id), options
     )
-    _record(service, verdict, options, subject="image", subject_id=image_id)
+    record_lookup(service, verdict, options, subject="image", subject_id=image_id)
     return verdict

@@ -7,7 +7,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from search_api.errors import unexpected
+from search_api.errors import for_reader, unexpected
 from search_api.middleware.head_requests import method_asked
 from search_api.request_context import RequestContext, new_request
 from search_api.telemetry.metrics import Metrics
@@ -60,7 +60,7 @@ class RequestLog:
         except Exception as error:
             if exchange.status is not None:  # half an answer is out: let the connection break
                 raise
-            response = unexpected(route_of(scope), error)
+            response = for_reader(scope, unexpected(route_of(scope), error))
             await response(scope, exchange.receive, exchange.send)
 
     def _note(self, scope: Scope, exchange: "_Exchange", facts: RequestContext) -> None:

@@ -12,7 +12,7 @@ from indexer.store.banks.conditions import ACTIVE
 from indexer.store.banks.entries import Entries
 from indexer.store.edits import Edits, Transaction
 from indexer.store.models import BankRow, DecisionRow, EntryRow, ImageRow, RetroMatchRow
-from indexer.store.queries import Queries, from_row
+from indexer.store.queries import Queries, from_row, require
 from indexer.store.reviews.item_edits import ReviewItemEdits
 from indexer.store.sql_parameters import MAX_ID, chunks
 from indexer.types import BankKind, Decision, NewDecision, Outcome, Signal, Tier
@@ -242,6 +242,30 @@ class DecisionEdits(Decisions, Edits):
             table.superseded_at.is_(None),
         )
         return {(row[0], row[1]): (row[2], row[3]) for row in self._connection.execute(statement)}
+
+    def take_back(self, decision_id: int) -> Decision:
+        """Let a decision hold no longer, and the one that it superseded hold again.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such decision, or it does not hold any more.
+        """
+        decision = require(
+            self._decisions_where(DecisionRow.id == min(decision_id, MAX_ID), _STANDING),
+            f"There is no decision {decision_id} that still holds, so nothing was taken back.",
+        )
+        match = (
+            DecisionRow.query_sha256 == bytes.fromhex(decision.query_sha256),
+            DecisionRow.entry_id.is_not_distinct_from(decision.entry_id),
+            DecisionRow.image_id.is_not_distinct_from(decision.image_id),
+            DecisionRow.superseded_at == decision.created_at,
+        )
+        before = [each.id for each in self._decisions_where(*match)]
+        self.supersede([decision_id])
+        self.reinstate(before)
+        self._audit.record("decision.undo", "decision", decision_id, reinstated=before)
+        return decision
 
     def supersede(self, ids: Iterable[int]) -> None:
         """Let decisions hold no longer."""

@@ -1,4 +1,4 @@
-"""`/console`: HTML pages for users signed in with a key."""
+"""`/console/login` and `/console/logout`: sessions of people who have a key."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -15,7 +15,6 @@ from search_api.access.client_address import Caller
 from search_api.access.csrf import check_csrf, is_own_form
 from search_api.access.middleware import actor_of
 from search_api.auth import PrincipalDependency, Scope, requires
-from search_api.console.home import read_home
 from search_api.console.pages import render
 from search_api.dependencies import ServiceDependency
 from search_api.errors import refusal, status_for
@@ -31,14 +30,6 @@ Next = Annotated[str | None, Query(max_length=200)]
 async def front() -> Response:
     """Lead to the console, which asks for a key where there must be one."""
     return RedirectResponse("/console", HTTPStatus.SEE_OTHER)
-
-
-@router.get("", dependencies=[requires(Scope.ANALYST)])
-async def home(service: ServiceDependency, principal: PrincipalDependency) -> Response:
-    """Show who is signed in, and how the index is."""
-    shown = await service.read(read_home)
-    watermark = service.matcher.views.watermark
-    return render("home.html", principal=principal, home=shown, watermark=watermark)
 
 
 @router.get("/login")

@@ -1,0 +1,36 @@
+"""`/console/review` and `/console/clusters`, until their screens are there."""
+
+from fastapi import Response
+
+from search_api.auth import PrincipalDependency
+from search_api.routes.console.screen import READING, screen_router, show
+
+router = screen_router()
+
+
+@router.get("/review", dependencies=READING)
+async def review(principal: PrincipalDependency) -> Response:
+    """Say that nothing waits."""
+    return show(
+        "upcoming.html",
+        "Review",
+        principal,
+        sentence="What waits for a decision.",
+        name="Nothing waits",
+        what="Retro-matches, floods and uncertain verdicts will be decided here.",
+        command="lookalike retroscan run",
+    )
+
+
+@router.get("/clusters", dependencies=READING)
+async def clusters(principal: PrincipalDependency) -> Response:
+    """Say how to make clusters."""
+    return show(
+        "upcoming.html",
+        "Clusters",
+        principal,
+        sentence="Groups of stored images that look alike.",
+        name="Clusters are shown by commands for now",
+        what="The first command groups the images, the second writes a report with a map.",
+        command="lookalike cluster run && lookalike cluster report",
+    )

@@ -1,0 +1,127 @@
+"""The console's templates and static files: nothing that the policy refuses, nothing unused."""
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from indexer.types import Tier
+from search_api.console.shell import RAIL
+from search_api.middleware import security_headers
+
+CONSOLE = Path(security_headers.__file__).parents[1] / "console"
+TEMPLATES = sorted((CONSOLE / "templates").rglob("*.html"))
+STATIC = CONSOLE / "static"
+SCRIPTS = sorted(STATIC.glob("*.js"))
+SHEETS = sorted(STATIC.glob("*.css"))
+HTMX = "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
+MOST = 60 * 1024  # bytes of script, before the map
+SHARED = (
+    "console.js",
+    "keys.js",
+    "markup.js",
+    "palette.js",
+    "reveals.js",
+    "theme.js",
+    "toasts.js",
+)
+
+DEAD = {
+    "hx-on": r"hx-on[:=-]",
+    "js:": r"""["'\s]js:""",
+    "trigger filter": r"""hx-trigger\s*=\s*["'][^"']*\[""",
+    "style attribute": r"\sstyle\s*=",
+    "event attribute": r"\son[a-z]+\s*=",
+    "inline script": r"<script(?![^>]*\ssrc=)",
+    "inline style sheet": r"<style",
+    "javascript URL": r"javascript:",
+}
+"""What needs an 'unsafe' policy, and does nothing under ours."""
+
+
+def found_in(text: str) -> set[str]:
+    return {name for name, pattern in DEAD.items() if re.search(pattern, text)}
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_has_what_the_policy_refuses(template: Path) -> None:
+    assert found_in(template.read_text()) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('<a hx-on:click="x()">', "hx-on"),
+        ("""<a hx-vals='js:{a: 1}'>""", "js:"),
+        ('<a hx-trigger="click[ctrlKey]">', "trigger filter"),
+        ('<p style="color: red">', "style attribute"),
+        ('<p onclick="x()">', "event attribute"),
+        ("<script>x()</script>", "inline script"),
+        ("<style>p {}</style>", "inline style sheet"),
+    ],
+)
+def test_what_the_policy_refuses_is_recognised(text: str, name: str) -> None:
+    assert name in found_in(text)
+
+
+@pytest.mark.parametrize("policy", [security_headers.POLICY, security_headers.DOCS_POLICY])
+def test_no_policy_is_unsafe(policy: str) -> None:
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+
+
+def test_pages_of_the_console_require_trusted_types() -> None:
+    assert "require-trusted-types-for 'script'" in security_headers.POLICY
+
+
+def test_htmx_is_the_file_that_was_pinned() -> None:
+    [vendored] = (STATIC / "vendor").glob("*.js")
+
+    assert sha256(vendored.read_bytes()).hexdigest() == HTMX
+    assert HTMX in (STATIC / "vendor" / "README.md").read_text()
+
+
+def test_the_scripts_that_every_page_loads_are_small() -> None:
+    vendored = list((STATIC / "vendor").glob("*.js"))
+
+    assert sum(path.stat().st_size for path in [*vendored, *map(STATIC.joinpath, SHARED)]) < MOST
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_the_script_of_a_screen_is_small(script: Path) -> None:
+    assert script.stat().st_size < MOST / 4
+
+
+def test_the_sprite_has_the_icons_that_are_used_and_no_other() -> None:
+    sprite = set(re.findall(r'<symbol id="([^"]+)"', (STATIC / "icons.svg").read_text()))
+    quoted = {
+        name for path in TEMPLATES for name in re.findall(r'"([a-z0-9-]+)"', path.read_text())
+    }
+    tiers = {f"tier-{tier}" for tier in Tier}
+    drawn = {
+        name for path in TEMPLATES for name in re.findall(r'icon\("([^"]+)"', path.read_text())
+    }
+
+    assert drawn | tiers | {place.icon for place in RAIL} <= sprite
+    assert sprite - quoted - tiers - {place.icon for place in RAIL} == set()
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: path.name)
+def test_style_sheets_use_layers_and_declared_tokens(sheet: Path) -> None:
+    text = sheet.read_text()
+    declared = set(re.findall(r"(--[\w-]+)\s*:", "".join(path.read_text() for path in SHEETS)))
+
+    assert "@layer" in text
+    assert set(re.findall(r"var\((--[\w-]+)", text)) - declared <= {"--cut"}
+    assert "http" not in re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_neither_evaluate_text_nor_leave_the_origin(script: Path) -> None:
+    text = script.read_text()
+
+    assert not re.search(
+        r"\beval\(|new Function|\.innerHTML|\.outerHTML|insertAdjacentHTML|https?://", text
+    )
+    assert script.name in {"docs.js", "theme.js"} or text.startswith("// @ts-check")

@@ -1,0 +1,317 @@
+"""Journeys through the console in a real browser, against a real server."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from support.accessibility import violations
+from support.browser import Tab, open_tab, running_browser
+from support.commands import PHOTOS, Index
+
+PAGES = (
+    "/console",
+    "/console/search",
+    "/console/search?q=1",
+    "/console/review",
+    "/console/clusters",
+    "/console/banks",
+    "/console/banks/known-unsafe",
+    "/console/banks/known-unsafe?view=fingerprints",
+    "/console/banks/known-unsafe/thresholds",
+    "/console/banks/known-unsafe/import",
+    "/console/entries/1",
+    "/console/images",
+    "/console/images/1",
+    "/console/operations",
+    "/console/operations/quarantine",
+    "/console/operations/webhooks",
+    "/console/operations/keys",
+    "/console/operations/audit",
+    "/console/settings",
+    "/console/nothing",
+    "/console/login",
+)
+DROP = """([name, type, bytes]) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([new Uint8Array(bytes)], name, { type }));
+  const event = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer });
+  document.querySelector("[data-drop]").dispatchEvent(event);
+}"""
+PASTE = """([name, type, bytes]) => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([new Uint8Array(bytes)], name, { type }));
+  document.dispatchEvent(new ClipboardEvent("paste", { bubbles: true, clipboardData: transfer }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Index:
+    """Make an index of five photos, two banks and a file that cannot be read."""
+    index = Index(tmp_path_factory.mktemp("home"))
+    index.run_here("init", "--model", tiny_model)
+    index.run_here("bank", "create", "known-unsafe", "--severity", "high")
+    index.run_here("bank", "create", "harmless", "--kind", "allow")
+    index.run_here("bank", "add", "known-unsafe", PHOTOS / "crab.jpg")
+    index.run_here("index", "add", *(PHOTOS / f"{name}.jpg" for name in ("bee", "koala", "moose")))
+    broken = index.home / "broken.jpg"
+    broken.write_bytes((PHOTOS / "swans.jpg").read_bytes()[:2000])
+    index.run_here("index", "add", broken, code=2)
+    return index
+
+
+@pytest.fixture(scope="module")
+def client(index: Index) -> Iterator[httpx.Client]:
+    with index.serve() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def tab(browser: Browser, client: httpx.Client) -> Iterator[Tab]:
+    with open_tab(browser, str(client.base_url)) as tab:
+        yield tab
+
+
+def sent(photo: str) -> list[object]:
+    return [photo, "image/jpeg", list((PHOTOS / photo).read_bytes())]
+
+
+def show(page: Page, path: str) -> None:
+    page.goto(path)
+    page.wait_for_function("() => window.htmx !== undefined")
+
+
+def test_every_page_is_accessible_in_light_dark_and_forced_colours_and_at_360_pixels(
+    tab: Tab,
+) -> None:
+    page, found = tab.page, {}
+    page.emulate_media(reduced_motion="reduce")  # no colour on its way to another
+    for path in PAGES:
+        page.emulate_media(color_scheme="light", forced_colors="none")
+        page.goto(path)
+        found[path, "light"] = violations(page)
+        page.emulate_media(color_scheme="dark")
+        found[path, "dark"] = violations(page, "color-contrast")
+        page.emulate_media(forced_colors="active")
+        found[path, "forced"] = violations(page, "color-contrast", "target-size")
+        page.set_viewport_size({"width": 360, "height": 640})  # of 1440 pixels at 400 %
+        if page.evaluate("document.documentElement.scrollWidth") > 360:
+            found[path, "360"] = ["is wider than the window"]
+        page.set_viewport_size({"width": 1100, "height": 800})
+        assert page.locator("h1").count() == 1, path
+        assert page.title().endswith("· Lookalike")
+
+    assert {where: what for where, what in found.items() if what} == {}
+    assert tab.foreign == []
+    assert [each for each in tab.complaints if "404" not in each] == []
+
+
+def test_a_dropped_picture_is_confirmed_into_a_bank_and_taken_back_by_keys_alone(
+    tab: Tab, client: httpx.Client
+) -> None:
+    page = tab.page
+    show(page, "/console")
+    page.keyboard.press("g")
+    page.keyboard.press("s")
+    expect(page).to_have_url(re.compile("/console/search$"))
+    page.wait_for_function("() => window.htmx !== undefined")
+    page.evaluate(DROP, sent("crab.jpg"))
+    verdict = page.get_by_role("article", name="Verdict on crab.jpg")
+    expect(verdict.get_by_role("heading", name="exact copy")).to_be_visible()
+    expect(verdict).to_be_focused()
+    veil = verdict.get_by_alt_text("The query, veiled")
+    assert str(veil.get_attribute("src")).startswith("data:image/jpeg;base64,")
+    assert "blob:" not in page.content()  # the picture itself is nowhere in the page
+
+    page.keyboard.press("n")
+    page.keyboard.type("as listed")
+    page.keyboard.press("Escape")
+    verdict.focus()
+    page.keyboard.press("1")
+
+    expect(verdict.locator(".decided")).to_contain_text("Confirmed by anybody")
+    expect(verdict.locator(".decided")).to_contain_text("as listed")
+    [decision] = client.get("/v1/decisions").json()["items"]
+    assert (decision["outcome"], decision["note"]) == ("confirmed", "as listed")
+    verdict.focus()
+    page.keyboard.press("u")
+    expect(verdict.locator(".decided")).to_have_text("Not decided.")
+    assert client.get("/v1/decisions").json()["items"] == []
+    assert tab.complaints == []
+
+
+def test_a_pasted_picture_joins_a_bank_and_leaves_it_with_undo(
+    tab: Tab, client: httpx.Client
+) -> None:
+    page = tab.page
+    show(page, "/console/search")
+    page.evaluate(PASTE, sent("bee.jpg"))
+    verdict = page.get_by_role("article", name="Verdict on bee.jpg")
+    verdict.get_by_label("Add the query to").select_option("known-unsafe")
+    verdict.get_by_role("button", name="Confirm").click()
+
+    expect(verdict.locator(".decided")).to_contain_text("in known-unsafe")
+    assert client.get("/v1/banks/known-unsafe").json()["entry_count"] == 2
+    page.get_by_role("button", name="Undo").click()
+
+    expect(verdict.locator(".decided")).to_have_text("Not decided.")
+    assert client.get("/v1/banks/known-unsafe").json()["entry_count"] == 1
+
+
+def test_two_pictures_are_compared_large_with_what_they_share(tab: Tab) -> None:
+    page = tab.page
+    show(page, "/console/search")
+    page.evaluate(DROP, sent("crab.jpg"))
+    expect(page.get_by_role("article", name="Verdict on crab.jpg")).to_be_focused()
+
+    page.keyboard.press("c")
+    board = page.locator(".comparison")
+    expect(board.get_by_role("img")).to_have_count(2)
+    expect(board.locator(".regions circle").first).to_be_attached()
+    page.keyboard.press("3")
+    expect(board).to_have_attribute("data-mode", "swipe")
+    board.get_by_label("Swipe", exact=True).last.fill("20")
+    page.keyboard.press("Escape")
+
+    expect(board).not_to_be_visible()
+    assert tab.complaints == []
+
+
+def test_an_id_and_a_hash_are_looked_up_and_a_wrong_one_is_said_so(tab: Tab) -> None:
+    page = tab.page
+    show(page, "/console/search?q=1")
+    expect(page.get_by_role("article", name=re.compile("Verdict on"))).to_have_count(1)
+    field = page.get_by_label("Image id, URL or fingerprint")
+
+    field.fill("nonsense")
+    field.press("Enter")
+
+    expect(page.get_by_role("alert")).to_contain_text("neither an image id, a URL, nor")
+    field.fill("0" * 63 + "1")
+    field.press("Enter")
+    expect(page.get_by_role("article", name=re.compile("Verdict on sha256"))).to_be_visible()
+
+
+def test_the_keys_are_documented_by_the_table_that_binds_them(tab: Tab) -> None:
+    page = tab.page
+    show(page, "/console/banks")
+    page.keyboard.press("?")
+    overlay = page.get_by_role("dialog", name="Keys")
+    expect(overlay.get_by_text("Go to or do anything")).to_be_visible()
+    page.keyboard.press("g")  # the dialog owns the keys now
+    page.keyboard.press("i")
+    expect(page).to_have_url(re.compile("/console/banks$"))
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("operations")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/console/operations$"))
+
+
+def test_a_key_can_be_remapped_and_single_keys_switched_off(tab: Tab) -> None:
+    page = tab.page
+    show(page, "/console/settings")
+    field = page.get_by_label("Banks", exact=True)
+    field.fill("g x")
+    field.press("Enter")
+    page.get_by_role("heading", name="Settings").click()
+    page.keyboard.press("g")
+    page.keyboard.press("x")
+    expect(page).to_have_url(re.compile("/console/banks$"))
+
+    show(page, "/console/settings")
+    page.get_by_label("Single keys work").uncheck()
+    page.get_by_role("heading", name="Settings").click()
+    page.keyboard.press("g")
+    page.keyboard.press("x")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="Go to or do")).to_be_visible()
+    expect(page).to_have_url(re.compile("/console/settings$"))
+
+
+def test_an_import_is_previewed_and_then_carried_out(
+    tab: Tab, client: httpx.Client, tmp_path: Path
+) -> None:
+    page = tab.page
+    listed = tmp_path / "partner.csv"
+    listed.write_text(f"type,value\nsha256,{'ab' * 32}\nsha256,nonsense\n")
+    show(page, "/console/banks/harmless/import")
+    page.get_by_label("List").set_input_files(listed)
+    page.get_by_role("button", name="Show what it would change").click()
+
+    expect(page.get_by_role("row", name="new 1")).to_be_visible()
+    expect(page.get_by_role("row", name="rows that cannot be used 1")).to_be_visible()
+    assert client.get("/v1/banks/harmless").json()["entry_count"] == 0
+    page.get_by_role("button", name="Import 1 and withdraw 0").click()
+
+    expect(page.get_by_text("1 entries added to harmless.")).to_be_visible()
+    assert client.get("/v1/banks/harmless").json()["entry_count"] == 1
+
+
+def test_a_quarantined_file_is_retried_once_it_is_whole(tab: Tab, index: Index) -> None:
+    page = tab.page
+    show(page, "/console/operations/quarantine")
+    row = page.get_by_role("row", name=re.compile("broken.jpg"))
+    row.get_by_role("button", name="Retry").click()
+    expect(page.get_by_text("0 indexed, 1 still cannot be.")).to_be_visible()
+    (index.home / "broken.jpg").write_bytes((PHOTOS / "swans.jpg").read_bytes())
+
+    row.get_by_role("button", name="Retry").click()
+
+    expect(page.get_by_text("1 indexed, 0 still cannot be.")).to_be_visible()
+    expect(page.get_by_text("Nothing is in quarantine")).to_be_visible()
+
+
+def test_an_entry_is_disabled_with_undo_and_a_purge_asks_for_the_number(
+    tab: Tab, client: httpx.Client
+) -> None:
+    page = tab.page
+    show(page, "/console/entries/1")
+    page.get_by_role("button", name="Disable…").click()
+    page.get_by_role("button", name="Disable", exact=True).click()
+    expect(page.locator("#entry-state")).to_contain_text("disabled by hand")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#entry-state")).to_contain_text("enabled")
+
+    show(page, "/console/images/4")
+    page.get_by_role("button", name="Purge…").click()
+    page.get_by_label("Type 4 to confirm").fill("5")
+    page.get_by_role("button", name="Erase it for good").click()
+    assert client.get("/v1/images/4").status_code == 200
+    page.get_by_label("Type 4 to confirm").fill("4")
+    page.get_by_role("button", name="Erase it for good").click()
+    expect(page).to_have_url(re.compile("/console/images$"))
+    assert client.get("/v1/images/4").status_code == 404
+
+
+# --- without a browser ---------------------------------------------------------------------------
+
+
+def test_errors_are_pages_in_words_for_a_browser_and_problems_for_a_program(
+    client: httpx.Client,
+) -> None:
+    page = client.get("/console/images/999", headers={"Accept": "text/html"})
+    part = client.get("/console/images/999", headers={"Accept": "text/html", "HX-Request": "true"})
+
+    assert (page.status_code, part.status_code) == (404, 404)
+    assert "There is nothing here" in page.text
+    assert "No image 999" in page.text or "no image 999" in page.text
+    assert '<hx-partial hx-target="#toasts"' in part.text
+    assert part.headers["hx-reswap"] == "none"
+    problem = client.get("/v1/images/999", headers={"Accept": "text/html"})
+    assert problem.headers["content-type"] == "application/problem+json"
+
+
+def test_no_policy_of_a_page_is_unsafe(client: httpx.Client) -> None:
+    for path in (*PAGES, "/docs", "/console/login", "/static/console.js"):
+        policy = client.get(path).headers["content-security-policy"]
+        assert "unsafe" not in policy, path
