@@ -58,7 +58,7 @@ def read_growth_scope(  # noqa: PLR0913, PLR0917 -- what candidates depend on
     with store.reader() as catalog:
         scopes = catalog.cluster_scopes
         after = scopes.ids(run.scope, space, after_id=int(index.ids.max(initial=0)))
-        later = np.union1d(after, np.setdiff1d(new, index.ids))
+        later = np.union1d(after, new[~np.isin(new, index.ids)])
         if len(later) > _MOST_LATER * len(index.ids):
             return None
         fresh = scopes.pieces_of(np.union1d(later, new), run.scope, space)

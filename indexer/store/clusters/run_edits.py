@@ -144,14 +144,7 @@ class ClusterRunEdits(ClusterRuns, Edits):
         The labels of `members` are ids of clusters here. Images that the run knows stay as they
         are; those that fit no cluster are not written down, so that they are looked at again.
         """
-        known = set(
-            self._connection.scalars(
-                select(ClusterMemberRow.image_id).where(
-                    ClusterMemberRow.run_id == run_id,
-                    ClusterMemberRow.image_id >= int(members.image_ids.min(initial=0)),
-                )
-            )
-        )
+        known = self._clusters_of(run_id, members.image_ids.tolist())
         rows = [
             {
                 "run_id": run_id,
