@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = str(Path(sys.executable).with_name("lookalike"))
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,11 @@ class Run:
 
 
 def run(environment: Mapping[str, str], *arguments: str) -> Run:
-    """Run a command with --json in a child of its own and measure it."""
+    """Run a command with --json in a child of its own and measure it.
+
+    Python keeps its bytecode, as an installed command does, whatever the environment says.
+    """
+    kept = {name: value for name, value in environment.items() if name != NO_BYTECODE}
     script = (
         "import resource, subprocess, sys, time; start = time.perf_counter();"
         "done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, check=True);"
@@ -32,7 +37,7 @@ def run(environment: Mapping[str, str], *arguments: str) -> Run:
     )
     done = subprocess.run(
         [sys.executable, "-c", script, COMMAND, *arguments, "--json"],
-        env=environment,
+        env=kept,
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -46,6 +46,23 @@ def test_importing_a_package_loads_no_engine(package: str) -> None:
     assert not imported_by(f"    import {package}") & {"torch", "timm", "faiss", "sklearn"}
 
 
+def test_alembic_is_loaded_only_to_migrate() -> None:
+    assert imported_by("    import indexer.store, indexer.clustering.incremental") & HEAVY == {
+        "faiss",
+        "sqlalchemy",
+    }
+
+
+def test_a_command_ends_without_a_search_for_garbage() -> None:
+    code = "import atexit, gc\natexit.register(lambda: print(gc.get_freeze_count() > 0))\n"
+
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}import search_api.cli"], capture_output=True, check=True
+    )
+
+    assert done.stdout == b"True\n"
+
+
 def test_the_client_loads_no_server() -> None:
     assert not imported_by("    import search_api.client") & (HEAVY | {"starlette", "PIL"})
 
