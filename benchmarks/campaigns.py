@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from sqlalchemy import DateTime, create_engine, select, update
+from sqlalchemy import bindparam, create_engine, select, update
 
 from benchmark_folder import open_rgb
 from dev_set import DEFAULT
@@ -29,7 +29,8 @@ from indexer.runtime.cpu import limit_library_threads
 from indexer.settings import Settings, load_settings
 from indexer.sources import walk
 from indexer.store import Store, open_store, upgrade
-from indexer.store.models import Base
+from indexer.store.models import AuditRow, Base
+from indexer.store.models.columns import UtcDateTime
 from indexer.types import ClusterAlgorithm, ClusterScope
 from picture_edits import ORDINARY
 
@@ -51,23 +52,29 @@ def edited(path: Path, random: np.random.Generator) -> bytes:
 
 
 def let_a_day_pass(store_url: str) -> None:
-    """Move every moment in the database back by a day."""
+    """Move every moment in the database back by a day, but for the audit log, which is for good."""
     engine = create_engine(store_url)
     with engine.begin() as connection:
         for table in Base.metadata.sorted_tables:
             keys = list(table.primary_key.columns)
-            moments = [column for column in table.columns if isinstance(column.type, DateTime)]
-            if not moments or not keys:
+            moments = [column for column in table.columns if isinstance(column.type, UtcDateTime)]
+            if not moments or table is AuditRow.__table__:
                 continue
-            for row in connection.execute(select(*keys, *moments)).all():
-                moved = {
-                    column.name: value - timedelta(days=1)
-                    for column, value in zip(moments, row[len(keys) :], strict=True)
-                    if value is not None
+            statement = (
+                update(table)
+                .where(*(key == bindparam(f"key_{key.name}") for key in keys))
+                .values({moment: bindparam(f"new_{moment.name}") for moment in moments})
+            )
+            moved = [
+                {f"key_{key.name}": value for key, value in zip(keys, row, strict=False)}
+                | {
+                    f"new_{moment.name}": value and value - timedelta(days=1)
+                    for moment, value in zip(moments, row[len(keys) :], strict=True)
                 }
-                if moved:
-                    same = [key == value for key, value in zip(keys, row, strict=False)]
-                    connection.execute(update(table).where(*same).values(moved))
+                for row in connection.execute(select(*keys, *moments)).all()
+            ]
+            if moved:
+                connection.execute(statement, moved)
     engine.dispose()
 
 

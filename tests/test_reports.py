@@ -190,15 +190,17 @@ def test_a_cluster_that_is_gone_is_told_by_its_name_and_growth_by_an_alert(
 
     report = report_of(store)
 
-    gone, grown = report.summary.changes
-    assert (gone.event, grown.event) == (LineageEvent.GONE, LineageEvent.GROWN)
+    grown, gone = report.summary.changes
+    assert (grown.event, gone.event) == (LineageEvent.GROWN, LineageEvent.GONE)
     assert gone.name
     assert [(alert.kind, alert.cluster_id) for alert in report.summary.alerts] == [
         ("growth", grown.cluster_id)
     ]
     page = written(report, ReportFormat.HTML).decode()
     assert gone.name in page
-    assert report.summary.alerts[0].message in page.replace("&#39;", "'")
+    _, _, told = report.summary.alerts[0].message.partition(") ")
+    assert told.startswith("grew from 6 to 18 images")
+    assert told in page.replace("&#39;", "'")
 
 
 def test_uploaders_and_places_are_counted_with_the_rest_together() -> None:

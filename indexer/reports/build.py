@@ -237,8 +237,13 @@ def _summarise(material: Material, changed_parameters: str | None) -> Summary:
 
 
 def _telling(step: Lineage) -> tuple[int, int, int]:
-    """Sort what is told of clusters: what is rare first, then what changed most."""
-    return _RARE_FIRST.index(step.event), -abs(step.size_after - step.size_before), step.cluster_id
+    """Sort what is told of clusters: what changed most first, of equal changes the rarest.
+
+    What split off is a new cluster: its size before is that of the one that it was in.
+    """
+    is_part = step.event is LineageEvent.SPLIT
+    change = step.size_after if is_part else abs(step.size_after - step.size_before)
+    return -change, _RARE_FIRST.index(step.event), step.cluster_id
 
 
 def _alternatives(
