@@ -1,123 +1,281 @@
 """Classifiers of one's own: how good they are, by how much of the network is trained.
 
-    python benchmarks/training.py FOLDER WORK [--way "probe, features" --way head ...] [--seeds 3]
+    python benchmarks/training.py FOLDER WORK --way probe-features --way head [--seeds 0 1 2]
+    python benchmarks/training.py FOLDER WORK --few 20 --few 50 --way full --seeds 0
+    python benchmarks/training.py FOLDER WORK
 
-FOLDER has a folder for each class, see benchmarks/training_sets.py; WORK is for the models. Every
-way is measured on the same images held out (a fifth, by groups), once for each seed, which divides
-anew.
+FOLDER has a folder for each class, see benchmarks/training_sets.py. Each run is added to
+WORK/runs.jsonl, and all runs of FOLDER are printed as tables; without --way they are only printed.
+
+A seed divides anew: all ways of one seed are measured on the same images, a fifth by groups. With
+--few, so many images of each class are drawn, and a way is given no others; of those `model train`
+holds a fifth out as ever, and the figures are of all images that were not drawn.
 """
 
 import argparse
+import csv
 import json
 import os
 import shutil
-import subprocess
-import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("LOOKALIKE_RUNTIME", "torch")  # exports no network that was just made
 import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import save_file
 
-COMMAND = str(Path(sys.executable).with_name("lookalike"))
-WAYS = {
-    "probe, features": ["--depth", "probe"],
-    "probe, embedding": ["--depth", "probe", "--input", "embedding"],
-    "head": ["--depth", "head"],
-    "full": ["--depth", "full"],
-}
+from commands import run
+from indexer.classification.class_metrics import evaluate_scores
+from indexer.classification.data_split import Rows, hold_out
+from indexer.classification.labelled_images import LabelledImages, read_labelled
+from indexer.classification.labelled_sources import find_labelled
+from indexer.classification.network_run import NetworkOptions, train_network
+from indexer.classification.probe_fit import fit_probe, probabilities
+from indexer.classification.training_set import groups_of
+from indexer.embedding_space import find_model
+from indexer.model import load_extractor, resolve
+from indexer.model.training.network_fit import FitRecipe
+from indexer.settings import Settings
+
+_INPUTS = {"pixels": "pixels", "probe-features": "features", "probe-embedding": "embedding"}
+_DEPTHS = {"head": "head", "full": "full"}
+_SCRATCH = "scratch"
+WAYS = ("majority", *_INPUTS, *_DEPTHS, _SCRATCH)
 _PIXELS = 16
+Figures = dict[str, Any]
 
 
-def by_pixels(folder: Path, seed: int) -> dict[str, float]:
-    """Fit the same probe to the pixels of images made tiny: what needs no network."""
-    from indexer.classification.class_metrics import evaluate_scores
-    from indexer.classification.data_split import hold_out
-    from indexer.classification.labelled_images import read_labelled
-    from indexer.classification.labelled_sources import find_labelled
-    from indexer.classification.probe_fit import fit_probe, probabilities
-    from indexer.classification.training_set import groups_of
-    from indexer.settings import Settings
+@dataclass(frozen=True, slots=True)
+class ReadSet:
+    """A labelled set, with all that a probe may read of it."""
 
-    settings = Settings()
+    images: LabelledImages
+    groups: NDArray[np.int64]
+    inputs: dict[str, NDArray[np.float32]]
 
-    def shrink(rgb: np.ndarray) -> np.ndarray:
+    def draw(self, few: int, seed: int) -> tuple[Rows, Rows]:
+        """Draw so many images of each class; return them, and those that no group joins to them."""
+        order = np.random.default_rng(seed).permutation(len(self.images))
+        drawn = []
+        for column in self.images.targets.T:
+            drawn.extend(order[column[order]][:few])
+        rest = ~np.isin(self.groups, self.groups[drawn])
+        return np.sort(np.array(drawn)), np.flatnonzero(rest)
+
+    def write_manifest(self, rows: Rows, file: Path) -> None:
+        """Write a manifest of some images."""
+        with file.open("w", encoding="utf-8", newline="") as out:
+            lines = csv.writer(out)
+            lines.writerow(["path", "label", "source"])
+            for row in rows:
+                source = self.images.sources[row]
+                lines.writerow([source.uri, source.labels[0], source.origin or ""])
+
+
+def read_set(folder: Path, settings: Settings) -> ReadSet:
+    """Read all images once."""
+    extractor = load_extractor(
+        find_model(settings), settings.device, settings.runtime, settings.resolved_model_cache
+    )
+
+    def make(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
         small = Image.fromarray(rgb).resize((_PIXELS, _PIXELS), Image.Resampling.BOX)
-        return np.asarray(small, np.float32).ravel()
+        found = extractor.extract(extractor.prepare(rgb)[np.newaxis])
+        pixels = np.asarray(small, np.float32).ravel()
+        return pixels, found.features.reshape(-1), found.embeddings.reshape(-1)
 
-    images, rows = read_labelled(find_labelled(folder, settings), settings, shrink)
-    inputs, groups = np.stack(rows), groups_of(images, settings)
-    fit, test = hold_out(images.targets, groups, images.classes, seed)
-    probe = fit_probe(inputs[fit], images.targets[fit], groups[fit], multi_label=False, seed=seed)
-    scores = probabilities(probe.logits(inputs[test]).astype(float), multi_label=False)
+    found = find_labelled(folder, settings)
+    images, rows = read_labelled(found, settings, make, at_least=extractor.decode_size)
+    kinds = zip(_INPUTS.values(), zip(*rows, strict=True), strict=True)
+    inputs = {kind: np.stack(values) for kind, values in kinds}
+    return ReadSet(images, groups_of(images, settings), inputs)
+
+
+def by_rows(labelled: ReadSet, way: str, few: int | None, seed: int) -> Figures:
+    """Fit a probe to what was read, as the command does; or answer the commonest class."""
+    images, groups = labelled.images, labelled.groups
+    rows, test = (np.arange(len(images)), None) if few is None else labelled.draw(few, seed)
+    fit, held = hold_out(images.targets[rows], groups[rows], images.classes, seed)
+    fit, test = rows[fit], rows[held] if test is None else test
+    begun = perf_counter()
+    if way == "majority":
+        scores = np.tile(images.targets[test].mean(axis=0), (len(test), 1))
+    else:
+        inputs = labelled.inputs[_INPUTS[way]]
+        probe = fit_probe(
+            inputs[fit], images.targets[fit], groups[fit], multi_label=False, seed=seed
+        )
+        logits = probe.logits(inputs[test]).astype(float)
+        scores = probabilities(logits, multi_label=False)
     found = evaluate_scores(
         scores, images.targets[test], images.classes, groups[test], multi_label=False
     )
-    return {
-        "accuracy": found.accuracy.share,
-        "balanced": found.balanced_accuracy,
-        "map": found.mean_average_precision.value,
-        "ece": found.calibration.ece,
-        "majority": found.majority_accuracy,
-        "seconds": float("nan"),
-        "images": len(images),
-        "held_out": found.images,
-    }
+    return {**figures(asdict(found)), "seconds": perf_counter() - begun, "fit": len(fit)}
 
 
-def by_command(folder: Path, out: Path, options: list[str], seed: int) -> dict[str, float]:
-    """Train by the command itself."""
-    shutil.rmtree(out, ignore_errors=True)
-    command = [COMMAND, "model", "train", str(folder), "--out", str(out), "--json"]
-    done = subprocess.run(
-        [*command, "--seed", str(seed), *options], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    told = json.loads(done.stdout)
-    found = told["evaluation"]
+def by_training(
+    place: Path, out: Path, way: str, seed: int, options: Sequence[str], settings: Settings
+) -> Figures:
+    """Train a network, by the command or from scratch."""
+    for old in (out, out.with_name(f"{out.name}.training")):
+        shutil.rmtree(old, ignore_errors=True)
+    if way == _SCRATCH:
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--epochs", type=int, default=15)
+        given, _ = parser.parse_known_args(options)
+        recipe = FitRecipe(
+            blocks=None,
+            epochs=given.epochs,
+            learning_rate=2e-3,
+            layer_decay=1.0,
+            fixed_statistics=False,
+            seed=seed,
+        )
+        base = without_weights(find_model(settings), out.with_name("untrained"), seed)
+        told = asdict(
+            train_network(
+                str(base),
+                place,
+                out,
+                settings,
+                NetworkOptions("full", recipe),
+                on_stage=lambda *_what: None,
+                on_epoch=lambda each: print(f"  {each}", flush=True),
+            )
+        )
+    else:
+        command = ["model", "train", str(place), "--out", str(out), "--depth", _DEPTHS[way]]
+        told = run(os.environ, *command, "--seed", str(seed), *options).report
     return {
-        "accuracy": found["accuracy"]["share"],
-        "balanced": found["balanced_accuracy"],
-        "map": found["mean_average_precision"]["value"],
-        "ece": found["calibration"]["ece"],
-        "majority": found["majority_accuracy"],
+        **figures(told["evaluation"]),
         "seconds": told["seconds"],
-        "images": told["data"]["images"],
-        "held_out": found["images"],
+        "fit": told["data"]["images"] - told["evaluation"]["images"],
+        "best_epoch": told["recipe"]["best epoch"],
     }
+
+
+def without_weights(base: str, folder: Path, seed: int) -> Path:
+    """Write a model folder of the same architecture whose weights are random."""
+    origin = resolve(base)
+    config = json.loads(origin.config.read_text(encoding="utf-8"))
+    torch.manual_seed(seed)
+    network = timm.create_model(config["architecture"], **config["model_args"])
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    save_file(network.state_dict(), folder / origin.weights.name)
+    shutil.copyfile(origin.config, folder / origin.config.name)
+    return folder
+
+
+def figures(evaluation: dict[str, Any]) -> Figures:
+    """Take what a table shows from an evaluation."""
+    accuracy, mean = evaluation["accuracy"], evaluation["mean_average_precision"]
+    return {
+        "accuracy": accuracy["share"],
+        "accuracy_interval": [accuracy["low"], accuracy["high"]],
+        "balanced": evaluation["balanced_accuracy"],
+        "macro_f1": evaluation["macro_f1"],
+        "auroc": float(np.mean([each["auroc"] for each in evaluation["classes"]])),
+        "map": mean["value"],
+        "map_interval": [mean["low"], mean["high"]],
+        "ece": evaluation["calibration"]["ece"],
+        "held_out": evaluation["images"],
+    }
+
+
+def one_run(
+    labelled: ReadSet, given: argparse.Namespace, way: str, few: int | None, seed: int
+) -> Figures:
+    """Measure one way once."""
+    if way not in (*_DEPTHS, _SCRATCH):
+        return by_rows(labelled, way, few, seed)
+    settings, out = Settings(), given.work / way
+    if few is None:
+        return by_training(given.folder, out, way, seed, given.option, settings)
+    drawn, rest = labelled.draw(few, seed)
+    parts = given.work / "drawn.csv", given.work / "rest.csv"
+    for rows, file in zip((drawn, rest), parts, strict=True):
+        labelled.write_manifest(rows, file)
+    found = by_training(parts[0], out, way, seed, given.option, settings)
+    asked = run(os.environ, "model", "evaluate", str(parts[1]), "--model", str(out))
+    return {**found, **figures(asked.report["evaluation"])}
+
+
+def print_tables(runs: Sequence[Figures]) -> None:
+    """Print one table for each number of images a class."""
+    for few in sorted({each["few"] or 0 for each in runs}):
+        chosen = [each for each in runs if (each["few"] or 0) == few]
+        print(f"\n{f'{few} images a class' if few else 'all images'}, {_counted(chosen)}\n")
+        print("| way | accuracy | balanced | macro-F1 | AUROC | mean AP | ECE | seconds |")
+        print("|---|---|---|---|---|---|---|---|")
+        ways = defaultdict(list)
+        for each in chosen:
+            ways[each["way"], "again" if each["again"] else ""].append(each)
+        for (way, again), rows in ways.items():
+            print(f"| {way}{f', {again}' if again else ''} | {_cells(rows)} |", flush=True)
+
+
+def _counted(runs: Sequence[Figures]) -> str:
+    """Say how many images there were, and how many seeds."""
+    held = sorted({each["held_out"] for each in runs})
+    fit = max(each["fit"] for each in runs)
+    return f"up to {fit} to learn from, {held[0]} to {held[-1]} to measure on"
+
+
+def _cells(rows: Sequence[Figures]) -> str:
+    """Write the mean and the standard deviation over seeds; of one seed, the intervals."""
+    cells = []
+    for name in ("accuracy", "balanced", "macro_f1", "auroc", "map", "ece"):
+        values = [row[name] for row in rows]
+        text = f"{np.mean(values):.3f}"
+        if len(rows) > 1 and name != "ece":
+            text += f" ± {np.std(values, ddof=1):.3f}"
+        elif interval := rows[0].get(f"{name}_interval"):
+            text += f" ({interval[0]:.3f} to {interval[1]:.3f})"
+        cells.append(text)
+    seeds = f" ({len(rows)} seeds)" if len(rows) > 1 else ""
+    return " | ".join([*cells, f"{np.mean([row['seconds'] for row in rows]):.0f}{seeds}"])
 
 
 def main() -> None:
-    """Print a table of the ways."""
+    """Add runs, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--way", action="append", choices=[*WAYS, "pixels"])
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--way", action="append", choices=WAYS, default=[])
+    parser.add_argument("--few", action="append", type=int, default=[])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--option", action="append", default=[], help="passed on to the command")
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
-    print("| way | accuracy | balanced | mean AP | ECE | seconds |\n|---|---|---|---|---|---|")
-    for way in given.way or ["pixels", *WAYS]:
-        runs = []
-        for seed in range(given.seeds):
-            if way == "pixels":
-                runs.append(by_pixels(given.folder, seed))
-            else:
-                out = given.work / way.replace(", ", "-")
-                runs.append(by_command(given.folder, out, [*WAYS[way], *given.option], seed))
-        mean = {name: float(np.mean([run[name] for run in runs])) for name in runs[0]}
-        spread = float(np.std([run["accuracy"] for run in runs]))
-        print(
-            f"| {way} | {mean['accuracy']:.3f} ± {spread:.3f} | {mean['balanced']:.3f} "
-            f"| {mean['map']:.3f} | {mean['ece']:.3f} | {mean['seconds']:.0f} |",
-            flush=True,
-        )
-    print(
-        f"\n{mean['images']:.0f} images, {mean['held_out']:.0f} held out, {given.seeds} seeds; the "
-        f"commonest class alone: {mean['majority']:.3f}"
-    )
+    file = given.work / "runs.jsonl"
+    name = given.folder.resolve().name
+    known = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    runs = [each for each in known if each["set"] == name]
+    if not given.way:
+        print_tables(runs)
+        return
+    labelled = read_set(given.folder, Settings())
+    for way in given.way:
+        for few in given.few or [None]:
+            for seed in given.seeds:
+                key = {"set": name, "way": way, "few": few, "seed": seed, "option": given.option}
+                again = any(key.items() <= each.items() for each in runs)
+                found = {**key, "again": again, **one_run(labelled, given, way, few, seed)}
+                runs.append(found)
+                with file.open("a", encoding="utf-8") as out:
+                    out.write(json.dumps(found) + "\n")
+                print(way, few, seed, f"balanced accuracy {found['balanced']:.3f}", flush=True)
+    print_tables(runs)
 
 
 if __name__ == "__main__":

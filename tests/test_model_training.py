@@ -18,7 +18,12 @@ from indexer.classification.training_set import TrainingSet
 from indexer.model import load_encoder
 from indexer.model.references import resolve
 from indexer.model.torch_loading import load_model
-from indexer.model.training.class_losses import class_weights, positive_weights, prior_shift
+from indexer.model.training.class_losses import (
+    class_weights,
+    measure,
+    positive_weights,
+    prior_shift,
+)
 from indexer.model.training.trained_layers import freeze_before
 from support.commands import Index
 from support.labelled import draw, make_folder
@@ -173,6 +178,9 @@ def test_all_of_a_network_is_trained_and_old_fusion_and_background_are_left_out(
 
     before, after = (load_file(folder / "model.safetensors") for folder in (mine, tmp_path / "out"))
     assert not torch.equal(before["conv_stem.weight"], after["conv_stem.weight"])
+    statistics = [name for name in before if "running" in name]
+    assert statistics
+    assert all(torch.equal(before[name], after[name]) for name in statistics)
     assert told["recipe"]["embeddings"] == "its own"
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert not written & {"fusion.json", "background.safetensors", "export.onnx"}
@@ -199,6 +207,20 @@ def test_weights_favour_rare_classes_and_are_taken_back() -> None:
     assert (targets @ weights).mean() == pytest.approx(1)
     np.testing.assert_allclose(np.exp(prior_shift(targets, multi_label=False)), weights)
     assert positive_weights(targets)[1] == pytest.approx(3)
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_an_epoch_is_no_worse_for_being_too_sure(multi_label: bool) -> None:
+    random = np.random.default_rng(0)
+    targets = np.eye(3, dtype=bool)[np.arange(60) % 3]
+    logits = (targets + random.normal(size=targets.shape)).astype(np.float32)
+
+    cautious, sure = (measure(logits * by, targets, multi_label=multi_label) for by in (1, 6))
+
+    assert sure.loss == pytest.approx(cautious.loss, rel=1e-3)
+    assert sure.error == pytest.approx(cautious.error, rel=1e-2)
+    assert 0 < cautious.error < cautious.loss
+    assert sure.accuracy == cautious.accuracy
 
 
 def test_a_board_that_is_not_installed_is_named(

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:  # they load scikit-learn
     from indexer.cli.progress import Reporter
     from indexer.model.training.network_fit import EpochFigures, FitRecipe
     from indexer.settings import Settings
-
-
-_HEAD_RATE: Final = 5e-4
-_FULL_RATE: Final = 2e-4
 
 
 class Depth(StrEnum):
@@ -88,8 +84,8 @@ def train(
     epochs: Annotated[int, typer.Option(min=1, help="Most passes of head and full.")] = 15,
     blocks: Annotated[int, typer.Option(min=1, help="Layers at the end that head trains.")] = 4,
     learning_rate: Annotated[
-        float | None, typer.Option(min=0, help="Highest rate of head and full.")
-    ] = None,
+        float, typer.Option(min=0, help="Highest rate of head and full.")
+    ] = 2e-4,
     report_to: Annotated[
         Board | None, typer.Option(help="Also write the figures of each epoch for this.")
     ] = None,
@@ -184,16 +180,13 @@ def _train_on_images(
     )
 
 
-def _recipe(
-    depth: Depth, blocks: int, epochs: int, learning_rate: float | None, seed: int
-) -> "FitRecipe":
+def _recipe(depth: Depth, blocks: int, epochs: int, learning_rate: float, seed: int) -> "FitRecipe":
     from indexer.model.training.network_fit import FitRecipe
 
-    head = depth is Depth.HEAD
     return FitRecipe(
-        blocks=blocks if head else None,
+        blocks=blocks if depth is Depth.HEAD else None,
         epochs=epochs,
-        learning_rate=learning_rate or (_HEAD_RATE if head else _FULL_RATE),
+        learning_rate=learning_rate,
         seed=seed,
     )
 

@@ -1,10 +1,25 @@
 """Losses of a classifier, weighted so that rare classes count."""
 
+import math
+from dataclasses import dataclass
+from typing import Final
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 Targets = NDArray[np.bool_]  # (n, classes)
+_LOG_TEMPERATURES: Final = (-2.0, 3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationFigures:
+    """What a network makes of n images that it does not learn from."""
+
+    loss: float  # weighted as in training, at the temperature that suits the logits best
+    error: float  # standard error of the loss
+    accuracy: float  # share of the images whose every label is right
 
 
 def class_weights(targets: Targets) -> NDArray[np.float64]:
@@ -32,13 +47,30 @@ def weighted_loss(targets: Targets, *, multi_label: bool) -> torch.nn.Module:
 
 def measure(
     logits: NDArray[np.float32], targets: Targets, *, multi_label: bool
-) -> tuple[float, float]:
-    """Return the weighted loss of logits, and the share of images that are answered rightly."""
-    given = torch.from_numpy(logits), torch.from_numpy(targets.astype(np.float32))
-    loss = float(weighted_loss(targets, multi_label=multi_label)(*given))
+) -> ValidationFigures:
+    """Measure logits (n, classes) on images of every class."""
+    given, wanted = torch.from_numpy(logits), torch.from_numpy(targets.astype(np.float32))
+    criterion = weighted_loss(targets, multi_label=multi_label)
+
+    def losses(power: float) -> NDArray[np.float64]:
+        scaled = given / math.exp(power)
+        rows = (slice(row, row + 1) for row in range(len(targets)))
+        return np.array([float(criterion(scaled[row], wanted[row])) for row in rows])
+
+    best = minimize_scalar(
+        lambda power: float(criterion(given / math.exp(power), wanted)),
+        bounds=_LOG_TEMPERATURES,
+        method="bounded",
+    )
     if multi_label:
-        return loss, float(((logits >= 0) == targets).all(axis=1).mean())
-    return loss, float(targets[np.arange(len(targets)), logits.argmax(axis=1)].mean())
+        right = ((logits >= 0) == targets).all(axis=1)
+    else:
+        right = targets[np.arange(len(targets)), logits.argmax(axis=1)]
+    return ValidationFigures(
+        loss=float(best.fun),
+        error=float(losses(best.x).std() / math.sqrt(len(targets))),
+        accuracy=float(right.mean()),
+    )
 
 
 def prior_shift(targets: Targets, *, multi_label: bool) -> NDArray[np.float64]:

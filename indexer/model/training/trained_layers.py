@@ -52,9 +52,16 @@ def freeze_before(network: Any, blocks: int | None, after: Sequence[str] = ()) -
         parameter.requires_grad_(name in trained)
 
 
-def keep_frozen_still(network: Any) -> None:
-    """Keep the running statistics of modules that are not trained as they are."""
+def keep_statistics(network: Any, *, of_trained: bool) -> None:
+    """Keep the running statistics of normalisations as they are, in training mode as well.
+
+    Parameters
+    ----------
+    network : timm network
+    of_trained : bool
+        Those of modules that are trained, too; their weights and biases move all the same.
+    """
     for module in network.modules():
         moves = any(each.requires_grad for each in module.parameters(recurse=False))
-        if isinstance(module, _NORMALISATIONS) and not moves:
+        if isinstance(module, _NORMALISATIONS) and (of_trained or not moves):
             module.eval()
