@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.types import Embeddings, Keys, LineageEvent, PdqBits
+from indexer.types import BankKind, Embeddings, Keys, LineageEvent, PdqBits
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ class BankShare:
 
     cluster_id: int
     bank: str
-    kind: str
+    kind: BankKind
     severity: str | None
     members: int
 

@@ -121,7 +121,10 @@ class ClusterReports(Queries):
             .group_by(ClusterMemberRow.cluster_id, BankRow.id)
             .order_by(ClusterMemberRow.cluster_id, members.desc(), BankRow.name)
         )
-        return [BankShare(*row) for row in self._connection.execute(statement)]
+        return [
+            BankShare(cluster_id, bank, BankKind(kind), severity, count)
+            for cluster_id, bank, kind, severity, count in self._connection.execute(statement)
+        ]
 
     def block_entries(self, space: Space, at: datetime) -> Iterator[EntryVectors]:
         """Yield the entries of block banks that count at a moment and have a vector, in parts."""
