@@ -431,6 +431,7 @@ EDITS: Final[list[tuple[str, Edit]]] = [
             ]
         ),
     ),
+    ("reviews.lock", lambda w: w.reviews.lock([2, 1])),
     ("reviews.find", lambda w: w.reviews.find(TOKEN)),
     (
         "review_leases.take",

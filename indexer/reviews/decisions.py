@@ -49,6 +49,7 @@ def decide_item(
         There is no such item, or what it matched is gone.
     """
     with store.writer() as writer:
+        writer.reviews.lock([item_id])
         item = writer.reviews.get(item_id)
         _check(writer, person, item, said)
         return _decide(writer, person, item, said, rules)
@@ -83,6 +84,7 @@ def decide_items(
     bulk = Bulk([], [])
     with store.writer() as writer:
         check_reason(writer, said.reason)
+        writer.reviews.lock(item_ids)
         for item_id in dict.fromkeys(item_ids):
             try:
                 item = writer.reviews.get(item_id)
@@ -116,8 +118,10 @@ def undo_decision(store: Store, person: Person, item_id: int, rules: ReviewRules
                 f"Review {item_id} was decided more than {rules.undo.total_seconds():g} s ago "
                 "(LOOKALIKE_REVIEW_UNDO_SECONDS). Record another decision instead."
             )
+        followers = [each.id for each in writer.reviews.followers(item_id)]
+        writer.reviews.lock(followers)
         _require_unchanged(writer, person, item, now)
-        writer.reviews.dismiss([each.id for each in writer.reviews.followers(item_id)])
+        writer.reviews.dismiss(followers)
         take_back(writer, item)
         if item.queue is QueueKind.SECOND_SIGNATURE and item.parent_id is not None:
             writer.reviews.sign(item.parent_id, None, awaits=True)

@@ -91,6 +91,12 @@ class ReviewItemEdits(ReviewItems, Edits):
         statement = select(ReviewItemRow.id).where(ReviewItemRow.query_sha256 == query_sha256)
         return self._connection.scalar(statement.order_by(ReviewItemRow.id.desc()).limit(1))
 
+    def lock(self, ids: Iterable[int]) -> None:
+        """Let nobody lease some items until this transaction ends."""
+        for chunk in chunks(sorted(ids)):
+            wanted = select(ReviewItemRow.id).where(ReviewItemRow.id.in_(chunk))
+            self._connection.execute(wanted.order_by(ReviewItemRow.id).with_for_update())
+
     def settle(self, item_id: int, person: Person, said: Settlement) -> ReviewItem:
         """Write down what a person decided; the lease ends."""
         self._change(

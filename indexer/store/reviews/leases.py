@@ -63,14 +63,14 @@ class ReviewLeases(Queries):
         held = self._lock(
             [OPEN, ReviewItemRow.id.in_(ids), or_(self._is_of(person), self._ran_out(person))],
             len(ids),
-            skip_locked=False,
         )
         self._lease(held, person, lease)
         return self._items.get_many(held)
 
     def release(self, person: str, ids: Collection[int]) -> int:
         """End a person's leases; return how many there were."""
-        freed = update(ReviewItemRow).where(ReviewItemRow.id.in_(ids), self._is_of(person))
+        held = self._lock([ReviewItemRow.id.in_(ids), self._is_of(person)], len(ids))
+        freed = update(ReviewItemRow).where(ReviewItemRow.id.in_(held))
         return self._connection.execute(
             freed.values(leased_by=None, lease_expires_at=None)
         ).rowcount
@@ -134,12 +134,14 @@ class ReviewLeases(Queries):
             return [ReviewItemRow.id == item_id]
         return [ReviewItemRow.entry_id == item.entry_id]
 
-    def _lock(
-        self, conditions: Sequence[ColumnElement[bool]], limit: int, *, skip_locked: bool = True
-    ) -> list[int]:
-        """Return the first items that satisfy all conditions, whose rows only we may change now."""
+    def _lock(self, conditions: Sequence[ColumnElement[bool]], limit: int) -> list[int]:
+        """Return the first items that satisfy all conditions, whose rows only we may change now.
+
+        Rows that others are changing, to lease or to decide, are passed over: no two transactions
+        ever wait for each other.
+        """
         statement = select(ReviewItemRow.id).where(*conditions).order_by(*_ORDER).limit(limit)
-        return list(self._connection.scalars(statement.with_for_update(skip_locked=skip_locked)))
+        return list(self._connection.scalars(statement.with_for_update(skip_locked=True)))
 
     def _lease(self, ids: Collection[int], person: str, lease: timedelta) -> None:
         if ids:
