@@ -59,8 +59,13 @@ def filled(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Index:
 
 
 @pytest.fixture(scope="module")
-def server(filled: Index) -> Iterator[httpx.Client]:
-    with filled.serve() as client:
+def index(filled: Index, tmp_path_factory: pytest.TempPathFactory) -> Index:
+    return filled.copy(tmp_path_factory.mktemp("served") / "home")
+
+
+@pytest.fixture(scope="module")
+def server(index: Index) -> Iterator[httpx.Client]:
+    with index.serve() as client:
         yield client
 
 
@@ -71,8 +76,8 @@ def client_of(index: Index, server: httpx.Client, name: str) -> Lookalike:
 
 
 @pytest.fixture(scope="module")
-def people(filled: Index, server: httpx.Client) -> Iterator[Mapping[str, Lookalike]]:
-    clients = {name: client_of(filled, server, name) for name in ("jo", "mo")}
+def people(index: Index, server: httpx.Client) -> Iterator[Mapping[str, Lookalike]]:
+    clients = {name: client_of(index, server, name) for name in ("jo", "mo")}
     yield clients
     for client in clients.values():
         client.close()
