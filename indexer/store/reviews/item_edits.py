@@ -59,7 +59,8 @@ class ReviewItemEdits(ReviewItems, Edits):
             pair = (digest, item.entry_id, item.match_image_id)
             if item.queue not in _FOLLOWS and (pair in settled or self._is_open(item)):
                 continue
-            settled.add(pair)
+            if digest is not None:
+                settled.add(pair)
             bank_id, severity = banks.get(item.entry_id or item.bank or "", (None, None))
             row = {
                 "queue": item.queue.value,
