@@ -125,3 +125,15 @@ def test_scripts_neither_evaluate_text_nor_leave_the_origin(script: Path) -> Non
         r"\beval\(|new Function|\.innerHTML|\.outerHTML|insertAdjacentHTML|https?://", text
     )
     assert script.name in {"docs.js", "theme.js"} or text.startswith("// @ts-check")
+
+
+def test_every_command_that_a_page_names_exists() -> None:
+    routes = Path(security_headers.__file__).parents[1] / "routes" / "console"
+    text = "".join(path.read_text() for path in [*TEMPLATES, *routes.glob("*.py")])
+    documented = (CONSOLE.parents[1] / "docs" / "commands.md").read_text()
+    named = set(re.findall(r"lookalike ([a-z-]+(?: [a-z-]+)?)", text))
+
+    assert named
+    assert {name for name in named if f"## `lookalike {name}`" not in documented} <= {
+        name for name in named if f"## `lookalike {name.partition(' ')[0]}`" in documented
+    }

@@ -217,7 +217,9 @@ def test_the_keys_are_documented_by_the_table_that_binds_them(tab: Tab) -> None:
     expect(page).to_have_url(re.compile("/console/operations$"))
 
 
-def test_a_key_can_be_remapped_and_single_keys_switched_off(tab: Tab) -> None:
+def test_a_key_can_be_remapped_and_single_keys_switched_off_for_the_person(
+    tab: Tab, client: httpx.Client
+) -> None:
     page = tab.page
     show(page, "/console/settings")
     field = page.get_by_label("Banks", exact=True)
@@ -236,6 +238,24 @@ def test_a_key_can_be_remapped_and_single_keys_switched_off(tab: Tab) -> None:
     page.keyboard.press("Control+k")
     expect(page.get_by_role("combobox", name="Go to or do")).to_be_visible()
     expect(page).to_have_url(re.compile("/console/settings$"))
+    kept = client.put("/v1/me/settings", json={}).json()  # for the tests that follow
+    assert kept["keys_enabled"]
+
+
+def test_filters_are_saved_as_a_view_and_kept_in_the_address(tab: Tab) -> None:
+    page = tab.page
+    show(page, "/console/images")
+    page.get_by_label("In bank").select_option("known-unsafe")
+    page.get_by_role("button", name="Filter").click()
+    expect(page).to_have_url(re.compile("bank=known-unsafe"))
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_label("Name of the view").fill("known")
+    page.get_by_role("button", name="Save these filters").click()
+    show(page, "/console/images")
+
+    page.get_by_role("link", name="known", exact=True).click()
+
+    expect(page.locator("tbody tr")).to_have_count(1)
 
 
 def test_an_import_is_previewed_and_then_carried_out(

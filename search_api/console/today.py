@@ -16,6 +16,7 @@ from indexer.types import (
     FloodState,
     Person,
     RetroScan,
+    ReviewQueue,
     Space,
 )
 
@@ -47,6 +48,15 @@ class Today:
     empty_banks: list[str]
     exposure: Exposure
     """What the reader saw without a veil since midnight, UTC."""
+    decided: int
+    """What the reader decided in reviews since then."""
+    queues: list[ReviewQueue]
+    """What waits, oldest first."""
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for a decision."""
+        return sum(queue.open for queue in self.queues)
 
     @property
     def failed(self) -> dict[str, int]:
@@ -57,7 +67,8 @@ class Today:
 
 def read_today(catalog: Catalog, person: Person) -> Today:
     """Read what waits, and what a person saw today."""
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    now = datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     space = catalog.spaces.active()
     run = catalog.cluster_runs.newest(space.id) if space else None
     return Today(
@@ -70,6 +81,8 @@ def read_today(catalog: Catalog, person: Person) -> Today:
         decisions=[row.shown() for row in catalog.audit.page(_DECISIONS, limit=_MOST)],
         empty_banks=[bank.name for bank in catalog.banks.all() if not bank.entry_count],
         exposure=catalog.reveals.exposure(person.id, midnight),
+        decided=catalog.reviews.decided_by(person.id, midnight),
+        queues=sorted(catalog.reviews.queues(now), key=lambda queue: queue.oldest_at),
     )
 
 

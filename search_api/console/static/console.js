@@ -109,17 +109,24 @@ document.addEventListener("change", (event) => {
   if (field instanceof HTMLElement && field.closest("form[data-live]")) field.closest("form")?.requestSubmit();
 });
 
-// The veil that a person chose, instead of the blur.
-const veil = localStorage.getItem("lookalike.veil");
+// The veil that a person chose, instead of the usual one.
+const veil = localStorage.getItem("lookalike.veil") ?? "";
 /** @param {ParentNode} root */
 function veilAgain(root) {
-  if (!veil || veil === "blur") return;
+  if (!veil || veil === "veil=blur&strength=3") return;
   for (const image of /** @type {NodeListOf<HTMLImageElement>} */ (root.querySelectorAll("img[data-veiled]"))) {
-    image.src = image.src.replace("veil=blur", `veil=${veil}`);
+    if (image.src.endsWith("veil=blur")) image.src = image.src.replace("veil=blur", veil);
   }
 }
 document.addEventListener("htmx:after:swap", () => veilAgain(document));
 veilAgain(document);
+
+// What the server keeps for this person, once a session.
+if (!sessionStorage.getItem("lookalike.synced")) {
+  import("./preferences.js").then(({ pull }) => pull()).then(() => sessionStorage.setItem("lookalike.synced", "yes"), () => undefined);
+}
+const minutes = Number(localStorage.getItem("lookalike.break"));
+if (minutes) import("./breaks.js").then(({ remind }) => remind(minutes));
 
 watch();
 listen();

@@ -1,27 +1,40 @@
 // @ts-check
 // Settings of one person, kept in this browser.
 import { bindings, keep, keysOf, preferences, written } from "./keys.js";
+import { pull, push } from "./preferences.js";
 import { toast } from "./toasts.js";
 
-/** @param {string} box @param {string} store @param {(value: string) => void} apply */
-function choice(box, store, apply) {
-  const fields = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll(`[${box}] input`));
-  const kept = localStorage.getItem(store) ?? "";
-  for (const field of fields) {
-    if (kept) field.checked = field.value === kept;
-    field.addEventListener("change", () => { localStorage.setItem(store, field.value); apply(field.value); });
+/** @param {Partial<import("./preferences.js").Preferences>} changes */
+const save = (changes) => push(changes).catch((error) => toast(`Not kept: ${error.message}`, { wrong: true }));
+
+for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-setting]"))) {
+  box.addEventListener("change", (event) => {
+    const field = /** @type {HTMLInputElement} */ (event.target);
+    const value = box.dataset.setting === "break_minutes" || box.dataset.setting === "strength" ? Number(field.value) || null : field.value;
+    save({ [box.dataset.setting ?? ""]: value });
+  });
+}
+
+/** @param {Record<string, any>} settings */
+function fill(settings) {
+  for (const box of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-setting]"))) {
+    const value = String(settings[box.dataset.setting ?? ""] ?? "");
+    for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (box.querySelectorAll("input"))) {
+      if (field.type === "radio") field.checked = field.value === value;
+      else field.value = value;
+    }
   }
 }
 
-choice("data-theme-choice", "lookalike.theme", (value) => {
-  if (value) document.documentElement.dataset.theme = value;
-  else delete document.documentElement.dataset.theme;
-});
-choice("data-veil-choice", "lookalike.veil", () => toast("Pages that you open from now on have this veil."));
+/** @param {ReturnType<typeof preferences>} next */
+function keepKeys(next) {
+  keep(next);
+  save({ keys_enabled: !next.off, keys: next.keys ?? {} });
+}
 
 const single = /** @type {HTMLInputElement} */ (document.querySelector("[data-keys-on]"));
 single.checked = !preferences().off;
-single.addEventListener("change", () => keep({ ...preferences(), off: !single.checked }));
+single.addEventListener("change", () => keepKeys({ ...preferences(), off: !single.checked }));
 
 const table = /** @type {HTMLElement} */ (document.querySelector("[data-remap]"));
 
@@ -37,7 +50,7 @@ function remap(binding, field) {
   const keys = { ...preferences().keys };
   if (wanted && wanted !== binding.keys) keys[binding.id] = wanted;
   else delete keys[binding.id];
-  keep({ ...preferences(), keys });
+  keepKeys({ ...preferences(), keys });
   field.value = keysOf(binding);
 }
 
@@ -58,8 +71,14 @@ function draw() {
 
 document.querySelector("[data-keys-reset]")?.addEventListener("click", () => {
   const before = preferences();
-  keep({ ...before, keys: {} });
+  keepKeys({ ...before, keys: {} });
   draw();
-  toast("All keys are as they were.", { undo: () => { keep(before); draw(); } });
+  toast("All keys are as they were.", { undo: () => { keepKeys(before); draw(); } });
 });
-draw();
+single.disabled = true;
+pull().then(fill, () => undefined).then(() => {
+  keep(JSON.parse(localStorage.getItem("lookalike.keys") ?? "{}"));
+  single.checked = !preferences().off;
+  single.disabled = false;
+  draw();
+});

@@ -19,7 +19,5 @@ async def today(service: ServiceDependency, principal: PrincipalDependency) -> R
         "Today",
         principal,
         today=found,
-        waiting=0,
-        oldest=None,
         lag=found.counts.changes - service.matcher.views.watermark,
     )
