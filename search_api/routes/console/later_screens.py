@@ -18,7 +18,7 @@ async def review(principal: PrincipalDependency, queue: Text = "", bank: Text = 
         "upcoming.html",
         "Review",
         principal,
-        sentence=" ".join(["What waits for a decision.", queue, bank]).strip(),
+        sentence=f"What waits for a decision. {queue} {bank}".strip(),
         name="Nothing waits",
         what="Retro-matches, floods and uncertain verdicts will be decided here.",
         command="lookalike retro-scan run",

@@ -11,6 +11,7 @@ from indexer.attribution import explain_match
 from indexer.errors import InputError
 from indexer.images.fingerprints import parse_fingerprint
 from indexer.matching import SearchOptions
+from indexer.reviews.rules import reasons_in_force
 from indexer.types import FingerprintKind, Match, PartialVerdict, Veil, Verdict
 from search_api.auth import Principal, PrincipalDependency
 from search_api.console.plates import plate_of_image, plates_of_match
@@ -40,12 +41,21 @@ async def search_page(
     service: ServiceDependency, principal: PrincipalDependency, q: Asked = "", bank: InBank = ""
 ) -> Response:
     """Show the form, and the verdict on an id or a fingerprint of the address."""
-    banks = await service.read(lambda catalog: catalog.banks.all())
+    banks, reasons = await service.read(
+        lambda catalog: (catalog.banks.all(), reasons_in_force(catalog))
+    )
     cards: list[VerdictCard] = []
     if q.strip() and not _is_url(q):
         cards.append(await _look_up(service, q.strip(), _options(bank)))
     return show(
-        "search.html", "Search", principal, banks=banks, q=q, bank=bank, cards=cards, is_url=_is_url
+        "search.html",
+        "Search",
+        principal,
+        banks=banks,
+        reasons=reasons,
+        q=q,
+        bank=bank,
+        cards=cards,
     )
 
 
