@@ -273,7 +273,7 @@ def test_an_import_is_previewed_and_then_carried_out(
     assert client.get("/v1/banks/harmless").json()["entry_count"] == 0
     page.get_by_role("button", name="Import 1 and withdraw 0").click()
 
-    expect(page.get_by_text("1 entries added to harmless.")).to_be_visible()
+    expect(page.get_by_text("1 entry added to harmless.")).to_be_visible()
     assert client.get("/v1/banks/harmless").json()["entry_count"] == 1
 
 

@@ -42,6 +42,14 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number with its noun, in the singular where it is one."""
+    plural = (
+        f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}es" if noun[-1] in "hs" else f"{noun}s"
+    )
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
 def size(count: int) -> str:
     """Write a number of bytes with a unit."""
     amount, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
@@ -90,6 +98,7 @@ def words(value: str) -> str:
 
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "number": number,
+    "counted": counted,
     "size": size,
     "relative": relative,
     "absolute": absolute,

@@ -9,6 +9,7 @@ from fastapi import File, Form, Response, UploadFile
 from indexer.errors import InputError
 from indexer.exchange import ImportOptions, ImportReport, import_lists
 from search_api.auth import PrincipalDependency
+from search_api.console.text_filters import counted
 from search_api.dependencies import Service, ServiceDependency
 from search_api.routes.console.screen import EDITING, screen_router, show
 
@@ -47,7 +48,7 @@ async def import_list(
         principal,
         report=report,
         list_name=file.filename,
-        message=f"{report.added} entries added to {name}." if apply else None,
+        message=f"{counted(report.added, 'entry')} added to {name}." if apply else None,
         undo=None,
     )
 
