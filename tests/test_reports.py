@@ -17,12 +17,12 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from indexer.errors import InputError, NotFoundError, UnreadableSource
+from indexer.images.veils import GREY_SIDE
 from indexer.reports import Report, ReportOptions, build_report, save_report, write_report
 from indexer.reports.csv_table import COLUMNS
 from indexer.reports.kept_map import open_map
 from indexer.reports.landmark_map import LandmarkMap
 from indexer.reports.map import find_axes
-from indexer.reports.report_pictures import SIDE
 from indexer.reports.shares import spread_of
 from indexer.reports.urgency import urgency
 from indexer.settings import Settings
@@ -597,7 +597,7 @@ def test_pictures_are_small_grey_and_blurred(store: Store) -> None:
     for uri in made:
         with Image.open(BytesIO(b64decode(uri.partition(",")[2]))) as picture:
             assert picture.mode == "L"
-            assert max(picture.size) <= SIDE
+            assert max(picture.size) <= GREY_SIDE
             assert not picture.getexif()
             steps = np.abs(np.diff(np.asarray(picture, np.float64), axis=1))
         assert np.quantile(steps, 0.99) < 45  # no sharp edges
