@@ -11,6 +11,7 @@ from threading import Event, Thread
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from indexer.store import AuditQuery, open_store
@@ -19,7 +20,7 @@ from support import heartbeats
 from support.calibration import aim, calibrated, strangers
 from support.commands import PHOTOS, Index
 from support.deaths import Death, Moment
-from support.forked import start
+from support.forked import Forked, start
 from support.ingesting import noise
 from support.models import add_descriptor, add_semantic, make_tiny
 from support.running import running, until
@@ -207,6 +208,9 @@ def test_a_server_answers_in_its_space_while_another_is_made_and_then_follows(
         until(lambda: "address handed over" in server.stderr)
         followed = len(asked.stranger) + 1
         until(lambda: len(asked.stranger) > followed)
+    kill_worker_of(server)
+    until(lambda: server.stderr.count("worker ready") == 2)  # the server is its supervisor by now
+    again = httpx.get(f"{server.address()}/readyz", timeout=60)
     server.process.terminate()
     server.finish()
 
@@ -220,6 +224,13 @@ def test_a_server_answers_in_its_space_while_another_is_made_and_then_follows(
     assert set(asked.known) == {(before, Tier.EXACT), (after, Tier.EXACT)}
     assert {(space, used) for space, _, used in asked.stranger} == {(before, card), (after, None)}
     assert {space for space, *_ in asked.stranger[followed:]} == {after}
+    assert again.status_code == HTTPStatus.OK
+
+
+def kill_worker_of(server: Forked) -> None:
+    for child in psutil.Process(server.process.pid).children():
+        if "spawn_main" in " ".join(child.cmdline()):
+            child.kill()
 
 
 @pytest.mark.long

@@ -1,6 +1,7 @@
 """Handover of the address to a worker, once the index of a process without workers has moved."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -59,6 +60,8 @@ def answer_until_moved(
         handover.call_off()
         raise
     if handover.successor:
+        gc.unfreeze()  # the views and the model, which `answer` exempted
+        gc.collect()
         log.info("address handed over", pid=handover.successor.process.pid)
     return handover.successor
 

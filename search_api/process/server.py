@@ -59,7 +59,7 @@ def answer(
     on_ready : callable
         Called once requests are answered, with what answers them and with a function to call in
         the event loop that has this function accept no more, answer what it has accepted and
-        return.
+        return, with the listener open for others.
     greet : bool
         Whether to say on stderr who may ask.
     """
@@ -127,6 +127,7 @@ class _Server(uvicorn.Server):
         self._most = most
         self._at_once = at_once
         self._acceptors: list[Acceptor] = []
+        self._is_leaving = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup([])
@@ -138,7 +139,7 @@ class _Server(uvicorn.Server):
             self._on_ready(self._leave)
 
     def _leave(self) -> None:
-        self.should_exit = True
+        self._is_leaving = self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept no more, answer what was sent on the connections that there are, then stop.
@@ -155,7 +156,7 @@ class _Server(uvicorn.Server):
             self._has_idle() and monotonic() < silent_until and not self.force_exit
         ):
             await asyncio.sleep(0.02)
-        await super().shutdown(sockets)
+        await super().shutdown(None if self._is_leaving else sockets)  # which would close them
 
     def _accept_on(self, listener: socket.socket) -> None:
         make_protocol = partial(
