@@ -145,8 +145,13 @@ def test_the_tutorial_goes_from_a_folder_to_a_served_classifier(
     assert serve == ["serve"]
     shutil.copytree(labelled, tmp_path / "policy")
     index = Index(tmp_path / "home", extra=UNCUT)
-    here = {"policy/": tmp_path / "policy", "my-model": tmp_path / "my-model"}
-    for command in (train, init):
+    here = {
+        "policy/": tmp_path / "policy",
+        "holdout/": tmp_path / "policy",
+        "my-model": tmp_path / "my-model",
+        "holdout.html": tmp_path / "holdout.html",
+    }
+    for command in (train, init, *commands[3:]):
         index.run_here(*[here.get(word, word) for word in command])
     draw(500).save(tmp_path / "new.png")
 

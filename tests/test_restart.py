@@ -98,7 +98,11 @@ def test_a_stop_under_load_answers_what_was_asked_before(index: Index) -> None:
             stopped = monotonic()
             assert server.stop() == 0
 
-    before = [outcome for begun, outcome in load.outcomes if begun < stopped - 0.1]
+    before = [
+        outcome
+        for begun, outcome in load.outcomes
+        if begun < stopped - 0.1 and not str(outcome).startswith("ConnectError")
+    ]  # a slow client may begin before the stop and connect after it
     assert before  # the last 0.1 s hold at most three questions of each of the three threads
     assert {*before} == {OK}
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.classification.labelled_images import check_classes, read_labelled
-from indexer.classification.labelled_sources import SEPARATOR, find_labelled
+from indexer.classification.labelled_sources import SEPARATOR, LabelledSource, find_labelled
 from indexer.classification.training_set import groups_of
 from indexer.errors import InputError, UnreadableSource
-from indexer.model import Encoder
+from indexer.model import Encoder, ModelCard
 from indexer.settings import Settings
 from indexer.types import Rgb, SkippedSource
 
@@ -53,7 +53,8 @@ def score_images(
         All of them multi-label, or none.
     settings : Settings
     merged : mapping of str to sequence of str
-        A class of the images to the model's classes that stand for it; otherwise one of its name.
+        A class of the images to the models' classes that stand for it. A model that has none of
+        these, and any model for other classes, has one of the same name.
     on_image : callable
         Told the number of images done.
 
@@ -78,8 +79,15 @@ def score_images(
         return [encoder.encode([rgb]).probabilities.reshape(-1) for encoder in encoders]
 
     sizes = [encoder.decode_size for encoder in encoders]
+    found_images = list(find_labelled(place, settings, multi_label=multi_label))
+    named = {
+        label for each in found_images if isinstance(each, LabelledSource) for label in each.labels
+    }
+    for encoder in encoders:  # before the images are read
+        for label in sorted(named):
+            _places(label, encoder.card, merged)
     images, answers = read_labelled(
-        find_labelled(place, settings, multi_label=multi_label),
+        found_images,
         settings,
         ask,
         multi_label=multi_label,
@@ -91,9 +99,7 @@ def score_images(
     found = []
     for number, encoder in enumerate(encoders):
         rows = np.stack([answer[number] for answer in answers]).astype(np.float64)
-        scores, elsewhere = _columns(
-            rows, encoder.card.labels, images.classes, merged, encoder.card.reference
-        )
+        scores, elsewhere = _columns(rows, encoder.card, images.classes, merged)
         found.append(
             LabelledScores(
                 scores=scores,
@@ -193,26 +199,32 @@ def write_scores(labelled: LabelledScores, file: Path) -> None:
 
 def _columns(
     rows: NDArray[np.float64],
-    labels: Sequence[str],
+    card: ModelCard,
     classes: Sequence[str],
     merged: Mapping[str, Sequence[str]],
-    model: str,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the probability of each class of the images, and the largest of any other."""
     columns, used = [], set()
-    for name in classes:
-        wanted = merged.get(name, (name,))
-        if missing := [label for label in wanted if label not in labels]:
-            raise InputError(
-                f"The model {model} has no class {missing[0]!r}; its classes are "
-                f"{', '.join(labels) or 'none'}. Rename the label, or say which of them stand for "
-                f"{name!r}, such as --class {name}={labels[0] if labels else 'CLASS'}."
-            )
-        places = [labels.index(label) for label in wanted]
+    for label in classes:
+        places = _places(label, card, merged)
         used.update(places)
         columns.append(np.minimum(rows[:, places].sum(axis=1), 1.0))
-    others = [place for place in range(len(labels)) if place not in used]
+    others = [place for place in range(len(card.labels)) if place not in used]
     return np.stack(columns, axis=1), rows[:, others].max(axis=1, initial=0.0)
+
+
+def _places(label: str, card: ModelCard, merged: Mapping[str, Sequence[str]]) -> list[int]:
+    """Find the model's classes that stand for a label of the images."""
+    wanted = merged.get(label, (label,))
+    if label in card.labels and not set(wanted) & set(card.labels):
+        wanted = (label,)  # as where another model's classes are merged
+    if missing := [name for name in wanted if name not in card.labels]:
+        raise InputError(
+            f"The model {card.reference} has no class {missing[0]!r}; its classes are "
+            f"{', '.join(card.labels) or 'none'}. Rename the label, or say which of them stand for "
+            f"{label!r}, such as --class {label}={card.labels[0] if card.labels else 'CLASS'}."
+        )
+    return [card.labels.index(name) for name in wanted]
 
 
 def _rows(file: Path) -> Iterator[list[str]]:
