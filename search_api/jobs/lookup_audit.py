@@ -35,7 +35,6 @@ class Lookup(StrEnum):
     SIGNAL = "lookup.signal"
     IMAGE = "lookup.image"
     SIMILAR = "lookup.similar"
-    REVEAL = "reveal.image"  # a person asked to see a picture without its blur
 
 
 class LookupAudit(PeriodicTask):
