@@ -5,8 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import and_, delete, insert, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from indexer.store.edits import Edits
 from indexer.store.models import (
@@ -201,12 +200,11 @@ class ReviewItemEdits(ReviewItems, Edits):
         before : datetime
             Those stay of which anything was decided at this moment or later.
         """
-        item = aliased(ReviewItemRow)
-        kept = select(item.id).where(
-            or_(item.id == ReviewPictureRow.item_id, item.root_id == ReviewPictureRow.item_id),
-            or_(item.state == ReviewState.OPEN.value, item.decided_at >= before),
-        )
-        return self._connection.execute(delete(ReviewPictureRow).where(~kept.exists())).rowcount
+        table = ReviewItemRow
+        holder = func.coalesce(table.root_id, table.id)
+        needed = select(holder).where(or_(OPEN, table.decided_at >= before))
+        gone = delete(ReviewPictureRow).where(ReviewPictureRow.item_id.not_in(needed))
+        return self._connection.execute(gone).rowcount
 
     def _change(self, item_id: int, **values: Any) -> None:
         changed = update(ReviewItemRow).where(ReviewItemRow.id == item_id)
