@@ -32,7 +32,7 @@ def test_a_worker_that_is_held_up_holds_no_connection_up(server: Running) -> Non
     try:
         with ExitStack() as open_ones:
             for _ in range(8):
-                client = open_ones.enter_context(httpx.Client(base_url=server.url, timeout=10))
+                client = open_ones.enter_context(httpx.Client(base_url=server.url, timeout=60))
                 assert client.get("/healthz").status_code == 200
     finally:
         psutil.Process(held_up).resume()
@@ -60,7 +60,7 @@ def test_a_process_without_file_descriptors_goes_on_when_it_has_some(
         acceptor = Acceptor(listener, [], lambda: made.set_result(None) or asyncio.Protocol())
         acceptor.start(backlog=10)
         with socket.create_connection(listener.getsockname()):
-            await asyncio.wait_for(made, timeout=10)
+            await asyncio.wait_for(made, timeout=60)
         acceptor.close()
 
     with Exhausted() as listener:

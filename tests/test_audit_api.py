@@ -1,13 +1,9 @@
 """The server writes down what is looked up, and shows it."""
 
-import os
-import signal
-import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import httpx
@@ -19,7 +15,9 @@ from indexer.runtime.actor import Actor, acting_as
 from indexer.store import Store, open_store
 from indexer.types import AuditRecord
 from search_api.jobs.lookup_audit import Lookup, LookupAudit
-from support.commands import COMMAND, PHOTOS, Index
+from support.commands import PHOTOS, Index
+from support.forked import start
+from support.running import until
 
 KNOWN = (PHOTOS / "hedgehog.jpg").read_bytes()
 DIGEST = sha256(KNOWN).hexdigest()
@@ -53,12 +51,8 @@ def answer(response: httpx.Response) -> Any:
 
 def lookups(client: httpx.Client, count: int) -> list[dict[str, Any]]:
     """Wait until so many lookups are written down."""
-    give_up = monotonic() + 20
-    while True:
-        page = answer(client.get("/v1/audit", params={"action": "lookup."}))
-        if len(page["items"]) >= count or monotonic() > give_up:
-            return list(page["items"])
-        sleep(0.05)
+    until(lambda: len(lookups_now(client)) >= count)
+    return lookups_now(client)
 
 
 def rows(store: Store) -> list[AuditRecord]:
@@ -142,22 +136,13 @@ def lookups_now(client: httpx.Client) -> list[Any]:
 
 
 def test_a_server_that_is_killed_leaves_a_chain_that_holds(index: Index) -> None:
-    server = subprocess.Popen(
-        [COMMAND, "serve", "--port", "0"],
-        env=index.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert server.stdout is not None
-    with httpx.Client(base_url=server.stdout.readline().split()[2]) as client:
+    server = start(index, "serve", "--port", 0)
+    with httpx.Client(base_url=server.address(), timeout=60) as client:
         answer(client.get("/v1/images/1"))
         assert lookups(client, 1)
         for _ in range(20):
             answer(client.get("/v1/images/1"))
-        os.kill(server.pid, signal.SIGKILL)
-    server.wait()
-    server.stdout.close()
+        server.kill()
 
     with open_store(index.settings.resolved_database_url) as store:
         rows(store)

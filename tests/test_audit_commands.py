@@ -16,7 +16,7 @@ from indexer.store import open_store
 from indexer.store.log.audit_guard import SQLITE_TRIGGERS
 from indexer.types import BankKind
 from support.commands import PHOTOS, Index
-from support.forked import run_each, start_call
+from support.forked import run_each, start, start_call
 
 ROWS = 60  # that each of two processes writes
 
@@ -72,8 +72,8 @@ def test_the_list_says_who_did_what(index: Index) -> None:
 
 @pytest.mark.slow
 def test_a_process_of_the_command_proves_and_exports_the_log(index: Index, tmp_path: Path) -> None:
-    proof = index.run("audit", "verify", "--json").json
-    index.run("audit", "export", tmp_path / "audit.jsonl")
+    proof = json.loads(start(index, "audit", "verify", "--json").finish())
+    start(index, "audit", "export", tmp_path / "audit.jsonl").finish()
     exported = index.run_here("audit", "export", "-").stdout
     elsewhere = Index(tmp_path / "elsewhere", "sqlite:////nowhere/at/all.db")
 

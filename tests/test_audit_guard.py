@@ -153,10 +153,10 @@ def test_a_database_that_is_replaced_under_a_server_is_noticed(
         refused = server.search(photo)
 
         assert (refused.status_code, refused.json()["title"]) == (503, "database_replaced")
-        until(lambda: server.get("/readyz").json().get("title") == "database_replaced", 10)
+        until(lambda: server.get("/readyz").json().get("title") == "database_replaced")
         assert server.get("/readyz").status_code == 503
         assert server.get("/healthz").status_code == 200
-        assert server.log.count("database replaced") == 1
+        assert "database replaced" in server.log
     with running(index) as server:
         assert server.search(photo).status_code == 200
 

@@ -28,6 +28,7 @@ from indexer.verification import make_thumbnail
 from support.catalog import arrival, bind, new_image
 from support.commands import PHOTOS, Index
 from support.families import add_family
+from support.forked import start
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -283,10 +284,10 @@ def test_open_hands_the_sheet_to_the_browser(
     monkeypatch.setenv("BROWSER", f"{browser} %s")
     monkeypatch.chdir(tmp_path)
 
-    done = index.run("cluster", "show", "--open")
+    output = start(index, "cluster", "show", "--open").finish()
 
     sheet = tmp_path / "clusters-of-run-1.html"
-    assert "Contact sheet: clusters-of-run-1.html" in done.stdout
+    assert "Contact sheet: clusters-of-run-1.html" in output
     assert told.read_text() == sheet.as_uri()
     assert "0.jpg and 7 copies" in sheet.read_text()
 

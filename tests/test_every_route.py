@@ -3,7 +3,9 @@
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from http import HTTPStatus
+from resource import RLIMIT_NOFILE, setrlimit
 from time import monotonic
 
 import httpx
@@ -42,13 +44,14 @@ def filled(path: str) -> str:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     index = Index(tmp_path_factory.mktemp("home"))
     index.run_here("init")
-    with running(index, open_files=OPEN_FILES) as server:
+    few_files = partial(setrlimit, RLIMIT_NOFILE, (OPEN_FILES // 2, OPEN_FILES))
+    with running(index, prepare=few_files) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def client(server: Running) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=10) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         yield client
 
 

@@ -11,6 +11,7 @@ from indexer.exchange.import_report import MOST_LISTED
 from indexer.store import Store, open_store, upgrade
 from indexer.types import BankKind
 from support.commands import COMMAND, Index
+from support.forked import start
 from support.lists import pdq
 
 
@@ -106,11 +107,11 @@ def test_an_import_that_was_killed_is_finished_by_the_next(index: Index, tmp_pat
     lines = [f"pdq {pdq(seed).hex}" for seed in range(50_000)]
     file = write(tmp_path / "list.txt", *lines)
     with open_store(index.settings.resolved_database_url) as store:
-        with index.start("bank", "import", "unsafe", file) as process:
-            while (before := count(store)) == 0:
-                assert process.poll() is None
-                sleep(0.01)
-            process.kill()
+        process = start(index, "bank", "import", "unsafe", file)
+        while (before := count(store)) == 0:
+            assert process.running(), process.stderr
+            sleep(0.01)
+        process.kill()
         left = count(store)
 
         report = index.run_here("bank", "import", "unsafe", file, "--json").json

@@ -59,7 +59,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterat
     index = Index(tmp_path_factory.mktemp("home"), extra=rules)
     index.run_here("init")
     with running(index) as started, httpx.Client(base_url=started.url, timeout=60) as client:
-        yield Server(client, psutil.Process(started.process.pid))
+        yield Server(client, psutil.Process(started.pid))
 
 
 @pytest.fixture(autouse=True)

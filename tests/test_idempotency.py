@@ -1,7 +1,5 @@
 """A request that is sent again is carried out once, whichever worker it reaches."""
 
-import signal
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from indexer.errors import RequestKeyReused
 from indexer.store import Answer, RequestKey, Store
 from indexer.types import BankKind
 from support.commands import PHOTOS, Index
+from support.forked import Forked, start
 
 pytestmark = pytest.mark.postgres
 
@@ -87,16 +86,14 @@ def server(index: Index) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def another(index: Index) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
-    """Start a further server, which the caller may kill."""
-    with index.start("serve", "--port", 0) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().split()[2]
-        try:
-            with httpx.Client(base_url=url, timeout=60) as client:
-                yield client, process
-        finally:
-            process.kill()
+def another(index: Index) -> Iterator[tuple[httpx.Client, Forked]]:
+    """Start a further server, and kill it if the caller has not."""
+    server = start(index, "serve", "--port", 0)
+    try:
+        with httpx.Client(base_url=server.address(), timeout=60) as client:
+            yield client, server
+    finally:
+        server.process.kill()
 
 
 def make(client: httpx.Client, name: str, key: str, **fields: Any) -> httpx.Response:
@@ -170,8 +167,7 @@ def test_at_two_servers_at_once_and_after_a_kill_it_is_carried_out_once(
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(upload, [server, second] * 4))
         made = make(second, "survivor", "h")
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
 
     assert {response.status_code for response in answers} == {HTTPStatus.CREATED}
     assert len({response.content for response in answers}) == 1

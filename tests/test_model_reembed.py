@@ -99,10 +99,10 @@ def test_the_command_that_an_error_names_brings_the_index_over(
 
     planned = index.run_here(*shlex.split(named), "--plan")
     assert "to embed from sources" in planned.stdout
-    done = index.run(*shlex.split(named))
+    done = start(index, *shlex.split(named)).finish()
 
-    assert "6 images of 6 embedded" in done.stdout
-    assert "`lookalike cluster run`" in done.stdout
+    assert "6 images of 6 embedded" in done
+    assert "`lookalike cluster run`" in done
     index.run_here("index", "add", photos, "--model", models[1])
     assert "(model_mismatch)" in index.run_here("init", "--model", models[0], code=3).stderr
 

@@ -203,7 +203,7 @@ def test_using_the_same_document_again_makes_no_version(
 def test_what_is_wrong_is_said_by_line_and_key(index: Index, file: Callable[[str], Path]) -> None:
     path = file(LENIENT.replace('"Porn"', '"Pron"').replace('kind = "block"', 'bank = "knwon"'))
 
-    refused = index.run("policy", "check", path, code=2)
+    refused = index.run_here("policy", "check", path, code=2)
     assert refused.stdout == (
         f"{path}: line 13: class of rule classes: unknown class 'Pron'; did you mean Porn?\n"
         "1 problem.\n"

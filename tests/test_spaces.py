@@ -1,7 +1,6 @@
 """Several embedding spaces: listed, dropped, and changed under a server that answers."""
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,27 +22,13 @@ from support.deaths import Death, Moment
 from support.forked import Forked, start
 from support.ingesting import noise
 from support.models import add_descriptor, add_semantic, make_tiny
-from support.running import running, until
+from support.running import running, running_cold, until
 
 INVALID, MISMATCH, UNKNOWN = 2, 3, 4
 STRANGER = PHOTOS / "aqueduct.jpg"
 KNOWN = PHOTOS / "bee.jpg"
 PLAIN = {"LOOKALIKE_QUERY_VIEWS": "none", "LOOKALIKE_SERVE_QUEUE_TIMEOUT": "60"}
 FEW, MANY = 59, 1_999  # images of noise, beside a photo
-HEARTBEATS = [
-    sys.executable,
-    "-c",
-    f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from search_api.cli import app
-from search_api.process import worker_process
-from support.heartbeats import live
-worker_process.work = live
-app()
-""",
-]
-"""The command, with workers that answer nothing."""
 EASY = -1_000.0  # log-odds that any comparison reaches
 
 
@@ -247,7 +232,7 @@ def test_two_thousand_images_change_their_space_under_a_server_that_follows_by_i
         later = [each for each in spaces_of(index) if not each["active"]]
         return max((each["embedded"] for each in later if each["kind"] == "copy"), default=0)
 
-    with running(index, "--workers", workers) as server:
+    with running_cold(index, "--workers", workers) as server:
 
         def has_followed() -> bool:
             if workers == 1:
@@ -285,7 +270,7 @@ def test_two_thousand_images_change_their_space_under_a_server_that_follows_by_i
 
 def test_workers_that_say_the_index_moved_are_replaced_once(tmp_path: Path) -> None:
     index = Index(tmp_path)
-    with running(index, "--workers", 2, program=HEARTBEATS) as server:
+    with running(index, "--workers", 2, prepare=heartbeats.beat_only) as server:
         until(lambda: server.log.count("worker ready") == 2)
         before = server.workers()
         (tmp_path / heartbeats.MOVED).touch()
@@ -300,7 +285,7 @@ def test_workers_that_say_the_index_moved_are_replaced_once(tmp_path: Path) -> N
 def test_workers_stay_if_their_successor_cannot_start(tmp_path: Path) -> None:
     """As where LOOKALIKE_MODEL names the earlier model."""
     index = Index(tmp_path)
-    with running(index, "--workers", 2, program=HEARTBEATS) as server:
+    with running(index, "--workers", 2, prepare=heartbeats.beat_only) as server:
         until(lambda: server.log.count("worker ready") == 2)
         before = server.workers()
         (tmp_path / heartbeats.MOVED).write_text(heartbeats.BROKEN)

@@ -1,13 +1,10 @@
 """Webhooks by command and over HTTP, delivered by real servers."""
 
-import signal
-import subprocess
-import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from threading import Event
-from time import monotonic, sleep
 from typing import Any
 
 import httpx
@@ -15,7 +12,9 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from indexer.store import Store, open_store
-from support.commands import COMMAND, PHOTOS, Index
+from support.commands import PHOTOS, Index
+from support.forked import start
+from support.running import until
 from support.web import Web, in_turn, page, running
 
 RULES = {
@@ -66,13 +65,6 @@ def answer(response: httpx.Response) -> Any:
 
 def create(client: httpx.Client, url: str, *events: str) -> Any:
     return answer(client.post("/v1/webhooks", json={"url": url, "events": events}))
-
-
-def until(condition: Any, *, seconds: float = 30) -> None:
-    give_up = monotonic() + seconds
-    while not condition():
-        assert monotonic() < give_up
-        sleep(0.05)
 
 
 # --- over HTTP -----------------------------------------------------------------------------------
@@ -209,21 +201,13 @@ def test_what_a_killed_server_had_claimed_is_delivered_after_its_restart(
     made = index.run_here(
         "webhook", "create", web.url("/hook"), "--event", "retro_match", "--json"
     ).json
-    with tempfile.TemporaryFile() as log:
-        server = subprocess.Popen(
-            [COMMAND, "serve", "--port", "0"],
-            env=index.environment | {"LOOKALIKE_SERVE_WEBHOOK_TIMEOUT": "2"},
-            stdout=subprocess.PIPE,
-            stderr=log,
-        )
-        assert server.stdout is not None
-        assert server.stdout.readline().startswith(b"Listening")
-        with store.writer() as writer:
-            ping = writer.webhooks.ping(made["webhook"]["id"])
-        assert asked.wait(30)
-        server.send_signal(signal.SIGKILL)
-        server.wait(30)
-        server.stdout.close()
+    impatient = replace(index, extra={**index.extra, "LOOKALIKE_SERVE_WEBHOOK_TIMEOUT": "2"})
+    server = start(impatient, "serve", "--port", 0)
+    server.address()
+    with store.writer() as writer:
+        ping = writer.webhooks.ping(made["webhook"]["id"])
+    assert asked.wait(60)
+    server.kill()
     hanging.set()
     web.pages["/hook"] = page()
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from time import monotonic
+from typing import Final
 
 from indexer.settings import Settings
 from search_api.process.worker import OUTDATED, work
 from search_api.settings import ServeSettings
 
+START_METHOD: Final = "spawn"
+"""How `multiprocessing` starts workers: a fork would share what its parent has open."""
 KILL_AFTER = 10.0
 """Seconds beyond its grace after which a worker that was asked to leave is killed."""
 
@@ -32,7 +35,7 @@ class WorkerProcess:
         cls, listener: socket.socket, settings: Settings, serve: ServeSettings, *, greet: bool
     ) -> "WorkerProcess":
         """Start a worker, which says on stderr who may ask if it is to `greet`."""
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context(START_METHOD)
         ours, theirs = context.Pipe()
         process = context.Process(
             target=work,

@@ -13,45 +13,37 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
+from unittest.mock import patch
 from uuid import uuid4
-
-from PIL import Image
 
 from support.commands import Index
 from support.deaths import Death
 
-Image.init()  # loads the plugins, which each child would load again
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    [
-        "pytest",  # a child imports the main module of the test run
-        "psycopg",
-        "timm",
-        "torch",
-        "indexer.cli.index_add",
-        "indexer.matching",
-        "indexer.model.torch_encoder",
-        "indexer.verification.geometry",
-        "indexer.verification.local_features",
-        "search_api.cli",
-        "search_api.process.server",
-        "support.forked",
-    ]
-)
+_CONTEXT.set_forkserver_preload(["support.preload"])
 KILLED = -signal.SIGKILL
 _PATIENCE = 240  # seconds; far more than any command here takes
 ResultT = TypeVar("ResultT")
 P = ParamSpec("P")
 
 
+def _process(target: Callable[..., object], *arguments: object) -> ForkServerProcess:
+    """Make a process that calls a function of a module."""
+    with patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # it takes no path of ours
+        forkserver.ensure_running()
+    return _CONTEXT.Process(target=target, args=arguments, daemon=True)
+
+
 def start_call(call: Callable[[], object]) -> ForkServerProcess:
     """Call a function of a module in a process of its own."""
-    process = _CONTEXT.Process(target=call, daemon=True)
+    process = _process(call)
     process.start()
     return process
 
@@ -81,7 +73,7 @@ class Measured(Generic[ResultT]):
 def measure(call: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs) -> Measured[ResultT]:
     """Call a function of a module in a process of its own."""
     receiving, sending = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=_measure, args=(sending, call, args, kwargs), daemon=True)
+    process = _process(_measure, sending, call, args, kwargs)
     process.start()
     sending.close()
     try:
@@ -127,6 +119,11 @@ class Forked:
     def stderr(self) -> str:
         return self.errors.read_text(encoding="utf-8")
 
+    @property
+    def pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
+
     def running(self) -> bool:
         return self.process.is_alive()
 
@@ -152,8 +149,7 @@ class Forked:
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""
-        assert self.process.pid is not None
-        os.kill(self.process.pid, signal.SIGINT)
+        os.kill(self.pid, signal.SIGINT)
 
     def wait(self) -> int:
         """Wait for the end and return the exit code."""
@@ -175,6 +171,7 @@ def start(
     gate: Barrier | None = None,
     death: Death | None = None,
     niceness: int = 5,
+    prepare: Callable[[], object] | None = None,
 ) -> Forked:
     """Start a command.
 
@@ -189,22 +186,20 @@ def start(
         When it kills itself; if that moment never comes, it ends as ever.
     niceness : int
         By default the test that watches it, and ends it in time, comes first.
+    prepare : callable, optional
+        A function of a module, to be called in the process before the command.
     """
     folder = index.home.parent / "output"
     folder.mkdir(exist_ok=True)
     name = uuid4().hex
     output, errors = folder / f"{name}.out", folder / f"{name}.err"
-    process = _CONTEXT.Process(
-        target=_run,
-        args=(
-            index.environment,
-            [str(argument) for argument in arguments],
-            (output, errors),
-            gate,
-            death,
-            niceness,
-        ),
-        daemon=True,
+    before = [partial(os.nice, niceness), prepare, death and death.arm, gate and gate.wait]
+    process = _process(
+        _run,
+        index.environment,
+        [str(argument) for argument in arguments],
+        (output, errors),
+        [call for call in before if call],
     )
     errors.touch()
     output.touch()
@@ -216,11 +211,11 @@ def _run(
     environment: dict[str, str],
     arguments: Sequence[str],
     streams: tuple[Path, Path],
-    gate: Barrier | None,
-    death: Death | None,
-    niceness: int,
+    before: Sequence[Callable[[], object]],
 ) -> None:
     """Be the command."""
+    if "support.preload" not in sys.modules:  # the forkserver says nothing of what it cannot import
+        raise ImportError("support.preload cannot be imported")
     gc.freeze()  # a server's `gc.collect` would go through all that was loaded for it: 0.4 s
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined] # noqa: SLF001 -- a server may start workers
     os.environ.clear()
@@ -229,11 +224,8 @@ def _run(
         opened = os.open(path, os.O_WRONLY | os.O_APPEND)
         os.dup2(opened, stream.fileno())
         os.close(opened)
-    os.nice(niceness)
-    if death is not None:
-        death.arm()
-    if gate is not None:
-        gate.wait()
+    for call in before:
+        call()
 
     from search_api.cli import app
 

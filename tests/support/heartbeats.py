@@ -10,9 +10,15 @@ from time import sleep
 from indexer.settings import Settings
 from search_api.process.worker import OUTDATED
 from search_api.settings import ServeSettings
+from support.forked_workers import fork_workers
 
 MOVED = "moved"
 BROKEN = "broken"
+
+
+def beat_only() -> None:
+    """Have the supervisor of this process start workers that answer nothing."""
+    fork_workers(live)
 
 
 def live(

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, cast
+from unittest.mock import patch
 
 import httpx
 from fastapi import FastAPI
@@ -21,12 +22,22 @@ def app_over(store: Store, **settings: Any) -> FastAPI:
     All have the routes and the document of one: these keep nothing of an application, and FastAPI
     takes a second to make them.
     """
-    serve = ServeSettings(**settings)
-    app = create_app(store, cast("Matcher", None), Settings(), serve)
+    return app_like(store, cast("Matcher", None), Settings(), ServeSettings(**settings))
+
+
+def app_like(store: Store, matcher: Matcher, settings: Settings, serve: ServeSettings) -> FastAPI:
+    """Make an application as `create_app` does, with the routes that this process has."""
+    app = create_app(store, matcher, settings, serve)
     like = app_of_routes(metrics_open=serve.metrics_open)
     app.router.routes[:] = like.router.routes
     app.openapi_schema = like.openapi()
     return app
+
+
+def share_routes() -> None:
+    """Have servers of this process, and of those forked from it, take routes that are made now."""
+    app_of_routes().openapi()
+    patch("search_api.process.server.create_app", app_like).start()
 
 
 @cache
