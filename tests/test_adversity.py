@@ -16,6 +16,7 @@ from indexer.store import open_store
 from support.commands import Index
 from support.consistency import examine
 from support.disks import SmallDisk, small_disk
+from support.extent import extent
 from support.feeding import (
     BATCH,
     SKIPPED_SOME,
@@ -204,7 +205,7 @@ def test_a_sqlite_with_damaged_pages_is_told_by_every_command(
     chance = random.Random(SEED)
     wide = 32 * PAGE
     told = set()
-    for first in range(PAGE, len(sound) - wide, len(sound) // 12):
+    for first in range(PAGE, len(sound) - wide, len(sound) // extent(5, 12)):
         for suffix in ("-wal", "-shm"):
             file.with_name(file.name + suffix).unlink(missing_ok=True)
         file.write_bytes(sound[:first] + chance.randbytes(wide) + sound[first + wide :])

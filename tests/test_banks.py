@@ -26,6 +26,7 @@ from indexer.types import (
 from indexer.vectors import SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
 from support.catalog import add, bare_pdq, bind
+from support.extent import extent
 
 pytestmark = pytest.mark.postgres
 
@@ -407,7 +408,7 @@ _examples = count()
 
 @pytest.mark.slow
 @settings(
-    max_examples=15,
+    max_examples=extent(8, 15),
     deadline=None,
     # every example has banks of its own
     suppress_health_check=[HealthCheck.function_scoped_fixture],

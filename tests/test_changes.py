@@ -7,6 +7,7 @@ from indexer.errors import NotFoundError
 from indexer.store import EmbeddingFeed, PdqFeed, Store
 from indexer.types import BankKind, ChangeFeed, Space
 from support.catalog import DIMENSION, add, bind, item, new_image
+from support.extent import extent
 
 pytestmark = pytest.mark.postgres
 
@@ -113,7 +114,7 @@ _operations = st.lists(
 
 @pytest.mark.slow
 @settings(
-    max_examples=15,
+    max_examples=extent(8, 15),
     deadline=None,
     # the log only grows: every example goes on where the one before it ended
     suppress_health_check=[HealthCheck.function_scoped_fixture],

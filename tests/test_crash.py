@@ -165,7 +165,7 @@ def test_the_plain_command_can_be_killed(index: Index, database_url: str, mixed:
         before = examine(store)
         assert BATCH <= len(before.images) < len(mixed.images)
 
-        index.run("index", "add", mixed.folder, "--bank", BANK, code=SKIPPED_SOME)
+        start_adding(index, mixed).finish(SKIPPED_SOME)
 
         assert assert_complete(index, store, mixed).keeps(before)
 
@@ -207,7 +207,7 @@ def test_a_command_that_dies_while_it_writes_snapshots_spoils_nothing(
 
     with open_store(index.settings.resolved_database_url) as store:
         content = examine(store)
-        for number in count(1):
+        for number in count(1, extent(3, 1)):
             shutil.rmtree(views, ignore_errors=True)
             shutil.copytree(kept, views)
             death = Death(moment, number)
@@ -218,7 +218,7 @@ def test_a_command_that_dies_while_it_writes_snapshots_spoils_nothing(
             assert_sound(index, store)
             assert_views_hold(open_views(index, store), content)
 
-        # that was every moment: in the end it has written each view and answered
+        # that was the last moment: in the end it has written each view and answered
         answer = json.loads(dying.finish())
         if command == "search":
             assert answer["tier"] == Tier.EXACT

@@ -23,6 +23,7 @@ from indexer.exchange import (
 from indexer.store import EntryPdqFeed, RemovedBy, Store, open_store
 from indexer.types import BankKind, EntryRecord, Fingerprint, FingerprintKind, ListFormat
 from support.catalog import add, bind
+from support.extent import extent
 from support.lists import MIN_QUALITY, fingerprint, ncmec, ncmec_deleted, ncmec_image, pdq
 
 PDQ, MD5, SHA256 = FingerprintKind.PDQ, FingerprintKind.MD5, FingerprintKind.SHA256
@@ -345,7 +346,9 @@ class Model:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=extent(20, 40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(operations=operations)
 def test_any_order_of_imports_and_removals_gives_what_the_rules_say(
@@ -411,7 +414,9 @@ described = st.tuples(
 
 @pytest.mark.parametrize("list_format", [ListFormat.CSV, ListFormat.JSONL])
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=extent(20, 40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(entries=st.lists(described, max_size=8))
 def test_all_that_a_bank_says_survives_export_and_import(

@@ -1,10 +1,20 @@
 """What the libraries do besides their work: nothing is told to anybody, nothing kept elsewhere."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from support.commands import PHOTOS, Index
+
+COMMANDS = """
+import sys
+from search_api.cli import app
+for command in (["init"], ["index", "add", sys.argv[1]], ["search", sys.argv[1], "--json"]):
+    app(command, standalone_mode=False)
+"""
 
 
 def test_nothing_is_written_but_into_our_own_folder(
@@ -15,11 +25,15 @@ def test_nothing_is_written_but_into_our_own_folder(
     user = tmp_path / "user"
     user.mkdir()
     places = {"HOME": str(user), "XDG_CACHE_HOME": str(user), "XDG_DATA_HOME": str(user)}
-    index = Index(tmp_path / "index", extra=places)
-    index.run("init")
+    environment = Index(tmp_path / "index", extra=places).environment
 
-    index.run("index", "add", PHOTOS / "bee.jpg")
-    found = index.run("search", PHOTOS / "bee.jpg", "--json")
+    found = subprocess.run(
+        [sys.executable, "-c", COMMANDS, PHOTOS / "bee.jpg"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
-    assert found.json["matches"]
+    assert json.loads("{" + found.stdout.partition("\n{")[2])["matches"]
     assert list(user.rglob("*")) == []

@@ -25,7 +25,7 @@ from support.commands import PHOTOS, Index
 from support.extent import extent
 from support.openapi import DOCUMENT
 
-EXAMPLES = extent(4, 30)  # of each operation, for data that fits and as many that does not
+EXAMPLES = extent(3, 30)  # of each operation, for data that fits and as many that does not
 CASES = extent(250, 2_000)  # at least, in all
 CHECKS = [
     not_a_server_error,

@@ -111,7 +111,13 @@ def test_two_processes_index_a_folder_at_once(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["--purge"]], ids=["removed", "purged"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([], marks=pytest.mark.long, id="removed"),
+        pytest.param(["--purge"], id="purged"),
+    ],
+)
 def test_a_process_removes_images_while_another_adds_others(
     index: Index, mixed: Mixed, database_url: str, options: list[str]
 ) -> None:
