@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from contextvars import Context
-from time import monotonic, sleep
+from time import sleep
 from typing import Any
 
 import pytest
@@ -206,6 +206,4 @@ def test_large_pictures_wait_for_each_other_and_small_ones_for_none() -> None:
     assert most == 99 * SMALL  # alone, though it is larger than all
 
     with budget.taking(99 * SMALL), ThreadPoolExecutor(1) as pool:
-        begun = monotonic()
-        pool.submit(decode, SMALL).result(timeout=5)
-        assert monotonic() - begun < 5
+        pool.submit(decode, SMALL).result(timeout=60)

@@ -87,7 +87,7 @@ def bank(client: HmaClient) -> Iterator[str]:
 
 def eventually(ask: Callable[[], Any], wanted: Callable[[Any], bool] = bool) -> Any:
     """Ask until the server's views have what was just added, which takes under a second."""
-    end = monotonic() + 20
+    end = monotonic() + 60
     while not wanted(answer := ask()):
         assert monotonic() < end, answer
         sleep(0.02)

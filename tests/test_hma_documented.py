@@ -267,7 +267,7 @@ def test_added_hashes_are_indexed_and_found(client: HmaClient, bank: str) -> Non
     before = client.index_status("pdq")["pdq"]["size"]
     hashes = [pdq() for _ in range(5)]
     contents = [client.add_signal(bank, pdq=each)["id"] for each in hashes]
-    end = time() + 20
+    end = time() + 60
     while client.index_status("pdq")["pdq"]["size"] < before + 5:
         assert time() < end
 
@@ -288,7 +288,7 @@ def test_lookups_name_banks_contents_and_distances(client: HmaClient) -> None:
     for name in names:
         client.create_bank(name)
         contents[name] = client.add_signal(name, pdq=signal)["id"]
-    end = time() + 20
+    end = time() + 60
     while len(client.raw_lookup(signal, "pdq")) < len(names):
         assert time() < end
     query = nearby(signal, 7)

@@ -115,7 +115,7 @@ def test_a_producer_waits_while_the_channel_is_full() -> None:
 
     assert queue.take(5) == ["a"]
 
-    waiting.join(5)
+    waiting.join(60)
     assert queue.take(5) == ["b"]
 
 
@@ -131,7 +131,7 @@ def test_a_take_gives_up_after_its_time() -> None:
     begun = monotonic()
 
     assert BoundedQueue[int](1).take(1, timeout=0.05) == []
-    assert monotonic() - begun < 2
+    assert monotonic() - begun < 20
 
 
 def test_a_channel_that_is_closed_gives_what_waits_and_takes_no_more() -> None:

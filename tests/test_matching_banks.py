@@ -1,9 +1,8 @@
 """What the entries of banks match: images and bare fingerprints, while they count."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from time import sleep
 
 import pytest
 from PIL import Image, ImageOps
@@ -97,6 +96,14 @@ def list_fingerprint(
         entry_id = writer.entries.add_fingerprint(shelf.banks[bank], entry)
     shelf.matcher.catch_up()
     return entry_id
+
+
+class InTwoHours(datetime):
+    """A clock that is ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) + timedelta(hours=2)
 
 
 def disable(shelf: Shelf, *entry_ids: int, until: datetime | None = None) -> None:
@@ -231,13 +238,13 @@ def test_a_disabled_fingerprint_matches_nothing_from_the_next_query_on(
 
 @KINDS
 def test_a_fingerprint_is_enabled_again_when_its_time_is_over(
-    shelf: Shelf, kind: FingerprintKind
+    shelf: Shelf, kind: FingerprintKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry_id = list_fingerprint(shelf, photo(UNSAFE), kind)
-    disable(shelf, entry_id, until=datetime.now(UTC) + timedelta(seconds=1))
+    disable(shelf, entry_id, until=datetime.now(UTC) + timedelta(hours=1))
     assert answer(ask(shelf, photo(UNSAFE))) == NOTHING
 
-    sleep(1)
+    monkeypatch.setattr("indexer.matching.retrieval.datetime", InTwoHours)
 
     assert ask(shelf, photo(UNSAFE)).hits == (entry_id,)
 

@@ -49,7 +49,7 @@ def measured(client: httpx.Client, name: str, **labels: str) -> float:
     return samples(answer.text).get(f"{name}{dict(sorted(labels.items())) or ''}", 0)
 
 
-def until(condition: object, seconds: float = 10) -> None:
+def until(condition: object, seconds: float = 60) -> None:
     assert callable(condition)
     deadline = monotonic() + seconds
     while not condition():

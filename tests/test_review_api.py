@@ -86,7 +86,7 @@ def decide(client: httpx.Client, verdict: Any, **fields: Any) -> httpx.Response:
 
 def wait_for(ask: Any, met: Any) -> Any:
     """Ask until the answer is as it should be."""
-    give_up = monotonic() + 20
+    give_up = monotonic() + 60
     while not met(got := ask()):
         assert monotonic() < give_up, got
         sleep(0.05)
@@ -243,7 +243,7 @@ def test_a_server_runs_one_retro_scan_at_a_time(store: Store) -> None:
         assert wait_for(try_again, bool) == scan
         waiting.goes_on.clear()
         runner_is_stopped_while_it_runs = monotonic()
-    assert monotonic() - runner_is_stopped_while_it_runs < 5
+    assert monotonic() - runner_is_stopped_while_it_runs < 30
 
 
 # --- floods --------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def test_the_timeout_of_a_sqlite_url_wins_over_ours(database_url: str) -> None:
             hasty.writer(),
         ):
             pass
-        assert 0.2 <= time.monotonic() - begun < 10
+        assert 0.2 <= time.monotonic() - begun < 25
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -45,7 +45,7 @@ def test_the_timeout_of_a_sqlite_url_holds_for_the_switch_to_wal_and_for_migrati
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(DatabaseUnavailable, match="locked"):
             upgrade(f"{database_url}?timeout=0.2")
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 25
 
 
 def test_a_postgres_database_that_is_not_there_is_told_how_to_make_it(
