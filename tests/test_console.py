@@ -107,7 +107,7 @@ def test_the_documentation_shows_the_routes_under_the_policy(tab: Tab, index: In
 
     expect(page).to_have_url(re.compile("/docs$"))
     expect(page.locator(".opblock-summary", has_text="/v1/search").first).to_be_visible()
-    assert page.locator(".opblock-summary").count() > 15
+    expect(page.locator(".opblock-summary").nth(15)).to_be_visible()  # they come a few at a time
     page.locator(".opblock-summary", has_text="/v1/keys").first.click()
     page.get_by_role("button", name="Try it out").click()
     page.locator(".opblock-body textarea").fill('{"name": "from the page", "scopes": ["check"]}')
