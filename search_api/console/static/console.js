@@ -101,7 +101,7 @@ document.addEventListener("error", (event) => {
 document.addEventListener("htmx:finally:request", (event) => {
   const { ctx } = /** @type {any} */ (event).detail;
   if (!ctx.response?.raw.ok) return;
-  ctx.sourceElement?.closest?.("dialog")?.close();
+  if (!ctx.sourceElement?.matches?.("[data-keep-open]")) ctx.sourceElement?.closest?.("dialog")?.close();
   if (ctx.sourceElement?.matches?.('[data-key="undo"]')) ctx.sourceElement.closest(".toast")?.remove();
 });
 document.addEventListener("change", (event) => {

@@ -2,6 +2,7 @@
 
 from search_api.routes.console import (
     banks,
+    clusters,
     decisions,
     images,
     later_screens,
@@ -25,6 +26,7 @@ ROUTERS = tuple(
         list_imports,
         banks,
         images,
+        clusters,
         operations,
         settings,
         later_screens,

@@ -1,4 +1,4 @@
-"""`/console/review` and `/console/clusters`, until their screens are there."""
+"""`/console/review`, until its screen is there."""
 
 from typing import Annotated
 
@@ -22,18 +22,4 @@ async def review(principal: PrincipalDependency, queue: Text = "", bank: Text = 
         name="Nothing waits",
         what="Retro-matches, floods and uncertain verdicts will be decided here.",
         command="lookalike retro-scan run",
-    )
-
-
-@router.get("/clusters", dependencies=READING)
-async def clusters(principal: PrincipalDependency) -> Response:
-    """Say how to make clusters."""
-    return show(
-        "upcoming.html",
-        "Clusters",
-        principal,
-        sentence="Groups of stored images that look alike.",
-        name="Clusters are shown by commands for now",
-        what="The first command groups the images, the second writes a report with a map.",
-        command="lookalike cluster run && lookalike cluster report",
     )
