@@ -1,6 +1,7 @@
 """The console's templates and static files: nothing that the policy refuses, nothing unused."""
 
 import re
+import subprocess
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +17,7 @@ STATIC = CONSOLE / "static"
 SCRIPTS = sorted(STATIC.glob("*.js"))
 SHEETS = sorted(STATIC.glob("*.css"))
 HTMX = "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
+TYPESCRIPT = CONSOLE.parents[1] / "clients/node/node_modules/typescript/bin/tsc"
 MOST = 60 * 1024  # bytes of script, before the map
 SHARED = (
     "console.js",
@@ -115,6 +117,24 @@ def test_style_sheets_use_layers_and_declared_tokens(sheet: Path) -> None:
     assert "@layer" in text
     assert set(re.findall(r"var\((--[\w-]+)", text)) - declared <= {"--cut"}
     assert "http" not in re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.long
+def test_the_scripts_have_the_types_that_they_claim() -> None:
+    if not TYPESCRIPT.exists():
+        pytest.skip("there is no TypeScript: `make clients/node/dist/cli.js` installs it")
+    options = "--noEmit --allowJs --checkJs --strict --target es2022 --module es2022"
+    further = "--moduleResolution bundler --lib es2022,dom,dom.iterable"
+    scripts = [str(path) for path in SCRIPTS if path.name != "docs.js"]
+
+    checked = subprocess.run(
+        ["node", TYPESCRIPT, *options.split(), *further.split(), *scripts],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (checked.stdout, checked.returncode) == ("", 0)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
