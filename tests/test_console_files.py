@@ -128,7 +128,7 @@ def test_the_scripts_have_the_types_that_they_claim() -> None:
     scripts = [str(path) for path in SCRIPTS if path.name != "docs.js"]
 
     checked = subprocess.run(
-        ["node", TYPESCRIPT, *options.split(), *further.split(), *scripts],
+        ["/usr/bin/node", TYPESCRIPT, *options.split(), *further.split(), *scripts],
         capture_output=True,
         text=True,
         check=False,
