@@ -85,9 +85,7 @@ def draw(page: Page, theme: str, uploads: list[Path]) -> None:
 
 def save(page: Page, name: str) -> None:
     """Write a picture of what is seen, with as few colours as it needs."""
-    page.evaluate(
-        "() => Promise.all([...document.images].map(each => each.decode().catch(() => {})))"
-    )
+    page.wait_for_load_state("networkidle")  # pictures in view have come; the others are lazy
     file = DOCS / f"console-{name}.png"
     page.screenshot(path=file)
     with Image.open(file) as drawn:
