@@ -5,7 +5,8 @@
     python benchmarks/training.py FOLDER WORK
 
 FOLDER has a folder for each class, see benchmarks/training_sets.py. Each run is added to
-WORK/runs.jsonl, and all runs of FOLDER are printed as tables; without --way they are only printed.
+WORK/runs.jsonl, and all runs of FOLDER are printed as tables: those of seed 0, and means over
+seeds. Without --way they are only printed.
 
 A seed divides anew: all ways of one seed are measured on the same images, a fifth by groups. With
 --few, so many images of each class are drawn, and a way is given no others; of those `model train`
@@ -51,6 +52,7 @@ _DEPTHS = {"head": "head", "full": "full"}
 _SCRATCH = "scratch"
 WAYS = ("majority", *_INPUTS, *_DEPTHS, _SCRATCH)
 _PIXELS = 16
+_NAMES = ("accuracy", "balanced", "macro_f1", "auroc", "map")
 Figures = dict[str, Any]
 
 
@@ -211,39 +213,48 @@ def one_run(
 
 
 def print_tables(runs: Sequence[Figures]) -> None:
-    """Print one table for each number of images a class."""
-    for few in sorted({each["few"] or 0 for each in runs}):
-        chosen = [each for each in runs if (each["few"] or 0) == few]
-        print(f"\n{f'{few} images a class' if few else 'all images'}, {_counted(chosen)}\n")
-        print("| way | accuracy | balanced | macro-F1 | AUROC | mean AP | ECE | seconds |")
-        print("|---|---|---|---|---|---|---|---|")
-        ways = defaultdict(list)
-        for each in chosen:
-            ways[each["way"], "again" if each["again"] else ""].append(each)
-        for (way, again), rows in ways.items():
-            print(f"| {way}{f', {again}' if again else ''} | {_cells(rows)} |", flush=True)
+    """Print the runs of the first seed, with intervals; then the means over several seeds."""
+    ordered = sorted(runs, key=lambda each: (each["few"] or 0, WAYS.index(each["way"])))
+    print(
+        "\n| way | learnt from | accuracy | balanced | macro-F1 | AUROC | mean AP | ECE | seconds |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for each in ordered:
+        if each["seed"] == 0:
+            print(f"| {_way(each)} | {_of(each)} | {_first_seed(each)} |")
+    several = defaultdict(list)
+    for each in ordered:
+        if not each["again"] and each["way"] != "majority":
+            several[_way(each), _of(each)].append(each)
+    print("\n| way | learnt from | seeds | accuracy | balanced | macro-F1 | AUROC | mean AP |")
+    print("|---|---|---|---|---|---|---|---|")
+    for (way, of), rows in several.items():
+        if len(rows) > 1:
+            print(f"| {way} | {of} | {len(rows)} | {_over_seeds(rows)} |")
 
 
-def _counted(runs: Sequence[Figures]) -> str:
-    """Say how many images there were, and how many seeds."""
-    held = sorted({each["held_out"] for each in runs})
-    fit = max(each["fit"] for each in runs)
-    return f"up to {fit} to learn from, {held[0]} to {held[-1]} to measure on"
+def _way(found: Figures) -> str:
+    return f"{found['way'].replace('-', ', ')}{', again' if found['again'] else ''}"
 
 
-def _cells(rows: Sequence[Figures]) -> str:
-    """Write the mean and the standard deviation over seeds; of one seed, the intervals."""
+def _of(found: Figures) -> str:
+    return f"{found['few']} a class" if found["few"] else "four fifths"
+
+
+def _first_seed(found: Figures) -> str:
+    """Write figures, with 95 % intervals of two of them."""
     cells = []
-    for name in ("accuracy", "balanced", "macro_f1", "auroc", "map", "ece"):
-        values = [row[name] for row in rows]
-        text = f"{np.mean(values):.3f}"
-        if len(rows) > 1 and name != "ece":
-            text += f" ± {np.std(values, ddof=1):.3f}"
-        elif interval := rows[0].get(f"{name}_interval"):
-            text += f" ({interval[0]:.3f} to {interval[1]:.3f})"
-        cells.append(text)
-    seeds = f" ({len(rows)} seeds)" if len(rows) > 1 else ""
-    return " | ".join([*cells, f"{np.mean([row['seconds'] for row in rows]):.0f}{seeds}"])
+    for name in _NAMES:
+        low_high = found.get(f"{name}_interval")
+        interval = f" ({low_high[0]:.3f} to {low_high[1]:.3f})" if low_high else ""
+        cells.append(f"{found[name]:.3f}{interval}")
+    return " | ".join([*cells, f"{found['ece']:.3f}", f"{found['seconds']:.0f}"])
+
+
+def _over_seeds(rows: Sequence[Figures]) -> str:
+    """Write means and standard deviations."""
+    values = {name: [row[name] for row in rows] for name in _NAMES}
+    return " | ".join(f"{np.mean(of):.3f} ± {np.std(of, ddof=1):.3f}" for of in values.values())
 
 
 def main() -> None:
