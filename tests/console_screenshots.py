@@ -15,6 +15,7 @@ from support.commands import PHOTOS, Index
 DOCS = Path(__file__).parents[1] / "docs"
 SCREENS = {
     "today": "/console",
+    "clusters": "/console/clusters",
     "banks": "/console/banks/known-unsafe",
     "thresholds": "/console/banks/known-unsafe/thresholds",
     "entry": "/console/entries/1",
@@ -35,6 +36,13 @@ KNOWN = (
     "red-panda",
     "windmills-at-the-water",
 )
+NEUTRAL = """folder => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    walker.currentNode.data = walker.currentNode.data.replaceAll(folder, "/srv");
+  }
+}"""
+"""Names no folder of the machine that draws."""
 MOST = 200_000  # bytes of a picture
 
 
@@ -72,6 +80,8 @@ def fill(index: Index, folder: Path) -> list[Path]:
 def draw(page: Page, theme: str, uploads: list[Path]) -> None:
     for name, path in SCREENS.items():
         page.goto(path)
+        for folder in (PHOTOS.parent, uploads[0].parent):
+            page.evaluate(NEUTRAL, str(folder))
         save(page, f"{name}-{theme}")
     page.goto("/console/search")
     page.locator("[data-files]").set_input_files([str(path) for path in uploads])
