@@ -69,6 +69,7 @@ def fill(index: Index, folder: Path) -> list[Path]:
     broken.write_bytes((PHOTOS / "sheep.jpg").read_bytes()[:3000])
     index.run_here("index", "add", broken, code=2)
     index.run_here("threshold", "calibrate", "--bank", "known-unsafe")
+    index.run_here("cluster", "run", "--algorithm", "kmeans", "-k", 6)
     mirrored, smaller = folder / "mirrored-crop.jpg", folder / "smaller.jpg"
     with Image.open(PHOTOS / "coffee.jpg") as photo:
         ImageOps.mirror(photo).crop((30, 20, 450, 300)).save(mirrored, quality=60)
