@@ -183,8 +183,10 @@ def test_twenty_people_lease_different_items_quickly_beside_uploads(
         clients = [client_of(index, server, f"person {n}") for n in range(PEOPLE)]
         with ThreadPoolExecutor(PEOPLE + 1) as pool:
             uploads = pool.submit(upload_until, server, stop)
-            worked = list(pool.map(work, clients))
-            stop.set()
+            try:
+                worked = list(pool.map(work, clients))
+            finally:
+                stop.set()
             assert uploads.result() > 0
         decided = list(clients[0].reviews(state=ReviewState.DECIDED, limit=1000))
         for client in clients:
