@@ -258,32 +258,6 @@ def test_filters_are_saved_as_a_view_and_kept_in_the_address(tab: Tab) -> None:
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
-def test_a_cluster_is_named_from_its_contact_sheet_and_added_to_a_bank_after_a_preview(
-    tab: Tab, client: httpx.Client
-) -> None:
-    page = tab.page
-    show(page, "/console/clusters")
-    page.locator("tbody th a").first.click()
-    page.wait_for_url("**/console/clusters/*")
-    expect(page.get_by_role("heading", name="Contact sheet")).to_be_visible()
-    before = client.get("/v1/banks/harmless").json()["entry_count"]
-    page.get_by_role("button", name="Name…").click()
-    page.get_by_label("Name", exact=True).fill("animals")
-    page.get_by_role("button", name="Name it").click()
-    expect(page.get_by_role("heading", level=1, name="animals")).to_be_visible()
-    page.get_by_role("button", name="Add to a bank…").click()
-    page.get_by_label("Bank", exact=True).select_option("harmless")
-    page.get_by_label("Members that belong").fill("0")
-    page.get_by_role("button", name="Show what it would do").click()
-    page.get_by_role("button", name="Add them to harmless").click()
-
-    expect(page.get_by_text("Added to harmless.")).to_be_visible()
-    assert client.get("/v1/banks/harmless").json()["entry_count"] > before
-    page.get_by_role("button", name="Undo").last.click()
-    expect(page.get_by_text("Taken back.")).to_be_visible()
-    assert client.get("/v1/banks/harmless").json()["entry_count"] == before
-
-
 def test_an_import_is_previewed_and_then_carried_out(
     tab: Tab, client: httpx.Client, tmp_path: Path
 ) -> None:

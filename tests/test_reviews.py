@@ -200,6 +200,17 @@ def test_a_bank_and_a_family_can_be_asked_for(store: Store, matches: list[int]) 
     assert lease(store, JO, family) == matches[:3]
 
 
+def test_a_named_item_comes_first_with_its_family_also_if_the_person_has_it(
+    store: Store, matches: list[int]
+) -> None:
+    first, second = lease(store, JO, LeaseRequest(QueueKind.RETRO_MATCH, 2))
+    named = LeaseRequest(QueueKind.RETRO_MATCH, limit=24, family=True, item_id=second)
+    assert lease(store, JO, named) == [second, first, matches[2]]
+    assert lease(store, MO, named) == []
+    of_severity = LeaseRequest(QueueKind.RETRO_MATCH, 24, severity=Severity.HIGH, resume=True)
+    assert lease(store, JO, of_severity) == matches[:3]
+
+
 def test_a_skipped_item_comes_last(store: Store, matches: list[int]) -> None:
     lease(store, JO)
     with store.leasing() as leases:

@@ -236,6 +236,8 @@ class LeaseRequest:
     bank: str | None = None
     family: bool = False  # the items after the first are of its family
     resume: bool = False  # those that the person has already come first
+    severity: Severity | None = None
+    item_id: int | None = None  # the first, even if the person has it already
 
 
 @described

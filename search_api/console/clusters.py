@@ -1,10 +1,19 @@
-"""Clusters as their pages show them: the newest run, and one cluster of it."""
+"""Clusters as their pages show them: what changed since the last run, the list, and each one."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
+from indexer.clustering.alerts import why_not_compared
+from indexer.errors import NotFoundError
+from indexer.reports.report_tree import Spread
+from indexer.reports.shares import spread_of
 from indexer.store import BankShare, Catalog
 from indexer.types import (
+    Alert,
+    AlertKind,
     Bank,
     Cluster,
     ClusterAction,
@@ -12,110 +21,237 @@ from indexer.types import (
     ClusterRun,
     Lineage,
     LineageEvent,
+    RunState,
     Space,
+    place_of,
 )
 
-PAGE: Final = 60
-_MOST: Final = 50  # rows of a history
-_NEWS: Final = (
+PAGE: Final = 48
+"""Clusters of a page, and members of a page."""
+_RUNS: Final = 30
+_SAMPLE: Final = 1000  # members of which sources and days are counted
+_OUTLIERS: Final = 8
+_MOST: Final = 200  # rows of a history
+_CHANGED: Final = (
     LineageEvent.NEW,
     LineageEvent.GROWN,
     LineageEvent.MERGED,
     LineageEvent.SPLIT,
-    LineageEvent.CONTINUED,
     LineageEvent.GONE,
 )
-"""What changed, the most urgent first."""
 
 
 @dataclass(frozen=True, slots=True)
-class ShownCluster:
-    """A cluster of a run, with what became of it and the banks that hold some of it."""
+class ClusterFilter:
+    """Which clusters of a run are listed; what is empty narrows nothing."""
+
+    name: str = ""
+    """Part of the name."""
+    bank: str = ""
+    """A bank that holds a member."""
+    event: str = ""
+    """What became of it since the run before."""
+    least: int = 0
+    """Images that it has at least."""
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is left out."""
+        return self != ClusterFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCluster:
+    """A row of the list."""
 
     cluster: Cluster
-    event: Lineage | None
+    step: Lineage | None
+    """What became of it since the run before."""
     shares: list[BankShare]
+    """The banks that hold members."""
 
 
 @dataclass(frozen=True, slots=True)
-class RunPage:
-    """A run and a page of its clusters: what changed first, then by size."""
+class ClusterList:
+    """A run with a page of its clusters."""
 
-    run: ClusterRun | None
-    clusters: list[ShownCluster]
+    run: ClusterRun
+    runs: list[ClusterRun]
+    """Finished ones, newest first."""
+    not_compared: str | None
+    """Why the run is not compared with the one before."""
+    events: Mapping[str, int]
+    """How many clusters became what since the run before."""
+    rows: list[ListedCluster]
+    found: int
+    """Clusters that the filter finds."""
     pictures: frozenset[int]
-    next_after: tuple[int, int] | None
-    """Size and id of the last cluster of the page."""
+    banks: list[Bank]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What was added in a day, or in an hour."""
+
+    when: datetime
+    images: int
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterPage:
-    """A cluster with a page of its members."""
+    """One cluster as a run found it."""
 
     cluster: Cluster
     run: ClusterRun
     members: list[ClusterMember]
     next_after: int | None
+    outliers: list[ClusterMember]
     pictures: frozenset[int]
+    classes: dict[str, float]
+    """Shares of the members by their likeliest class."""
+    hits: Mapping[str, int]
+    """Members that are in a block bank or match an entry of it."""
     shares: list[BankShare]
-    lineage: list[Lineage]
+    sources: Spread
+    growth: list[Bar]
+    per_hour: bool
+    """Whether the bars are hours; days otherwise."""
+    history: list[Lineage]
+    """Oldest first."""
     actions: list[ClusterAction]
     """Newest first."""
     banks: list[Bank]
 
+    @property
+    def has_outliers(self) -> bool:
+        """Whether some members lie farther from the rest than others."""
+        return any(each.outlier_score > 0 or each.probability < 1 for each in self.outliers)
 
-def read_run(catalog: Catalog, space: Space, after: tuple[int, int] | None) -> RunPage:
-    """Read the newest run with its largest clusters."""
-    run = catalog.cluster_runs.newest(space.id)
-    if run is None:
-        return RunPage(None, [], frozenset(), None)
-    found = catalog.clusters.largest(run.id, PAGE + 1, after)
-    rows = found[:PAGE]
-    events = catalog.clusters.events(run.id, [row.id for row in rows])
-    shares = _shares(catalog, run.id)
-    shown = [ShownCluster(row, events.get(row.id), shares.get(row.id, [])) for row in rows]
-    exemplars = {image for row in rows for image in row.exemplars[:4]}
-    return RunPage(
+    @property
+    def most(self) -> int:
+        """The longest bar."""
+        return max([1, *(bar.images for bar in self.growth)])
+
+
+def read_runs(catalog: Catalog) -> list[ClusterRun]:
+    """Return the finished runs, newest first."""
+    runs: list[ClusterRun] = []
+    while page := catalog.cluster_runs.page(after_id=runs[-1].id if runs else 0, limit=1000):
+        runs += page
+    return [run for run in reversed(runs) if run.state is RunState.DONE][:_RUNS]
+
+
+def read_clusters(
+    catalog: Catalog, runs: list[ClusterRun], run: ClusterRun, wanted: ClusterFilter, page: int
+) -> ClusterList:
+    """Read a page of the clusters of a run, largest first."""
+    sizes = catalog.clusters.sizes(run.id)
+    steps = _lineage(catalog, run)
+    shares: dict[int, list[BankShare]] = {}
+    for share in catalog.cluster_reports.bank_shares(run.id):
+        shares.setdefault(share.cluster_id, []).append(share)
+    ids = [each for each, size in sizes.items() if size >= wanted.least]
+    if wanted.bank:
+        ids = [each for each in ids if any(s.bank == wanted.bank for s in shares.get(each, []))]
+    if wanted.event:
+        touched = {
+            each
+            for step in steps
+            if step.event == wanted.event
+            for each in (step.cluster_id, step.other_id)
+        }
+        ids = [each for each in ids if each in touched]
+    if wanted.name:
+        names, part = catalog.clusters.names(run.id), wanted.name.lower()
+        ids = [each for each in ids if part in names[each].lower()]
+    ids.sort(key=lambda each: (-sizes[each], each))
+    shown = ids[PAGE * (page - 1) : PAGE * page]
+    became = catalog.clusters.events(run.id, shown)
+    rows = [
+        ListedCluster(catalog.clusters.get(each, run.id), became.get(each), shares.get(each, []))
+        for each in shown
+    ]
+    return ClusterList(
         run=run,
-        clusters=sorted(shown, key=_urgency),
-        pictures=frozenset(catalog.thumbnails.ids(exemplars)),
-        next_after=(rows[-1].size, rows[-1].id) if len(found) > PAGE else None,
-    )
-
-
-def read_cluster(catalog: Catalog, cluster_id: int, after: int) -> ClusterPage:
-    """Read a cluster as the newest run that has it found it.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such cluster.
-    """
-    cluster = catalog.clusters.get(cluster_id)
-    found = catalog.cluster_members.page(cluster.run_id, cluster_id, after_id=after, limit=PAGE + 1)
-    members = found[:PAGE]
-    shown = {*cluster.exemplars, *(member.image_id for member in members)}
-    actions = catalog.cluster_actions.page(cluster_id, after_id=0, limit=1000)
-    return ClusterPage(
-        cluster=cluster,
-        run=catalog.cluster_runs.get(cluster.run_id),
-        members=members,
-        next_after=members[-1].image_id if len(found) > PAGE else None,
-        pictures=frozenset(catalog.thumbnails.ids(shown)),
-        shares=_shares(catalog, cluster.run_id).get(cluster_id, []),
-        lineage=catalog.clusters.lineage_of(cluster_id, limit=_MOST),
-        actions=actions[::-1][:_MOST],
+        runs=runs,
+        not_compared=why_not_compared(catalog, run),
+        events=Counter(step.event.value for step in steps if step.event in _CHANGED),
+        rows=rows,
+        found=len(ids),
+        pictures=frozenset(catalog.thumbnails.ids([row.cluster.medoid for row in rows])),
         banks=catalog.banks.all(),
     )
 
 
-def _urgency(shown: ShownCluster) -> tuple[bool, int, int]:
-    event = shown.event.event if shown.event else LineageEvent.CONTINUED
-    return not shown.shares, _NEWS.index(event), -shown.cluster.size
+def read_cluster(
+    catalog: Catalog, space: Space, cluster_id: int, run_id: int | None, after: int
+) -> ClusterPage:
+    """Gather what is known of a cluster.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such cluster, or the run does not have it.
+    """
+    cluster = catalog.clusters.get(cluster_id, run_id)
+    run = catalog.cluster_runs.get(cluster.run_id)
+    sample = catalog.cluster_members.page(run.id, cluster_id, limit=_SAMPLE)
+    members = catalog.cluster_members.page(run.id, cluster_id, after_id=after, limit=PAGE + 1)
+    outliers = sorted(sample, key=lambda each: (-each.outlier_score, each.probability))
+    kept_from = [each.image_id for each in (*members, *outliers[:_OUTLIERS])]
+    classes = catalog.cluster_members.classes(run.id, space.id).get(cluster_id, {})
+    growth, per_hour = _growth(catalog, [each.image_id for each in sample])
+    return ClusterPage(
+        cluster=cluster,
+        run=run,
+        members=members[:PAGE],
+        next_after=members[PAGE - 1].image_id if len(members) > PAGE else None,
+        outliers=outliers[:_OUTLIERS],
+        pictures=frozenset(catalog.thumbnails.ids([*kept_from, *cluster.exemplars])),
+        classes={label: count / sum(classes.values()) for label, count in classes.items()},
+        hits=catalog.cluster_members.bank_hits(run.id, datetime.now(UTC)).get(cluster_id, {}),
+        shares=[
+            s for s in catalog.cluster_reports.bank_shares(run.id) if s.cluster_id == cluster_id
+        ],
+        sources=spread_of(place_of(each.source) if each.source else None for each in sample),
+        growth=growth,
+        per_hour=per_hour,
+        history=catalog.clusters.lineage_of(cluster_id, limit=_MOST),
+        actions=catalog.cluster_actions.page(cluster_id, limit=_MOST)[::-1],
+        banks=catalog.banks.all(),
+    )
 
 
-def _shares(catalog: Catalog, run_id: int) -> dict[int, list[BankShare]]:
-    found: dict[int, list[BankShare]] = {}
-    for share in catalog.cluster_reports.bank_shares(run_id):
-        found.setdefault(share.cluster_id, []).append(share)
-    return found
+def run_of(runs: Sequence[ClusterRun], wanted: int | None) -> ClusterRun:
+    """Return the run that is asked for, or the newest.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    """
+    for run in runs:
+        if wanted in (None, run.id):
+            return run
+    raise NotFoundError(f"There is no finished cluster run {wanted} among the last {_RUNS}.")
+
+
+def by_kind(alerts: Sequence[Alert]) -> dict[AlertKind, list[Alert]]:
+    """Group alerts by their kind, hits of banks first."""
+    order = (AlertKind.BANK_HIT, AlertKind.GROWTH, AlertKind.DRIFT)
+    return {kind: [each for each in alerts if each.kind is kind] for kind in order}
+
+
+def _lineage(catalog: Catalog, run: ClusterRun) -> list[Lineage]:
+    return catalog.clusters.lineage(run.id, limit=2 * run.images + 1) if run.previous_run else []
+
+
+def _growth(catalog: Catalog, image_ids: Sequence[int]) -> tuple[list[Bar], bool]:
+    """Count what was added by the day, or by the hour where all came within two days."""
+    added = [image.created_at for image in catalog.images.get_many(image_ids).values()]
+    if not added:
+        return [], False
+    per_hour = (max(added) - min(added)).days < 2  # noqa: PLR2004 -- said above
+    whole = {"minute": 0, "second": 0, "microsecond": 0, **({} if per_hour else {"hour": 0})}
+    counted = Counter(each.astimezone(UTC).replace(**whole) for each in added)  # type: ignore[arg-type]
+    return [Bar(when, images) for when, images in sorted(counted.items())], per_hour

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Final
 
 from indexer.thresholds import Thresholds
-from indexer.types import Match, Signal, ThresholdCard, Tier
+from indexer.thresholds.threshold_interval import threshold_interval
+from indexer.types import Match, ReviewEvidence, Signal, ThresholdCard, Tier
+from search_api.console.text_filters import TIERS
 
 _MOST_BITS: Final = 128
 """Bits of the far end: two unrelated hashes differ by as many."""
@@ -77,53 +78,98 @@ def rulers_of(
     card : ThresholdCard, optional
         The card behind the bound that decided.
     """
-    found = [*_pdq(match, thresholds, others, card), *_log_odds(match, thresholds, others, card)]
-    if match.similarity is not None:
-        found.append(_cosine(match, others))
+    found = [*_of_match(match, thresholds, others, card)]
     return sorted(found, key=lambda ruler: not ruler.decides)
 
 
-def _pdq(
+def rulers_of_evidence(evidence: ReviewEvidence) -> list[Ruler]:
+    """Return the rulers of what was read when an item was made, the signal that decided first."""
+    near = evidence.nearest
+    found = []
+    for each in evidence.signals:
+        if each.value is None:
+            continue
+        decides = each.signal is evidence.decided_by
+        ends = None
+        if each.threshold_low is not None and each.threshold_high is not None:
+            ends = each.threshold_low, each.threshold_high
+        if each.signal is Signal.PDQ and each.threshold is not None:
+            bits = [other.pdq_distance for other in near]
+            found.append(_pdq(each.value, each.threshold, ends, bits, decides=decides))
+        elif each.signal is Signal.FUSED and each.threshold is not None:
+            tier = evidence.tier or Tier.NONE
+            steps = [(each.threshold, tier if tier is Tier.NEAR_DUPLICATE else Tier.LOOKALIKE)]
+            nats = [other.log_odds for other in near]
+            decides |= evidence.decided_by is Signal.GEOMETRY
+            found.append(_log_odds(each.value, steps, ends, nats, decides=decides))
+        elif each.signal is Signal.EMBEDDING:
+            cosines = [other.similarity for other in near]
+            tier = evidence.tier or Tier.NONE
+            found.append(_cosine(each.value, tier, cosines, decides=decides))
+    return sorted(found, key=lambda ruler: not ruler.decides)
+
+
+def _of_match(
     match: Match, thresholds: Thresholds, others: Sequence[Match], card: ThresholdCard | None
 ) -> Iterator[Ruler]:
-    if match.pdq_distance is None:
-        return
-    scale, bound = _Scale(_MOST_BITS, 0), thresholds.pdq.value
-    within = match.pdq_distance <= bound
+    decided_by = match.decided_by
+    if match.pdq_distance is not None:
+        bits = [each.pdq_distance for each in others]
+        ends, decides = _ends(card, Signal.PDQ), decided_by is Signal.PDQ
+        yield _pdq(match.pdq_distance, thresholds.pdq.value, ends, bits, decides=decides)
+    if match.log_odds is not None:
+        near, alike = thresholds.near_duplicate.value, thresholds.lookalike.value
+        steps = [(alike, Tier.LOOKALIKE), (near, Tier.NEAR_DUPLICATE)]
+        steps = steps if near != alike else steps[1:]
+        nats, ends = [each.log_odds for each in others], _ends(card, Signal.FUSED)
+        decides = decided_by in (Signal.FUSED, Signal.GEOMETRY)
+        yield _log_odds(match.log_odds, steps, ends, nats, decides=decides)
+    if match.similarity is not None:
+        cosines = [each.similarity for each in others]
+        decides = decided_by is Signal.EMBEDDING
+        yield _cosine(match.similarity, match.tier, cosines, decides=decides)
+
+
+def _pdq(
+    value: float,
+    bound: float,
+    ends: tuple[float, float] | None,
+    others: Sequence[float | None],
+    *,
+    decides: bool,
+) -> Ruler:
+    scale, within = _Scale(_MOST_BITS, 0), value <= bound
     said = "near duplicate" if within else "beyond the bound"
-    yield Ruler(
+    return Ruler(
         signal=Signal.PDQ,
         name="PDQ",
-        words=f"{match.pdq_distance} bits of {bound:g}: {said}",
+        words=f"{value:g} bits of {bound:g}: {said}",
         tier=Tier.NEAR_DUPLICATE if within else Tier.NONE,
         far=f"{_MOST_BITS} bits",
         close="0",
-        dot=scale.place(match.pdq_distance),
+        dot=scale.place(value),
         bounds=(Bound(scale.place(bound), f"{bound:g}"),),
-        interval=_interval(card, Signal.PDQ, scale),
-        misses=_places(scale, [each.pdq_distance for each in others]),
-        decides=match.decided_by is Signal.PDQ,
+        interval=_interval(ends, scale),
+        misses=_places(scale, others),
+        decides=decides,
     )
 
 
 def _log_odds(
-    match: Match, thresholds: Thresholds, others: Sequence[Match], card: ThresholdCard | None
-) -> Iterator[Ruler]:
-    if match.log_odds is None:
-        return
-    value = match.log_odds
+    value: float,
+    steps: Sequence[tuple[float, Tier]],
+    ends: tuple[float, float] | None,
+    others: Sequence[float | None],
+    *,
+    decides: bool,
+) -> Ruler:
+    """Draw log-odds with the bounds of tiers, the lowest first."""
     scale = _Scale(min(_NATS[0], value - _ROOM), max(_NATS[1], value + _ROOM))
-    near, alike = thresholds.near_duplicate.value, thresholds.lookalike.value
-    tier, bound = Tier.NONE, alike
-    if value >= alike:
-        tier = Tier.LOOKALIKE
-    if value >= near:
-        tier, bound = Tier.NEAR_DUPLICATE, near
-    said = {Tier.NONE: "below the bound", Tier.LOOKALIKE: "lookalike"}.get(tier, "near duplicate")
-    bounds = [Bound(scale.place(alike), f"{alike:.1f}")]
-    if near != alike:
-        bounds.append(Bound(scale.place(near), f"{near:.1f}"))
-    yield Ruler(
+    tier, bound, said = Tier.NONE, steps[0][0], "below the bound"
+    for least, reached in steps:
+        if value >= least:
+            tier, bound, said = reached, least, TIERS[reached]
+    return Ruler(
         signal=Signal.FUSED,
         name="Log-odds",
         words=f"{value:.1f} nats of {bound:.1f}: {said}",
@@ -131,27 +177,27 @@ def _log_odds(
         far=f"{scale.far:.0f} nats",
         close=f"{scale.close:.0f}",
         dot=scale.place(value),
-        bounds=tuple(bounds),
-        interval=_interval(card, Signal.FUSED, scale),
-        misses=_places(scale, [each.log_odds for each in others]),
-        decides=match.decided_by in (Signal.FUSED, Signal.GEOMETRY),
+        bounds=tuple(Bound(scale.place(least), f"{least:.1f}") for least, _ in steps),
+        interval=_interval(ends, scale),
+        misses=_places(scale, others),
+        decides=decides,
     )
 
 
-def _cosine(match: Match, others: Sequence[Match]) -> Ruler:
-    value, scale = match.similarity or 0.0, _Scale(0, 1)
+def _cosine(value: float, tier: Tier, others: Sequence[float | None], *, decides: bool) -> Ruler:
+    scale = _Scale(0, 1)
     return Ruler(
         signal=Signal.EMBEDDING,
         name="Cosine",
         words=f"{value:.3f}; it counts within the log-odds",
-        tier=match.tier,
+        tier=tier,
         far="0",
         close="1",
         dot=scale.place(value),
         bounds=(),
         interval=None,
-        misses=_places(scale, [each.similarity for each in others]),
-        decides=match.decided_by is Signal.EMBEDDING,
+        misses=_places(scale, others),
+        decides=decides,
     )
 
 
@@ -159,30 +205,14 @@ def _places(scale: _Scale, values: Sequence[float | None]) -> tuple[float, ...]:
     return tuple(sorted({scale.place(value) for value in values if value is not None}))
 
 
-def _interval(
-    card: ThresholdCard | None, signal: Signal, scale: _Scale
-) -> tuple[float, float] | None:
-    """Return where the share of innocent pictures that match lies within the card's interval."""
-    if card is None or card.signal is not signal:
+def _ends(card: ThresholdCard | None, signal: Signal) -> tuple[float, float] | None:
+    """Return the bounds whose rate lies within the card's interval, if it is a card of a signal."""
+    return threshold_interval(card) if card is not None and card.signal is signal else None
+
+
+def _interval(ends: tuple[float, float] | None, scale: _Scale) -> tuple[float, float] | None:
+    """Return where an interval of bounds lies: its left end and its width, in percent."""
+    if ends is None:
         return None
-    low, high = bounds_within(card)
-    ends = sorted((scale.place(low), scale.place(high)))
-    return ends[0], max(0.4, round(ends[1] - ends[0], 2))
-
-
-def bounds_within(card: ThresholdCard) -> tuple[float, float]:
-    """Return the least and the greatest bound whose rate lies in the 95 % interval of a card.
-
-    The rates are those of the card's histogram, so the ends are edges of its bins.
-    """
-    histogram, is_distance = card.histogram, card.signal is Signal.PDQ
-    counts = histogram.uploads if card.unit == "upload" else histogram.comparisons
-    reaching = list(accumulate(counts if is_distance else counts[::-1]))
-    edges = [histogram.low + histogram.width * step for step in range(len(counts) + 1)]
-    sides = edges[1:] if is_distance else edges[-2::-1]
-    inside = [
-        side
-        for side, number in zip(sides, reaching, strict=True)
-        if card.rate_low <= number / card.trials <= card.rate_high
-    ]
-    return min([card.value, *inside]), max([card.value, *inside])
+    left, right = sorted(map(scale.place, ends))
+    return left, max(0.4, round(right - left, 2))

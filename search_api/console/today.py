@@ -65,10 +65,15 @@ class Today:
         return dict(sorted(codes.items(), key=lambda item: -item[1]))
 
 
+def midnight() -> datetime:
+    """Return when the day began, in UTC."""
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def read_today(catalog: Catalog, person: Person) -> Today:
     """Read what waits, and what a person saw today."""
     now = datetime.now(UTC)
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    since = midnight()
     space = catalog.spaces.active()
     run = catalog.cluster_runs.newest(space.id) if space else None
     return Today(
@@ -80,8 +85,8 @@ def read_today(catalog: Catalog, person: Person) -> Today:
         clusters=_touching(catalog, run) if run else [],
         decisions=[row.shown() for row in catalog.audit.page(_DECISIONS, limit=_MOST)],
         empty_banks=[bank.name for bank in catalog.banks.all() if not bank.entry_count],
-        exposure=catalog.reveals.exposure(person.id, midnight),
-        decided=catalog.reviews.decided_by(person.id, midnight),
+        exposure=catalog.reveals.exposure(person.id, since),
+        decided=catalog.reviews.decided_by(person.id, since),
         queues=sorted(catalog.reviews.queues(now), key=lambda queue: queue.oldest_at),
     )
 

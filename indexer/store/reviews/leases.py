@@ -45,6 +45,13 @@ class ReviewLeases(Queries):
                 BankRow.name == wanted.bank, BankRow.removed_at.is_(None)
             )
             conditions.append(ReviewItemRow.bank_id == bank.scalar_subquery())
+        if wanted.severity is not None:
+            conditions.append(ReviewItemRow.severity == wanted.severity.value)
+        if wanted.item_id is not None:
+            within_reach = [*conditions, or_(self._is_free(), self._is_of(person))]
+            ids = self._fresh(within_reach, wanted, wanted.limit)
+            self._lease(ids, person, lease)
+            return self._items.get_many(ids)
         mine = [*conditions, self._is_of(person)] if wanted.resume else []
         held = self._lock(mine, wanted.limit) if mine else []
         free = [*conditions, self._is_free(), ReviewItemRow.id.not_in(held)]
@@ -95,11 +102,10 @@ class ReviewLeases(Queries):
     ) -> list[int]:
         if limit <= 0:
             return []
-        if not wanted.family:
-            return self._lock(free, limit)
-        first = self._lock(free, 1)
-        if not first:
-            return []
+        named = [] if wanted.item_id is None else [ReviewItemRow.id == wanted.item_id]
+        first = self._lock([*free, *named], 1 if wanted.family else limit)
+        if not first or not wanted.family:
+            return first
         others = [*free, ReviewItemRow.id != first[0], *self._family(first[0])]
         return first + (self._lock(others, limit - 1) if limit > 1 else [])
 

@@ -39,3 +39,20 @@ export async function send(path, body) {
   });
   return { ok: response.ok, html: await response.text() };
 }
+
+/** Return a fragment of this server. @param {string} path */
+export async function get(path) {
+  const response = await fetch(path, { headers: { "HX-Request": "true", Accept: "text/html" } });
+  return response.text();
+}
+
+/**
+ * Send JSON to this server, and outlive the page; returns its answer.
+ * @param {string} path @param {object} body @param {Record<string, string>} [headers]
+ */
+export const post = (path, body, headers = {}) => fetch(path, {
+  method: "POST",
+  keepalive: true,
+  headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf(), ...headers },
+  body: JSON.stringify(body),
+});

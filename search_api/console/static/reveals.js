@@ -1,39 +1,45 @@
 // @ts-check
 // Reveals: a stored picture without its veil, for as long as a key or the pointer is held, and logged.
-import { csrf } from "./markup.js";
+import { post } from "./markup.js";
 import { toast } from "./toasts.js";
 
 const REASON = "lookalike.reason"; // of this session: asked once, sent with every reveal
 
 /** @param {string} path @param {object} body */
-async function post(path, body) {
-  const response = await fetch(path, {
-    method: "POST",
-    keepalive: true,
-    headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf() },
-    body: JSON.stringify(body),
-  });
+async function ask(path, body) {
+  const response = await post(path, body);
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.detail ?? response.statusText);
   return answer;
 }
 
 /**
- * Show the clear picture over its veil; returns what covers it again.
- * @param {HTMLImageElement} image @param {string} reason
+ * Lay the clear picture over its veil; returns what takes it away again, and writes down for how long it was there.
+ * @param {HTMLImageElement} veiled @param {string} reason
  */
-export function reveal(image, reason) {
-  const veil = image.src;
-  const began = performance.now();
+export function reveal(veiled, reason) {
+  const { review, veiled: image } = veiled.dataset;
+  const clear = new Image();
+  clear.className = "clear";
+  clear.alt = "The picture without its veil";
+  let began = 0;
   let covered = false;
-  const opened = post("/v1/reveals", { image_id: Number(image.dataset.veiled), reason });
-  opened.then((answer) => { if (!covered) image.src = answer.picture; }, (error) => toast(String(error.message), { wrong: true }));
+  const opened = ask("/v1/reveals", { ...(review ? { review_id: Number(review) } : { image_id: Number(image) }), reason });
+  clear.addEventListener("load", () => { began = performance.now(); });
+  opened.then((answer) => {
+    if (covered) return;
+    clear.src = answer.picture;
+    veiled.after(clear);
+  }, (error) => toast(String(error.message), { wrong: true }));
   return () => {
     if (covered) return;
     covered = true;
-    image.src = veil;
-    const seconds = (performance.now() - began) / 1000;
-    opened.then((answer) => post(`/v1/reveals/${answer.reveal.id}/end`, { seconds }), () => undefined);
+    clear.remove();
+    const seconds = began ? (performance.now() - began) / 1000 : 0;
+    opened.then(async (answer) => {
+      await ask(`/v1/reveals/${answer.reveal.id}/end`, { seconds });
+      document.dispatchEvent(new CustomEvent("lookalike:reveal", { detail: seconds }));
+    }).catch(() => undefined);
   };
 }
 

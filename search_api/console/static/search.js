@@ -1,10 +1,10 @@
 // @ts-check
 // Search: drop, paste and pick pictures; decide by keys; compare; move the bound.
+import { openComparison } from "./comparison.js";
 import { bind } from "./keys.js";
-import { insert, send } from "./markup.js";
+import { get, insert, send } from "./markup.js";
 import { toast } from "./toasts.js";
 
-const FLICKER = 600; // ms
 const results = /** @type {HTMLElement} */ (document.getElementById("results"));
 const form = /** @type {HTMLFormElement} */ (document.querySelector("[data-ask]"));
 const drop = /** @type {HTMLElement} */ (document.querySelector("[data-drop]"));
@@ -93,50 +93,14 @@ bind(
   { id: "previous", keys: "k", name: "Previous verdict", group: "Verdict", layer: "page", when: some, run: () => move(-1) },
 );
 
-// --- comparing ---------------------------------------------------------------------------------
-
-const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("compare"));
-const board = /** @type {HTMLElement} */ (dialog.querySelector("[data-comparison]"));
-let flicker = 0;
-
 /** @param {Element} verdict */
-async function compare(verdict) {
+function compare(verdict) {
   const image = verdict.getAttribute("data-image");
   const file = asked.get(verdict);
   const stored = verdict.querySelector("[data-veiled]")?.getAttribute("data-veiled");
-  board.replaceChildren(Object.assign(document.createElement("div"), { className: "skeleton", textContent: "Looking for shared regions…" }));
-  dialog.showModal();
-  if (file) {
-    const { html } = await send(`/console/search/compare?image_id=${image}`, bodyOf(file));
-    await insert(html, board);
-  } else if (stored) {
-    const answer = await fetch(`/console/search/compare?query_image=${stored}&image_id=${image}`, { headers: { "HX-Request": "true", Accept: "text/html" } });
-    await insert(await answer.text(), board);
-  }
-  choose("side");
+  if (file) openComparison(async () => (await send(`/console/search/compare?image_id=${image}`, bodyOf(file))).html);
+  else if (stored) openComparison(() => get(`/console/search/compare?query_image=${stored}&image_id=${image}`));
 }
-
-/** @param {string} mode */
-function choose(mode) {
-  clearInterval(flicker);
-  const box = /** @type {HTMLElement | null} */ (board.querySelector(".comparison"));
-  if (!box) return;
-  box.dataset.mode = mode;
-  const radio = /** @type {HTMLInputElement | null} */ (box.querySelector(`[value="${mode}"]`));
-  if (radio) radio.checked = true;
-  if (mode === "flicker") flicker = setInterval(() => box.querySelector(".plate:nth-child(2)")?.classList.toggle("on"), FLICKER);
-}
-
-board.addEventListener("input", (event) => {
-  const field = /** @type {HTMLInputElement} */ (event.target);
-  if (field.name === "mode") choose(field.value);
-  if (field.name === "cut") /** @type {HTMLElement} */ (board.querySelector(".comparison")).style.setProperty("--cut", `${field.value}%`);
-});
-dialog.addEventListener("close", () => clearInterval(flicker));
-for (const [key, mode, name] of [["1", "side", "Side by side"], ["2", "flicker", "Flicker"], ["3", "swipe", "Swipe"]]) {
-  bind({ id: `compare-${mode}`, keys: key, name, group: "Comparison", layer: "dialog", when: () => dialog.open, run: () => choose(mode) });
-}
-bind({ id: "compare-regions", keys: "x", name: "Shared regions", group: "Comparison", layer: "dialog", when: () => dialog.open, run: () => /** @type {HTMLElement | null} */ (board.querySelector('[name="regions"]'))?.click() });
 
 document.addEventListener("click", (event) => {
   const from = event.target instanceof Element ? event.target.closest("[data-do]") : null;

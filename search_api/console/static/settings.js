@@ -1,8 +1,14 @@
 // @ts-check
 // Settings of one person, kept in this browser.
-import { bindings, keep, keysOf, preferences, written } from "./keys.js";
+import { bind, bindings, keep, keysOf, preferences, written } from "./keys.js";
 import { pull, push } from "./preferences.js";
+import { REVIEW_KEYS } from "./review_keys.js";
 import { toast } from "./toasts.js";
+
+// Keys of the review desk can be chosen here; they work there.
+for (const key of REVIEW_KEYS) {
+  if (!bindings().some((each) => each.id === key.id)) bind({ ...key, layer: "island", when: () => false, run: () => undefined });
+}
 
 /** @param {Partial<import("./preferences.js").Preferences>} changes */
 const save = (changes) => push(changes).catch((error) => toast(`Not kept: ${error.message}`, { wrong: true }));

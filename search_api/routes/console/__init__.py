@@ -5,9 +5,9 @@ from search_api.routes.console import (
     clusters,
     decisions,
     images,
-    later_screens,
     list_imports,
     operations,
+    reviews,
     search,
     settings,
     sign_in,
@@ -25,11 +25,11 @@ ROUTERS = tuple(
         decisions,
         list_imports,
         banks,
-        images,
         clusters,
+        images,
         operations,
+        reviews,
         settings,
-        later_screens,
     )
 )
 """The routers of all screens."""

@@ -1,22 +1,101 @@
-"""`/console/clusters`: groups of stored images that look alike."""
+"""`/console/clusters`: what changed since the last run, all clusters, and actions on each."""
 
-from typing import Annotated
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import Form, Path, Query, Request, Response
+from fastapi import Depends, Form, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from indexer.clustering import actions
+from indexer.clustering.alerts import AlertRules, find_alerts
+from indexer.errors import InputError
 from indexer.store import Store
-from indexer.types import ClusterAction
-from search_api.auth import PrincipalDependency, Scope, require
-from search_api.console.clusters import read_cluster, read_run
+from indexer.types import ActionKind, ClusterAction, Outcome, Scope
+from search_api.auth import Principal, PrincipalDependency, require
+from search_api.cluster_schemas import ClusterDecision, ClusterEdit, MembersToBank
+from search_api.console.clusters import (
+    PAGE,
+    ClusterFilter,
+    by_kind,
+    read_cluster,
+    read_clusters,
+    read_runs,
+    run_of,
+)
 from search_api.dependencies import ServiceDependency
-from search_api.routes.console.screen import EDITING, READING, screen_router, show, with_query
+from search_api.query_parameters import MAY_BE_EMPTY
+from search_api.routes.clusters import Act, act_of_bank, act_of_decision, acts_of_edit
+from search_api.routes.console.screen import READING, screen_router, show, with_query
 from search_api.schemas import MAX_ID
 
 router = screen_router()
 ClusterId = Annotated[int, Path(ge=1, le=MAX_ID)]
-Number = Annotated[int, Query(ge=0, le=MAX_ID)]
-Probability = Annotated[float, Form(ge=0, le=1)]
+ActionId = Annotated[int, Path(ge=1, le=MAX_ID)]
+Text = Annotated[str, Query(max_length=200, json_schema_extra=MAY_BE_EMPTY)]
+OfRun = Annotated[int | None, Query(ge=1, le=MAX_ID)]
+_SAID: Final = {
+    ActionKind.LABEL: "It is called {name} now.",
+    ActionKind.NOTE: "The note is kept.",
+    ActionKind.BANK: "{new_entries} of {members} images joined {bank}.",
+    ActionKind.DECISION: "{decisions} matches {outcome}.",
+}
+
+
+class ActionForm(BaseModel):
+    """The forms of a cluster's page; an empty field is one that is left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["label", "note", "bank", "decision"]
+    text: str = ""
+    bank: str | None = None
+    outcome: Outcome | None = None
+    min_probability: float = 0.0
+    run_id: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty(cls, fields: Any) -> Any:
+        return {name: value for name, value in dict(fields).items() if value != ""}
+
+    def act(self, cluster_id: int, principal: Principal) -> Act:
+        """Return what the form asks for."""
+        if self.kind == "label":
+            return acts_of_edit(cluster_id, ClusterEdit(name=self.text))[0]
+        if self.kind == "note":
+            return acts_of_edit(cluster_id, ClusterEdit(note=self.text))[0]
+        if self.kind == "bank":
+            require(principal, "Adding a cluster to a bank", Scope.BANK_WRITE)
+            if not self.bank:
+                raise InputError("Choose the bank that the images are to join.")
+            return act_of_bank(
+                cluster_id,
+                MembersToBank(
+                    bank=self.bank, min_probability=self.min_probability, run_id=self.run_id
+                ),
+            )
+        if self.outcome is None:
+            raise InputError("Choose what is decided of the matches.")
+        return act_of_decision(
+            cluster_id,
+            ClusterDecision(
+                outcome=self.outcome,
+                bank=self.bank,
+                min_probability=self.min_probability,
+                run_id=self.run_id,
+                analyst=principal.name,
+                note=self.text or None,
+            ),
+            principal,
+        )
+
+
+async def _wanted(
+    name: Text = "",
+    bank: Text = "",
+    event: Text = "",
+    least: Annotated[int, Query(ge=0, le=MAX_ID)] = 0,
+) -> ClusterFilter:
+    return ClusterFilter(name.strip(), bank, event, least)
 
 
 @router.get("/clusters", dependencies=READING)
@@ -24,16 +103,30 @@ async def list_clusters(
     request: Request,
     service: ServiceDependency,
     principal: PrincipalDependency,
-    size: Number = 0,
-    after: Number = 0,
+    wanted: Annotated[ClusterFilter, Depends(_wanted)],
+    run: OfRun = None,
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
-    """Show the clusters of the newest run: those of banks and what changed first."""
-    space, behind = service.matcher.space, (size, after) if after else None
-    page = await service.read(lambda catalog: read_run(catalog, space, behind))
-    following = None
-    if page.next_after:
-        following = with_query(request, size=page.next_after[0], after=page.next_after[1])
-    return show("clusters.html", "Clusters", principal, page=page, next_url=following)
+    """Show what changed since the run before, and a page of the clusters."""
+    runs = await service.read(read_runs)
+    if not runs:
+        return show("clusters.html", "Clusters", principal, found=None)
+    of_run = run_of(runs, run)
+    found = await service.read(lambda catalog: read_clusters(catalog, runs, of_run, wanted, page))
+    alerts = await service.pools.reads.run(
+        lambda: find_alerts(service.store, AlertRules(), of_run.id)
+    )
+    following = with_query(request, page=page + 1) if found.found > PAGE * page else None
+    return show(
+        "clusters.html",
+        "Clusters",
+        principal,
+        found=found,
+        alerts=by_kind(alerts),
+        wanted=wanted,
+        with_event=lambda event: with_query(request, event=event, page=None),
+        next_url=following,
+    )
 
 
 @router.get("/clusters/{cluster_id}", dependencies=READING)
@@ -42,92 +135,79 @@ async def show_cluster(
     cluster_id: ClusterId,
     service: ServiceDependency,
     principal: PrincipalDependency,
-    after: Number = 0,
+    run: OfRun = None,
+    after: Annotated[int, Query(ge=0, le=MAX_ID)] = 0,
 ) -> Response:
-    """Show a cluster: what stands for it, its members, banks and history."""
-    page = await service.read(lambda catalog: read_cluster(catalog, cluster_id, after))
+    """Show one cluster: what is in it, where it came from, and what was done about it."""
+    space = service.matcher.space
+    page = await service.read(lambda catalog: read_cluster(catalog, space, cluster_id, run, after))
     following = with_query(request, after=page.next_after) if page.next_after else None
-    return show("cluster.html", "Clusters", principal, page=page, next_url=following)
-
-
-@router.post("/clusters/{cluster_id}/name", dependencies=READING)
-async def name_cluster(
-    cluster_id: ClusterId,
-    service: ServiceDependency,
-    principal: PrincipalDependency,
-    name: Annotated[str, Form(max_length=200)],
-) -> Response:
-    """Give a cluster another name; a toast takes it back."""
-    action = await service.commit(lambda store: actions.label(store, cluster_id, name))
     return show(
-        "parts/cluster_done.html",
-        "Clusters",
-        principal,
-        name=name.strip(),
-        message="Named.",
-        undo=f"/console/clusters/actions/{action.id}/undo",
+        "cluster.html", "Clusters", principal, page=page, next_url=following, outcomes=list(Outcome)
     )
 
 
-@router.post("/clusters/{cluster_id}/bank/preview", dependencies=EDITING)
-async def preview_bank(
+@router.post("/clusters/{cluster_id}/preview", dependencies=READING)
+async def preview_action(
     cluster_id: ClusterId,
+    form: Annotated[ActionForm, Form()],
     service: ServiceDependency,
     principal: PrincipalDependency,
-    bank: Annotated[str, Form(max_length=64)],
-    min_probability: Probability = 0,
 ) -> Response:
-    """Say which members would join a bank, and which are left out."""
-    preview = await service.write(
-        actions.preview,
-        service.store,
-        lambda store: actions.add_to_bank(store, cluster_id, bank, min_probability=min_probability),
-    )
-    return show("parts/bank_preview.html", "Clusters", principal, preview=preview, bank=bank)
+    """Say what an action would touch."""
+    act = form.act(cluster_id, principal)
+    preview = await service.write(actions.preview, service.store, act)
+    return show("parts/cluster_preview.html", "Clusters", principal, preview=preview)
 
 
-@router.post("/clusters/{cluster_id}/bank", dependencies=EDITING)
-async def bank_cluster(
+@router.post("/clusters/{cluster_id}/act", dependencies=READING)
+async def carry_out(
     cluster_id: ClusterId,
+    form: Annotated[ActionForm, Form()],
     service: ServiceDependency,
     principal: PrincipalDependency,
-    bank: Annotated[str, Form(max_length=64)],
-    min_probability: Probability = 0,
 ) -> Response:
-    """Add the members to a bank; a toast takes them out again."""
-    action = await service.commit(
-        lambda store: actions.add_to_bank(store, cluster_id, bank, min_probability=min_probability)
-    )
-    return show(
-        "parts/cluster_done.html",
-        "Clusters",
+    """Carry an action out; answer with what was done and a toast that takes it back."""
+    action: ClusterAction = await service.commit(form.act(cluster_id, principal))
+    return await _done(
+        service,
         principal,
-        name=None,
-        message=f"Added to {bank}.",
-        undo=f"/console/clusters/actions/{action.id}/undo",
+        cluster_id,
+        message=_SAID[action.kind].format(**action.detail),
+        undo=f"/console/clusters/{cluster_id}/actions/{action.id}/undo",
     )
 
 
-@router.post("/clusters/actions/{action_id}/undo", dependencies=READING)
+@router.post("/clusters/{cluster_id}/actions/{action_id}/undo", dependencies=READING)
 async def undo_action(
-    action_id: ClusterId, service: ServiceDependency, principal: PrincipalDependency
+    cluster_id: ClusterId,
+    action_id: ActionId,
+    service: ServiceDependency,
+    principal: PrincipalDependency,
 ) -> Response:
-    """Take an action back, unless any of it has changed since."""
+    """Take an action back, unless something of it has changed since."""
 
     def undo(store: Store) -> ClusterAction:
         with store.writer() as writer:
             action = writer.cluster_actions.get(action_id)
         if action.detail.get("bank"):
-            require(principal, "Undoing it", Scope.BANK_WRITE)
+            require(principal, f"Undoing action {action_id}", Scope.BANK_WRITE)
         return actions.undo(store, action_id)
 
-    action = await service.commit(undo)
-    page = await service.read(lambda catalog: read_cluster(catalog, action.cluster_id, 0))
+    await service.commit(undo)
+    return await _done(service, principal, cluster_id, message="Taken back.", undo=None)
+
+
+async def _done(
+    service: ServiceDependency,
+    principal: Principal,
+    cluster_id: int,
+    *,
+    message: str,
+    undo: str | None,
+) -> Response:
+    space = service.matcher.space
+    page = await service.read(lambda catalog: read_cluster(catalog, space, cluster_id, None, 0))
     return show(
-        "parts/cluster_done.html",
-        "Clusters",
-        principal,
-        name=page.cluster.name,
-        message="Taken back.",
-        undo=None,
+        "parts/cluster_state.html", "Clusters", principal, page=page, message=message, undo=undo
     )

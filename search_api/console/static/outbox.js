@@ -1,0 +1,95 @@
+// @ts-check
+// Outbox: requests that must not be lost. They go out in order, each with a key under which the server answers it once,
+// again and again until it has.
+import { post } from "./markup.js";
+
+const STORE = "lookalike.outbox"; // of this tab: a reload sends what is left
+const WAITS = [1, 2, 4, 8, 15]; // s between tries
+const AGAIN = new Set([401, 408, 429, 500, 502, 503, 504]); // what another try may mend
+
+/**
+ * @typedef {object} Letter
+ * @property {string} key
+ * @property {string} path
+ * @property {object} body
+ * @property {number[]} ids the items that it is about
+ *
+ * @typedef {object} Events
+ * @property {(unsaved: number, failing: boolean) => void} changed
+ * @property {(letter: Letter, answer: any) => void} saved
+ * @property {(letter: Letter, detail: string) => void} refused
+ */
+
+export class Outbox {
+  /** @param {Events} events */
+  constructor(events) {
+    this.events = events;
+    /** @type {Letter[]} */
+    this.letters = JSON.parse(sessionStorage.getItem(STORE) ?? "[]");
+    this.tries = 0;
+    this.sending = false;
+    this.timer = 0;
+    addEventListener("online", () => this.flush());
+    addEventListener("beforeunload", (event) => { if (this.tries) event.preventDefault(); });
+    this.running = this.flush();
+  }
+
+  /** @param {string} path @param {object} body @param {number[]} ids */
+  send(path, body, ids) {
+    this.letters.push({ key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, path, body, ids });
+    if (this.sending) this.keep();
+    else this.running = this.flush();
+  }
+
+  /** Wait until all has been tried. */
+  idle() {
+    return this.running;
+  }
+
+  /** Take a request back that has not left yet; returns whether it could be. @param {number[]} ids */
+  recall(ids) {
+    const place = this.letters.findLastIndex((letter) => letter.ids.join() === ids.join());
+    if (place < 0 || (place === 0 && (this.sending || this.tries))) return false;
+    this.letters.splice(place, 1);
+    this.keep();
+    return true;
+  }
+
+  keep() {
+    sessionStorage.setItem(STORE, JSON.stringify(this.letters));
+    this.events.changed(this.letters.length, this.tries > 0);
+  }
+
+  async flush() {
+    this.keep();
+    if (this.sending) return;
+    clearTimeout(this.timer);
+    this.sending = true;
+    while (this.letters.length) {
+      const [letter] = this.letters;
+      const answer = await deliver(letter);
+      if (!answer) {
+        this.timer = setTimeout(() => this.flush(), 1000 * WAITS[Math.min(this.tries, WAITS.length - 1)]);
+        this.tries += 1;
+        break;
+      }
+      this.letters.shift();
+      this.tries = 0;
+      if (answer.ok) this.events.saved(letter, answer.body);
+      else this.events.refused(letter, String(answer.body.detail ?? "The server refused it."));
+      this.keep();
+    }
+    this.sending = false;
+    this.keep();
+  }
+}
+
+/** @param {Letter} letter @returns {Promise<{ok: boolean, body: any} | null>} null where it is to be tried again */
+async function deliver({ path, body, key }) {
+  try {
+    const response = await post(path, body, { "Idempotency-Key": key });
+    return AGAIN.has(response.status) ? null : { ok: response.ok, body: await response.json() };
+  } catch {
+    return null;
+  }
+}
