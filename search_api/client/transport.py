@@ -1,6 +1,7 @@
 """HTTP transport of the client: retries, and problem documents as exceptions."""
 
 from collections.abc import Iterator, Mapping
+from threading import Lock
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
@@ -12,6 +13,8 @@ from tenacity.wait import wait_random_exponential
 from search_api.schemas import Page, Problem
 
 AnswerT = TypeVar("AnswerT")
+_ADAPTERS: Final[dict[Any, TypeAdapter[Any]]] = {}
+_MAKING: Final = Lock()
 _TURNED_AWAY: Final = {"overloaded", "timed_out", "rate_limited", "locked_out"}
 _LONGEST_WAIT: Final = 30.0  # seconds between two attempts
 _BACK_OFF: Final = wait_random_exponential(multiplier=0.2, max=_LONGEST_WAIT)
@@ -107,7 +110,7 @@ class Transport:
     def ask(self, method: str, path: str, shape: type[AnswerT], **options: Any) -> AnswerT:
         """Send a request that changes nothing, and read the answer in its shape."""
         response = self._retrying.copy()(self._send, method, path, options)
-        return TypeAdapter(shape).validate_json(response.content)
+        return _adapter(shape).validate_json(response.content)
 
     def fetch(self, path: str, **options: Any) -> bytes:
         """Ask for what is no JSON, such as a picture."""
@@ -121,7 +124,7 @@ class Transport:
         """
         retrying = self._retrying.copy(retry=retry_if_exception(_was_not_run))
         response = retrying(self._send, method, path, options)
-        return TypeAdapter(shape).validate_json(response.content)
+        return _adapter(shape).validate_json(response.content)
 
     def change(self, method: str, path: str, shape: type[AnswerT], **options: Any) -> AnswerT:
         """Send a request that changes something: with a key, so that it is carried out once."""
@@ -147,6 +150,18 @@ class Transport:
         if response.is_error:
             raise _error(response)
         return response
+
+
+def _adapter(shape: type[AnswerT]) -> TypeAdapter[AnswerT]:
+    """Return what reads answers of a shape; one thread at a time makes it, and only once.
+
+    CPython 3.11 cannot parse source, from which fields are described, in several threads at once.
+    """
+    with _MAKING:
+        adapter: TypeAdapter[AnswerT] | None = _ADAPTERS.get(shape)
+        if adapter is None:
+            adapter = _ADAPTERS[shape] = TypeAdapter(shape)
+        return adapter
 
 
 def said(parameters: Mapping[str, Any]) -> dict[str, Any]:
