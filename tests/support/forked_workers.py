@@ -50,7 +50,9 @@ def _begin(
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     kept = {*_STANDARD, listener.fileno(), pipe.fileno()}
-    for number in sorted({int(path.name) for path in Path("/proc/self/fd").iterdir()} - kept):
-        with suppress(OSError):  # that of the listing
-            os.close(number)
+    for path in [*Path("/proc/self/fd").iterdir()]:
+        with suppress(OSError):  # that of the listing is closed
+            # pipes stay: the end of one tells the supervisor of ours
+            if int(path.name) not in kept and str(path.readlink()).startswith("socket:"):
+                os.close(int(path.name))
     does(listener, settings, serve, pipe, greet=greet)
