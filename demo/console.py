@@ -20,6 +20,7 @@ from edited_copies import write_copies
 ROOT = Path(__file__).parents[1]
 PHOTOS = ROOT / "photos"
 LOG = "server.log"
+TRIED = "uploads/day-2/red-panda-4.jpg"  # a stored upload whose family is in no bank
 COMMAND = Path(sys.executable).with_name("lookalike")
 CAMPAIGNS = {"hedgehog": (2, 7), "castle-front": (1, 5), "coffee": (3, 6), "red-panda": (0, 4)}
 """Photos that are uploaded again and again: copies of the first day, and of the second."""
@@ -102,9 +103,9 @@ def ask_for_review(home: Path, address: str) -> None:
 
 def show(home: Path, address: str, *, opens: bool) -> None:
     """Say where the console is and what to try; open it where there is a screen."""
-    write_copies(PHOTOS / "hedgehog.jpg", home, 1, after=12)
     say(f"The console: {address}/console")
-    print(f"Try: Search, drop {home / 'hedgehog-13.jpg'}, confirm. Ctrl-C stops the server.")
+    print(f"Try: Search, drop {home / TRIED},")
+    print("confirm it into the bank reported, and open the report on Clusters. Ctrl-C stops.")
     sys.stdout.flush()
     has_screen = sys.platform in ("darwin", "win32") or "DISPLAY" in os.environ
     if opens and (has_screen or "WAYLAND_DISPLAY" in os.environ):

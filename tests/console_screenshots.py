@@ -7,15 +7,19 @@ from tempfile import TemporaryDirectory
 from PIL import Image, ImageOps
 from playwright.sync_api import Page
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "demo")]
 
+from edited_copies import write_copies
 from support.browser import open_tab, running_browser
 from support.commands import PHOTOS, Index
 
 DOCS = Path(__file__).parents[1] / "docs"
 SCREENS = {
     "today": "/console",
+    "review": "/console/review",
+    "desk": "/console/review/retro_match",
     "clusters": "/console/clusters",
+    "cluster": "/console/clusters/1",
     "banks": "/console/banks/known-unsafe",
     "thresholds": "/console/banks/known-unsafe/thresholds",
     "entry": "/console/entries/1",
@@ -36,6 +40,11 @@ KNOWN = (
     "red-panda",
     "windmills-at-the-water",
 )
+CAMPAIGNS = (
+    {"coffee": (0, 2), "camels": (0, 3), "hedgehog": (0, 1)},
+    {"coffee": (2, 8), "camels": (3, 7), "hedgehog": (1, 5), "moose": (0, 4)},
+)
+"""How many copies are uploaded on two days, and which: the first number is left out before."""
 NEUTRAL = """folder => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
@@ -69,7 +78,14 @@ def fill(index: Index, folder: Path) -> list[Path]:
     broken.write_bytes((PHOTOS / "sheep.jpg").read_bytes()[:3000])
     index.run_here("index", "add", broken, code=2)
     index.run_here("threshold", "calibrate", "--bank", "known-unsafe")
-    index.run_here("cluster", "run", "--algorithm", "kmeans", "-k", 6)
+    for day, copies in enumerate(CAMPAIGNS):
+        for name, (after, count) in copies.items():
+            write_copies(PHOTOS / f"{name}.jpg", folder / f"day-{day}", count, after)
+        index.run_here("index", "add", folder / f"day-{day}")
+        index.run_here("cluster", "run")
+    index.run_here("bank", "create", "reported", "--severity", "medium", "--category", "spam")
+    index.run_here("bank", "add", "reported", PHOTOS / "camels.jpg")
+    index.run_here("retro-scan", "run", "--bank", "reported")
     mirrored, smaller = folder / "mirrored-crop.jpg", folder / "smaller.jpg"
     with Image.open(PHOTOS / "coffee.jpg") as photo:
         ImageOps.mirror(photo).crop((30, 20, 450, 300)).save(mirrored, quality=60)

@@ -133,12 +133,23 @@ class ClusterPage:
         return max([1, *(bar.images for bar in self.growth)])
 
 
-def read_runs(catalog: Catalog) -> list[ClusterRun]:
-    """Return the finished runs, newest first."""
+@dataclass(frozen=True, slots=True)
+class ClusterRuns:
+    """The runs of an index."""
+
+    done: list[ClusterRun]
+    """Newest first."""
+    under_way: ClusterRun | None
+
+
+def read_runs(catalog: Catalog) -> ClusterRuns:
+    """Read the runs that are finished, and the one that is under way."""
     runs: list[ClusterRun] = []
     while page := catalog.cluster_runs.page(after_id=runs[-1].id if runs else 0, limit=1000):
         runs += page
-    return [run for run in reversed(runs) if run.state is RunState.DONE][:_RUNS]
+    done = [run for run in reversed(runs) if run.state is RunState.DONE][:_RUNS]
+    newest = runs[-1] if runs else None
+    return ClusterRuns(done, newest if newest and newest.state is RunState.RUNNING else None)
 
 
 def read_clusters(

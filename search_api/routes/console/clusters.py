@@ -7,9 +7,18 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from indexer.clustering import actions
 from indexer.clustering.alerts import AlertRules, find_alerts
+from indexer.clustering.cluster_parameters import ClusterParameters
 from indexer.errors import InputError
 from indexer.store import Store
-from indexer.types import ActionKind, ClusterAction, Outcome, Scope
+from indexer.types import (
+    ActionKind,
+    ClusterAction,
+    ClusterAlgorithm,
+    ClusterScope,
+    Outcome,
+    Refreshed,
+    Scope,
+)
 from search_api.auth import Principal, PrincipalDependency, require
 from search_api.cluster_schemas import ClusterDecision, ClusterEdit, MembersToBank
 from search_api.console.clusters import (
@@ -24,7 +33,7 @@ from search_api.console.clusters import (
 from search_api.dependencies import ServiceDependency
 from search_api.query_parameters import MAY_BE_EMPTY
 from search_api.routes.clusters import Act, act_of_bank, act_of_decision, acts_of_edit
-from search_api.routes.console.screen import READING, screen_router, show, with_query
+from search_api.routes.console.screen import READING, go_to, screen_router, show, with_query
 from search_api.schemas import MAX_ID
 
 router = screen_router()
@@ -109,10 +118,12 @@ async def list_clusters(
 ) -> Response:
     """Show what changed since the run before, and a page of the clusters."""
     runs = await service.read(read_runs)
-    if not runs:
-        return show("clusters.html", "Clusters", principal, found=None)
-    of_run = run_of(runs, run)
-    found = await service.read(lambda catalog: read_clusters(catalog, runs, of_run, wanted, page))
+    if not runs.done:
+        return show("clusters.html", "Clusters", principal, found=None, runs=runs)
+    of_run = run_of(runs.done, run)
+    found = await service.read(
+        lambda catalog: read_clusters(catalog, runs.done, of_run, wanted, page)
+    )
     alerts = await service.pools.reads.run(
         lambda: find_alerts(service.store, AlertRules(), of_run.id)
     )
@@ -122,11 +133,37 @@ async def list_clusters(
         "Clusters",
         principal,
         found=found,
+        runs=runs,
         alerts=by_kind(alerts),
         wanted=wanted,
         with_event=lambda event: with_query(request, event=event, page=None),
         next_url=following,
     )
+
+
+@router.post("/clusters/run", dependencies=READING)
+async def group_again(service: ServiceDependency, principal: PrincipalDependency) -> Response:
+    """Begin a run over what changed since the last one; the page tells when it is done."""
+    refresh = await service.write(
+        service.cluster_runs.start,
+        ClusterAlgorithm.FAMILIES,
+        ClusterScope(),
+        ClusterParameters(),
+        since_last=True,
+    )
+    if refresh.how is Refreshed.UNCHANGED:
+        message = f"No image was added or removed since run {refresh.run.id}."
+        return show("parts/toast.html", "Clusters", principal, message=message, undo=None)
+    return go_to("/console/clusters")
+
+
+@router.get("/clusters/run", dependencies=READING)
+async def watch_run(service: ServiceDependency, principal: PrincipalDependency) -> Response:
+    """Say that a run is under way still, or lead to what it found."""
+    runs = await service.read(read_runs)
+    if runs.under_way is None:
+        return go_to("/console/clusters")
+    return show("parts/run_under_way.html", "Clusters", principal, run=runs.under_way)
 
 
 @router.get("/clusters/{cluster_id}", dependencies=READING)
