@@ -33,7 +33,7 @@ from indexer.errors import (
     UnreadableImage,
 )
 from search_api.admission.waiting_room import ClientGone, Overloaded, TimedOut
-from search_api.console.faults import IS_FRAGMENT, show_fault
+from search_api.console.error_pages import IS_FRAGMENT, show_error
 from search_api.request_context import current_request
 from search_api.schemas import Problem
 
@@ -125,7 +125,7 @@ def for_reader(scope: Scope, response: Response) -> Response:
     headers = Headers(scope=scope)
     if not scope["path"].startswith(_PAGES) or "text/html" not in headers.get("accept", ""):
         return response
-    page = show_fault(json.loads(bytes(response.body)), as_toast=IS_FRAGMENT in headers)
+    page = show_error(json.loads(bytes(response.body)), as_toast=IS_FRAGMENT in headers)
     if "retry-after" in response.headers:
         page.headers["Retry-After"] = response.headers["retry-after"]
     return page

@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "demo")]
 
 from edited_copies import write_copies
+
 from support.browser import open_tab, running_browser
 from support.commands import PHOTOS, Index
 

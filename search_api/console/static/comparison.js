@@ -24,7 +24,7 @@ function choose(mode) {
   box.dataset.mode = mode;
   const radio = /** @type {HTMLInputElement | null} */ (box.querySelector(`[value="${mode}"]`));
   if (radio) radio.checked = true;
-  if (mode === "flicker") flicker = setInterval(() => box.querySelector(".plate:nth-child(2)")?.classList.toggle("on"), FLICKER);
+  if (mode === "flicker") flicker = setInterval(() => box.querySelector(".compared:nth-child(2)")?.classList.toggle("on"), FLICKER);
 }
 
 board.addEventListener("input", (event) => {

@@ -19,7 +19,7 @@ from indexer.types import (
     Veil,
 )
 from search_api.auth import Principal, PrincipalDependency
-from search_api.console.plates import plate_of_image, plates_of_match
+from search_api.console.compared_pictures import compared_image, compared_match
 from search_api.console.reviews import (
     WORDS,
     read_cards,
@@ -123,8 +123,8 @@ async def compare_item(
         Lookup.EXPLAIN, subject_id=item.query_sha256, image_id=item.match_image_id
     )
     href = f"/v1/reviews/{item_id}/preview?veil={veil.value}&strength=1&size=352"
-    plates, words = plates_of_match(regions, href, veil)
-    return show("parts/comparison.html", "Review", principal, plates=plates, words=words)
+    pictures, words = compared_match(regions, href, veil)
+    return show("parts/comparison.html", "Review", principal, pictures=pictures, words=words)
 
 
 @router.get("/review/{queue}", dependencies=READING)
@@ -226,6 +226,6 @@ async def _compare_veils(
     """Return two stored images side by side, where no pixels are kept to look for details in."""
     ids = [each for each in (item.image_id, item.match_image_id) if each is not None]
     records = await service.read(lambda catalog: [catalog.images.get(each) for each in ids])
-    plates = [plate_of_image(record, veil) for record in records]
+    pictures = [compared_image(record, veil) for record in records]
     words = "No picture is kept to look for shared details in."
-    return show("parts/comparison.html", "Review", principal, plates=plates, words=words)
+    return show("parts/comparison.html", "Review", principal, pictures=pictures, words=words)

@@ -14,7 +14,7 @@ from indexer.matching import SearchOptions
 from indexer.reviews.rules import reasons_in_force
 from indexer.types import FingerprintKind, Match, PartialVerdict, Veil, Verdict
 from search_api.auth import Principal, PrincipalDependency
-from search_api.console.plates import plate_of_image, plates_of_match
+from search_api.console.compared_pictures import compared_image, compared_match
 from search_api.console.verdict_card import VerdictCard, read_card, veil_query
 from search_api.dependencies import Service, ServiceDependency
 from search_api.jobs.lookup_audit import Lookup
@@ -183,8 +183,8 @@ async def compare_upload(
         Lookup.EXPLAIN, subject_id=sha256(upload.data).hexdigest(), image_id=image_id
     )
     href = await service.run(veil_query, upload.data, limits, veil, strength=1)
-    plates, words = plates_of_match(regions, href, veil)
-    return show("parts/comparison.html", "Search", principal, plates=plates, words=words)
+    pictures, words = compared_match(regions, href, veil)
+    return show("parts/comparison.html", "Search", principal, pictures=pictures, words=words)
 
 
 @router.get("/search/compare", dependencies=READING)
@@ -199,6 +199,6 @@ async def compare_images(
     records = await service.read(
         lambda catalog: [catalog.images.get(each) for each in (query_image, image_id)]
     )
-    plates = [plate_of_image(record, veil) for record in records]
+    pictures = [compared_image(record, veil) for record in records]
     words = "Shared details are drawn for uploads only."
-    return show("parts/comparison.html", "Search", principal, plates=plates, words=words)
+    return show("parts/comparison.html", "Search", principal, pictures=pictures, words=words)

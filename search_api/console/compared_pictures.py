@@ -11,7 +11,7 @@ _SIDE: Final = 352  # pixels, those of a thumbnail
 
 
 @dataclass(frozen=True, slots=True)
-class Plate:
+class ComparedPicture:
     """One of the two pictures."""
 
     name: str
@@ -26,25 +26,27 @@ class Plate:
     """Shared details, in pixels."""
 
 
-def plate_of_image(record: ImageRecord, veil: Veil) -> Plate:
-    """Return the plate of a stored image."""
-    return Plate(f"Image {record.id}", _preview(record.id, veil), record.width, record.height)
+def compared_image(record: ImageRecord, veil: Veil) -> ComparedPicture:
+    """Return a stored image to compare."""
+    return ComparedPicture(
+        f"Image {record.id}", _preview(record.id, veil), record.width, record.height
+    )
 
 
-def plates_of_match(
+def compared_match(
     regions: MatchRegions, query_href: str, veil: Veil
-) -> tuple[tuple[Plate, Plate], str]:
-    """Return the plates of an upload and of a stored image, and in words what they share."""
+) -> tuple[tuple[ComparedPicture, ComparedPicture], str]:
+    """Return an upload and a stored image to compare, and in words what they share."""
     step = max(1, ceil(len(regions.details) / _MOST_POINTS))
     shown = regions.details[::step]
-    ours = Plate(
+    ours = ComparedPicture(
         "Query",
         query_href,
         *regions.query_size,
         _box(regions.query_part),
         tuple((each.query_x, each.query_y) for each in shown),
     )
-    theirs = Plate(
+    theirs = ComparedPicture(
         f"Image {regions.image_id}",
         _preview(regions.image_id, veil),
         *regions.image_size,

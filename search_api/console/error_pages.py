@@ -21,7 +21,7 @@ IS_FRAGMENT: Final = "hx-request"
 """Header of requests for a part of a page."""
 
 
-def show_fault(problem: Mapping[str, Any], *, as_toast: bool) -> Response:
+def show_error(problem: Mapping[str, Any], *, as_toast: bool) -> Response:
     """Return a problem document as a page, or as a toast for a part of a page."""
     status = HTTPStatus(problem["status"])
     if as_toast:
@@ -34,7 +34,7 @@ def show_fault(problem: Mapping[str, Any], *, as_toast: bool) -> Response:
             undo=None,
         )
     return render(
-        "fault.html",
+        "error.html",
         status,
         title=_TITLES.get(status, "Something went wrong"),
         detail=_IN_WORDS if problem["detail"] == _NO_ROUTE else problem["detail"],
