@@ -92,7 +92,8 @@ def test_a_disk_that_fills_up_while_adding_loses_nothing_acknowledged(
         assert assert_complete(index, store, mixed).keeps(before)
 
 
-@pytest.mark.parametrize("room", [LONG(0), 500_000])  # bytes
+@pytest.mark.long
+@pytest.mark.parametrize("room", [0, 500_000])  # bytes
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # views see no difference
 def test_snapshots_that_find_no_room_spoil_nothing(
     disk: SmallDisk, database_url: str, model: Path, mixed: Mixed, room: int

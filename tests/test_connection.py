@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -186,13 +186,11 @@ def test_bytes_that_begin_no_request_keep_no_connection_open(
     async def scenario(streams: Streams) -> None:
         reader, writer = streams
         writer.write(first)
-        if first:
-            await reader.readuntil(b"\r\n\r\n")
-        while not reader.at_eof():
-            writer.write(b"\r\n")
-            await asyncio.sleep(0.05)
-            if reader._buffer == b"0":  # type: ignore[attr-defined] # noqa: SLF001 -- the body
-                await reader.readexactly(1)
+        with suppress(ConnectionError):  # it hung up while something was sent
+            while not reader.at_eof():
+                writer.write(b"\r\n")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(reader.read(1000), 0.05)
 
     talk(scenario)
 

@@ -100,6 +100,7 @@ def test_a_key_that_only_checks_pictures_does_not_sign_in(tab: Tab, index: Index
     expect(tab.page.get_by_role("alert")).to_contain_text("requires the scope analyst or admin")
 
 
+@pytest.mark.long
 def test_the_documentation_shows_the_routes_under_the_policy(tab: Tab, index: Index) -> None:
     page = tab.page
     page.goto("/docs")

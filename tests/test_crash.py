@@ -155,6 +155,7 @@ def test_a_run_that_is_killed_from_outside_again_and_again_can_be_finished(
         assert 0 < report["added"] <= len(mixed.images) - len(before.images)
 
 
+@pytest.mark.long
 def test_the_plain_command_can_be_killed(index: Index, database_url: str, mixed: Mixed) -> None:
     with open_store(database_url) as store:
         with index.start("index", "add", mixed.folder, "--bank", BANK) as command:

@@ -31,19 +31,18 @@ def test_the_demo_finds_the_altered_copy_however_often_it_is_run(tmp_path: Path)
         assert "lookalike serve" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_newcomer_finds_a_lookalike_confirms_it_and_sees_it_in_bank_and_report(
     tmp_path: Path,
 ) -> None:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("LOOKALIKE_")}
-    console = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, ROOT / "demo" / "console.py", "--port", "0", "--no-browser"],
         env={**inherited, "LOOKALIKE_HOME": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    try:
+    ) as console:
         assert console.stdout is not None
         said = ""
         for line in console.stdout:
@@ -78,6 +77,5 @@ def test_a_newcomer_finds_a_lookalike_confirms_it_and_sees_it_in_bank_and_report
             page.get_by_role("link", name="Report and map").click()
             expect(page.get_by_text("red-panda-4.jpg and 4 copies").first).to_be_attached()
             assert tab.foreign == []
-    finally:
         console.send_signal(signal.SIGINT)
         console.wait(timeout=60)

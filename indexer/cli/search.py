@@ -74,9 +74,9 @@ def search(
 
         def judge(data: bytes, name: str) -> Verdict:
             query = Query.picture(data, name, tiles=tiles)
-            verdict, evidence = matcher.answer_with_evidence(query, options)
-            history.record(verdict, evidence)
-            return verdict
+            answer = matcher.answer_in_full(query, options)
+            history.record(answer.verdict, answer.evidence)
+            return answer.verdict
 
         answers = asked.answers(judge)
         if as_json:

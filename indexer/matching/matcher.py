@@ -14,7 +14,7 @@ from indexer.matching.comparison import Compared, compare
 from indexer.matching.geometric_verification import GeometricVerifier
 from indexer.matching.judgement import judge
 from indexer.matching.piece_verification import verify_pieces
-from indexer.matching.query import EncodedQuery, Query, StoredImage, VerdictT
+from indexer.matching.query import EncodedQuery, FullAnswer, Query, StoredImage, VerdictT
 from indexer.matching.query_encoder import QueryEncoder
 from indexer.matching.ranking import rank
 from indexer.matching.retrieval import CandidateRetriever, CandidateSet
@@ -40,7 +40,6 @@ from indexer.types import (
     Tier,
     Verdict,
     VerdictCluster,
-    VerdictEvidence,
     cost_of,
 )
 from indexer.vector_views import open_views
@@ -192,36 +191,18 @@ class Matcher:
         SpaceReplaced
             The embeddings of this space were dropped, for the index is in another one.
         """
-        return self._answer(query, options)[0]
+        return self.answer_in_full(query, options).verdict
 
-    def answer_with_evidence(
-        self, query: Query[Verdict], options: SearchOptions = _DEFAULT
-    ) -> tuple[Verdict, VerdictEvidence]:
-        """Judge a query as `answer` does, and return also what the policy has ruled on.
-
-        Raises
-        ------
-        InputError, NotFoundError, SpaceReplaced
-            As for `answer`.
-        """
-        verdict, evidence, _ = self._answer(query, options)
-        return cast("Verdict", verdict), evidence
-
-    def answer_with_compared(
+    def answer_in_full(
         self, query: Query[VerdictT], options: SearchOptions = _DEFAULT
-    ) -> tuple[Verdict | PartialVerdict, VerdictEvidence, list[Match]]:
-        """Judge a query as `answer` does, and return also all that was compared, of every tier.
+    ) -> FullAnswer[VerdictT]:
+        """Judge a query as `answer` does, and return also what the verdict rests on.
 
         Raises
         ------
         InputError, ModelMismatch, DimensionMismatch, NotFoundError, SpaceReplaced
             As for `answer`.
         """
-        return self._answer(query, options)
-
-    def _answer(
-        self, query: Query[VerdictT], options: SearchOptions
-    ) -> tuple[Verdict | PartialVerdict, VerdictEvidence, list[Match]]:
         watermark = self.views.watermark
         encoded, matches = self._ask(query, options)
         if is_displaced(matches, options):
@@ -249,7 +230,7 @@ class Matcher:
             cluster=cluster,
             ruling=self._policy.rule(evidence),
         )
-        return verdict, evidence, matches
+        return FullAnswer(cast("VerdictT", verdict), evidence, matches)
 
     def _find_cluster(self, query: EncodedQuery, matches: Sequence[Match]) -> VerdictCluster | None:
         matched = [m.image_id for m in matches if m.tier is not Tier.NONE and m.image_id]

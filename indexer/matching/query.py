@@ -12,12 +12,14 @@ from indexer.types import (
     Fingerprint,
     ImageRecord,
     LogOdds,
+    Match,
     Opinion,
     Part,
     PartialVerdict,
     SemanticEmbeddings,
     SpaceTraits,
     Verdict,
+    VerdictEvidence,
     count_comparisons,
     query_bias,
 )
@@ -105,6 +107,17 @@ class Query(Generic[VerdictT]):
         mirrored or rotated copy of it is not found.
         """
         return Query(f"image {image_id}", StoredImage(image_id))
+
+
+@dataclass(frozen=True, slots=True)
+class FullAnswer(Generic[VerdictT]):
+    """A verdict, and what it rests on."""
+
+    verdict: VerdictT
+    evidence: VerdictEvidence
+    """What a policy rules on."""
+    compared: Sequence[Match]
+    """All that was compared, strongest first, of every tier and uncut."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,14 +46,15 @@ async def _judge(
     upload: Upload,
 ) -> tuple[Verdict, int | None]:
     """Return the verdict on an upload, and the item of its review, if there is one."""
-    verdict, evidence = await service.run(
-        service.matcher.answer_with_evidence,
+    answer = await service.run(
+        service.matcher.answer_in_full,
         matching.Query.picture(upload.data, upload.name, tiles=tiles),
         options,
     )
+    verdict = answer.verdict
     record_lookup(service, verdict, options, subject_id=verdict.sha256)
     service.hits.record(verdict)
-    service.verdicts.record(verdict, evidence)
+    service.verdicts.record(verdict, answer.evidence)
     if not (review or (service.review_uploads and verdict.action is Action.REVIEW)):
         return verdict, None
     item = await service.write(

@@ -95,15 +95,12 @@ def _is_url(asked: str) -> bool:
 
 async def _judge(service: Service, upload: Upload, options: SearchOptions) -> VerdictCard:
     query = matching.Query.picture(upload.data, upload.name)
-    verdict, evidence, compared = await service.run(
-        service.matcher.answer_with_compared, query, options
-    )
+    answer = await service.run(service.matcher.answer_in_full, query, options)
     veil = await service.run(veil_query, upload.data, service.settings.image_limits)
-    if isinstance(verdict, Verdict):
-        record_lookup(service, verdict, options, subject_id=verdict.sha256)
-        service.hits.record(verdict)
-        service.verdicts.record(verdict, evidence)
-    return await _card(service, verdict, compared, query_veil=veil)
+    record_lookup(service, answer.verdict, options, subject_id=answer.verdict.sha256)
+    service.hits.record(answer.verdict)
+    service.verdicts.record(answer.verdict, answer.evidence)
+    return await _card(service, answer.verdict, answer.compared, query_veil=veil)
 
 
 async def _look_up(service: Service, asked: str, options: SearchOptions) -> VerdictCard:
@@ -117,17 +114,13 @@ async def _look_up(service: Service, asked: str, options: SearchOptions) -> Verd
     if asked.isdecimal() and len(asked) < _MD5_DIGITS:
         image_id = int(asked)
         of_image = matching.Query.stored_image(image_id)
-        verdict, _, compared = await service.run(
-            service.matcher.answer_with_compared, of_image, options
-        )
-        record_lookup(service, verdict, options, subject="image", subject_id=image_id)
-        return await _card(service, verdict, compared, query_image=image_id)
+        answer = await service.run(service.matcher.answer_in_full, of_image, options)
+        record_lookup(service, answer.verdict, options, subject="image", subject_id=image_id)
+        return await _card(service, answer.verdict, answer.compared, query_image=image_id)
     of_fingerprint = matching.Query.fingerprint(parse_fingerprint(*_kind_of(asked)))
-    partial, _, compared = await service.run(
-        service.matcher.answer_with_compared, of_fingerprint, options
-    )
-    record_lookup(service, partial, options, subject_id=partial.query)
-    return await _card(service, partial, compared)
+    partial = await service.run(service.matcher.answer_in_full, of_fingerprint, options)
+    record_lookup(service, partial.verdict, options, subject_id=partial.verdict.query)
+    return await _card(service, partial.verdict, partial.compared)
 
 
 def _kind_of(asked: str) -> tuple[FingerprintKind, str]:
