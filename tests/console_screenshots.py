@@ -98,17 +98,22 @@ def fill(index: Index, folder: Path) -> list[Path]:
 def draw(page: Page, theme: str, uploads: list[Path]) -> None:
     for name, path in SCREENS.items():
         page.goto(path)
-        for folder in (PHOTOS.parent, uploads[0].parent):
-            page.evaluate(NEUTRAL, str(folder))
+        neutralise(page, uploads)
         save(page, f"{name}-{theme}")
     page.goto("/console/search")
     page.locator("[data-files]").set_input_files([str(path) for path in uploads])
     page.locator("[data-verdict]").nth(len(uploads) - 1).wait_for()
-    page.locator("[data-verdict]").first.scroll_into_view_if_needed()
+    neutralise(page, uploads)
+    page.locator("[data-verdict]").first.evaluate("card => card.scrollIntoView({ block: 'start' })")
     save(page, f"search-{theme}")
     page.keyboard.press("c")
     page.locator(".comparison").wait_for()
     save(page, f"compare-{theme}")
+
+
+def neutralise(page: Page, uploads: list[Path]) -> None:
+    for folder in (PHOTOS.parent, uploads[0].parent):
+        page.evaluate(NEUTRAL, str(folder))
 
 
 def save(page: Page, name: str) -> None:
