@@ -128,6 +128,7 @@ def test_a_full_home_stops_no_work_that_needs_no_room_in_it(
         assert_complete(index, store, mixed)
 
 
+@pytest.mark.long
 def test_a_full_home_with_its_database_in_it_works_again_when_there_is_room(
     disk: SmallDisk, model: Path, mixed: Mixed
 ) -> None:

@@ -99,6 +99,7 @@ def test_a_folder_without_a_head_embeds_as_timm_pools(plain: Path) -> None:
     assert load_encoder(str(plain), "cpu").card.descriptor is None
 
 
+@pytest.mark.long
 def test_onnx_runtime_answers_as_torch_does(folder: Path, model_cache: Path) -> None:
     on_torch = load_encoder(str(folder), "cpu", "torch")
     on_onnx = load_encoder(str(folder), "cpu", "onnx", model_cache)
