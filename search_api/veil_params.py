@@ -1,6 +1,7 @@
-"""Query parameters of veiled pictures."""
+"""Veiled pictures: query parameters, and what the document says of the answer."""
 
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, Any, Final
 
 from fastapi import Query
 
@@ -18,3 +19,10 @@ Strength = Annotated[
     ),
 ]
 Size = Annotated[int, Query(ge=16, le=SIDE, description="Pixels of the longest side, 16 to 352.")]
+VEILED: Final[dict[int | str, dict[str, Any]]] = {
+    HTTPStatus.OK: {
+        "description": "The veiled picture as a JPEG.",
+        "content": {"image/jpeg": {}},
+    }
+}
+"""Answer of the routes that return one."""

@@ -1,4 +1,4 @@
-"""Fixtures that many tests share: databases, each on SQLite and on Postgres."""
+"""Fixtures that many tests share: databases, each on SQLite and on Postgres; a browser."""
 
 import gc
 import os
@@ -13,9 +13,11 @@ from shutil import disk_usage
 import hypothesis
 import pytest
 import structlog
+from playwright.sync_api import Browser
 
 from indexer.runtime.cpu import limit_library_threads
 from indexer.store import Store, open_store, upgrade
+from support.browser import running_browser
 from support.extent import extent, take_everything
 from support.postgres import postgres_database, running_postgres
 from support.shared_models import models_loaded_once
@@ -172,3 +174,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from support.models import make_tiny
 
     return make_tiny(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from indexer.store import open_store
-from support.browser import Tab, open_tab, running_browser
+from support.browser import Tab, open_tab
 from support.commands import PHOTOS, Index
 from support.running import until
 
@@ -31,12 +31,6 @@ def client(index: Index) -> Iterator[httpx.Client]:
     """Start a server, shared by the tests of this file."""
     with index.serve() as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from indexer.store.models import ReviewItemRow
 from indexer.types import QueueKind, ReviewState, Scope
 from search_api.client import Lookalike
 from support.accessibility import violations
-from support.browser import Tab, open_tab, running_browser
+from support.browser import Tab, open_tab
 from support.commands import PHOTOS, Index
 
 KNOWN = (
@@ -106,12 +106,6 @@ def server(index: Index, tokens: dict[str, str]) -> Iterator[httpx.Client]:
     assert tokens
     with index.serve() as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

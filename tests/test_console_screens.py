@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from support.accessibility import violations
-from support.browser import Tab, open_tab, running_browser
+from support.browser import Tab, open_tab
 from support.commands import PHOTOS, Index
 from support.extent import extent
 
@@ -70,12 +70,6 @@ def index(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Index:
 def client(index: Index) -> Iterator[httpx.Client]:
     with index.serve() as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """Comparison of two veiled pictures, with the regions that they share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from indexer.types import ImageRecord, MatchRegions, Part, Veil
+from indexer.store import Catalog
+from indexer.types import MatchRegions, Part, Veil
 
 _MOST_POINTS: Final = 60
 _SIDE: Final = 352  # pixels, those of a thumbnail
@@ -26,11 +28,20 @@ class ComparedPicture:
     """Shared details, in pixels."""
 
 
-def compared_image(record: ImageRecord, veil: Veil) -> ComparedPicture:
-    """Return a stored image to compare."""
-    return ComparedPicture(
-        f"Image {record.id}", _preview(record.id, veil), record.width, record.height
-    )
+def compared_images(
+    catalog: Catalog, image_ids: Sequence[int], veil: Veil
+) -> list[ComparedPicture]:
+    """Return stored images to compare.
+
+    Raises
+    ------
+    NotFoundError
+        One of them is not in the index.
+    """
+    return [
+        ComparedPicture(f"Image {each.id}", _preview(each.id, veil), each.width, each.height)
+        for each in map(catalog.images.get, image_ids)
+    ]
 
 
 def compared_match(

@@ -22,7 +22,7 @@ from search_api.openapi import examples
 from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
 from search_api.schemas import RemovedImage
 from search_api.search_params import CreatedAfter
-from search_api.veil_params import OfVeil, Size, Strength
+from search_api.veil_params import VEILED, OfVeil, Size, Strength
 
 router = APIRouter(prefix="/v1/images", tags=["images"], route_class=WriteRoute)
 ImageId = Annotated[int, Path(ge=1, le=MAX_ID, description="The stored image.")]
@@ -82,10 +82,7 @@ async def get_image(image_id: ImageId, service: ServiceDependency) -> ImageSumma
     dependencies=[requires(Scope.ANALYST)],
     summary="Get a stored image behind a veil",
     response_class=Response,
-    responses={
-        200: {"description": "The veiled picture as a JPEG.", "content": {"image/jpeg": {}}},
-        **UNKNOWN,
-    },
+    responses={**VEILED, **UNKNOWN},
 )
 async def get_preview(
     image_id: ImageId,

@@ -28,7 +28,7 @@ from search_api.review_schemas import (
     Reasons,
     ReviewDecision,
 )
-from search_api.veil_params import OfVeil, Size, Strength
+from search_api.veil_params import VEILED, OfVeil, Size, Strength
 
 router = APIRouter(
     prefix="/v1/reviews",
@@ -167,10 +167,7 @@ async def get_item(
     operation_id="preview_review",
     summary="Get the picture of a review item behind a veil",
     response_class=Response,
-    responses={
-        200: {"description": "The veiled picture as a JPEG.", "content": {"image/jpeg": {}}},
-        **UNKNOWN,
-    },
+    responses={**VEILED, **UNKNOWN},
 )
 async def get_preview(
     item_id: ItemId,

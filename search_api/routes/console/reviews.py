@@ -19,7 +19,7 @@ from indexer.types import (
     Veil,
 )
 from search_api.auth import Principal, PrincipalDependency
-from search_api.console.compared_pictures import compared_image, compared_match
+from search_api.console.compared_pictures import compared_images, compared_match
 from search_api.console.reviews import (
     WORDS,
     read_cards,
@@ -225,7 +225,6 @@ async def _compare_veils(
 ) -> Response:
     """Return two stored images side by side, where no pixels are kept to look for details in."""
     ids = [each for each in (item.image_id, item.match_image_id) if each is not None]
-    records = await service.read(lambda catalog: [catalog.images.get(each) for each in ids])
-    pictures = [compared_image(record, veil) for record in records]
+    pictures = await service.read(lambda catalog: compared_images(catalog, ids, veil))
     words = "No picture is kept to look for shared details in."
     return show("parts/comparison.html", "Review", principal, pictures=pictures, words=words)

@@ -14,7 +14,7 @@ from indexer.matching import SearchOptions
 from indexer.reviews.rules import reasons_in_force
 from indexer.types import FingerprintKind, Match, PartialVerdict, Veil, Verdict
 from search_api.auth import Principal, PrincipalDependency
-from search_api.console.compared_pictures import compared_image, compared_match
+from search_api.console.compared_pictures import compared_images, compared_match
 from search_api.console.verdict_card import VerdictCard, read_card, veil_query
 from search_api.dependencies import Service, ServiceDependency
 from search_api.jobs.lookup_audit import Lookup
@@ -189,9 +189,8 @@ async def compare_images(
     veil: OfVeil = Veil.GREY,
 ) -> Response:
     """Return two stored images side by side, veiled."""
-    records = await service.read(
-        lambda catalog: [catalog.images.get(each) for each in (query_image, image_id)]
+    pictures = await service.read(
+        lambda catalog: compared_images(catalog, (query_image, image_id), veil)
     )
-    pictures = [compared_image(record, veil) for record in records]
     words = "Shared details are drawn for uploads only."
     return show("parts/comparison.html", "Search", principal, pictures=pictures, words=words)
