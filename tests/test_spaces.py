@@ -1,20 +1,25 @@
 """Several embedding spaces: listed, dropped, and changed under a server that answers."""
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import psutil
 import pytest
 
+from indexer.settings import Settings
 from indexer.store import AuditQuery, open_store
 from indexer.types import Tier
+from search_api.process.handover import Handover
+from search_api.settings import ServeSettings
 from support import heartbeats
 from support.calibration import aim, calibrated, strangers
 from support.commands import PHOTOS, Index
@@ -23,6 +28,9 @@ from support.forked import Forked, start
 from support.ingesting import noise
 from support.models import add_descriptor, add_semantic, make_tiny
 from support.running import running, running_cold, until
+
+if TYPE_CHECKING:
+    from indexer.matching import Matcher
 
 INVALID, MISMATCH, UNKNOWN = 2, 3, 4
 STRANGER = PHOTOS / "aqueduct.jpg"
@@ -293,3 +301,14 @@ def test_workers_stay_if_their_successor_cannot_start(tmp_path: Path) -> None:
         until(lambda: "old workers kept" in server.log)
 
         assert server.workers() >= before
+
+
+def test_a_server_that_stops_as_the_index_moves_starts_no_successor(tmp_path: Path) -> None:
+    """Its listener is closed before its event loop ends."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    handover = Handover(listener, Settings(home=tmp_path), ServeSettings())
+    listener.close()
+
+    handover.look(cast("Matcher", SimpleNamespace(is_outdated=True)), pytest.fail)
+
+    assert handover.successor is None

@@ -48,7 +48,7 @@ def answer_until_moved(
     """
     from search_api.process.server import answer
 
-    handover = _Handover(listener, settings, serve)
+    handover = Handover(listener, settings, serve)
 
     def begin(matcher: "Matcher", leave: Callable[[], None]) -> None:
         on_ready()
@@ -66,7 +66,7 @@ def answer_until_moved(
     return handover.successor
 
 
-class _Handover:
+class Handover:
     """Starts the successor of this process, and tells when it is ready."""
 
     def __init__(self, listener: socket.socket, settings: Settings, serve: ServeSettings) -> None:
@@ -76,6 +76,9 @@ class _Handover:
 
     def look(self, matcher: "Matcher", leave: Callable[[], None]) -> None:
         """Look now and twice a second; call `leave` when the successor is ready."""
+        listener, *_ = self._arguments
+        if listener.fileno() < 0:
+            return  # the server stops, and has closed it
         worker = self.successor
         if worker is None:
             if matcher.is_outdated:
