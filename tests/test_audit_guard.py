@@ -156,7 +156,7 @@ def test_a_database_that_is_replaced_under_a_server_is_noticed(
         until(lambda: server.get("/readyz").json().get("title") == "database_replaced")
         assert server.get("/readyz").status_code == 503
         assert server.get("/healthz").status_code == 200
-        assert "database replaced" in server.log
+        until(lambda: "database replaced" in server.log)
     with running(index) as server:
         assert server.search(photo).status_code == 200
 

@@ -37,7 +37,7 @@ from support.models import make_tiny
 
 INTERRUPTED = 130
 FILES = 120
-KILLS = extent(3, 6)  # from outside, for each database
+KILLS = extent(2, 6)  # from outside, for each database
 ROUNDS = extent(1, 2)  # indexes that these kills are dealt out to
 CHAINS = extent(1, 4)  # indexes for each database whose writers die once at each kind of moment
 SEED = 20261123
@@ -100,7 +100,7 @@ def test_an_index_whose_writers_die_one_after_the_other_can_be_finished(
     latest = LATEST_OF_ADD | LATEST_OF_REBUILD
     with open_store(database_url) as store:
         before = examine(store)
-        for moment in chance.sample(list(latest), extent(len(latest) // 2, len(latest))):
+        for moment in chance.sample(list(latest), extent(len(latest) // 3, len(latest))):
             death = Death(moment, chance.randint(1, latest[moment]))
             if moment in LATEST_OF_ADD:
                 start_adding(index, mixed, death).die(death)

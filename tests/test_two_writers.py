@@ -13,6 +13,7 @@ from indexer.store import open_store
 from indexer.upkeep.consistency import verify
 from support.commands import Index
 from support.consistency import assert_views_hold, examine
+from support.extent import extent
 from support.forked import make_gate, start
 from support.mixed import Mixed, make_mixed
 from support.models import make_tiny
@@ -35,7 +36,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Mixed:
-    return make_mixed(tmp_path_factory.mktemp("mixed") / "folder", 160)
+    return make_mixed(tmp_path_factory.mktemp("mixed") / "folder", extent(96, 160))
 
 
 @pytest.fixture
