@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 Picture = Image.Image
 Colour = tuple[int, int, int]
+Application = Callable[[Picture, int], Picture]
+"""Draws a screen around a picture; what differs from screen to screen depends on the seed."""
 
 WHITE: Final = (255, 255, 255)
 DARK: Final = (20, 20, 20)
@@ -242,11 +244,11 @@ def story(picture: Picture, seed: int) -> Picture:
     return screen.image
 
 
-APPS: Final[dict[str, Callable[[Picture, int], Picture]]] = {
+APPS: Final[dict[str, Application]] = {
     "chat": chat,
     "feed": feed,
     "player": player,
     "browser": browser,
     "story": story,
 }
-"""By name: each takes a picture and a seed."""
+"""By name."""

@@ -4,9 +4,10 @@ For each application there are indexes with 1, 10 and 100 of its screens in a ba
 contents (DEV's photos). Screens of the same application with 40 contents that no bank holds, and
 that match none by themselves, must not match: any match is false. The contents of the bank must
 match: in the same application again, in another one, and alone. DEV's screenshots and memes are
-dealt out likewise, half into the bank. Prints one row an application, before and after `lookalike
-template learn`, which finds what a server learns within seconds. PYTHONPATH decides which version
-of `indexer` is measured; one without templates is measured as it is.
+dealt out likewise, half into the bank. `--unseen` asks about applications on which no rule was
+chosen instead. Prints one row an application, before and after `lookalike template learn`, which
+finds what a server learns within seconds. PYTHONPATH decides which version of `indexer` is
+measured; one without templates is measured as it is.
 
 Example: python benchmarks/templates.py ../shared/bench/dev
 """
@@ -17,7 +18,7 @@ import os
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -30,7 +31,8 @@ from dev_set import DEFAULT
 from indexer.matching import Matcher, Query, SearchOptions, open_matcher
 from indexer.settings import Settings
 from indexer.store import open_store
-from made_up_apps import APPS
+from made_up_apps import APPS, Application
+from unseen_apps import UNSEEN
 
 SIZES = (1, 10, 100)
 """Images of the application in the bank."""
@@ -84,14 +86,19 @@ def choose_photos(dev: Path, seed: int, queries: int) -> list[Path]:
     return banked + unlike[:queries]
 
 
-def make_sets(photos: Sequence[Path], folder: Path, chosen: Collection[str]) -> Iterator[BankSet]:
+def make_sets(
+    photos: Sequence[Path],
+    folder: Path,
+    apps: Mapping[str, Application],
+    chosen: Collection[str],
+) -> Iterator[BankSet]:
     """Draw applications around photos, 100 for the bank and others."""
-    names = [*APPS]
+    names = [*apps]
     queries = len(photos) - SIZES[-1]
-    for number, (name, app) in enumerate(APPS.items()):
+    for number, (name, app) in enumerate(apps.items()):
         if name not in chosen:
             continue
-        another = APPS[names[(number + 1) % len(names)]]
+        another = apps[names[(number + 1) % len(names)]]
         for place, path in enumerate(photos):
             with Image.open(path) as opened:
                 photo = opened.convert("RGB")
@@ -180,14 +187,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="which photos are in the banks")
     parser.add_argument("--queries", type=int, default=40, help="contents of each kind of query")
     parser.add_argument("--only", nargs="+", help="some of the applications")
+    parser.add_argument("--unseen", action="store_true", help="those that no rule was chosen on")
     arguments = parser.parse_args()
     columns = [f"{kind} @{size}" for kind in KINDS for size in SIZES]
     print(f"| application | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")
     total: dict[str, Counter[tuple[str, int, str]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         photos = choose_photos(arguments.folder, arguments.seed, arguments.queries)
-        made = make_sets(photos, Path(folder), arguments.only or APPS.keys())
-        for bank_set in chain(made, deal_sets(arguments.folder, Path(folder), arguments.seed)):
+        apps = UNSEEN if arguments.unseen else APPS
+        made = make_sets(photos, Path(folder), apps, arguments.only or apps.keys())
+        dealt = deal_sets(arguments.folder, Path(folder), arguments.seed)
+        for bank_set in made if arguments.unseen else chain(made, dealt):
             if not arguments.only or bank_set.name in arguments.only:
                 for state, counts in measure(bank_set).items():
                     print_row(f"{bank_set.name} {state}", counts)

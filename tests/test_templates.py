@@ -22,7 +22,7 @@ from indexer.verification.cell_agreement import find_shared_frame
 from indexer.verification.cell_grid import CellGrid, Extent
 from indexer.verification.detail_agreement import DetailAgreement
 from indexer.verification.frame_groups import LEAST_IMAGES
-from indexer.verification.known_frame import find_known_frame
+from indexer.verification.known_frame import find_known_frame, share_content
 from indexer.verification.local_features import find_in_query, pack_features, unpack_features
 from indexer.verification.veiled_preview import draw_preview
 from support.commands import PHOTOS, Index
@@ -131,6 +131,20 @@ def test_details_of_a_region_tell_copies_from_strangers() -> None:
     assert details(query, Image.new("RGB", (600, 400))).compare(left) is None
 
 
+def test_a_picture_elsewhere_is_another_one_by_its_details() -> None:
+    query, stored = Image.new("RGB", (600, 400), "white"), Image.new("RGB", (600, 400), "white")
+    for image, second in ((query, "bee.jpg"), (stored, "forest-stream.jpg")):
+        left = 0 if image is query else 300
+        image.paste(photo("castle-front.jpg").resize((300, 200)), (left, 0))
+        image.paste(photo(second).resize((300, 200)), (left, 200))
+    agreement = details(query, stored)
+    upper, lower = Extent(0, 0, 0.5, 0.5), Extent(0, 0.5, 0.5, 1)
+
+    assert agreement.compare_places(upper, Extent(0.5, 0, 1, 0.5)) is True
+    assert agreement.compare_places(lower, Extent(0.5, 0.5, 1, 1)) is False
+    assert agreement.compare_places(upper, Extent(0, 0, 0.5, 0.5)) is None
+
+
 def test_a_line_of_text_is_no_content_wherever_it_is() -> None:
     everywhere = np.ones((16, 16), np.bool_)
 
@@ -153,11 +167,60 @@ def test_photos_of_one_light_are_another_content_by_their_details() -> None:
     )
     query, stored, again = feed(ours, 1), feed(others, 2), feed(ours, 3)
 
-    assert find_known_frame(cells(query), cells(stored), FRAME) is None
     for screen, is_frame in ((stored, True), (again, False)):
         agreement = details(query, screen)
         frame = find_known_frame(cells(query), cells(screen), FRAME, agreement)
         assert (frame is not None) is is_frame
+
+
+def fog(name: str) -> Image.Image:
+    """Return a photo of which hardly anything is left but light from above."""
+    light = Image.linear_gradient("L").convert("RGB").resize((400, 400))
+    return Image.blend(
+        photo(name).resize((400, 400)).filter(ImageFilter.GaussianBlur(12)), light, 0.5
+    )
+
+
+def test_nearly_plain_photos_within_a_known_frame_are_other_ones_unless_most_is_the_same() -> None:
+    query = feed(fog("castle-front.jpg"), 1)
+    for name, is_frame in (("bee.jpg", True), ("two-dogs.jpg", True), ("castle-front.jpg", False)):
+        stored = feed(fog(name), 2)
+
+        frame = find_known_frame(cells(query), cells(stored), FRAME, details(query, stored))
+
+        assert (frame is not None) is is_frame, name
+
+
+def test_a_nearly_plain_picture_is_the_same_only_if_its_hash_is_alike() -> None:
+    left, top, width, height = PHOTO
+    picture = Extent(left / 540, top / 800, (left + width) / 540, (top + height) / 800)
+    noise = np.random.default_rng(1).normal(0, 12, (height, width, 1))
+    grass = photo("forest-stream.jpg").resize((width, height // 8))
+    faint = Image.blend(grass, Image.new("RGB", grass.size, (140, 140, 140)), 0.7)
+
+    def meadow(seed: int) -> Image.Image:
+        clouds = np.random.default_rng(seed).normal(140, 4, (17, 24)).astype(np.uint8)
+        sky = Image.fromarray(clouds).resize((width, height), Image.Resampling.BICUBIC)
+        image = Image.fromarray((np.asarray(sky.convert("RGB")) + noise).astype(np.uint8))
+        image.paste(faint, (0, height - height // 8))
+        return image
+
+    query = cells(feed(meadow(5), 1))
+
+    assert share_content(query, cells(feed(meadow(5), 2)), FRAME, [picture])
+    assert not share_content(query, cells(feed(meadow(6), 2)), FRAME, [picture])
+
+
+def test_content_that_is_surely_another_one_needs_no_visible_frame() -> None:
+    stored = feed(photo("koala.jpg"), 1)
+    for name, is_other in (("castle-front.jpg", True), ("koala.jpg", False)):
+        query = Image.new("RGB", stored.size)
+        left, top, width, height = PHOTO
+        query.paste(photo(name).resize((width, height)), (left, top))
+
+        frame = find_known_frame(cells(query), cells(stored), FRAME, details(query, stored))
+
+        assert (frame is not None) is is_other
 
 
 @pytest.mark.parametrize("app", [feed, player])

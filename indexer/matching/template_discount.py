@@ -174,7 +174,7 @@ class TemplateDiscount:
             content = self._other_content(query, ours, theirs, compared)
         if content is None:
             return None
-        skipped = _skipped(ours, theirs, content)
+        skipped = _skipped(ours, theirs, content, details)
         [comparisons] = compare_images(query, [record], self._min_quality, self._fusion, skipped)
         without = replace(compared, comparisons=_measured(comparisons, skipped))
         before, after = compared.log_odds or 0.0, without.log_odds or 0.0
@@ -221,12 +221,17 @@ def _frame(
     )
 
 
-def _skipped(ours: _Sheet, theirs: _Sheet, content: Extent) -> NDArray[np.bool_]:
+def _skipped(
+    ours: _Sheet, theirs: _Sheet, content: Extent, details: DetailAgreement
+) -> NDArray[np.bool_]:
     """Return which pairs of pieces are no evidence, (pieces of ours, pieces of theirs)."""
     places = theirs.within(content)
     counting = [
         [
-            one is not None and other is not None and one.overlap(other) < _ELSEWHERE
+            one is not None
+            and other is not None
+            and one.overlap(other) < _ELSEWHERE
+            and details.compare_places(one, other) is not False
             for other in places
         ]
         for one in ours.within(content)

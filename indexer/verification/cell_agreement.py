@@ -61,7 +61,7 @@ _STEP: Final = 6  # levels between neighbours across an edge
 _EDGE: Final = 0.5  # share of a side that must be an edge, at the same place in both images
 _PEAK: Final = 2.0  # share of a line that is an edge, over that of the lines around it
 _SIDES: Final = 3  # sides that must be edges
-_AGREES: Final = 0.75  # share of textured cells in a box that show the same content
+AGREES: Final = 0.75  # share of textured cells in a box that show the same content
 _AT_PLACE: Final = 0.4  # overlap of two pictures, or of one with the content, at one place
 _AS_LARGE: Final = 0.5  # of a picture that agrees, over the area that does not
 _LARGE: Final = 0.08  # share of the image from which a picture is large enough anyway
@@ -161,7 +161,7 @@ def _is_framed(pair: ImagePair, content: Extent, places: _Places, *, bounded: bo
     nearly_all = other >= _NEARLY_ALL * (other + same) and content.area >= _NEARLY_WHOLE
     return (
         ((pair.is_aligned and nearly_all) or _has_frame(cells, content))
-        and _differs(pair, content)
+        and differs(pair, content)
         and not pair.is_copy(content)
         and not _share_beside(pair, content, places)
         and (
@@ -222,7 +222,7 @@ def _other_picture(pair: ImagePair, places: _Places) -> Extent | None:
             and (is_picture(pair.query.grey, one) or is_picture(pair.stored.grey, other))
             and int(pair.cells.other[cells_within(both)].sum()) >= _LEAST_OTHER_PICTURE
             and _is_other(pair, both)
-            and _differs(pair, both)
+            and differs(pair, both)
             and not _share_beside(pair, one.joined(other), places)
             and _is_drawn(pair, one.joined(other))
         ):
@@ -304,7 +304,7 @@ def _sums(cells: Cells) -> NDArray[np.int64]:
     return np.pad(cells.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
 
 
-def _differs(pair: ImagePair, content: Extent) -> bool:
+def differs(pair: ImagePair, content: Extent) -> bool:
     """Return whether both images show something in a rectangle, and not the same."""
     ours, theirs = (_hash(image.grey, content) for image in (pair.query, pair.stored))
     if min(ours.quality, theirs.quality) < _LEAST_QUALITY:
@@ -321,15 +321,19 @@ def _hash(grey: Grey, extent: Extent) -> Pdq:
 
 
 def share_picture(pair: ImagePair, pictures: Iterable[Extent], least_area: float) -> bool:
-    """Return whether one of some rectangles is large enough, a picture, and the same in both."""
+    """Return whether one of some rectangles is large enough, a picture, and the same in both.
+
+    Of a picture that has too little to tell, PDQ hashes must not differ either.
+    """
     for extent in pictures:
         inside = cells_within(extent)
         textured, same = pair.cells.textured[inside].sum(), pair.cells.same[inside].sum()
         if (
             textured >= max(_LEAST_PICTURE, least_area * GRID**2)
-            and same >= _AGREES * textured
+            and same >= AGREES * textured
             and (is_picture(pair.query.grey, extent) or is_picture(pair.stored.grey, extent))
-            and pair.is_copy(extent) is not False
+            and (is_copy := pair.is_copy(extent)) is not False
+            and (is_copy or not differs(pair, extent))
         ):
             return True
     return False

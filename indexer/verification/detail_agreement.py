@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.verification.cell_grid import GRID, Cells
+from indexer.verification.cell_grid import GRID, Cells, Extent
 from indexer.verification.geometry import find_inliers
 from indexer.verification.local_features import Features
 
@@ -109,6 +109,21 @@ class DetailAgreement:
         region : ndarray of shape (16, 16), bool
         """
         ours, theirs = (region[_cells(places)] for places in self._places)
+        return self._compare(ours, theirs)
+
+    def compare_places(self, query: Extent, stored: Extent) -> bool | None:
+        """Return whether a rectangle of the query shows what another one of the stored image does.
+
+        None for too little, as for `compare`.
+        """
+        ours, theirs = (
+            _lie_in(places, extent)
+            for places, extent in zip(self._places, (query, stored), strict=True)
+        )
+        return self._compare(ours, theirs)
+
+    def _compare(self, ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> bool | None:
+        """Compare some features of the query with some of the stored image."""
         least = int(min(ours.sum(), theirs.sum()))
         if least < _COPY:
             return None
@@ -130,6 +145,12 @@ def _cells(places: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.in
     """Return the rows and columns of the cells that places lie in."""
     columns, rows = np.clip((places * GRID).astype(np.intp), 0, GRID - 1).T
     return rows, columns
+
+
+def _lie_in(places: NDArray[np.float32], extent: Extent) -> NDArray[np.bool_]:
+    """Return which places lie in a rectangle."""
+    inside: NDArray[np.bool_] = ((places >= extent[:2]) & (places <= extent[2:])).all(axis=1)
+    return inside
 
 
 def _select(features: Features, chosen: NDArray[np.bool_]) -> Features:

@@ -6,10 +6,12 @@ from typing import Final
 import numpy as np
 
 from indexer.verification.cell_agreement import (
+    AGREES,
     CONTROLS,
     LEAST_FRAME,
     WHOLE_FRAME,
     SharedFrame,
+    differs,
     share_picture,
 )
 from indexer.verification.cell_grid import (
@@ -26,7 +28,7 @@ from indexer.verification.image_pair import ImagePair
 _LEAST_KNOWN: Final = 6  # the same of a frame that is known
 _MEMBER: Final = 0.75  # share of the textured cells of a frame that an image with it has
 _SOME_FRAME: Final = 0.3  # share of a picture in the content that may lie in the frame
-_LEAST_OTHER: Final = 4  # cells of the content of a known frame that differ
+_LEAST_SHOWN: Final = 4  # textured cells of the content of a known frame
 
 
 def share_content(
@@ -78,20 +80,33 @@ def find_known_frame(
     if cells is None:
         return None
     frame = _frame_of(mask)
-    textured, same = int((cells.textured & frame).sum()), int((cells.same & frame).sum())
-    others, shared = int((cells.other & ~frame).sum()), int((cells.same & ~frame).sum())
-    has_frame = same >= max(_LEAST_KNOWN, WHOLE_FRAME * textured)
-    is_copy = ImagePair(query, stored, cells, details).compare(~frame)
-    if details and is_copy is False:
-        if not has_frame and details.count_equal(frame) < CONTROLS:
-            return None
-    elif is_copy or not has_frame or others < max(_LEAST_OTHER, shared):
-        return None
     rows, columns = (np.flatnonzero((~frame).any(axis=axis)) for axis in (1, 0))
     content = Extent(
         columns[0] / GRID, rows[0] / GRID, (columns[-1] + 1) / GRID, (rows[-1] + 1) / GRID
     )
+    if not _shows_other(ImagePair(query, stored, cells, details), frame, content):
+        return None
     return SharedFrame(cells.same, cells.other, content)
+
+
+def _shows_other(pair: ImagePair, frame: Cells, content: Extent) -> bool:
+    """Return whether the content of a template is not the same in two images.
+
+    Where little is known of the content, such as fog or a clear sky, it is taken for another one
+    unless nearly all of it is the same: that both have the frame is no evidence.
+    """
+    cells, details = pair.cells, pair.details
+    textured, same = int((cells.textured & frame).sum()), int((cells.same & frame).sum())
+    has_frame = same >= max(_LEAST_KNOWN, WHOLE_FRAME * textured)
+    is_copy = pair.compare(~frame)
+    if is_copy is False and details:
+        return (
+            has_frame
+            or details.count_equal(frame) >= CONTROLS
+            or (details.compare(~frame) is False and differs(pair, content))
+        )
+    shown, shared = int((cells.textured & ~frame).sum()), int((cells.same & ~frame).sum())
+    return not is_copy and has_frame and shown >= _LEAST_SHOWN and shared < AGREES * shown
 
 
 def shows_frame(image: CellGrid, stored: CellGrid, mask: bytes) -> bool:
