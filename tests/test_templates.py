@@ -211,6 +211,31 @@ def test_a_nearly_plain_picture_is_the_same_only_if_its_hash_is_alike() -> None:
     assert not share_content(query, cells(feed(meadow(6), 2)), FRAME, [picture])
 
 
+def test_controls_in_place_over_other_photos_make_no_copy_within_a_known_frame() -> None:
+    content = np.ones((16, 16), np.bool_)
+    content[13:] = False
+    mask = np.packbits(~content).tobytes()
+
+    def clip(name: str) -> Image.Image:
+        screen = ImageOps.fit(photo(name), (540, 800))
+        draw = ImageDraw.Draw(screen)
+        draw.rectangle((430, 240, 530, 560), "black")
+        draw.rectangle((0, 650, 540, 800), "white")
+        for number, letters in enumerate(("AQ", "RK", "SB", "WG", "MX")):
+            draw.text((440, 245 + 62 * number), letters, "white", font_size=52)
+            draw.text((20 + 104 * number, 690), letters, "black", font_size=52)
+        return screen
+
+    query = clip("two-dogs.jpg")
+    for name, is_other in (("bee.jpg", True), ("two-dogs.jpg", False)):
+        agreement = details(query, clip(name))
+
+        frame = find_known_frame(cells(query), cells(clip(name)), mask, agreement)
+
+        assert agreement.compare(content)
+        assert (frame is not None) is is_other, name
+
+
 def test_content_that_is_surely_another_one_needs_no_visible_frame() -> None:
     stored = feed(photo("koala.jpg"), 1)
     for name, is_other in (("castle-front.jpg", True), ("koala.jpg", False)):

@@ -27,7 +27,7 @@ from indexer.model import Encoder, load_traits
 from indexer.opinions import Opinions, load_opinions
 from indexer.policy import ActivePolicy
 from indexer.runtime.cpu import Cores
-from indexer.runtime.timing import timed
+from indexer.runtime.timing import stage, timed
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
 from indexer.thresholds import ThresholdResolver
@@ -263,8 +263,10 @@ class Matcher:
         def settled(whole: EncodedQuery) -> bool:
             nonlocal first
             found = self._retrieve(whole, options.k, options)
+            with stage("judge"):
+                compared = self._compare(whole, found)
             for verified in (False, True) if whole.pixels else (False,):
-                matches = self._judge(whole, found, verified=verified)
+                matches = self._judge(whole, found, compared, verified=verified)
                 first = found, matches
                 if is_settled(matches, alone=not found.entry_vectors):
                     return True
@@ -294,16 +296,25 @@ class Matcher:
         if self._refusal:
             raise self._refusal.with_traceback(None)
 
+    def _compare(self, query: EncodedQuery, found: CandidateSet) -> list[Compared]:
+        return compare(query, found.candidates, self._min_quality, self._fusion)
+
     @timed("judge")
     def _judge(
-        self, query: EncodedQuery, found: CandidateSet, *, verified: bool = True
+        self,
+        query: EncodedQuery,
+        found: CandidateSet,
+        compared: list[Compared] | None = None,
+        *,
+        verified: bool = True,
     ) -> list[Match]:
         """Compare, verify, judge and suppress; a stored image does not match itself."""
 
         def comparisons(entry: Entry | None) -> int:
             return query.comparisons(found.searched(entry))
 
-        compared = compare(query, found.candidates, self._min_quality, self._fusion)
+        if compared is None:
+            compared = self._compare(query, found)
         if verified:
             compared = verify_pieces(
                 self._verifier, query, compared, lambda each: _log_odds(each, comparisons)

@@ -111,6 +111,12 @@ class DetailAgreement:
         ours, theirs = (region[_cells(places)] for places in self._places)
         return self._compare(ours, theirs)
 
+    def lie_in_place(self, region: Cells) -> bool:
+        """Return whether features in some cells that agree do so at the same places of both."""
+        ours, theirs = (region[_cells(places)] for places in self._places)
+        query, stored = _select(self._hands[0], ours), _select(self._stored, theirs)
+        return find_inliers(query, stored).is_in_place(query.size, stored.size)
+
     def compare_places(self, query: Extent, stored: Extent) -> bool | None:
         """Return whether a rectangle of the query shows what another one of the stored image does.
 
@@ -149,7 +155,12 @@ def _cells(places: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.in
 
 def _lie_in(places: NDArray[np.float32], extent: Extent) -> NDArray[np.bool_]:
     """Return which places lie in a rectangle."""
-    inside: NDArray[np.bool_] = ((places >= extent[:2]) & (places <= extent[2:])).all(axis=1)
+    x, y = places.T
+    across, down = (
+        (extent.left <= x) & (x <= extent.right),
+        (extent.top <= y) & (y <= extent.bottom),
+    )
+    inside: NDArray[np.bool_] = across & down
     return inside
 
 

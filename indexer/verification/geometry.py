@@ -23,6 +23,7 @@ _IN_PLACE: Final = 0.03  # of a side, by which a corner may be off
 _LINE: Final = 0.15  # of their spread along a line, across it
 _ROUNDS: Final = 1000  # of RANSAC, at most
 _CONFIDENCE: Final = 0.995  # at which it stops earlier
+_WIDEST: Final = 1 << 16  # pixels, more than a thumbnail has
 _NOWHERE: Final = np.empty((0, 2), np.float32)
 
 
@@ -126,4 +127,5 @@ def _distance(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _count_places(points: NDArray[np.float32]) -> int:
     """Count points that are not on the same pixel: one place with many details votes once."""
-    return len(np.unique(np.round(points), axis=0))
+    columns, rows = np.round(points).astype(np.int64).T
+    return len(set((columns * _WIDEST + rows).tolist()))  # a tenth of the time of `np.unique`

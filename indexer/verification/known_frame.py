@@ -21,6 +21,7 @@ from indexer.verification.cell_grid import (
     Extent,
     cells_within,
     correlate_cells,
+    correlate_edges,
 )
 from indexer.verification.detail_agreement import DetailAgreement
 from indexer.verification.image_pair import ImagePair
@@ -28,6 +29,7 @@ from indexer.verification.image_pair import ImagePair
 _LEAST_KNOWN: Final = 6  # the same of a frame that is known
 _MEMBER: Final = 0.75  # share of the textured cells of a frame that an image with it has
 _SOME_FRAME: Final = 0.3  # share of a picture in the content that may lie in the frame
+_UNLIKE: Final = 0.2  # correlation of edges of content that is another one; of copies 0.37 and more
 _LEAST_SHOWN: Final = 4  # textured cells of the content of a known frame
 
 
@@ -93,12 +95,16 @@ def _shows_other(pair: ImagePair, frame: Cells, content: Extent) -> bool:
     """Return whether the content of a template is not the same in two images.
 
     Where little is known of the content, such as fog or a clear sky, it is taken for another one
-    unless nearly all of it is the same: that both have the frame is no evidence.
+    unless nearly all of it is the same: that both have the frame is no evidence. Local features
+    that agree in place, although edges do not, are those of controls.
     """
     cells, details = pair.cells, pair.details
     textured, same = int((cells.textured & frame).sum()), int((cells.same & frame).sum())
     has_frame = same >= max(_LEAST_KNOWN, WHOLE_FRAME * textured)
     is_copy = pair.compare(~frame)
+    if is_copy and details and details.lie_in_place(~frame):
+        alike = correlate_edges(pair.query, pair.stored, ~frame)
+        is_copy = alike is None or alike > _UNLIKE
     if is_copy is False and details:
         return (
             has_frame

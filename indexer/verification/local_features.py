@@ -33,6 +33,8 @@ _VALUES: Final = 128  # of a descriptor
 _BOUNDS: Final = (0.03, 0.09, 0.17)  # between the four levels of a value
 _LEVELS: Final = np.array([0.0, 0.06, 0.13, 0.24], np.float32)
 _SHIFTS: Final = np.array([6, 4, 2, 0], np.uint8)  # of four values in a byte
+_FOURS: Final = _LEVELS[(np.arange(256)[:, np.newaxis] >> _SHIFTS) & 3]
+"""The four values that each byte packs, (256, 4)."""
 _FRACTION: Final = 64  # of a pixel, in which coordinates are packed
 _HEADER: Final = Struct("<BHHH")  # version, height, width, number of features
 _VERSION: Final = 1
@@ -99,8 +101,7 @@ def unpack_features(packed: bytes) -> Features | None:
         return None
     places = np.frombuffer(packed, "<u2", 2 * count, _HEADER.size).reshape(-1, 2)
     fours = np.frombuffer(packed, np.uint8, offset=places_end)
-    levels = (fours[:, np.newaxis] >> _SHIFTS) & 3
-    descriptors = _LEVELS[levels].reshape(count, _VALUES)
+    descriptors = _FOURS[fours].reshape(count, _VALUES)
     lengths = np.linalg.norm(descriptors, axis=1, keepdims=True)
     return Features(
         points=places.astype(np.float32) / np.float32(_FRACTION),
