@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.clustering.cluster_parameters import ClusterParameters
+from indexer.clustering.families.detail_verification import DetailVerifier
 from indexer.clustering.families.frame_exclusion import FrameExclusion
 from indexer.clustering.families.pair_evidence import ImagePairs, PairEvidence
 from indexer.clustering.families.piece_table import PieceTable
-from indexer.clustering.families.stars import group_by_hubs
+from indexer.clustering.families.stars import Stars, group_by_hubs, regroup
 from indexer.clustering.incremental import ClusterRefresher
 from indexer.clustering.runs import ClusterRunner
 from indexer.errors import SnapshotMismatch
@@ -143,6 +144,17 @@ def test_a_page_that_shows_a_photo_is_in_its_family_and_draws_no_other_page_ther
     )
 
     assert hubs_of(links, len(photos + pages)) == [0, 1, 0, 0, 1, 1]
+
+
+def test_a_large_group_is_regrouped_around_the_image_that_most_of_it_show() -> None:
+    chain, hub, pair = linked([(0, 1), (1, 2), (2, 3)]), [(row, 4) for row in range(4)], [5, 5]
+    links = ImagePairs(
+        *(np.concatenate(each) for each in zip(columns(chain), columns(linked(hub)), strict=True))
+    )
+    merged = Stars(np.array([0, 0, 0, 0, 0, *pair]), np.full(7, 10, np.float32))
+
+    assert regroup(merged, links, np.arange(7), 4).hubs.tolist() == [4, 4, 4, 4, 4, *pair]
+    assert regroup(merged, links, np.arange(7), 5).hubs.tolist() == merged.hubs.tolist()
 
 
 def columns(pairs: ImagePairs) -> list[NDArray[np.generic]]:
@@ -451,6 +463,24 @@ def test_pictures_without_a_detail_in_common_are_linked_only_as_near_duplicates(
 
     assert ids
     assert [families(120), families(120, verify=False), families(75)] == [0, 1, 1]
+
+
+@pytest.mark.parametrize(("whole_bits", "refuted"), [(60, False), (120, True), (257, False)])
+def test_details_in_place_speak_against_a_copy_where_the_wholes_differ_as_strangers(
+    store: Store, space: Space, *, whole_bits: int, refuted: bool
+) -> None:
+    dogs = photo("two-dogs.jpg")
+    covered = dogs.copy()
+    covered.paste(photo("bee.jpg").resize((dogs.width // 2, dogs.height // 2)), (80, 60))
+    ids = add(store, space, [picture(1, dogs, axis(0)), picture(2, covered, axis(1))])
+    fusion = replace(TRAITS.fusion, near_duplicate=120.0)
+    pairs = replace(linked([(0, 1)]), whole_bits=np.array([whole_bits]))
+
+    verifier = DetailVerifier(store, np.array(ids), fusion, 8, 1)
+    found = verifier.verify(pairs, 31, lambda _count: None)
+
+    assert found.in_place.all()
+    assert found.refuted.tolist() == [refuted]
 
 
 # --- new images ----------------------------------------------------------------------------------

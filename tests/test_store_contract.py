@@ -753,7 +753,7 @@ READS: Final[list[tuple[str, Read]]] = [
         "cluster_members.membership_of",
         lambda c: c.cluster_members.membership_of(1, np.array([2, 1, 99])),
     ),
-    ("cluster_members.count", lambda c: c.cluster_members.count(1, assigned=False)),
+    ("cluster_members.count", lambda c: c.cluster_members.count(1)),
     ("cluster_members.page", lambda c: c.cluster_members.page(1, None)),
     ("cluster_members.joined", lambda c: c.cluster_members.joined(1)),
     ("cluster_members.additions", lambda c: c.cluster_members.additions(1, BEGIN)),

@@ -130,8 +130,7 @@ class ClusterRefresher:
             new = catalog.cluster_scopes.unknown(run.id, run.scope, space, semantic)
             now = catalog.cluster_scopes.count(run.scope, space, semantic)
             known = catalog.cluster_members.count(run.id)
-            found = catalog.cluster_members.count(run.id, assigned=False)
-        return _Since(new=new, assigned=known - found, gone=known - (now - len(new)))
+        return _Since(new=new, assigned=known - run.images, gone=known - (now - len(new)))
 
     def _assign(self, run: ClusterRun, space: Space, image_ids: Keys) -> int:
         if run.algorithm in FAMILIES:

@@ -145,7 +145,8 @@ class _Table(NamedTuple):
     @classmethod
     def of(cls, keys: NDArray[np.uint16]) -> Self:
         rows = np.argsort(keys, kind="stable").astype(np.int32)
-        return cls(rows, np.searchsorted(keys[rows], np.arange(_KEYS + 1)))
+        sizes = np.bincount(keys, minlength=_KEYS)
+        return cls(rows, np.concatenate([[0], np.cumsum(sizes)]))
 
     def look_up(self, keys: NDArray[np.uint16]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """Return pairs of a query and a row that have the same key."""

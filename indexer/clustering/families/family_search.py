@@ -7,8 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.clustering.families.links import LinkFinder
+from indexer.clustering.families.pair_evidence import ImagePairs
 from indexer.clustering.families.piece_table import Rows
-from indexer.clustering.families.stars import Stars, group_by_hubs, merge, rivals_of
+from indexer.clustering.families.stars import (
+    Stars,
+    group_by_hubs,
+    merge,
+    regroup,
+    rivals_of,
+)
 from indexer.store import ScopedPieces
 from indexer.types import LogOdds
 
@@ -31,7 +38,9 @@ def find_families(scoped: ScopedPieces, finder: LinkFinder) -> Families:
     An image of a large family has more copies than neighbours are looked at, so such a family is
     found in pieces first. So images are compared with the hubs of their neighbours, and those of
     large groups with others that may be the hub. Where members of two groups are linked, their hubs
-    are compared, and groups whose hubs match are merged.
+    are compared, and groups whose hubs match are merged. Then the image that most of a large family
+    show can be known, and such a family gets its hub once more: the first choice, among a piece,
+    may change with every image that comes.
 
     Parameters
     ----------
@@ -46,13 +55,23 @@ def find_families(scoped: ScopedPieces, finder: LinkFinder) -> Families:
         finder.between(*rivals_of(stars, links, ranks, _LARGE)),
     ):
         links = links.joined(more)
-    stars = group_by_hubs(links, ranks)
+    stars, links = _merge(group_by_hubs(links, ranks), links, finder, ranks)
+    links = links.joined(finder.between(*rivals_of(stars, links, ranks, _LARGE)))
+    stars, _ = _merge(regroup(stars, links, ranks, _LARGE), links, finder, ranks)
+    return families_of(stars)
+
+
+def _merge(
+    stars: Stars, links: ImagePairs, finder: LinkFinder, ranks: Rows
+) -> tuple[Stars, ImagePairs]:
+    """Merge groups whose hubs match; return all links, those of the hubs among them."""
     for _ in range(_ROUNDS):
         between = finder.between(stars.hubs[links.left], stars.hubs[links.right])
         if not len(between):
             break
+        links = links.joined(between)
         stars = merge(stars, between, ranks)
-    return families_of(stars)
+    return stars, links
 
 
 def rank_images(scoped: ScopedPieces) -> Rows:

@@ -121,19 +121,8 @@ def _read(  # noqa: PLR0913, PLR0917 -- of what
 ) -> GrowthScope:
     """Read the images of some pairs; the hub stands for all members of its family."""
     hubs = catalog.clusters.medoids(run.id)
-    hub_of = dict(zip(hubs.values(), hubs, strict=True))
     members = catalog.cluster_members.membership_of(run.id, np.union1d(left, right))
-    shown = {
-        image_id: hub_of[cluster_id]
-        for image_id, cluster_id in zip(
-            members.image_ids.tolist(), members.cluster_ids.tolist(), strict=True
-        )
-        if cluster_id in hub_of
-    }
-    left, right = (
-        np.array([shown.get(image_id, image_id) for image_id in each.tolist()], np.int64)
-        for each in (left, right)
-    )
+    left, right = (_standing_for(each, members, hubs) for each in (left, right))
     pieces = catalog.cluster_scopes.pieces_of(
         np.unique(np.concatenate([new, left, right])), run.scope, space
     )
@@ -147,3 +136,15 @@ def _read(  # noqa: PLR0913, PLR0917 -- of what
         hubs=hubs,
         stored=stored,
     )
+
+
+def _standing_for(images: Keys, members: Membership, hubs: dict[int, int]) -> Keys:
+    """Return the hub of the family of each image; of one that is in none, the image itself."""
+    ids, clusters = (np.fromiter(each, np.int64, len(hubs)) for each in (hubs, hubs.values()))
+    order = np.argsort(clusters)
+    places = np.searchsorted(clusters[order], members.cluster_ids)
+    is_grouped = np.append(clusters[order], -2)[places] == members.cluster_ids  # noise has -1
+    hub = np.where(is_grouped, np.append(ids[order], 0)[places], members.image_ids)
+    places = np.searchsorted(members.image_ids, images)
+    is_member = np.append(members.image_ids, 0)[places] == images
+    return np.where(is_member, np.append(hub, 0)[places], images)

@@ -162,11 +162,11 @@ class LinkFinder:
         bounds = self._bounds
         left, right = self._unjudged(left, right)
         pairs = self._evidence.compare(left, right)
-        in_place = np.zeros(len(pairs), np.bool_)
+        in_place, refuted = np.zeros((2, len(pairs)), np.bool_)
         if bounds.verified:
             on_progress = self._steps("verifying", len(pairs))
             verified = self._verifier.verify(pairs, bounds.max_pdq_distance, on_progress)
-            pairs, in_place = verified.pairs, verified.in_place
+            pairs, in_place, refuted = verified.pairs, verified.in_place, verified.refuted
         near = pairs.bits <= bounds.max_pdq_distance
         linked = near | (pairs.log_odds >= bounds.min_log_odds)
         settled = pairs.whole_bits <= _SAME
@@ -174,7 +174,7 @@ class LinkFinder:
         on_progress = self._steps("templates", len(unsure))
         framed = self._exclusion.framed(pairs.at(unsure), in_place[unsure], on_progress)
         linked[unsure[framed]] = False
-        return pairs.at(linked)
+        return pairs.at(linked & ~refuted)
 
     def _unjudged(self, left: Rows, right: Rows) -> tuple[Rows, Rows]:
         """Leave out pairs that were judged before, and keep the others in mind."""

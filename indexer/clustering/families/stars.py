@@ -87,6 +87,26 @@ def rivals_of(stars: Stars, links: ImagePairs, ranks: Rows, larger_than: int) ->
     return images, order[firsts[images] + np.arange(len(images)) % _RIVALS]
 
 
+def regroup(stars: Stars, links: ImagePairs, ranks: Rows, larger_than: int) -> Stars:
+    """Group the images of each large group again, by the links among them.
+
+    Parameters
+    ----------
+    stars : Stars
+    links : ImagePairs
+    ranks : ndarray of shape (n,), int64
+        As for `group_by_hubs`.
+    larger_than : int
+        Images.
+    """
+    large = np.bincount(stars.hubs, minlength=len(ranks))[stars.hubs] > larger_than
+    together = stars.hubs[links.left] == stars.hubs[links.right]
+    again = group_by_hubs(links.at(large[links.left] & together), ranks)
+    return Stars(
+        np.where(large, again.hubs, stars.hubs), np.where(large, again.strengths, stars.strengths)
+    )
+
+
 def merge(stars: Stars, links: ImagePairs, ranks: Rows) -> Stars:
     """Merge groups whose hubs are linked, again by stars of hubs.
 

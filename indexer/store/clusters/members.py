@@ -53,17 +53,9 @@ class ClusterMembers(Queries):
         ids = np.sort(image_ids).tolist()
         return _membership([*self._rows(statement, ClusterMemberRow.image_id, ids)])
 
-    def count(self, run_id: int, *, assigned: bool = True) -> int:
-        """Return how many images a run knows.
-
-        Parameters
-        ----------
-        run_id : int
-        assigned : bool
-            Whether images that were assigned after the run count.
-        """
-        conditions = () if assigned else (~ClusterMemberRow.assigned,)
-        return self._count(ClusterMemberRow, ClusterMemberRow.run_id == run_id, *conditions)
+    def count(self, run_id: int) -> int:
+        """Return how many images a run knows, those that were assigned after it among them."""
+        return self._count(ClusterMemberRow, ClusterMemberRow.run_id == run_id)
 
     def page(
         self, run_id: int, cluster_id: int | None, *, after_id: int = 0, limit: int = 100
