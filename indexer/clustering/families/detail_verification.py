@@ -25,7 +25,7 @@ _FEW: Final = 5
 undoes 28 of 241 wrong links and 3 of 1,656 right ones."""
 _MANY: Final = 50  # features of either image from which so few speak against a copy
 _SHARE: Final = 0.03
-"""The same, as a share of the features of the image that has fewer."""
+"""Inliers, as a share of the features of the image with fewer, below which there is no link."""
 _UNLIKE: Final = 110
 """PDQ distance of wholes from which details at the same places are those of a ground that both
 share: of a stranger's eight orientations the nearest is at 117 +- 5. On the development benchmark
