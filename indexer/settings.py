@@ -231,6 +231,11 @@ class Settings(BaseSettings):
         return self.home / "views"
 
     @property
+    def maps_folder(self) -> Path:
+        """Where the maps of cluster runs are kept, ready to be sent."""
+        return self.home / "maps"
+
+    @property
     def allowed_protocol_names(self) -> frozenset[str]:
         """The protocols that sources may be fetched by."""
         names = (name.strip().lower() for name in (self.allowed_protocols or "").split(","))

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser
 
 from indexer.runtime.cpu import limit_library_threads
 from indexer.store import Store, open_store, upgrade
-from support.browser import running_browser
+from support.browser import WEBGL, running_browser
 from support.extent import extent, take_everything
 from support.postgres import postgres_database, running_postgres
 from support.shared_models import models_loaded_once
@@ -178,5 +178,5 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
+    with running_browser(*WEBGL) as browser:
         yield browser

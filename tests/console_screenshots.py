@@ -11,7 +11,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "dem
 
 from edited_copies import write_copies
 
-from support.browser import open_tab, running_browser
+from support.browser import WEBGL, open_tab, running_browser
 from support.commands import PHOTOS, Index
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -57,7 +57,10 @@ MOST = 200_000  # bytes of a picture
 
 
 def main() -> None:
-    with TemporaryDirectory(prefix="lookalike-screens-") as folder, running_browser() as browser:
+    with (
+        TemporaryDirectory(prefix="lookalike-screens-") as folder,
+        running_browser(*WEBGL) as browser,
+    ):
         index = Index(Path(folder, "home"))
         uploads = fill(index, Path(folder))
         with index.serve() as client:
@@ -100,6 +103,7 @@ def draw(page: Page, theme: str, uploads: list[Path]) -> None:
         page.goto(path)
         neutralise(page, uploads)
         save(page, f"{name}-{theme}")
+    draw_map(page, theme)
     page.goto("/console/search")
     page.locator("[data-files]").set_input_files([str(path) for path in uploads])
     page.locator("[data-verdict]").nth(len(uploads) - 1).wait_for()
@@ -109,6 +113,18 @@ def draw(page: Page, theme: str, uploads: list[Path]) -> None:
     page.keyboard.press("c")
     page.locator(".comparison").wait_for()
     save(page, f"compare-{theme}")
+
+
+def draw_map(page: Page, theme: str) -> None:
+    page.goto("/console/clusters/map")
+    page.locator("[data-settled]").wait_for(state="attached")
+    save(page, f"map-{theme}")
+    page.keyboard.press(".")
+    page.keyboard.press("t")
+    page.locator("#map-table tbody tr").first.wait_for()
+    page.wait_for_timeout(1000)  # until the map rests
+    page.wait_for_function("!document.querySelector('.stage canvas').style.transform")
+    save(page, f"map-table-{theme}")
 
 
 def neutralise(page: Page, uploads: list[Path]) -> None:

@@ -1,14 +1,19 @@
 """Cluster runs, clusters and what is done about them, through our own client on a real server."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from threading import Event
 from time import monotonic, sleep
+from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from pydantic import TypeAdapter
+from safetensors.numpy import load
 
 from indexer.clustering import runs as running
 from indexer.clustering.cluster_parameters import ClusterParameters
@@ -155,6 +160,56 @@ def test_a_report_is_the_whole_of_a_run_and_a_page_to_be_saved(
     )
     assert page.text.startswith("<!doctype html>")
     assert report.clusters[0].name in page.text
+
+
+def test_a_map_is_decoded_by_a_client_and_holds_until_a_bank_or_a_name_changes(
+    api: Lookalike, server: httpx.Client, run: ClusterRun
+) -> None:
+    columns, said = decoded(api.cluster_map(run.id))
+    ids = np.cumsum(columns["id"], dtype=np.int64).tolist()
+    clusters = [*api.clusters(run.id)]
+    path = f"/v1/cluster-runs/{run.id}/map.bin"
+    answer = server.get(path)
+
+    assert {name: column.dtype for name, column in columns.items()} == {
+        "x": np.uint16,
+        "y": np.uint16,
+        **dict.fromkeys(("id", "cluster", "class", "bank", "age"), np.uint8),
+    }
+    assert {len(column) for column in columns.values()} == {15}
+    assert ids == sorted(report_ids(api, run))
+    assert said["clusters"] == [[each.id, each.name, each.medoid] for each in clusters]
+    for place, cluster in enumerate(clusters, 1):
+        members = [member.image_id for member in api.cluster_members(run.id, cluster.id)]
+        assert [ids[row] for row in np.flatnonzero(columns["cluster"] == place)] == members
+    assert columns["class"].max() <= len(said["classes"])
+    assert said["run"] == run.id
+    assert columns["age"].max() == 0  # all were added within an hour
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["cache-control"] == "private, no-cache"
+    plain = server.get(path, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert plain.content == answer.content
+    known = {"If-None-Match": answer.headers["etag"]}
+    assert server.get(path, headers=known).status_code == HTTPStatus.NOT_MODIFIED
+
+    before = clusters[0].name
+    api.edit_cluster(clusters[0].id, name="towers")
+    changed = server.get(path, headers=known)
+    assert changed.status_code == HTTPStatus.OK
+    again, renamed = decoded(changed.content)
+    assert renamed["clusters"][0][1] == "towers"
+    assert all((again[name] == columns[name]).all() for name in columns)  # places are kept
+    api.edit_cluster(clusters[0].id, name=before)
+
+
+def decoded(file: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    said = json.loads(file[8 : 8 + int.from_bytes(file[:8], "little")])["__metadata__"]
+    return load(file), {name: json.loads(value) for name, value in said.items()}
+
+
+def report_ids(api: Lookalike, run: ClusterRun) -> list[int]:
+    return [*api.cluster_report(run.id)["members"]["image_ids"]]
 
 
 # --- what is done about a cluster ----------------------------------------------------------------

@@ -74,7 +74,7 @@ def test_a_newcomer_finds_a_lookalike_confirms_it_and_sees_it_in_bank_and_report
             page.get_by_role("link", name="Clusters").first.click()
             row = page.get_by_role("row", name="red-panda")
             expect(row.get_by_role("link", name="reported")).to_be_visible()
-            page.get_by_role("link", name="Report and map").click()
+            page.get_by_role("link", name="Report", exact=True).click()
             expect(page.get_by_text("red-panda-4.jpg and 4 copies").first).to_be_attached()
             assert tab.foreign == []
         console.send_signal(signal.SIGINT)

@@ -655,6 +655,12 @@ READS: Final[list[tuple[str, Read]]] = [
     ("banks.severities", lambda c: c.banks.severities()),
     ("decisions.outcomes", lambda c: c.decisions.outcomes(sha256s(1, 9, 10))),
     ("maps.get", lambda c: [c.maps.get(space_id) for space_id in (1, 99)]),
+    (
+        "maps.state",
+        lambda c: c.maps.state(c.cluster_runs.get(1), c.spaces.get(1), 1),
+    ),
+    ("maps.points", lambda c: c.maps.points(1, c.spaces.get(1))),
+    ("maps.banked", lambda c: c.maps.banked(1)),
     ("templates.get", lambda c: c.templates.get(1)),
     ("templates.page", lambda c: c.templates.page(state=TemplateState.REJECTED, limit=5)),
     ("templates.watermark", lambda c: c.templates.watermark()),

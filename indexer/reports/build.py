@@ -12,11 +12,10 @@ import numpy as np
 import indexer
 from indexer.clustering.alerts import AlertRules, changed_parameters, find_alerts
 from indexer.clustering.pattern_search import standing_for
-from indexer.errors import InputError, NotFoundError
 from indexer.reports.alternatives import MOST, clustered_anew, left_of
 from indexer.reports.cluster_facts import describe, within
 from indexer.reports.kept_map import open_map
-from indexer.reports.report_data import Material, Progress, gather, space_of
+from indexer.reports.report_data import Material, Progress, find_run, gather, space_of
 from indexer.reports.report_pictures import Obscurer, wanted
 from indexer.reports.report_tree import (
     Alternative,
@@ -33,7 +32,7 @@ from indexer.reports.shares import days_of, hours_of
 from indexer.reports.urgency import urgency
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
-from indexer.types import ClusterAlgorithm, ClusterRun, Embeddings, Lineage, LineageEvent, RunState
+from indexer.types import ClusterAlgorithm, Embeddings, Lineage, LineageEvent
 from indexer.vectors.knn_graph import build_knn_graph
 
 _NEIGHBOURS: Final = 10
@@ -94,7 +93,7 @@ def build_report(
     """
     options = options or ReportOptions()
     with store.reader() as catalog:
-        run = _find_run(catalog, run_id)
+        run = find_run(catalog, run_id)
         space, semantic = space_of(catalog, run), catalog.cluster_runs.semantic_space(run)
     kept = open_map(
         store,
@@ -134,31 +133,6 @@ def build_report(
         members=_members(material, neighbours),
         map=MapFacts(kept[1].created_at, kept[1].images, len(kept[0].vectors)) if kept else None,
     )
-
-
-def _find_run(catalog: Catalog, run_id: int | None) -> ClusterRun:
-    if run_id is None:
-        space = catalog.spaces.active()
-        newest = catalog.cluster_runs.newest(space.id) if space else None
-        if newest is None:
-            raise NotFoundError(
-                "There is no finished cluster run yet. Run `lookalike cluster run`."
-            )
-        return newest
-    run = catalog.cluster_runs.get(run_id)
-    space = catalog.spaces.find(run.model)
-    if space and not catalog.spaces.is_usable(space.id):
-        raise InputError(
-            f"Cluster run {run_id} is of space {run.model[:12]}, whose embeddings were dropped "
-            "when the index was brought over to another model. Report a newer run: `lookalike "
-            "cluster run` makes one."
-        )
-    if run.state is not RunState.DONE:
-        raise InputError(
-            f"Cluster run {run_id} is {run.state}; only one that is done can be reported. "
-            "`lookalike cluster list` shows the runs."
-        )
-    return run
 
 
 def _model_name(reference: str) -> str:

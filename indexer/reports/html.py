@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # it is slow to load
     from jinja2 import Environment
 
 _PAGE: Final = Path(__file__).with_name("page")
+_SCATTERPLOT: Final = Path(__file__).with_name("scatterplot")
 _TOLD: Final = 150
 """Clusters with a section of their own; the table names all of them."""
 _LISTED: Final = 2_000
@@ -32,18 +33,19 @@ _THIN_SPACE: Final = "\u2009"
 def write_html(report: Report, file: BinaryIO) -> None:
     """Write a report for people: a map to move about in, tables to sort, pages to print.
 
-    Its policy forbids every connection. The only script that runs is its own, known by its digest.
+    Its policy forbids every connection. Only its own scripts run, known by their digests.
     """
     environment = page_environment()
-    script = (_PAGE / "report.js").read_text(encoding="utf-8")
-    digest = b64encode(sha256(script.encode()).digest()).decode()
+    scripts = [scatterplot_script(), (_PAGE / "report.js").read_text(encoding="utf-8")]
+    digests = [f"'sha256-{_digest(each)}'" for each in scripts]
+    notices = [folder / "NOTICES.txt" for folder in (_SCATTERPLOT, _PAGE)]
     page = environment.get_template("report.html.jinja").generate(
         report=report,
-        script=script,
+        scripts=scripts,
         style=(_PAGE / "report.css").read_text(encoding="utf-8"),
-        notices=(_PAGE / "NOTICES.txt").read_text(encoding="utf-8"),
+        notices="\n".join(each.read_text(encoding="utf-8") for each in notices),
         policy=(
-            f"default-src 'none'; script-src 'sha256-{digest}'; "
+            f"default-src 'none'; script-src {' '.join(digests)}; "
             "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
         ),
         points=_points(report),
@@ -61,6 +63,11 @@ def write_html(report: Report, file: BinaryIO) -> None:
     file.writelines(piece.encode("utf-8", "replace") for piece in page)
 
 
+def scatterplot_script() -> str:
+    """Return the script that draws points, of reports and of the console: `scatterplot` in it."""
+    return (_SCATTERPLOT / "scatterplot.js").read_text(encoding="utf-8")
+
+
 def page_environment() -> "Environment":
     """Return the templates of this folder, which escape what strangers wrote."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -75,6 +82,10 @@ def page_environment() -> "Environment":
     )
     environment.filters |= {"count": _count, "number": _number, "moment": _moment, "day": _day}
     return environment
+
+
+def _digest(script: str) -> str:
+    return b64encode(sha256(script.encode()).digest()).decode()
 
 
 def _printed(value: object) -> object:

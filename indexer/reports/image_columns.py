@@ -118,7 +118,7 @@ def read_columns(
     """
     parts = []
     for part in catalog.cluster_reports.members(reach.run_id, space):
-        distances = _distances(part.vectors, part.cluster_ids, reach)
+        distances = distances_from_medoids(part.vectors, part.cluster_ids, reach)
         parts.append(
             Columns(
                 image_ids=part.image_ids,
@@ -136,7 +136,24 @@ def read_columns(
     return _joined(parts)
 
 
-def _distances(vectors: Embeddings, cluster_ids: Keys, reach: ClusterReach) -> NDArray[np.float64]:
+def distances_from_medoids(
+    vectors: Embeddings, cluster_ids: Keys, reach: ClusterReach
+) -> NDArray[np.float64]:
+    """Return the cosine distance of images from the medoids of their clusters.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, d), float32, unit rows
+    cluster_ids : ndarray of shape (n,), int64
+        -1 for noise.
+    reach : ClusterReach
+        The clusters of the run.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+        NaN for noise.
+    """
     distances = np.full(len(vectors), np.nan)
     member = np.flatnonzero(cluster_ids != _NOISE)
     if not len(member):

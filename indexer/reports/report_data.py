@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from indexer.clustering.cluster_parameters import FAMILIES
-from indexer.errors import LookalikeError
+from indexer.errors import InputError, LookalikeError, NotFoundError
 from indexer.model import load_traits
 from indexer.reports.family_discs import FamilyDiscs
 from indexer.reports.image_columns import Columns, Placement, principal_axes, read_columns
@@ -19,7 +19,7 @@ from indexer.reports.report_tree import BankHit, NearEntry
 from indexer.settings import Settings
 from indexer.store import Catalog, ClusterReach
 from indexer.thresholds import choose_thresholds
-from indexer.types import COMMON_FUSION, Cluster, ClusterRun, Fusion, Lineage, Space
+from indexer.types import COMMON_FUSION, Cluster, ClusterRun, Fusion, Lineage, RunState, Space
 
 _PAGE: Final = 1000
 _YOUNG: Final = timedelta(days=3)
@@ -77,10 +77,11 @@ def gather(
         on_progress("reading", done, readings * run.images)
 
     reach = catalog.clusters.reach(run.id)
-    discs = None
-    if plane and run.algorithm in FAMILIES and len(reach.cluster_ids):
-        discs = FamilyDiscs.of(plane, reach, catalog.clusters.sizes(run.id))
-    placement = Placement(plane or principal_axes(catalog, run, space, advance), discs)
+    placement = (
+        placement_on(catalog, run, reach, plane)
+        if plane
+        else Placement(principal_axes(catalog, run, space, advance))
+    )
     columns = read_columns(catalog, reach, space, placement, advance)
     on_progress("comparing with banks", 0, 1)
     thresholds = choose_thresholds(
@@ -134,6 +135,59 @@ def _to_match(catalog: Catalog, reach: ClusterReach, run: ClusterRun, space: Spa
         ),
         radii=reach.radii[rows],
     )
+
+
+def placement_on(
+    catalog: Catalog, run: ClusterRun, reach: ClusterReach, plane: LandmarkMap
+) -> Placement:
+    """Return how the images of a run are laid on the map of their space.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    run : ClusterRun
+    reach : ClusterReach
+        The clusters of the run.
+    plane : LandmarkMap
+    """
+    discs = None
+    if run.algorithm in FAMILIES and len(reach.cluster_ids):
+        discs = FamilyDiscs.of(plane, reach, catalog.clusters.sizes(run.id))
+    return Placement(plane, discs)
+
+
+def find_run(catalog: Catalog, run_id: int | None) -> ClusterRun:
+    """Return the run to report, the newest finished one by default.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    InputError
+        The run did not come to its end, or its embeddings were dropped.
+    """
+    if run_id is None:
+        space = catalog.spaces.active()
+        newest = catalog.cluster_runs.newest(space.id) if space else None
+        if newest is None:
+            raise NotFoundError(
+                "There is no finished cluster run yet. Run `lookalike cluster run`."
+            )
+        return newest
+    run = catalog.cluster_runs.get(run_id)
+    space = catalog.spaces.find(run.model)
+    if space and not catalog.spaces.is_usable(space.id):
+        raise InputError(
+            f"Cluster run {run_id} is of space {run.model[:12]}, whose embeddings were dropped "
+            "when the index was brought over to another model. Report a newer run: `lookalike "
+            "cluster run` makes one."
+        )
+    if run.state is not RunState.DONE:
+        raise InputError(
+            f"Cluster run {run_id} is {run.state}; only one that is done can be reported. "
+            "`lookalike cluster list` shows the runs."
+        )
+    return run
 
 
 def space_of(catalog: Catalog, run: ClusterRun) -> Space:

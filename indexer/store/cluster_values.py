@@ -99,6 +99,39 @@ class Landmarks:
 
 
 @dataclass(frozen=True, slots=True)
+class MapState:
+    """Numbers that change whenever what the map of a run shows does."""
+
+    images: int
+    """Images of the run that are still there."""
+    bank_change: int
+    """The last change of a bank or an entry."""
+    action: int
+    """The last action on a cluster."""
+    undone: int
+    """Actions that were undone."""
+    classifier: str | None
+    """What the images of the space were classified by; None for the network's own."""
+    landmarks_at: datetime | None
+    """When the map of the space was laid out; None before that."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapPoints:
+    """The images of a run that are still there, by ascending id."""
+
+    image_ids: Keys
+    """(n,)"""
+    cluster_ids: Keys
+    """(n,); -1 for noise."""
+    added_at: NDArray[np.float64]
+    """(n,), in seconds since 1970 UTC."""
+    label_codes: NDArray[np.int64]
+    """(n,), places of their likeliest classes in `labels`; -1 for none."""
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NamedMedoid:
     """The cluster that an image is in: its name, and its middle."""
 

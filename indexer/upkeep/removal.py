@@ -31,7 +31,7 @@ def remove(store: Store, ids: Sequence[int]) -> int:
 
 
 def purge(store: Store, settings: Settings, ids: Sequence[int]) -> int:
-    """Erase images from the database and from all files of the views; return how many were erased.
+    """Erase images from the database and all files of views and maps; return how many were erased.
 
     A tombstone stays of each: id, SHA-256 and when it was deleted. Programs that run meanwhile
     forget the vectors as soon as they read the log.
@@ -56,4 +56,6 @@ def wipe(store: Store, settings: Settings) -> None:
     with store.reader() as catalog:
         space = catalog.spaces.active()
     forget_purged(store, space, settings)
+    for kept in settings.maps_folder.glob("run-*"):
+        kept.unlink(missing_ok=True)
     store.maintenance.scrub()

@@ -87,6 +87,10 @@ class ClusterCalls:
         """Return the report about a run that is done, as docs/reports.md tells it."""
         return self._transport.ask("GET", f"/v1/cluster-runs/{run_id}/report", dict[str, Any])
 
+    def cluster_map(self, run_id: int) -> bytes:
+        """Return the map of a run that is done: a safetensors file, as docs/reports.md tells it."""
+        return self._transport.fetch(f"/v1/cluster-runs/{run_id}/map.bin")
+
     def cluster(self, cluster_id: int, run_id: int | None = None) -> Cluster:
         """Return a cluster as a run found it; as the newest that has it by default."""
         path = f"/v1/clusters/{cluster_id}"

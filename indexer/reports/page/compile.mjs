@@ -11,7 +11,7 @@ const EMPTY = "// Written by compile.mjs.\nexport default {};\n";
 writeFileSync("src/commands.js", EMPTY);
 const { outputFiles } = await build({
   entryPoints: ["src/compile.js"],
-  alias: { regl: "./src/regl.js" },
+  alias: { regl: "./src/regl.js", scatterplot: "./src/scatterplot.js" },
   bundle: true,
   format: "esm",
   target: "es2022",

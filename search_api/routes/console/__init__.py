@@ -6,6 +6,7 @@ from search_api.routes.console import (
     decisions,
     images,
     list_imports,
+    maps,
     operations,
     reviews,
     search,
@@ -25,6 +26,7 @@ ROUTERS = tuple(
         decisions,
         list_imports,
         banks,
+        maps,  # before clusters, whose ids its address would be
         clusters,
         images,
         operations,

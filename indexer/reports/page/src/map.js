@@ -1,5 +1,5 @@
 // The map: every image a point, drawn by regl-scatterplot where there is WebGL.
-import createScatterplot from "regl-scatterplot";
+import { createScatterplot } from "scatterplot";
 import { decode, paint, PALETTE } from "./points.js";
 
 const LABELS = 12;
