@@ -1,25 +1,17 @@
-"""Analysts' decisions, and adding what they decided about to a bank."""
+"""Analysts' decisions on matches, and adding what they decided about to a bank."""
 
 from dataclasses import replace
 
-from indexer.errors import InputError
-from indexer.store import Store, Writer
-from indexer.types import (
-    Bank,
-    BankKind,
-    Decided,
-    Fingerprint,
-    FingerprintKind,
-    NewDecision,
-    Outcome,
-    Pdq,
-)
-
-_JOINS = {Outcome.CONFIRMED: BankKind.BLOCK, Outcome.REJECTED: BankKind.ALLOW}
+from indexer.decision_banks import bank_for, join_bank
+from indexer.reviews.match_signatures import sign_match
+from indexer.reviews.rules import Signatory
+from indexer.store import Store
+from indexer.types import Decided, NewDecision, Pdq
 
 
 def decide(
     store: Store,
+    signatory: Signatory,
     new: NewDecision,
     *,
     pdq: Pdq | None = None,
@@ -31,9 +23,14 @@ def decide(
     A query whose picture the index holds joins as that image, another one as bare fingerprints: its
     SHA-256, and its PDQ if that is known and not of a flat picture. Doing it again changes nothing.
 
+    Where two persons must sign, the first one's decision waits as a review item for the second;
+    where it waits already, this is the second signature.
+
     Parameters
     ----------
     store : Store
+    signatory : Signatory
+        Who decides.
     new : NewDecision
         Its `query_pdq` is set from `pdq`.
     pdq : Pdq, optional
@@ -49,49 +46,15 @@ def decide(
         Not exactly one of entry and image is given, or the bank is not of the kind that fits.
     NotFoundError
         There is no such entry, image or bank.
+    ReviewTaken
+        The match awaits the signature of another person, or another person reviews it now.
     """
     usable = pdq.bits if pdq and pdq.quality >= min_quality else None
     new = replace(new, query_pdq=usable)
     with store.writer() as writer:
         joined = bank_for(writer, bank, new.outcome) if bank is not None else None
+        if signed := sign_match(writer, signatory, new, joined):
+            return signed
         decision = writer.decisions.add(new)
-        entries = _join(writer, joined, new) if joined else 0
-    return Decided(decision, bank, entries)
-
-
-def bank_for(writer: Writer, name: str, outcome: Outcome) -> Bank:
-    """Return the bank that a query of an outcome is to join.
-
-    Raises
-    ------
-    InputError
-        It is not of the kind that fits, or no bank fits the outcome.
-    NotFoundError
-        There is no such bank.
-    """
-    bank = writer.banks.get(name)
-    wanted = _JOINS.get(outcome)
-    if wanted is None:
-        raise InputError(
-            f"A query that is {outcome} cannot join a bank. Omit the bank, or decide "
-            f"{Outcome.CONFIRMED} or {Outcome.REJECTED}."
-        )
-    if bank.kind is not wanted:
-        raise InputError(
-            f"Bank {name} is of kind {bank.kind}; a query that is {outcome} can join banks of kind "
-            f"{wanted}. `lookalike bank list` shows the banks."
-        )
-    return bank
-
-
-def _join(writer: Writer, bank: Bank, new: NewDecision) -> int:
-    """Make the query an entry of a bank; return how many entries are new."""
-    if held := writer.images.ids_by_sha256([new.query_sha256]):
-        return writer.entries.add(bank.id, held.values())
-    fingerprints = [Fingerprint(FingerprintKind.SHA256, new.query_sha256)]
-    if new.query_pdq is not None:
-        fingerprints.append(Fingerprint(FingerprintKind.PDQ, new.query_pdq))
-    before = writer.banks.get(bank.name).entry_count
-    for fingerprint in fingerprints:
-        writer.entries.add_fingerprint(bank.id, fingerprint)
-    return writer.banks.get(bank.name).entry_count - before
+        entries = join_bank(writer, joined, new) if joined else ()
+    return Decided(decision, bank, len(entries))

@@ -8,10 +8,11 @@ from fastapi import Depends, Query, Request
 
 from indexer.matching import Matcher
 from indexer.policy import VerdictHistory
-from indexer.reviews.rules import ReviewRules
+from indexer.reviews.rules import ReviewRules, Signatory
 from indexer.settings import Settings
 from indexer.signals import Contents, Signals
 from indexer.store import Catalog, Store
+from indexer.types import Person
 from search_api.access import Access
 from search_api.admission.pools import Pools
 from search_api.idempotency import once
@@ -51,6 +52,10 @@ class Service:
     """Whether uploads that the policy sends to review become review items."""
     reveal_seconds: float
     """How long a revealed picture can be seen."""
+
+    def signatory(self, person: Person) -> Signatory:
+        """Return who decides, with the rules for it."""
+        return Signatory(person, self.reviews)
 
     async def run(
         self, function: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs

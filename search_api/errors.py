@@ -76,12 +76,18 @@ def problem_of(error: LookalikeError) -> Problem:
         title=error.code,
         status=status_for(error),
         detail=str(error),
+        brief=_brief(error),
         request_id=facts.id if facts else None,
     )
 
 
 def problem(
-    code: str, status: int, detail: str, headers: Mapping[str, str] | None = None
+    code: str,
+    status: int,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    brief: str | None = None,
 ) -> JSONResponse:
     """Return an `application/problem+json` response."""
     facts = current_request()
@@ -92,11 +98,13 @@ def problem(
         title=code,
         status=status,
         detail=detail.encode("utf-8", "backslashreplace").decode(),  # it may quote half characters
+        brief=brief,
         request_id=facts.id if facts else None,
     )
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers = {"Retry-After": "1", **(headers or {})}
-    return JSONResponse(body.model_dump(), status, headers, PROBLEM)
+    content = body.model_dump(exclude={"brief"} if brief is None else None)
+    return JSONResponse(content, status, headers, PROBLEM)
 
 
 def refusal(error: LookalikeError) -> JSONResponse:
@@ -106,7 +114,11 @@ def refusal(error: LookalikeError) -> JSONResponse:
         headers["WWW-Authenticate"] = 'Bearer realm="lookalike"'
     if isinstance(error, RateLimited | LockedOut):
         headers["Retry-After"] = str(error.retry_after)
-    return problem(error.code, status_for(error), str(error), headers)
+    return problem(error.code, status_for(error), str(error), headers, brief=_brief(error))
+
+
+def _brief(error: LookalikeError) -> str | None:
+    return None if error.brief == str(error) else error.brief
 
 
 def problems(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:

@@ -35,7 +35,7 @@ class NewView(BaseModel):
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")
     """What you call it."""
-    screen: str = Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z_-]*$")
+    screen: str = Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z_-]*(/[a-z_]+)?$")
     """The screen of the console."""
     query: str = Field(max_length=2000, pattern=r"^[^\x00]*$")
     """The query string with the filters."""

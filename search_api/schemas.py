@@ -67,6 +67,8 @@ class Problem(BaseModel):
     """The HTTP status."""
     detail: str = Field(examples=["The bytes are not an image of a format that we read."])
     """What happened and what to do next."""
+    brief: str | None = Field(default=None, examples=["Another person has review 41."])
+    """What happened alone, to be shown to a person; missing where `detail` says no more."""
     request_id: str | None = Field(examples=["0f7c1a52f0b64c0e9d1d6a3b8d8f3c11"])
     """Names this request in the server's log; the header X-Request-ID has it, too."""
 

@@ -30,6 +30,7 @@ from search_api.settings import ServeSettings
 from support.serving import app_over, client_of
 
 ELSEWHERE = "203.0.113.9"
+ACCESS_PAGE = Path(__file__).parents[1] / "docs" / "access.md"
 WRONG = "lk_000000000000_" + "0" * 64
 
 
@@ -177,6 +178,46 @@ def test_each_route_is_closed_to_who_brings_no_key_or_too_small_a_one(
             refused = ask(app, filled(route), method, headers=bearer(weak))
             assert (refused.status_code, *named(refused)) == (403, "forbidden")
             assert any(scope in refused.text for scope in wanted)
+
+
+MATRIX = {
+    "Search, classify, embed": r"POST /v1/(search|classify|embed|explanations/class)",
+    "Sign in to the console": r"GET /console(?!/operations/(audit|keys|webhooks)|.*/import)|"
+    r"POST /console/search",
+    "Read images, banks": r"GET /v1/(images|banks|entries|clusters|cluster-runs|policies|decisions|"
+    r"floods|retro-scans|templates|thresholds|spaces|status)\b(?!.*/preview)",
+    "See pictures behind": r"GET /v1/(images|templates)/.*/preview|POST /v1/explanations/match",
+    "[Reveal]": r"\S+ /v1/reveals",
+    "Lease, decide and undo": r"\S+ /v1/reviews|POST /console/review",
+    "Own settings": r"\S+ /v1/me",
+    "Decide on matches": r"POST /v1/(decisions|floods|templates|retro-scans|cluster-runs)|"
+    r"(PATCH|POST) /v1/clusters/{cluster_id}(/preview|/decisions.*)?$|"
+    r"POST /console/(decisions|signatures|clusters)",
+    "Change banks, entries": r"(POST|PATCH|DELETE) /v1/(banks|entries|images)|"
+    r"POST /v1/clusters/.*/bank|POST /console/(banks|entries|images|operations/quar)|GET .*/import",
+    "List actions": r"\S+ /v1/cluster-actions",
+    "List everyone's": r"\S+ /v1/(keys|audit|webhooks)|"
+    r"\S+ /console/operations/(audit|keys|webhooks|deliveries)",
+}
+"""What the rows of the page's table are about, by how they begin."""
+
+
+def test_the_page_s_table_says_what_each_route_of_ours_takes() -> None:
+    rows = [line for line in ACCESS_PAGE.read_text().splitlines() if line.startswith("| ")]
+    names = [Scope.CHECK, Scope.ANALYST, Scope.BANK_WRITE, Scope.ADMIN]
+    for route in ROUTES:
+        if not re.match(r"/(v1|console)\b", route.path or "") or is_public(filled(route)):
+            continue
+        (wanted,) = {frozenset(scopes) for scopes in scopes_of(route.dependant)}
+        if len(wanted) == len(names):
+            continue  # any key
+        for method in route.methods or ():
+            asked = f"{method} {route.path}"
+            found = [row for row, routes in MATRIX.items() if re.match(routes, asked)]
+            assert len(found) == 1, (asked, found)
+            [cells] = [row.split("|")[2:6] for row in rows if row[2:].startswith(found[0])]
+            said = {name for name, cell in zip(names, cells, strict=True) if cell.strip()}
+            assert said == wanted | {Scope.ADMIN}, asked
 
 
 def test_what_is_no_route_is_closed_too(sqlite: Store) -> None:

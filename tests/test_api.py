@@ -383,7 +383,9 @@ def test_an_address_that_is_taken_is_named(index: Index, client: httpx.Client) -
 def test_an_interrupted_server_ends_without_a_traceback(index: Index) -> None:
     with index.start("serve", "--port", 0) as server:
         assert server.stdout is not None
-        assert server.stdout.readline().startswith("Listening on ")
+        console, address = server.stdout.readline(), server.stdout.readline()
+        url = console.removeprefix("Console: ").removesuffix("/console\n")
+        assert address == f"Listening on {url} (documentation: {url}/docs)\n"
         server.send_signal(signal.SIGINT)
         _, stderr = server.communicate(timeout=30)
 

@@ -23,6 +23,7 @@ from indexer.types import (
 )
 from support.catalog import bare_pdq, bind, new_image
 from support.families import add_family, add_vectors, clustered, members_of, near_axis
+from support.signatories import ONE
 
 ANALYST = Actor("user", "jo")
 
@@ -138,7 +139,7 @@ def test_members_join_a_bank_and_leave_it_again(store: Store, family: list[int],
     with store.writer() as writer:
         writer.entries.add(writer.banks.id_of(bank), family[:2])
 
-    action = actions.add_to_bank(store, 1, bank)
+    action = actions.add_to_bank(store, ONE, 1, bank)
 
     assert images_in(store, bank) == set(family)
     assert (action.detail["members"], action.detail["new_entries"]) == (8, 6)
@@ -154,7 +155,7 @@ def test_only_members_of_enough_probability_join(
     bound = sorted(found.probabilities.tolist())[-4]
     strong = set(found.image_ids[found.probabilities >= bound].tolist())
 
-    actions.add_to_bank(store, 1, bank, min_probability=bound)
+    actions.add_to_bank(store, ONE, 1, bank, min_probability=bound)
 
     assert 0 < len(strong) < len(family)
     assert images_in(store, bank) == strong
@@ -164,7 +165,7 @@ def test_removed_images_do_not_join(store: Store, family: list[int], bank: str) 
     with store.writer() as writer:
         writer.images.remove(family[:3])
 
-    actions.add_to_bank(store, 1, bank)
+    actions.add_to_bank(store, ONE, 1, bank)
 
     assert images_in(store, bank) == set(family[3:])
 
@@ -173,7 +174,7 @@ def test_removed_images_do_not_join(store: Store, family: list[int], bank: str) 
 def test_an_action_whose_entries_changed_is_not_undone(
     store: Store, family: list[int], bank: str, change: str
 ) -> None:
-    action = actions.add_to_bank(store, 1, bank)
+    action = actions.add_to_bank(store, ONE, 1, bank)
     with store.writer() as writer:
         [entry] = writer.images.get_many([family[0]])[family[0]].entries
         writer.entries.remove([entry.id]) if change == "removed" else writer.entries.disable(
@@ -192,9 +193,9 @@ def test_an_action_whose_entries_changed_is_not_undone(
 
 
 def test_nothing_is_undone_twice(store: Store, family: list[int], bank: str) -> None:
-    action = actions.add_to_bank(store, 1, bank)
+    action = actions.add_to_bank(store, ONE, 1, bank)
     actions.undo(store, action.id)
-    actions.add_to_bank(store, 1, bank)
+    actions.add_to_bank(store, ONE, 1, bank)
 
     with pytest.raises(UndoRefused, match="was undone"):
         actions.undo(store, action.id)
@@ -220,7 +221,7 @@ def test_a_decision_is_about_each_listed_match_of_a_member(
 ) -> None:
     entry = list_matches(store, space, *family[:3])
 
-    action = actions.decide(store, 1, Outcome.REJECTED, analyst="jo", note="statues")
+    action = actions.decide(store, ONE, 1, Outcome.REJECTED, analyst="jo", note="statues")
 
     assert bank
     assert action.kind is ActionKind.DECISION
@@ -243,7 +244,7 @@ def test_undoing_a_decision_brings_back_what_it_took_the_place_of(
             writer.decisions.add(NewDecision(new_image(seed).sha256, outcome, entry_id=entry))
     before = outcomes(store)
 
-    action = actions.decide(store, 1, Outcome.REJECTED, bank="benign")
+    action = actions.decide(store, ONE, 1, Outcome.REJECTED, bank="benign")
 
     assert bank
     assert (action.detail["decisions"], action.detail["unchanged"]) == (2, 1)
@@ -258,7 +259,7 @@ def test_a_decision_that_another_took_the_place_of_is_not_undone(
     store: Store, space: Space, family: list[int], bank: str
 ) -> None:
     entry = list_matches(store, space, *family[:3])
-    action = actions.decide(store, 1, Outcome.REJECTED, bank="benign")
+    action = actions.decide(store, ONE, 1, Outcome.REJECTED, bank="benign")
     with store.writer() as writer:
         writer.decisions.add(NewDecision(new_image(0).sha256, Outcome.CONFIRMED, entry_id=entry))
 
@@ -273,7 +274,7 @@ def test_a_decision_that_another_took_the_place_of_is_not_undone(
 def test_confirmed_members_join_a_block_bank_without_a_listed_match(
     store: Store, family: list[int], bank: str
 ) -> None:
-    action = actions.decide(store, 1, Outcome.CONFIRMED, bank=bank)
+    action = actions.decide(store, ONE, 1, Outcome.CONFIRMED, bank=bank)
 
     assert (action.detail["decisions"], action.detail["new_entries"]) == (0, 8)
     assert images_in(store, bank) == set(family)
@@ -294,7 +295,7 @@ def test_a_decision_with_the_wrong_bank_or_about_nothing_changes_nothing(
     assert family
     assert bank
     with pytest.raises(InputError):
-        actions.decide(store, 1, outcome, bank=bank_named)
+        actions.decide(store, ONE, 1, outcome, bank=bank_named)
 
     with store.reader() as catalog:
         assert catalog.cluster_actions.page() == []
@@ -317,8 +318,8 @@ def test_a_preview_says_what_an_action_would_touch_and_changes_nothing(
         head = writer.log.head()
         audited_before = len(writer.audit.page(AuditQuery()))
 
-    banked = actions.preview(store, lambda store: actions.add_to_bank(store, 1, bank))
-    decided = actions.preview(store, lambda store: actions.decide(store, 1, Outcome.REJECTED))
+    banked = actions.preview(store, lambda store: actions.add_to_bank(store, ONE, 1, bank))
+    decided = actions.preview(store, lambda store: actions.decide(store, ONE, 1, Outcome.REJECTED))
 
     assert (banked.detail["members"], banked.detail["new_entries"]) == (6, 3)
     assert (banked.weak, banked.removed, banked.suppressed) == (0, 2, 2)
@@ -337,7 +338,7 @@ def test_a_preview_counts_the_members_that_a_probability_leaves_out(
         bound = sorted(catalog.cluster_members.membership(1).probabilities.tolist())[-4]
 
     found = actions.preview(
-        store, lambda store: actions.add_to_bank(store, 1, bank, min_probability=bound)
+        store, lambda store: actions.add_to_bank(store, ONE, 1, bank, min_probability=bound)
     )
 
     assert found.weak + found.detail["members"] == len(family)
@@ -350,7 +351,7 @@ def test_the_preview_of_what_is_refused_is_refused(
     assert family
     assert bank
     with pytest.raises(InputError):
-        actions.preview(store, lambda store: actions.decide(store, 1, Outcome.CONFIRMED))
+        actions.preview(store, lambda store: actions.decide(store, ONE, 1, Outcome.CONFIRMED))
 
 
 # --- in general ----------------------------------------------------------------------------------
@@ -359,9 +360,9 @@ def test_the_preview_of_what_is_refused_is_refused(
 ACTIONS: dict[str, Callable[[Store], ClusterAction]] = {
     "label": lambda store: actions.label(store, 1, "statues"),
     "note": lambda store: actions.note(store, 1, "a private note"),
-    "bank": lambda store: actions.add_to_bank(store, 1, "unsafe"),
+    "bank": lambda store: actions.add_to_bank(store, ONE, 1, "unsafe"),
     "decision": lambda store: actions.decide(
-        store, 1, Outcome.REJECTED, bank="benign", note="a private note"
+        store, ONE, 1, Outcome.REJECTED, bank="benign", note="a private note"
     ),
 }
 
@@ -402,10 +403,10 @@ def test_the_actions_of_a_cluster_are_listed_oldest_first(
     [
         lambda store: actions.label(store, 77, "statues"),
         lambda store: actions.note(store, 77, "statues"),
-        lambda store: actions.add_to_bank(store, 77, "unsafe"),
-        lambda store: actions.add_to_bank(store, 1, "nowhere"),
-        lambda store: actions.add_to_bank(store, 1, "unsafe", run_id=5),
-        lambda store: actions.decide(store, 77, Outcome.CONFIRMED, bank="unsafe"),
+        lambda store: actions.add_to_bank(store, ONE, 77, "unsafe"),
+        lambda store: actions.add_to_bank(store, ONE, 1, "nowhere"),
+        lambda store: actions.add_to_bank(store, ONE, 1, "unsafe", run_id=5),
+        lambda store: actions.decide(store, ONE, 77, Outcome.CONFIRMED, bank="unsafe"),
         lambda store: actions.undo(store, 77),
     ],
 )
@@ -421,4 +422,4 @@ def test_what_is_not_there_is_not_acted_on(
 def test_a_probability_out_of_bounds_is_refused(store: Store, family: list[int], bank: str) -> None:
     assert family
     with pytest.raises(InputError, match=r"from 0 to 1, got 1\.5"):
-        actions.add_to_bank(store, 1, bank, min_probability=1.5)
+        actions.add_to_bank(store, ONE, 1, bank, min_probability=1.5)

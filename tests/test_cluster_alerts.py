@@ -1,7 +1,9 @@
 """Alerts: what of a run's clusters is not as it was in the run before."""
 
+import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from indexer.clustering.incremental import ClusterRefresher
 from indexer.clustering.runs import ClusterRunner
 from indexer.errors import InputError, NotFoundError
 from indexer.settings import Settings
-from indexer.store import Store
+from indexer.store import Store, open_store
 from indexer.store.models import ImageRow
 from indexer.types import (
     Alert,
@@ -26,11 +28,14 @@ from indexer.types import (
     QueueKind,
     Refreshed,
     ReviewFilter,
+    RunState,
     Space,
     SpaceTraits,
 )
 from support.catalog import LABELS, arrival, bind, new_image
+from support.deaths import Death, Moment
 from support.families import add_family, add_vectors, clustered, near_axis
+from support.forked import run_each
 from support.fusion import SIMPLE
 from support.unit_vectors import exact_unit
 
@@ -344,3 +349,28 @@ def test_growth_is_told_by_the_hour_or_by_the_day(store: Store, space: Space) ->
         True: "3.0 a day (run 1 to 2).",
     }
     assert {cluster == of_slow: pace for cluster, pace in paces.items()} == {False: 22, True: None}
+
+
+def _cluster_until(death: Death, url: str) -> None:
+    with open_store(url) as store:
+        death.arm()
+        clustered(store)
+
+
+@pytest.mark.postgres
+def test_a_run_that_is_killed_once_it_is_seen_has_its_review_items(
+    store: Store, space: Space, database_url: str
+) -> None:
+    add_family(store, space, 0, range(6))
+    clustered(store)
+    with store.writer() as writer:
+        bank = writer.banks.create("known", BankKind.BLOCK).id
+    add_vectors(store, space, {50: near_axis(0, 50)}, bank_id=bank)
+
+    death = Death(Moment.COMMITTED, 2)  # the first commit begins the run
+    assert run_each(partial(_cluster_until, death, database_url)) == [-signal.SIGKILL]
+
+    with store.reader() as catalog:
+        assert catalog.cluster_runs.page()[-1].state is RunState.DONE
+        [asked] = catalog.reviews.page(ReviewFilter(queue=QueueKind.CLUSTER_ALERT))
+    assert asked.bank == "known"

@@ -85,8 +85,9 @@ class Image:
             assert server.stdout is not None
             line = server.stdout.readline()
             try:
-                assert line.startswith("Listening on http://127.0.0.1:"), server.communicate()
-                with httpx.Client(base_url=line.split()[2], timeout=60) as client:
+                assert line.startswith("Console: http://127.0.0.1:"), server.communicate()
+                base_url = line.split()[1].removesuffix("/console")
+                with httpx.Client(base_url=base_url, timeout=60) as client:
                     yield client
             finally:
                 server.send_signal(signal.SIGTERM)

@@ -24,6 +24,7 @@ from indexer.types import (
     Tier,
 )
 from support.catalog import add, bind, new_image
+from support.signatories import ONE
 
 pytestmark = pytest.mark.postgres
 
@@ -64,7 +65,7 @@ def say(
     **about: int | str,
 ) -> Decided:
     new = NewDecision(query, outcome, **about)  # type: ignore[arg-type] -- of either kind
-    return decide(store, new, pdq=pdq, min_quality=MIN_QUALITY, bank=bank)
+    return decide(store, ONE, new, pdq=pdq, min_quality=MIN_QUALITY, bank=bank)
 
 
 def standing(store: Store, query: bytes = QUERY) -> list[Decision]:
@@ -85,7 +86,7 @@ def test_a_decision_is_remembered_as_it_was_made(store: Store, entry: int) -> No
         analyst="jo",
         note="a statue",
     )
-    decision = decide(store, new, pdq=PDQ, min_quality=MIN_QUALITY).decision
+    decision = decide(store, ONE, new, pdq=PDQ, min_quality=MIN_QUALITY).decision
 
     assert standing(store) == [decision]
     assert (decision.query_sha256, decision.query_pdq) == (QUERY.hex(), PDQ.bits.hex())

@@ -61,6 +61,19 @@ def test_a_decision_is_made_about_a_file_or_its_digest(index: Index) -> None:
     assert search(index, PHOTOS / KNOWN)["tier"] == "none"
 
 
+def test_a_decision_on_a_grave_bank_waits_for_a_second_person(index: Index) -> None:
+    index.run_here("bank", "edit", "unsafe", "--severity", "critical")
+    [entry] = search(index, PHOTOS / KNOWN)["hits"]
+    index.extra["LOOKALIKE_TWO_PERSON_SEVERITY"] = "high"
+
+    words = ("decision", "add", PHOTOS / KNOWN, "--entry", entry, "--outcome", "rejected")
+    said, as_json = index.run_here(*words).stdout, index.run_here(*words, "--json").json
+
+    assert said == f"{as_json['message']}\n"
+    assert (as_json["decision"], as_json["awaits_signature"]) == (None, True)
+    assert search(index, PHOTOS / KNOWN)["tier"] == "exact"  # nothing has taken effect
+
+
 def test_decisions_are_listed(index: Index) -> None:
     [entry] = search(index, PHOTOS / KNOWN)["hits"]
     for outcome in ("escalated", "confirmed"):

@@ -12,7 +12,7 @@ from indexer.errors import InputError, ReviewSettled, ReviewTaken, UndoRefused
 from indexer.policy import parse_policy
 from indexer.reviews.decisions import decide_item, decide_items, seen_by, undo_decision
 from indexer.reviews.outcomes import Said
-from indexer.reviews.rules import ReviewRules
+from indexer.reviews.rules import ReviewRules, Signatory
 from indexer.reviews.upload_reviews import forget_uploads, review_upload
 from indexer.settings import Settings
 from indexer.store import BankDetails, NewRetroMatch, Store
@@ -41,14 +41,11 @@ from indexer.types import (
 )
 from support import small
 from support.catalog import add, bind, new_image
+from support.signatories import ALONE, BO, JO, LEASE, MO, TWO
 from support.verdicts import verdict
 
 pytestmark = pytest.mark.postgres
 
-JO, MO, BO = Person("key 1", "jo"), Person("key 2", "mo"), Person("key 3", "bo")
-LEASE = timedelta(minutes=5)
-ALONE = ReviewRules(LEASE, timedelta(minutes=10), None)
-TWO = ReviewRules(LEASE, timedelta(minutes=10), Severity.HIGH)
 CONFIRM, REJECT, ESCALATE = Said(Outcome.CONFIRMED), Said(Outcome.REJECTED), Said(Outcome.ESCALATED)
 RETRO = LeaseRequest(QueueKind.RETRO_MATCH)
 UPLOAD = b"u" * 32
@@ -133,7 +130,12 @@ def test_a_settled_pair_is_not_asked_again(store: Store, matches: list[int]) -> 
     first = item(store, matches[0])
     decide_item(store, JO, matches[0], REJECT, ALONE)
     digest = new_image(12).sha256
-    decide(store, NewDecision(digest, Outcome.CONFIRMED, entry_id=1), min_quality=50)
+    decide(
+        store,
+        Signatory(JO, ALONE),
+        NewDecision(digest, Outcome.CONFIRMED, entry_id=1),
+        min_quality=50,
+    )
 
     scan(store, [(1, first.image_id or 0), (1, 4), (1, 5)])
 

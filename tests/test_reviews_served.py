@@ -1,9 +1,12 @@
 """Reviews over HTTP: from retro-matches and uploads to decisions, and twenty people at once."""
 
+import json
+import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from threading import Event
 from time import monotonic, sleep
@@ -33,6 +36,8 @@ from support.running import until
 
 KNOWN = "coffee.jpg"
 PEOPLE, ITEMS, SECONDS = 20, 1_000, 20
+UPLOADERS = 4
+LEASES, DECISION = "/v1/reviews/leases", "/v1/reviews/{item_id}/decision"
 THOUGHT = 1.0
 """Seconds that a person looks at an item."""
 
@@ -55,6 +60,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Index:
     index.run_here("bank", "create", "unsafe", "--severity", "high")
     index.run_here("bank", "add", "unsafe", PHOTOS / KNOWN)
     index.run_here("retro-scan", "run")
+    index.run_here("bank", "create", "grave", "--severity", "critical")
+    index.run_here("bank", "add", "grave", PHOTOS / "crab.jpg")
     return index
 
 
@@ -142,6 +149,34 @@ def test_an_upload_is_reviewed_when_that_is_asked_for(
         jo.review_preview(item.id + 99)
 
 
+def test_a_decision_of_a_program_on_a_grave_bank_waits_for_a_second_person(
+    server: httpx.Client, people: Mapping[str, Lookalike]
+) -> None:
+    jo, mo = people["jo"], people["mo"]
+    data = (PHOTOS / "crab.jpg").read_bytes() + b"an upload"
+    verdict = server.post("/v1/search", files={"image": ("upload.jpg", data)}).json()
+    asked = {"sha256": verdict["sha256"], "entry_id": verdict["hits"][0], "outcome": "confirmed"}
+
+    first = server.post("/v1/decisions", json=asked)  # without a key
+    again = server.post("/v1/decisions", json=asked).json()
+
+    assert first.status_code == HTTPStatus.OK
+    said = first.json()
+    assert (said["decision"], said["awaits_signature"], said == again) == (None, True, True)
+    assert said["message"].endswith(f"it waits as review {said['review_id']}.")
+    [waiting] = jo.reviews(queue=QueueKind.SECOND_SIGNATURE, state=ReviewState.OPEN)
+    assert (waiting.parent_id, waiting.bank) == (said["review_id"], "grave")
+    assert mo.review(said["review_id"]).outcome is None
+    assert not waiting.has_picture
+    kept = f"/console/signatures/{said['review_id']}/picture"
+    wrong = server.post(kept, files={"image": ("upload.jpg", data[:-1])})
+    assert wrong.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert server.post(kept, files={"image": ("upload.jpg", data)}).is_success
+    assert mo.review_preview(waiting.id)[:2] == b"\xff\xd8"
+    signed = jo.decide_review(waiting.id, Outcome.CONFIRMED)
+    assert [each.id for each in jo.decisions(sha256=verdict["sha256"])] == [signed.decision_id]
+
+
 def test_a_person_has_settings_views_and_figures_of_the_day(
     server: httpx.Client, people: Mapping[str, Lookalike]
 ) -> None:
@@ -178,16 +213,20 @@ def test_twenty_people_lease_different_items_quickly_beside_uploads(
     index = filled.copy(tmp_path / "home")
     with open_store(index.settings.resolved_database_url) as store:
         wanted = fill_queue(store)
-    stop = Event()
-    with index.serve() as server:
+    stop, logged = Event(), list[str]()
+    with index.serve(logged.append) as server:
         clients = [client_of(index, server, f"person {n}") for n in range(PEOPLE)]
-        with ThreadPoolExecutor(PEOPLE + 1) as pool:
-            uploads = pool.submit(upload_until, server, stop)
+        half = capacity(server) / 2
+        with ThreadPoolExecutor(PEOPLE + UPLOADERS) as pool:
+            uploads = [
+                pool.submit(upload_until, server, stop, half / UPLOADERS) for _ in range(UPLOADERS)
+            ]
+            begun = monotonic()
             try:
                 worked = list(pool.map(work, clients))
             finally:
                 stop.set()
-            assert uploads.result() > 0
+            sent = sum(each.result() for each in uploads) / (monotonic() - begun)
         decided = list(clients[0].reviews(state=ReviewState.DECIDED, limit=1000))
         for client in clients:
             client.close()
@@ -195,9 +234,28 @@ def test_twenty_people_lease_different_items_quickly_beside_uploads(
     assert max(taken.values()) == 1
     assert {item.id for item in decided} == set(taken)
     assert len(taken) <= wanted
-    p95 = float(np.percentile([each for _, waits in worked for each in waits], 95))
-    print(f"p95 of the next item: {1000 * p95:.0f} ms, {len(taken)} decisions")  # noqa: T201
-    assert p95 < 15  # wanted on a quiet machine: 0.15
+    seen = p95(wait for _, waits in worked for wait in waits)
+    served = {
+        name: p95(answered(logged[0], route))
+        for name, route in (("next", LEASES), ("decision", DECISION))
+    }
+    print(  # noqa: T201
+        f"p95 of the next item: {seen:.0f} ms for the client, {served['next']:.0f} ms in the "
+        f"server (a decision {served['decision']:.0f} ms), {len(taken)} decisions, beside "
+        f"{sent:.1f} uploads/s, wanted {half:.1f} of {2 * half:.1f}"
+    )
+    assert seen < 15_000  # wanted on a quiet machine: 150
+
+
+def p95(waits: Iterable[float]) -> float:
+    """Return a percentile, of seconds in milliseconds."""
+    return 1000 * float(np.percentile(list(waits), 95))
+
+
+def answered(log: str, route: str) -> list[float]:
+    """Return how long the server took for the requests of a route, in seconds."""
+    lines = [json.loads(line) for line in log.splitlines() if f'"{route}"' in line]
+    return [line["ms"] / 1000 for line in lines]
 
 
 def fill_queue(store: Store) -> int:
@@ -215,6 +273,7 @@ def fill_queue(store: Store) -> int:
 
 def work(client: Lookalike) -> tuple[list[int], list[float]]:
     """Lease and decide until nothing is left or time is over; return the items, and the waits."""
+    client.me()  # a key that is new here is hashed, which is no part of a reviewer's day
     taken, waits, end = [], [], monotonic() + SECONDS
     while monotonic() < end:
         asked = monotonic()
@@ -229,10 +288,23 @@ def work(client: Lookalike) -> tuple[list[int], list[float]]:
     return taken, waits
 
 
-def upload_until(server: httpx.Client, stop: Event) -> int:
-    """Send uploads at a steady pace; return how many were answered."""
-    data, count = (PHOTOS / "bee.jpg").read_bytes(), 0
-    while not stop.wait(0.1):
-        files = {"image": ("upload.jpg", data + count.to_bytes(4, "big"))}
-        count += server.post("/v1/search", files=files).is_success
+def capacity(server: httpx.Client) -> float:
+    """Return how many uploads a second the server answers, with several at once."""
+    stop = Event()
+    with ThreadPoolExecutor(UPLOADERS) as pool:
+        begun = monotonic()
+        sent = [pool.submit(upload_until, server, stop, None) for _ in range(UPLOADERS)]
+        sleep(SECONDS / 4)
+        stop.set()
+        return sum(each.result() for each in sent) / (monotonic() - begun)
+
+
+def upload_until(server: httpx.Client, stop: Event, a_second: float | None) -> int:
+    """Send uploads at a steady pace, or one after the other; return how many were answered."""
+    data, count, due = (PHOTOS / "bee.jpg").read_bytes(), 0, monotonic()
+    with httpx.Client(base_url=server.base_url, timeout=60) as client:
+        while not stop.wait(max(0.0, due - monotonic())):
+            due = max(due, monotonic() - 1) + (1 / a_second if a_second else 0)
+            files = {"image": ("upload.jpg", data + os.urandom(8))}
+            count += client.post("/v1/search", files=files).is_success
     return count

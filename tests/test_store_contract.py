@@ -33,6 +33,7 @@ from indexer.store import (
     FoundLineage,
     FoundMembers,
     Landmarks,
+    MatchKey,
     NewRetroMatch,
     RemovalQuery,
     RemovedBy,
@@ -46,6 +47,7 @@ from indexer.store.images.rows import NumberedPart
 from indexer.store.models import CatalogInfo, EmbeddingRow, EntryRow, ImageRow
 from indexer.types import (
     Action,
+    ActionKind,
     AuditEvent,
     BankKind,
     ClaimedDelivery,
@@ -74,6 +76,7 @@ from indexer.types import (
     QueueKind,
     RateUnit,
     Reason,
+    ReviewAct,
     ReviewEvidence,
     ReviewFilter,
     ReviewState,
@@ -120,6 +123,7 @@ FAR: Final = datetime(2030, 1, 1, tzinfo=UTC)
 HOUR: Final = timedelta(hours=1)
 TOKEN: Final = bytes(range(32))
 KEY: Final = RequestKey("caller", "key")
+PART: Final = ClusterPart(2, 1, 0.0)
 SECRET: Final = SecretHash(TOKEN, TOKEN[:16], 2, 1, 1)
 MOST_METHODS: Final = 25
 EVIDENCE: Final = ReviewEvidence(
@@ -359,6 +363,11 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("decisions.take_back", lambda w: w.decisions.take_back(3)),
     ("decisions.supersede", lambda w: w.decisions.supersede([2])),
     ("decisions.reinstate", lambda w: w.decisions.reinstate([2])),
+    ("decisions.undo", lambda w: w.decisions.undo([2], [2])),
+    (
+        "decisions.check",
+        lambda w: w.decisions.check(NewDecision(sha256s(9)[0], Outcome.CONFIRMED, entry_id=999)),
+    ),
     (
         "cluster_runs.begin",
         lambda w: w.cluster_runs.begin(ClusterAlgorithm.HDBSCAN, {"k": 5}, ClusterScope(), 1),
@@ -399,6 +408,20 @@ EDITS: Final[list[tuple[str, Edit]]] = [
             ClusterPart(2, 1, 0.0), Outcome.REJECTED, w.banks.get("fine"), analyst="a"
         ),
     ),
+    ("cluster_actions.banks_listed", lambda w: w.cluster_actions.banks_listed(PART)),
+    (
+        "cluster_actions.hold",
+        lambda w: w.cluster_actions.hold(ActionKind.DECISION, PART, {"members": 2}),
+    ),
+    ("cluster_actions.name_review", lambda w: w.cluster_actions.name_review(5, 1)),
+    (
+        "cluster_actions.fulfil",
+        lambda w: w.cluster_actions.fulfil(
+            ReviewAct(action_id=5), Outcome.CONFIRMED, analyst="a", bank=w.banks.get("unsafe")
+        ),
+    ),
+    ("cluster_actions.hold_again", lambda w: w.cluster_actions.hold_again(5)),
+    ("cluster_actions.give_up", lambda w: w.cluster_actions.give_up(5)),
     ("cluster_actions.undo", lambda w: w.cluster_actions.undo(4)),
     ("cluster_actions.undo", lambda w: w.cluster_actions.undo(1)),
     ("cluster_actions.label", lambda w: w.cluster_actions.label(2, "another name")),
@@ -431,6 +454,7 @@ EDITS: Final[list[tuple[str, Edit]]] = [
             ]
         ),
     ),
+    ("reviews.keep_picture", lambda w: w.reviews.keep_picture(2, b"jpeg")),
     ("reviews.lock", lambda w: w.reviews.lock([2, 1])),
     ("reviews.find", lambda w: w.reviews.find(TOKEN)),
     (
@@ -457,7 +481,12 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("reviews.followers", lambda w: w.reviews.followers(1)),
     ("reviews.reopen", lambda w: w.reviews.reopen(newest_review(w), Person("key 1", "jo"), FAR)),
     ("reviews.dismiss", lambda w: w.reviews.dismiss([1])),
-    ("reviews.dismiss_pairs", lambda w: w.reviews.dismiss_pairs([TOKEN[::-1]], [1])),
+    (
+        "reviews.dismiss_match",
+        lambda w: w.reviews.dismiss_match(MatchKey(TOKEN[::-1], None, 7), 2),
+    ),
+    ("reviews.reopen_after", lambda w: w.reviews.reopen_after([2])),
+    ("reviews.withdraw", lambda w: w.reviews.withdraw(2)),
     ("reviews.dismiss_entries", lambda w: w.reviews.dismiss_entries([2])),
     ("reviews.dismiss_bank", lambda w: w.reviews.dismiss_bank(2)),
     ("reviews.dismiss_flood", lambda w: w.reviews.dismiss_flood(1)),
@@ -611,6 +640,7 @@ READS: Final[list[tuple[str, Read]]] = [
     ("entries.page", lambda c: c.entries.page("unsafe")),
     ("entries.get", lambda c: c.entries.get(1)),
     ("entries.get", lambda c: c.entries.get(999)),
+    ("entries.severity_of", lambda c: (c.entries.severity_of(1), c.entries.severity_of(999))),
     ("entries.of_image", lambda c: c.entries.of_image("unsafe", 1)),
     ("entries.of_bank", lambda c: c.entries.of_bank("unsafe", [1])),
     ("entries.in_force", lambda c: c.entries.in_force(range(1, 20), BEGIN)),
@@ -678,6 +708,7 @@ READS: Final[list[tuple[str, Read]]] = [
     ("samples.confirmed_pairs", lambda c: c.samples.confirmed_pairs()),
     ("decisions.for_query", lambda c: c.decisions.for_query(sha256s(9)[0])),
     ("decisions.page", lambda c: c.decisions.page(superseded=True)),
+    ("decisions.banks_listed", lambda c: c.decisions.banks_listed([1, 7, 9])),
     ("decisions.standing", lambda c: c.decisions.standing([1, 2, 3, 4])),
     ("retro_scans.get", lambda c: c.retro_scans.get(1)),
     ("retro_scans.page", lambda c: c.retro_scans.page()),
@@ -795,6 +826,7 @@ READS: Final[list[tuple[str, Read]]] = [
     ("reveals.exposure", lambda c: c.reveals.exposure("key 1", BEGIN)),
     ("reviews.get", lambda c: c.reviews.get(newest_review(c))),
     ("reviews.get", lambda c: c.reviews.get(99)),
+    ("reviews.about", lambda c: c.reviews.about(MatchKey(TOKEN, 1, None))),
     ("reviews.get_many", lambda c: c.reviews.get_many([newest_review(c), 1, 99])),
     (
         "reviews.page",
@@ -936,7 +968,9 @@ def on_postgres(postgres_url: str, migrated_postgres: str) -> dict[str, list[obj
 
 
 def repositories(writer: Writer) -> dict[str, type[Any]]:
-    return {name: type(value) for name, value in vars(writer).items() if name != "connection"}
+    named = {name: type(value) for name, value in vars(writer).items() if name[0] != "_"}
+    del named["connection"]
+    return named
 
 
 def public_methods(kind: type[Any]) -> set[str]:
@@ -963,7 +997,7 @@ def test_what_is_read_has_something_to_compare(
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_no_public_method_is_left_out(store: Store) -> None:
     with store.writer() as writer:
-        kinds = {name: type(value) for name, value in vars(writer).items() if name != "connection"}
+        kinds = repositories(writer)
     expected = {
         f"{name}.{method}" for name, kind in kinds.items() for method in public_methods(kind)
     }

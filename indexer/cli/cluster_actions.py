@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.options import AsJson, opened
+from indexer.cli.options import AsJson, load, opened
 from indexer.cli.output import counted, print_json
 from indexer.errors import InputError
 from indexer.runtime.terminal import echo
@@ -100,12 +100,14 @@ def bank(
     Example: lookalike cluster bank 31 known-unsafe --min-probability 0.5
     """
     from indexer.clustering import actions
+    from indexer.reviews.rules import Signatory
 
-    with opened() as store:
+    signatory = Signatory.of_command(settings := load())
+    with opened(settings) as store:
         action = _carry_out(
             store,
             lambda store: actions.add_to_bank(
-                store, cluster, bank, min_probability=min_probability, run_id=run
+                store, signatory, cluster, bank, min_probability=min_probability, run_id=run
             ),
             dry_run=dry_run,
             yes=yes,
@@ -147,12 +149,15 @@ def decide(
     Example: lookalike cluster decide 31 --outcome rejected --bank known-benign
     """
     from indexer.clustering import actions
+    from indexer.reviews.rules import Signatory
 
-    with opened() as store:
+    signatory = Signatory.of_command(settings := load(), analyst)
+    with opened(settings) as store:
         action = _carry_out(
             store,
             lambda store: actions.decide(
                 store,
+                signatory,
                 cluster,
                 outcome,
                 bank=bank,
@@ -248,6 +253,8 @@ def _preview_lines(previewed: ActionPreview) -> Iterator[str]:
             f"{counted(said['new_entries'], 'new entry', 'new entries')} in bank {said['bank']}, "
             f"{counted(known, 'member is', 'members are')} already in it"
         )
+    if said.get("awaits_signature"):
+        yield str(said["message"])
     yield (
         f"{counted(previewed.suppressed, 'member is', 'members are')} suppressed: rejected by an "
         "analyst, or in an allow bank"
@@ -257,6 +264,8 @@ def _preview_lines(previewed: ActionPreview) -> Iterator[str]:
 def _counts(action: ClusterAction) -> str:
     """Say what was done to the members of a cluster."""
     said = action.detail
+    if said.get("awaits_signature"):
+        return str(said["message"])
     parts = [f"{said['members']} members of cluster {action.cluster_id} in run {action.run_id}"]
     if "decisions" in said:
         parts.append(f"{said['decisions']} matches {said['outcome']}, {said['unchanged']} before")

@@ -49,12 +49,14 @@ def add(
     The newest decision holds. A rejected match is suppressed from then on, for queries of exactly
     these bytes. With --bank, the file is indexed first; decision and entry are then written
     together. If interrupted in between, run it again. Recording the same decision twice changes
-    nothing.
+    nothing. Where two persons must sign, the decision waits in the review queue for a second
+    person, who signs in with a key.
 
     Example: lookalike decision add suspect.jpg --entry 17 --outcome rejected
     """
     from indexer.cli.query_arguments import identify, index_file
     from indexer.decisions import decide
+    from indexer.reviews.rules import Signatory
     from indexer.types import NewDecision
 
     settings = load(model)
@@ -64,6 +66,7 @@ def add(
             index_file(store, settings, asked.file, bank)
         decided = decide(
             store,
+            Signatory.of_command(settings, analyst),
             NewDecision(
                 asked.sha256, outcome, entry_id=entry, image_id=image, analyst=analyst, note=note
             ),
@@ -73,6 +76,9 @@ def add(
         )
     if as_json:
         print_json(decided)
+        return
+    if decided.decision is None:
+        echo(decided.message or "")
         return
     echo(f"Decision {decided.decision.id}: {decided.decision.outcome}.")
     if decided.bank:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.commands import Commands
-from indexer.cli.options import AsJson, RowLimit, opened
+from indexer.cli.options import AsJson, RowLimit, load, opened
 from indexer.cli.output import print_json, print_table
 from indexer.runtime.terminal import echo
 from indexer.types import Flood, FloodState
@@ -62,10 +62,7 @@ def quarantine(flag: FlagId, *, as_json: AsJson = False) -> None:
 
     Example: lookalike flood quarantine 3
     """
-    from indexer import flood
-
-    with opened() as store:
-        _print(flood.quarantine(store, flag), as_json=as_json)
+    _resolve(flag, FloodState.QUARANTINED, as_json=as_json)
 
 
 @app.command()
@@ -76,10 +73,17 @@ def dismiss(flag: FlagId, *, as_json: AsJson = False) -> None:
 
     Example: lookalike flood dismiss 3
     """
-    from indexer import flood
+    _resolve(flag, FloodState.DISMISSED, as_json=as_json)
 
-    with opened() as store:
-        _print(flood.dismiss(store, flag), as_json=as_json)
+
+def _resolve(flag: int, state: FloodState, *, as_json: bool) -> None:
+    from indexer.reviews.flood_resolution import resolve_flood
+    from indexer.reviews.rules import ReviewRules
+
+    settings = load()
+    rules = ReviewRules.of(settings, lease_seconds=0)
+    with opened(settings) as store:
+        _print(resolve_flood(store, rules, flag, state), as_json=as_json)
 
 
 def _print(flood: Flood, *, as_json: bool) -> None:

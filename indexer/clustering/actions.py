@@ -5,10 +5,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from indexer.decisions import bank_for
+from indexer.decision_banks import bank_for
 from indexer.errors import InputError
+from indexer.reviews.cluster_signatures import AskedAction, preview_cluster, sign_cluster
+from indexer.reviews.rules import Signatory
 from indexer.store import ClusterPart, PartCounts, Store, Writer
-from indexer.types import ActionPreview, ClusterAction, Outcome
+from indexer.types import ActionKind, ActionPreview, BankKind, ClusterAction, Outcome
 
 _LONGEST_NAME: Final = 100  # characters
 _LONGEST_NOTE: Final = 10_000
@@ -55,6 +57,7 @@ def note(store: Store, cluster_id: int, text: str) -> ClusterAction:
 
 def add_to_bank(
     store: Store,
+    signatory: Signatory,
     cluster_id: int,
     bank: str,
     *,
@@ -63,9 +66,13 @@ def add_to_bank(
 ) -> ClusterAction:
     """Make the members of a cluster entries of a bank; those that are already stay.
 
+    Where two persons must sign, the first one's action waits as a review item for the second.
+
     Parameters
     ----------
     store : Store
+    signatory : Signatory
+        Who asks for it.
     cluster_id : int
     bank : str
     min_probability : float
@@ -79,14 +86,28 @@ def add_to_bank(
         The probability is none.
     NotFoundError
         There is no such cluster or bank, or the run does not have the cluster.
+    ReviewTaken
+        Another action on the cluster awaits a second signature.
     """
     with store.writer() as writer:
         part = _part(writer, cluster_id, run_id, min_probability)
-        return writer.cluster_actions.bank(part, writer.banks.get(bank))
+        joined = writer.banks.get(bank)
+        outcome = Outcome.CONFIRMED if joined.kind is BankKind.BLOCK else Outcome.REJECTED
+        asked = AskedAction(
+            ActionKind.BANK,
+            part,
+            outcome,
+            joined,
+            None,
+            lambda writer: writer.cluster_actions.bank(part, joined),
+        )
+        act = preview_cluster if store.is_trial else sign_cluster
+        return act(writer, signatory, asked)
 
 
 def decide(  # noqa: PLR0913 -- one for each thing that is said
     store: Store,
+    signatory: Signatory,
     cluster_id: int,
     outcome: Outcome,
     *,
@@ -102,9 +123,13 @@ def decide(  # noqa: PLR0913 -- one for each thing that is said
     for the member's very bytes. The members can join a bank in the same step, matched or not: a
     block bank when they are confirmed, an allow bank when they are rejected.
 
+    Where two persons must sign, the first one's decision waits as a review item for the second.
+
     Parameters
     ----------
     store : Store
+    signatory : Signatory
+        Who decides.
     cluster_id : int
     outcome : Outcome
     bank : str, optional
@@ -122,19 +147,29 @@ def decide(  # noqa: PLR0913 -- one for each thing that is said
         kind that fits, or the probability is none.
     NotFoundError
         There is no such cluster or bank, or the run does not have the cluster.
+    ReviewTaken
+        Another action on the cluster awaits a second signature.
     """
     with store.writer() as writer:
         part = _part(writer, cluster_id, run_id, min_probability)
         joined = bank_for(writer, bank, outcome) if bank is not None else None
-        action = writer.cluster_actions.decide(part, outcome, joined, analyst=analyst, note=note)
-        said = action.detail
-        if joined is None and not said["decisions"] and not said["unchanged"]:
-            raise InputError(
-                f"No retro-scan has listed a match of the {said['members']} members of "
-                f"cluster {cluster_id}, so there is nothing to decide on. Name a bank to add "
-                "them to, or run `lookalike retro-scan run` first."
+
+        def carry_out(writer: Writer) -> ClusterAction:
+            action = writer.cluster_actions.decide(
+                part, outcome, joined, analyst=analyst, note=note
             )
-        return action
+            said = action.detail
+            if joined is None and not said["decisions"] and not said["unchanged"]:
+                raise InputError(
+                    f"No retro-scan has listed a match of the {said['members']} members of "
+                    f"cluster {cluster_id}, so there is nothing to decide on. Name a bank to add "
+                    "them to, or run `lookalike retro-scan run` first."
+                )
+            return action
+
+        asked = AskedAction(ActionKind.DECISION, part, outcome, joined, note, carry_out)
+        act = preview_cluster if store.is_trial else sign_cluster
+        return act(writer, signatory, asked)
 
 
 def preview(store: Store, act: Callable[[Store], ClusterAction]) -> ActionPreview:
@@ -153,7 +188,7 @@ def preview(store: Store, act: Callable[[Store], ClusterAction]) -> ActionPrevie
     """
     done = []
     with suppress(_RolledBack), store.writer() as writer:
-        done.append(act(store.joining(writer)))
+        done.append(act(store.joining(writer, is_trial=True)))
         raise _RolledBack
     [action] = done
     counts = PartCounts(0, 0, 0)

@@ -16,8 +16,14 @@ from indexer.types import (
 def review_alerts(store: Store, run: ClusterRun) -> None:
     """Make a review item of each cluster that a finished run alerts of.
 
-    The alerts are found once the run is written, so that no other writer waits meanwhile. A cluster
-    that hits a bank and grows makes one item, for the bank.
+    A cluster that hits a bank and grows makes one item, for the bank.
+
+    Parameters
+    ----------
+    store : Store
+        One that joins the transaction in which the run is finished: a run that is seen has its
+        items.
+    run : ClusterRun
     """
     if run.state is not RunState.DONE:
         return

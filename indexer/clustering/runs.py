@@ -220,7 +220,7 @@ class ClusterRunner:
         steps("writing", n)(0)
         with self._store.writer() as writer:
             finished = writer.cluster_runs.finish(run.id, clusters, members, lineage)
-        review_alerts(self._store, finished)
+            review_alerts(self._store.joining(writer), finished)
         if index and (view := self._view(run, space)):
             view.write(index, run.watermark)
         return finished

@@ -38,6 +38,7 @@
     - UndoRefused           the results of an action have changed since
     - ReviewTaken           a review item is another person's to decide
     - ReviewSettled         a review item is not open any more
+    - SecondPersonNeeded    two persons must sign, in the review queue
     - AuditBroken           a row of the audit log was changed or is missing
     - AuditUnguarded        the audit log is not protected against changes
   x NotFoundError           an image, bank or model does not exist
@@ -102,6 +103,7 @@ from indexer.errors.index_errors import (
     ReviewTaken,
     RunUnderWay,
     SchemaMismatch,
+    SecondPersonNeeded,
     SettingsError,
     SnapshotMismatch,
     SnapshotNotWritten,
@@ -165,6 +167,7 @@ __all__ = [
     "ReviewTaken",
     "RunUnderWay",
     "SchemaMismatch",
+    "SecondPersonNeeded",
     "SettingsError",
     "SnapshotMismatch",
     "SnapshotNotWritten",

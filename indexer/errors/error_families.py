@@ -10,6 +10,11 @@ class LookalikeError(Exception):
     """Of a subclass: its name in snake case, where it sets none; `CostlyImage` has costly_image."""
     exit_code = 1
 
+    def __init__(self, message: str = "", *, brief: str | None = None) -> None:
+        super().__init__(message)
+        self.brief = brief or message
+        """The same for a person who looks at a screen, without what a program is to do next."""
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "code" not in vars(cls):

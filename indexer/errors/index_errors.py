@@ -73,6 +73,10 @@ class ReviewSettled(MismatchError):
     """A review item is not open any more."""
 
 
+class SecondPersonNeeded(MismatchError):
+    """Two persons must sign, in the review queue."""
+
+
 class IndexNotInitialised(NotFoundError):
     """The database holds no tables yet."""
 

@@ -12,10 +12,11 @@ from indexer.errors import (
     ReviewTaken,
     UndoRefused,
 )
-from indexer.reviews.outcomes import Said, carry_out, follow, take_back
-from indexer.reviews.rules import ReviewRules, check_reason
+from indexer.reviews.outcomes import Said, take_back
+from indexer.reviews.rules import ReviewRules, Signatory, check_reason
+from indexer.reviews.signatures import check_signatory, decide_open, is_leased
 from indexer.store import Store, Writer
-from indexer.types import LeftOut, Outcome, Person, QueueKind, ReviewItem, ReviewState
+from indexer.types import LeftOut, Person, QueueKind, ReviewAct, ReviewItem, ReviewState
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,9 @@ def decide_item(
     with store.writer() as writer:
         writer.reviews.lock([item_id])
         item = writer.reviews.get(item_id)
-        _check(writer, person, item, said)
-        return _decide(writer, person, item, said, rules)
+        check_signatory(writer, person, item, said.outcome)
+        check_reason(writer, said.reason)
+        return decide_open(writer, Signatory(person, rules), item, said)
 
 
 def decide_items(
@@ -88,9 +90,9 @@ def decide_items(
         for item_id in dict.fromkeys(item_ids):
             try:
                 item = writer.reviews.get(item_id)
-                _check(writer, person, item, said)
+                check_signatory(writer, person, item, said.outcome)
                 if not preview:
-                    item = _decide(writer, person, item, said, rules)
+                    item = decide_open(writer, Signatory(person, rules), item, said)
             except (ReviewSettled, ReviewTaken, NotFoundError, InputError) as error:
                 bulk.left_out.append(_left_out(item_id, error))
             else:
@@ -100,6 +102,8 @@ def decide_items(
 
 def undo_decision(store: Store, person: Person, item_id: int, rules: ReviewRules) -> ReviewItem:
     """Take one's own decision back: the item is open again, and leased to the person.
+
+    Where the item was made by the decision itself, as the first of two signatures, it is dismissed.
 
     Raises
     ------
@@ -122,10 +126,22 @@ def undo_decision(store: Store, person: Person, item_id: int, rules: ReviewRules
         writer.reviews.lock(followers)
         _require_unchanged(writer, person, item, now)
         writer.reviews.dismiss(followers)
-        take_back(writer, item)
+        before = writer.reviews.effects(item_id)
+        if before.act and before.act.is_own:
+            return _withdraw(writer, item, before.act)
         if item.queue is QueueKind.SECOND_SIGNATURE and item.parent_id is not None:
             writer.reviews.sign(item.parent_id, None, awaits=True)
-        return writer.reviews.reopen(item_id, person, now + rules.lease)
+        reopened = writer.reviews.reopen(item_id, person, now + rules.lease)
+        take_back(writer, item, before)
+        return reopened
+
+
+def _withdraw(writer: Writer, item: ReviewItem, act: ReviewAct) -> ReviewItem:
+    """Take a first signature back that no queue had asked for: its item is dismissed."""
+    if act.action_id is not None:
+        writer.cluster_actions.give_up(act.action_id)
+    writer.reviews.withdraw(item.id)
+    return writer.reviews.get(item.id)
 
 
 def seen_by(person: Person, item: ReviewItem) -> ReviewItem:
@@ -138,56 +154,6 @@ def seen_by(person: Person, item: ReviewItem) -> ReviewItem:
     return replace(item, outcome=None, reason=None, note=None, decided_by=None)
 
 
-def _check(writer: Writer, person: Person, item: ReviewItem, said: Said) -> None:
-    if item.state is not ReviewState.OPEN:
-        raise ReviewSettled(f"Review {item.id} is {item.state}. `GET /v1/reviews` lists open ones.")
-    if item.leased_by not in (None, person.id) and _is_leased(item):
-        raise ReviewTaken(
-            f"Another person has review {item.id} until {item.lease_expires_at}. Lease the next "
-            "one: `POST /v1/reviews/leases`."
-        )
-    if item.queue is QueueKind.SECOND_SIGNATURE and _parent(writer, item).decided_by == person.id:
-        raise ReviewTaken(f"You decided review {item.id} first: another person must sign it.")
-    if item.queue is QueueKind.ESCALATION and said.outcome is Outcome.ESCALATED:
-        raise InputError(f"Review {item.id} was escalated before. Confirm or reject it.")
-    check_reason(writer, said.reason)
-
-
-def _decide(
-    writer: Writer, person: Person, item: ReviewItem, said: Said, rules: ReviewRules
-) -> ReviewItem:
-    """Decide an item that was checked."""
-    parent = None if item.parent_id is None else writer.reviews.get(item.parent_id)
-    if item.queue is QueueKind.SECOND_SIGNATURE and parent is not None:
-        return _sign(writer, person, item, said, parent)
-    if said.outcome is Outcome.ESCALATED:
-        settled = carry_out(writer, item, said.outcome, said, person.name)
-        decided = writer.reviews.settle(item.id, person, settled)
-        follow(writer, item, QueueKind.ESCALATION)
-        return decided
-    if rules.needs_second(item, parent):
-        settled = replace(said.settlement(), awaits_signature=True)
-        decided = writer.reviews.settle(item.id, person, settled)
-        follow(writer, item, QueueKind.SECOND_SIGNATURE, not_for=person)
-        return decided
-    settled = carry_out(writer, item, said.outcome, said, person.name)
-    return writer.reviews.settle(item.id, person, settled)
-
-
-def _sign(
-    writer: Writer, person: Person, item: ReviewItem, said: Said, first: ReviewItem
-) -> ReviewItem:
-    """Sign what another person decided: equal outcomes take effect, others are escalated."""
-    agreed = said.outcome is first.outcome
-    outcome = said.outcome if agreed else Outcome.ESCALATED
-    settled = carry_out(writer, item, outcome, said, f"{first.decided_by} and {person.id}")
-    signed = writer.reviews.settle(item.id, person, settled)
-    writer.reviews.sign(first.id, settled.decision_id)
-    if not agreed or said.outcome is Outcome.ESCALATED:
-        follow(writer, item, QueueKind.ESCALATION)
-    return signed
-
-
 def _require_unchanged(writer: Writer, person: Person, item: ReviewItem, now: datetime) -> None:
     """Make sure that nobody has acted on a decision since.
 
@@ -197,20 +163,12 @@ def _require_unchanged(writer: Writer, person: Person, item: ReviewItem, now: da
         Somebody has.
     """
     for follower in writer.reviews.followers(item.id):
-        is_taken = follower.leased_by not in (None, person.id) and _is_leased(follower, now)
+        is_taken = follower.leased_by not in (None, person.id) and is_leased(follower, now)
         if follower.state is ReviewState.DECIDED or is_taken:
             raise UndoRefused(f"Another person works on review {follower.id}, which follows it.")
     if item.decision_id and item.decision_id not in writer.decisions.standing([item.decision_id]):
         raise UndoRefused(f"A later decision took the place of that of review {item.id}.")
 
 
-def _is_leased(item: ReviewItem, now: datetime | None = None) -> bool:
-    return item.lease_expires_at is not None and item.lease_expires_at > (now or datetime.now(UTC))
-
-
-def _parent(writer: Writer, item: ReviewItem) -> ReviewItem:
-    return writer.reviews.get(item.parent_id or 0)
-
-
 def _left_out(item_id: int, error: LookalikeError) -> LeftOut:
-    return LeftOut(item_id, error.code, str(error))
+    return LeftOut(item_id, error.code, str(error), error.brief)

@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass, replace
 
+from indexer.decision_banks import join_bank
 from indexer.flood.review import isolate, release
 from indexer.store import Writer
 from indexer.types import (
+    Bank,
     FloodState,
     NewDecision,
     NewReviewItem,
     Outcome,
     Person,
     QueueKind,
+    ReviewAct,
+    ReviewEffects,
     ReviewItem,
     Settlement,
 )
@@ -30,16 +34,38 @@ class Said:
 
 
 def carry_out(
-    writer: Writer, item: ReviewItem, outcome: Outcome, said: Said, analyst: str
+    writer: Writer,
+    item: ReviewItem,
+    outcome: Outcome,
+    said: Said,
+    analyst: str,
+    act: ReviewAct | None = None,
 ) -> Settlement:
-    """Let an outcome take effect: a decision on the match, or on the flood flag.
+    """Let an outcome take effect: a decision on the match, on the flood flag, or on a cluster.
+
+    Parameters
+    ----------
+    writer : Writer
+    item : ReviewItem
+    outcome : Outcome
+    said : Said
+    analyst : str
+        Who decided.
+    act : ReviewAct, optional
+        What is carried out beside.
 
     Raises
     ------
     NotFoundError
-        What was matched is gone.
+        What was matched, or the bank that is to be joined, is gone.
     """
     settled = said.settlement()
+    if act and act.action_id is not None:
+        if outcome is not Outcome.ESCALATED:
+            writer.cluster_actions.fulfil(
+                act, outcome, analyst=analyst, note=_words(said), bank=_bank(writer, act)
+            )
+        return replace(settled, act=act)
     if item.flood_id is not None and outcome is not Outcome.ESCALATED:
         flood = writer.floods.get(item.flood_id)
         if outcome is Outcome.CONFIRMED:
@@ -50,22 +76,42 @@ def carry_out(
     new = _decision(item, outcome, said, analyst)
     if new is None:
         return settled
+    if act and act.query_pdq:
+        new = replace(new, query_pdq=bytes.fromhex(act.query_pdq))
     before = [
         each.id
         for each in writer.decisions.for_query(new.query_sha256)
         if (each.entry_id, each.image_id) == (new.entry_id, new.image_id)
     ]
     decision = writer.decisions.add(new)
-    return replace(settled, decision_id=decision.id, superseded_id=before[-1] if before else None)
+    if act and (bank := _bank(writer, act)):
+        act = replace(act, entries=join_bank(writer, bank, new))
+    return replace(
+        settled,
+        decision_id=decision.id,
+        superseded_id=before[-1] if before else None,
+        act=act,
+    )
 
 
-def take_back(writer: Writer, item: ReviewItem) -> None:
-    """Undo what `carry_out` did."""
-    before = writer.reviews.effects(item.id)
+def take_back(writer: Writer, item: ReviewItem, before: ReviewEffects) -> None:
+    """Undo what `carry_out` did.
+
+    Parameters
+    ----------
+    writer : Writer
+    item : ReviewItem
+        As it was decided.
+    before : ReviewEffects
+        What the decision changed.
+    """
     if item.decision_id is not None and before.superseded_id != item.decision_id:
-        writer.decisions.supersede([item.decision_id])
-        if before.superseded_id is not None:
-            writer.decisions.reinstate([before.superseded_id])
+        superseded = [] if before.superseded_id is None else [before.superseded_id]
+        writer.decisions.undo([item.decision_id], superseded)
+    if before.act and before.act.action_id is not None:
+        writer.cluster_actions.hold_again(before.act.action_id)
+    elif before.act:
+        writer.entries.remove(before.act.entries)
     if item.flood_id is not None and before.flood_state is not None:
         flood = writer.floods.get(item.flood_id)
         if before.flood_state == FloodState.QUARANTINED:
@@ -109,5 +155,13 @@ def _decision(item: ReviewItem, outcome: Outcome, said: Said, analyst: str) -> N
         tier=item.evidence.tier,
         decided_by=item.evidence.decided_by,
         analyst=analyst,
-        note=": ".join(filter(None, (said.reason, said.note))) or None,
+        note=_words(said),
     )
+
+
+def _words(said: Said) -> str | None:
+    return ": ".join(filter(None, (said.reason, said.note))) or None
+
+
+def _bank(writer: Writer, act: ReviewAct) -> Bank | None:
+    return None if act.bank is None else writer.banks.get(act.bank)

@@ -122,16 +122,26 @@ def revealed_picture(catalog: Catalog, person: Person, reveal_id: int) -> bytes:
     return _picture(catalog, catalog.reviews.get(reveal.review_id or 0))
 
 
-def _picture(catalog: Catalog, item: ReviewItem) -> bytes:
+def kept_picture(catalog: Catalog, item: ReviewItem) -> bytes | None:
+    """Return the picture of a review item, as a JPEG; None where none is kept.
+
+    It is the thumbnail of the stored image, or what is kept of the upload.
+    """
     if item.image_id is not None:
-        return _thumbnail(catalog, item.image_id)
-    picture = catalog.reviews.picture(item.id)
-    if picture is None:
-        raise NotFoundError(
-            f"No picture of review {item.id} is kept: it is not about an upload, or it was decided "
-            "and its picture forgotten."
-        )
-    return picture
+        return catalog.thumbnails.get_many([item.image_id]).get(item.image_id)
+    return catalog.reviews.picture(item.id)
+
+
+def _picture(catalog: Catalog, item: ReviewItem) -> bytes:
+    picture = kept_picture(catalog, item)
+    if picture is not None:
+        return picture
+    if item.image_id is not None:
+        raise _no_thumbnail(catalog, item.image_id)
+    raise NotFoundError(
+        f"No picture of review {item.id} is kept: it is not about an upload, or it was decided and "
+        "its picture forgotten."
+    )
 
 
 def _own(catalog: Catalog, person: Person, reveal_id: int) -> Reveal:
@@ -145,13 +155,17 @@ def _own(catalog: Catalog, person: Person, reveal_id: int) -> Reveal:
 
 def _thumbnail(catalog: Catalog, image_id: int) -> bytes:
     thumbnail = catalog.thumbnails.get_many([image_id]).get(image_id)
-    if thumbnail is not None:
-        return thumbnail
+    if thumbnail is None:
+        raise _no_thumbnail(catalog, image_id)
+    return thumbnail
+
+
+def _no_thumbnail(catalog: Catalog, image_id: int) -> NotFoundError:
     if not catalog.images.sha256_of([image_id]):
-        raise NotFoundError(
+        return NotFoundError(
             f"No image {image_id} is in the index. `lookalike index list` shows the ids."
         )
-    raise NotFoundError(
+    return NotFoundError(
         f"No thumbnail of image {image_id} is kept, so it has no picture. Add the image again with "
         "LOOKALIKE_KEEP_THUMBNAILS=true."
     )

@@ -1,5 +1,6 @@
 """Review rules: who may decide, for how long, and whether a second person must sign."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -9,7 +10,7 @@ from indexer.errors import InputError
 from indexer.policy import DecisionReason, parse_policy
 from indexer.settings import Settings
 from indexer.store import Catalog
-from indexer.types import QueueKind, ReviewItem, Severity
+from indexer.types import Person, QueueKind, ReviewItem, Severity
 
 _GRAVITY: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -42,16 +43,39 @@ class ReviewRules:
         """
         if parent is not None and parent.queue is QueueKind.SECOND_SIGNATURE:
             return False
-        is_grave = (
+        return self.is_grave(item.severity) or item.evidence.two_person
+
+    def is_grave(self, severity: Severity | None) -> bool:
+        """Return whether what matches a bank of a severity is decided by two persons."""
+        return (
             self.two_person is not None
-            and item.severity is not None
-            and _GRAVITY[item.severity] >= _GRAVITY[self.two_person]
+            and severity is not None
+            and _GRAVITY[severity] >= _GRAVITY[self.two_person]
         )
-        return is_grave or item.evidence.two_person
 
     def undone_until(self, decided_at: datetime) -> datetime:
         """Return until when a decision can be taken back."""
         return decided_at + self.undo
+
+
+@dataclass(frozen=True, slots=True)
+class Signatory:
+    """Who decides, and the rules for it."""
+
+    person: Person
+    rules: ReviewRules
+
+    @classmethod
+    def of_command(cls, settings: Settings, analyst: str | None = None) -> Self:
+        """Return who runs a command: somebody without a key, whatever they call themselves."""
+        rules = ReviewRules.of(settings, lease_seconds=0)
+        return cls(Person("command line", analyst or "command line"), rules)
+
+
+def gravest(severities: Iterable[Severity | None]) -> Severity | None:
+    """Return the gravest of some severities; None where none is given."""
+    known = [each for each in severities if each is not None]
+    return max(known, key=_GRAVITY.__getitem__, default=None)
 
 
 def reasons_in_force(catalog: Catalog) -> tuple[DecisionReason, ...]:

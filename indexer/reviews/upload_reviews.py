@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
+from indexer.errors import InputError
 from indexer.images.decode import decoded
 from indexer.reviews.evidence import EvidenceReader, strongest
 from indexer.settings import ImageLimits
 from indexer.store import Catalog, Store
 from indexer.thresholds.resolution import ThresholdResolver
-from indexer.types import NewReviewItem, QueueKind, Verdict
+from indexer.types import NewReviewItem, Person, QueueKind, Verdict
 from indexer.verification import make_thumbnail
 from indexer.verification.thumbnails import SIDE
 
@@ -63,6 +65,45 @@ def review_upload(
         )
         made = writer.reviews.add([item])
         return made[0] if made else writer.reviews.find(digest)
+
+
+def keep_signed_picture(
+    store: Store, person: Person, item_id: int, data: bytes, limits: ImageLimits
+) -> None:
+    """Keep a small picture of an upload whose decision awaits a second signature.
+
+    The second person is to see what the first saw. It is forgotten like that of other uploads.
+
+    Parameters
+    ----------
+    store : Store
+    person : Person
+        Who signed first.
+    item_id : int
+        The item that awaits the second signature.
+    data : bytes
+        The upload.
+    limits : ImageLimits
+
+    Raises
+    ------
+    InputError
+        It is not the upload that the person decided on, or nothing is awaited.
+    NotFoundError
+        There is no such item.
+    """
+    with store.reader() as catalog:
+        item = catalog.reviews.get(item_id)
+    signed = item.awaits_signature and item.decided_by == person.id
+    if not signed or item.query_sha256 != sha256(data).hexdigest():
+        raise InputError(
+            f"Review {item_id} awaits no second signature on these bytes. Send the file that you "
+            "decided on."
+        )
+    with decoded(data, limits, at_least=(SIDE, SIDE)) as picture:
+        jpeg = make_thumbnail(picture.rgb)
+    with store.writer() as writer:
+        writer.reviews.keep_picture(item_id, jpeg)
 
 
 def forget_uploads(store: Store, undo: timedelta) -> int:

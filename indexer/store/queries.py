@@ -69,16 +69,16 @@ class Queries:
         ]
 
 
-def require(found: Sequence[_ResultT], missing: str) -> _ResultT:
+def require(found: Sequence[_ResultT], missing: str, *, brief: str | None = None) -> _ResultT:
     """Return the first of what was found.
 
     Raises
     ------
     NotFoundError
-        Nothing was found; `missing` is its message.
+        Nothing was found; `missing` is its message, `brief` the short form.
     """
     if not found:
-        raise NotFoundError(missing)
+        raise NotFoundError(missing, brief=brief)
     return found[0]
 
 

@@ -30,6 +30,8 @@ class Store:
         self._audit_key = audit_key
         self._identity = Identity(engine, log_id)
         self.maintenance = Maintenance(engine)
+        self.is_trial = False
+        """Whether whatever is written is rolled back: it shows only what would be done."""
 
     @property
     def log_id(self) -> str:
@@ -93,9 +95,11 @@ class Store:
             self._identity.check(connection)
             yield ReviewLeases(connection, datetime.now(UTC))
 
-    def joining(self, writer: Writer) -> "Store":
+    def joining(self, writer: Writer, *, is_trial: bool = False) -> "Store":
         """Return a store whose transactions are all part of the writer's, and end with it."""
-        return _Joined(self._engine, self._log_id, writer)
+        joined = _Joined(self._engine, self._log_id, writer)
+        joined.is_trial = is_trial or self.is_trial
+        return joined
 
     @contextmanager
     def clustering(self) -> Iterator[bool]:

@@ -279,6 +279,16 @@ class PictureVectors:
 
 
 @dataclass(frozen=True, slots=True)
+class MatchKey:
+    """What a decision is on: a query's bytes, and what they matched."""
+
+    query_sha256: bytes
+    entry_id: int | None
+    image_id: int | None
+    """A stored image of no bank, where no entry is named."""
+
+
+@dataclass(frozen=True, slots=True)
 class NewRetroMatch:
     """A stored image that an entry matches, ready to be written."""
 

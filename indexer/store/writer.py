@@ -1,6 +1,8 @@
 """The writer: the catalog of a writing transaction, with the repositories that write."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -40,6 +42,8 @@ from indexer.store.webhooks.deliveries import DeliveryEdits
 from indexer.store.webhooks.outbox import Outbox
 from indexer.store.webhooks.webhook_edits import WebhookEdits
 
+ResultT = TypeVar("ResultT")
+
 
 class Writer(Catalog):
     """The repositories of one transaction that holds the log's lock; `Store.writer` gives it.
@@ -58,6 +62,7 @@ class Writer(Catalog):
 
     def __init__(self, connection: Connection, audit_key: bytes | None = None) -> None:
         super().__init__(connection)
+        self._audit_key = audit_key
         now = datetime.now(UTC)
         self.log: Log = Log(connection, now)
         self.audit: Audit = Audit(connection, audit_key)
@@ -92,7 +97,7 @@ class Writer(Catalog):
         self.maps: MapEdits = MapEdits(given)
         self.cluster_runs: ClusterRunEdits = ClusterRunEdits(given)
         self.cluster_actions: ClusterActionEdits = ClusterActionEdits(
-            given, self.entries, self.decisions
+            given, self.entries, self.decisions, self.reviews
         )
         # access
         self.keys: KeyEdits = KeyEdits(given)
@@ -102,3 +107,11 @@ class Writer(Catalog):
         # webhooks
         self.webhooks: WebhookEdits = WebhookEdits(given, outbox)
         self.deliveries: DeliveryEdits = DeliveryEdits(given)
+
+    def rehearse(self, function: Callable[["Writer"], ResultT]) -> ResultT:
+        """Return what a function would do with a writer; nothing of it is kept."""
+        trial = self.connection.begin_nested()
+        try:
+            return function(Writer(self.connection, self._audit_key))
+        finally:
+            trial.rollback()

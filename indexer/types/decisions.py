@@ -67,9 +67,15 @@ class Decision:
 class Decided:
     """A decision as it is remembered, and what joined a bank with it."""
 
-    decision: Decision
-    """The decision."""
+    decision: Decision | None
+    """The decision; null while a second person must sign it."""
     bank: str | None
-    """The bank that the query joined; null when none was named."""
+    """The bank that the query joined; null when none was named, or while a signature is awaited."""
     new_entries: int
     """Entries that the bank did not have before."""
+    awaits_signature: bool = False
+    """Whether nothing has taken effect yet: a second person must sign."""
+    review_id: int | None = None
+    """The review item of the first signature, or the escalation where two persons disagreed."""
+    message: str | None = None
+    """What is to happen next, in words; null when it took effect."""

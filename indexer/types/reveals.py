@@ -22,6 +22,11 @@ class Person:
     id: str  # "key 3"; "anybody" where no key is needed
     name: str
 
+    @property
+    def has_key(self) -> bool:
+        """Whether it is one person for sure: whoever has no key may be anybody."""
+        return self.id.startswith("key ")
+
 
 @described
 @dataclass(frozen=True, slots=True)

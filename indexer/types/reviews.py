@@ -125,6 +125,7 @@ class NewReviewItem:
     picture: bytes | None = None  # a JPEG of an upload
     parent_id: int | None = None  # the item that this one follows
     not_for: str | None = None  # person who must not decide it
+    is_signed: bool = False  # made by a decision, also where one stands
 
 
 @described
@@ -212,6 +213,25 @@ class ReviewFilter:
     leased_by: str | None = None  # a person
     decided_by: str | None = None  # a person
     image_id: int | None = None
+    cluster_id: int | None = None
+    flood_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewAct:
+    """What a decision from outside the queues asks for beside its outcome, and what came of it.
+
+    It waits at the item of the first person, and is carried out with the second signature.
+    """
+
+    bank: str | None = None  # that the query, or the members of the cluster, join
+    query_pdq: str | None = None  # of the query, hexadecimal
+    run_id: int | None = None  # the cluster's members are as of this run
+    min_probability: float = 0.0  # of membership
+    action_id: int | None = None  # of the cluster, that waits
+    decides: bool = True  # also on the matches, not only on the bank
+    is_own: bool = False  # whether the item was made for it
+    entries: tuple[int, ...] = ()  # that joined the bank
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +245,7 @@ class Settlement:
     superseded_id: int | None = None  # decision that gave way
     flood_state: str | None = None  # of the flag, before
     awaits_signature: bool = False
+    act: ReviewAct | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +271,9 @@ class LeftOut:
     code: str
     """Code of the problem, such as review_taken."""
     detail: str
-    """The problem, in words."""
+    """The problem, and what to do next."""
+    brief: str
+    """The problem alone, to be shown to a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,3 +282,4 @@ class ReviewEffects:
 
     superseded_id: int | None
     flood_state: str | None
+    act: ReviewAct | None

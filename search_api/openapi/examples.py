@@ -157,7 +157,14 @@ DECISION = {
     "created_at": "2026-11-25T09:30:00Z",
     "superseded_at": None,
 }
-DECIDED = {"decision": DECISION, "bank": "known-benign", "new_entries": 2}
+DECIDED = {
+    "decision": DECISION,
+    "bank": "known-benign",
+    "new_entries": 2,
+    "awaits_signature": False,
+    "review_id": None,
+    "message": None,
+}
 SCAN = {
     "id": 7,
     "bank": "known-unsafe",

@@ -123,6 +123,7 @@ BULK_DECIDED = {
             "id": 42,
             "code": "review_settled",
             "detail": "Review 42 is decided. `GET /v1/reviews` lists open ones.",
+            "brief": "Review 42 is decided.",
         }
     ],
     "preview": True,

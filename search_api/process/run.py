@@ -22,7 +22,7 @@ def run(settings: Settings, serve: ServeSettings) -> None:
         url = url_of(listener)
 
         def announce() -> None:
-            echo(f"Listening on {url} (console: {url}/console, documentation: {url}/docs)")
+            echo(f"Console: {url}/console\nListening on {url} (documentation: {url}/docs)")
 
         successor = None
         if serve.workers == 1:

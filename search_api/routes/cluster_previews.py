@@ -47,10 +47,14 @@ async def preview_edit(
     openapi_extra=examples.request({"bank": "known-unsafe", "min_probability": 0.5}),
 )
 async def preview_bank(
-    cluster_id: ClusterId, request: MembersToBank, service: ServiceDependency
+    cluster_id: ClusterId,
+    request: MembersToBank,
+    service: ServiceDependency,
+    principal: PrincipalDependency,
 ) -> ActionPreview:
     """Return which members would join the bank, and which are left out."""
-    return await _previewed(service, act_of_bank(cluster_id, request))
+    signatory = service.signatory(principal.person)
+    return await _previewed(service, act_of_bank(signatory, cluster_id, request))
 
 
 @router.post(
@@ -68,7 +72,8 @@ async def preview_decision(
     principal: PrincipalDependency,
 ) -> ActionPreview:
     """Return how many matches would be decided, and which members are left out."""
-    return await _previewed(service, act_of_decision(cluster_id, request, principal))
+    signatory = service.signatory(principal.person)
+    return await _previewed(service, act_of_decision(signatory, cluster_id, request, principal))
 
 
 async def _previewed(service: Service, act: Act) -> ActionPreview:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 
 from indexer.clustering import actions
 from indexer.errors import InputError
+from indexer.reviews.rules import Signatory
 from indexer.store import Catalog, Store
 from indexer.types import Cluster, ClusterAction, Lineage
 from search_api.auth import Principal, PrincipalDependency, Scope, require, requires
@@ -32,6 +33,7 @@ UNUSABLE = {
     **UNKNOWN,
     **problems(HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 }
+TAKEN = problems(HTTPStatus.CONFLICT)
 Act = Callable[[Store], ClusterAction]
 """Carries out one action on a cluster."""
 
@@ -100,14 +102,19 @@ async def edit_cluster(
     dependencies=[requires(Scope.BANK_WRITE)],
     operation_id="bank_cluster",
     summary="Add a cluster's members to a bank",
-    responses={200: examples.answer("What was done.", shown.BANK_ACTION), **UNUSABLE},
+    responses={200: examples.answer("What was done.", shown.BANK_ACTION), **UNUSABLE, **TAKEN},
     openapi_extra=examples.request({"bank": "known-unsafe", "min_probability": 0.5}),
 )
 async def bank_cluster(
-    cluster_id: ClusterId, request: MembersToBank, service: ServiceDependency
+    cluster_id: ClusterId,
+    request: MembersToBank,
+    service: ServiceDependency,
+    principal: PrincipalDependency,
 ) -> ClusterAction:
     """Add members of a cluster to a bank in one transaction; existing entries stay unchanged."""
-    return await service.commit(act_of_bank(cluster_id, request))
+    return await service.commit(
+        act_of_bank(service.signatory(principal.person), cluster_id, request)
+    )
 
 
 @router.post(
@@ -115,7 +122,7 @@ async def bank_cluster(
     dependencies=[requires(Scope.ANALYST)],
     operation_id="decide_cluster",
     summary="Decide on all matches of a cluster",
-    responses={200: examples.answer("What was done.", shown.DECISION_ACTION), **UNUSABLE},
+    responses={200: examples.answer("What was done.", shown.DECISION_ACTION), **UNUSABLE, **TAKEN},
     openapi_extra=examples.request({"outcome": "rejected", "bank": "known-benign"}),
 )
 async def decide_cluster(
@@ -125,7 +132,8 @@ async def decide_cluster(
     principal: PrincipalDependency,
 ) -> ClusterAction:
     """Decide on all matches that retro-scans listed for a cluster's members, in one transaction."""
-    return await service.commit(act_of_decision(cluster_id, request, principal))
+    signatory = service.signatory(principal.person)
+    return await service.commit(act_of_decision(signatory, cluster_id, request, principal))
 
 
 def acts_of_edit(cluster_id: int, request: ClusterEdit) -> list[Act]:
@@ -147,10 +155,11 @@ def acts_of_edit(cluster_id: int, request: ClusterEdit) -> list[Act]:
     return acts
 
 
-def act_of_bank(cluster_id: int, request: MembersToBank) -> Act:
+def act_of_bank(signatory: Signatory, cluster_id: int, request: MembersToBank) -> Act:
     """Return the action that adds members of a cluster to a bank."""
     return lambda store: actions.add_to_bank(
         store,
+        signatory,
         cluster_id,
         request.bank,
         min_probability=request.min_probability,
@@ -158,7 +167,9 @@ def act_of_bank(cluster_id: int, request: MembersToBank) -> Act:
     )
 
 
-def act_of_decision(cluster_id: int, request: ClusterDecision, principal: Principal) -> Act:
+def act_of_decision(
+    signatory: Signatory, cluster_id: int, request: ClusterDecision, principal: Principal
+) -> Act:
     """Return the action that decides on a cluster's matches.
 
     Raises
@@ -170,6 +181,7 @@ def act_of_decision(cluster_id: int, request: ClusterDecision, principal: Princi
         require(principal, "A decision with a bank", Scope.BANK_WRITE)
     return lambda store: actions.decide(
         store,
+        signatory,
         cluster_id,
         request.outcome,
         bank=request.bank,

@@ -40,6 +40,7 @@ Superseded = Annotated[bool, Query(description="Include superseded decisions.")]
         **problems(
             HTTPStatus.BAD_REQUEST,
             HTTPStatus.NOT_FOUND,
+            HTTPStatus.CONFLICT,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             HTTPStatus.UNPROCESSABLE_ENTITY,
             HTTPStatus.SERVICE_UNAVAILABLE,
@@ -53,6 +54,8 @@ async def post_decision(
     request: DecisionRequest, service: ServiceDependency, principal: PrincipalDependency
 ) -> Decided:
     """Record a decision, which replaces the earlier one on the same match.
+
+    Where two persons must sign, `decision` is null until the second one has.
 
     A query that joins a bank does so in the same transaction: as an image if the index holds these
     bytes, else as bare fingerprints.
@@ -78,6 +81,7 @@ async def post_decision(
     return await service.commit(
         lambda store: decide(
             store,
+            service.signatory(principal.person),
             new,
             pdq=Pdq(pdq.value, request.pdq_quality) if pdq else None,
             min_quality=service.settings.pdq_min_quality,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from indexer import flood
+from indexer.reviews.flood_resolution import resolve_flood
 from indexer.types import Flood, FloodState
 from search_api.auth import Scope, requires
 from search_api.dependencies import ServiceDependency
@@ -54,11 +54,14 @@ async def list_floods(
     responses={
         200: examples.answer("The flag.", {**index_examples.FLOOD, "state": "quarantined"}),
         **UNKNOWN,
+        **problems(HTTPStatus.CONFLICT),
     },
 )
 async def quarantine(flood_id: FlagId, service: ServiceDependency) -> Flood:
     """Disable the entry until the flag is dismissed; repeating this changes nothing."""
-    return await service.commit(lambda store: flood.quarantine(store, flood_id))
+    return await service.commit(
+        lambda store: resolve_flood(store, service.reviews, flood_id, FloodState.QUARANTINED)
+    )
 
 
 @router.post(
@@ -69,8 +72,11 @@ async def quarantine(flood_id: FlagId, service: ServiceDependency) -> Flood:
     responses={
         200: examples.answer("The flag.", {**index_examples.FLOOD, "state": "dismissed"}),
         **UNKNOWN,
+        **problems(HTTPStatus.CONFLICT),
     },
 )
 async def dismiss(flood_id: FlagId, service: ServiceDependency) -> Flood:
     """Dismiss a flag; if its entry was quarantined, the entry is enabled again."""
-    return await service.commit(lambda store: flood.dismiss(store, flood_id))
+    return await service.commit(
+        lambda store: resolve_flood(store, service.reviews, flood_id, FloodState.DISMISSED)
+    )

@@ -133,8 +133,8 @@ class Forked:
             assert self.running(), self.stderr
             time.sleep(0.02)
         first = self.stdout.partition("\n")[0]
-        assert first.startswith("Listening on http://127.0.0.1:"), first
-        return first.split()[2]
+        assert first.startswith("Console: http://127.0.0.1:"), first
+        return first.split()[1].removesuffix("/console")
 
     def kill(self) -> None:
         """End it by SIGKILL; it must have been running."""

@@ -116,9 +116,9 @@ def running_cold(index: Index, *arguments: object, code: int = 0) -> Iterator[Ru
         ) as process:
             assert process.stdout is not None
             line = process.stdout.readline()
-            assert line.startswith("Listening on http://127.0.0.1:"), read_log()
+            assert line.startswith("Console: http://127.0.0.1:"), read_log()
             server = Running(
-                line.split()[2],
+                line.split()[1].removesuffix("/console"),
                 process.pid,
                 wait=lambda: process.wait(_WAIT),
                 _is_over=lambda: process.poll() is not None,

@@ -22,6 +22,7 @@ from indexer.types import (
     Fingerprint,
     FingerprintKind,
     Keys,
+    Severity,
 )
 
 _BARE_PDQ = EntryRow.fingerprint_kind == FingerprintKind.PDQ.value
@@ -87,8 +88,19 @@ class Entries(Queries):
         for record in self._records([entry_id]):
             return record
         raise NotFoundError(
-            f"No bank has an entry {entry_id}. `lookalike bank show` lists the entries of a bank."
+            f"No bank has an entry {entry_id}. `lookalike bank show` lists the entries of a bank.",
+            brief=f"No bank has an entry {entry_id} any more.",
         )
+
+    def severity_of(self, entry_id: int) -> Severity | None:
+        """Return how grave the bank of an entry is; None if nobody said so, or there is none."""
+        statement = (
+            select(BankRow.severity)
+            .join(EntryRow, EntryRow.bank_id == BankRow.id)
+            .where(EntryRow.id == min(entry_id, MAX_ID))
+        )
+        severity = self._connection.scalar(statement)
+        return None if severity is None else Severity(severity)
 
     def of_image(self, bank_name: str, image_id: int) -> EntryRecord:
         """Return the active entry of a bank that is an image, even if it is disabled.

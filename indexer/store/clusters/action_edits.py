@@ -1,6 +1,7 @@
 """Cluster actions: carrying them out, and undoing them."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -13,8 +14,9 @@ from indexer.store.clusters.actions import ClusterActions
 from indexer.store.clusters.clusters import Clusters
 from indexer.store.edits import Edits, Transaction
 from indexer.store.models import ClusterActionRow, ClusterMemberRow, ClusterRow, EntryRow, ImageRow
+from indexer.store.reviews.item_edits import ReviewItemEdits
 from indexer.store.verdicts.decisions import DecisionEdits
-from indexer.types import ActionKind, Bank, ClusterAction, Outcome
+from indexer.types import ActionKind, Bank, ClusterAction, Outcome, ReviewAct, Severity
 
 _NAMED = 10  # ids that an error names at most
 
@@ -23,12 +25,17 @@ class ClusterActionEdits(ClusterActions, Edits):
     """What analysts do about clusters, within a writing transaction."""
 
     def __init__(
-        self, transaction: Transaction, entries: EntryEdits, decisions: DecisionEdits
+        self,
+        transaction: Transaction,
+        entries: EntryEdits,
+        decisions: DecisionEdits,
+        reviews: ReviewItemEdits,
     ) -> None:
         super().__init__(transaction)
         self._clusters = Clusters(transaction.connection)
         self._entries = entries
         self._decisions = decisions
+        self._reviews = reviews
 
     def label(self, cluster_id: int, name: str) -> ClusterAction:
         """Give a cluster another name.
@@ -59,16 +66,7 @@ class ClusterActionEdits(ClusterActions, Edits):
 
     def bank(self, part: ClusterPart, bank: Bank) -> ClusterAction:
         """Make the active images of a part of a cluster entries of a bank."""
-        images = self._images_of(part)
-        entries = self._join(bank, images)
-        said = {
-            "bank": bank.name,
-            "min_probability": part.min_probability,
-            "members": len(images),
-            "new_entries": len(entries),
-        }
-        undo = {"entries": entries}
-        return self._act(ActionKind.BANK, part.cluster_id, part.run_id, said, undo)
+        return self._act(ActionKind.BANK, part.cluster_id, part.run_id, *self._bank(part, bank))
 
     def decide(
         self,
@@ -83,22 +81,88 @@ class ClusterActionEdits(ClusterActions, Edits):
 
         A decision that stands and says the same is left as it is.
         """
-        images = self._images_of(part)
         reasons = {"analyst": analyst, "note": note}
-        found = self._decisions.decide_listed(images, outcome, reasons)
-        entries = self._join(bank, images) if bank else []
-        said = {
-            "outcome": outcome.value,
-            "bank": bank.name if bank else None,
-            "min_probability": part.min_probability,
-            "members": len(images),
-            "decisions": len(found.made),
-            "unchanged": found.unchanged,
-            "new_entries": len(entries),
-            **reasons,
-        }
-        undo = {"entries": entries, "made": found.made, "superseded": found.superseded}
-        return self._act(ActionKind.DECISION, part.cluster_id, part.run_id, said, undo)
+        did = self._decide(part, outcome, bank, reasons)
+        return self._act(ActionKind.DECISION, part.cluster_id, part.run_id, *did)
+
+    def banks_listed(self, part: ClusterPart) -> dict[str, Severity | None]:
+        """Return the block banks that a decision on a part of a cluster is about, and how grave."""
+        return self._decisions.banks_listed(self._images_of(part))
+
+    def hold(self, kind: ActionKind, part: ClusterPart, counts: Mapping[str, Any]) -> ClusterAction:
+        """Write down that an action waits for a second person's signature; it does nothing yet.
+
+        Parameters
+        ----------
+        kind : ActionKind
+        part : ClusterPart
+        counts : mapping of str to Any
+            What may be told of it meanwhile: no outcome.
+        """
+        said = {"min_probability": part.min_probability, **counts, "awaits_signature": True}
+        return self._act(kind, part.cluster_id, part.run_id, said, {"entries": []})
+
+    def name_review(self, action_id: int, review_id: int) -> ClusterAction:
+        """Say at which review item an action waits."""
+        row = self._action_row(action_id)
+        self._rewrite(action_id, row.detail["said"] | {"review_id": review_id}, row.detail["undo"])
+        return self.get(action_id)
+
+    def fulfil(
+        self,
+        act: ReviewAct,
+        outcome: Outcome,
+        *,
+        analyst: str | None = None,
+        note: str | None = None,
+        bank: Bank | None = None,
+    ) -> ClusterAction:
+        """Carry out an action that has been signed by a second person.
+
+        One that only lets a cluster join a bank, and comes to no bank, is given up.
+        """
+        action_id = act.action_id or 0
+        row = self._action_row(action_id)
+        part = ClusterPart(row.cluster_id, row.run_id or 0, act.min_probability)
+        if act.decides:
+            reasons = {"analyst": analyst, "note": note}
+            said, undo = self._decide(part, outcome, bank, reasons)
+        elif bank:
+            said, undo = self._bank(part, bank)
+        else:
+            self.give_up(action_id)
+            return self.get(action_id)
+        waiting = {"held": row.detail["said"]}
+        told = {"review_id": row.detail["said"].get("review_id"), "awaits_signature": False}
+        self._rewrite(action_id, said | told, undo | waiting)
+        self._record(ActionKind(row.kind), part.cluster_id, part.run_id, action_id, said)
+        return self.get(action_id)
+
+    def hold_again(self, action_id: int) -> ClusterAction:
+        """Take back what an action did with the second signature: it waits again.
+
+        Raises
+        ------
+        UndoRefused
+            Something that it did has changed since.
+        """
+        row = self._action_row(action_id)
+        undo = row.detail["undo"]
+        if row.undone_at is None:
+            self._take_back(undo, action_id)
+        self._rewrite(action_id, undo.get("held", row.detail["said"]), {"entries": []})
+        self._set_undone(action_id, None)
+        return self.get(action_id)
+
+    def give_up(self, action_id: int) -> None:
+        """Say that an action that waits for a signature is not carried out."""
+        row = self._action_row(action_id)
+        said = row.detail["said"] | {"awaits_signature": False}
+        self._rewrite(action_id, said, row.detail["undo"])
+        self._set_undone(action_id, self._now)
+        self._audit.record(
+            "cluster.undo", "cluster", row.cluster_id, action_id=action_id, kind=row.kind
+        )
 
     def undo(self, action_id: int) -> ClusterAction:
         """Take back all that an action did.
@@ -123,12 +187,11 @@ class ClusterActionEdits(ClusterActions, Edits):
         elif row.kind == ActionKind.NOTE:
             self._require_same("note", said["note"], self._clusters.note(row.cluster_id), action_id)
             self._set_cluster(row.cluster_id, note=undo["before"])
+        elif said.get("awaits_signature"):
+            self._reviews.withdraw(said["review_id"])
         else:
             self._take_back(undo, action_id)
-        of_action = ClusterActionRow.id == action_id
-        self._connection.execute(
-            update(ClusterActionRow).where(of_action).values(undone_at=self._now)
-        )
+        self._set_undone(action_id, self._now)
         self._audit.record(
             "cluster.undo", "cluster", row.cluster_id, action_id=action_id, kind=row.kind
         )
@@ -151,12 +214,61 @@ class ClusterActionEdits(ClusterActions, Edits):
             "undone_at": None,
         }
         action_id = self._insert_one(ClusterActionRow, row)
+        self._record(kind, cluster_id, run_id, action_id, said)
+        return self.get(action_id)
+
+    def _record(
+        self,
+        kind: ActionKind,
+        cluster_id: int,
+        run_id: int | None,
+        action_id: int,
+        said: Mapping[str, Any],
+    ) -> None:
         told = said if kind is not ActionKind.NOTE else {}  # no notes in the audit log
         shown = {key: value for key, value in told.items() if key not in {"note", "analyst"}}
         self._audit.record(
             f"cluster.{kind}", "cluster", cluster_id, action_id=action_id, run=run_id, **shown
         )
-        return self.get(action_id)
+
+    def _rewrite(self, action_id: int, said: Mapping[str, Any], undo: Mapping[str, Any]) -> None:
+        of_action = update(ClusterActionRow).where(ClusterActionRow.id == action_id)
+        self._connection.execute(of_action.values(detail={"said": said, "undo": undo}))
+
+    def _set_undone(self, action_id: int, at: datetime | None) -> None:
+        of_action = update(ClusterActionRow).where(ClusterActionRow.id == action_id)
+        self._connection.execute(of_action.values(undone_at=at))
+
+    def _bank(self, part: ClusterPart, bank: Bank) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Add a part of a cluster to a bank; return what is said of it, and what undoes it."""
+        images = self._images_of(part)
+        entries = self._join(bank, images)
+        said = {
+            "bank": bank.name,
+            "min_probability": part.min_probability,
+            "members": len(images),
+            "new_entries": len(entries),
+        }
+        return said, {"entries": entries}
+
+    def _decide(
+        self, part: ClusterPart, outcome: Outcome, bank: Bank | None, reasons: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Decide on the listed matches; return what is said of it, and what undoes it."""
+        images = self._images_of(part)
+        found = self._decisions.decide_listed(images, outcome, reasons)
+        entries = self._join(bank, images) if bank else []
+        said = {
+            "outcome": outcome.value,
+            "bank": bank.name if bank else None,
+            "min_probability": part.min_probability,
+            "members": len(images),
+            "decisions": len(found.made),
+            "unchanged": found.unchanged,
+            "new_entries": len(entries),
+            **reasons,
+        }
+        return said, {"entries": entries, "made": found.made, "superseded": found.superseded}
 
     def _set_cluster(self, cluster_id: int, **values: Any) -> None:
         self._connection.execute(
@@ -203,8 +315,7 @@ class ClusterActionEdits(ClusterActions, Edits):
         self._require_all("entries", entries, self._untouched_entries(entries), action_id)
         self._require_all("decisions", made, self._decisions.standing(made), action_id)
         self._entries.remove(entries)
-        self._decisions.supersede(made)
-        self._decisions.reinstate(undo.get("superseded", []))
+        self._decisions.undo(made, undo.get("superseded", []))
 
     def _untouched_entries(self, ids: list[int]) -> set[int]:
         enabled = EntryRow.disabled_until.is_(None)

@@ -4,12 +4,14 @@ Commit order must be number order in the log, so a writer holds one lock from be
 last number until its commit: BEGIN IMMEDIATE in SQLite, an advisory lock in Postgres.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from sqlite3 import SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_NOTADB
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteError
+from threading import Lock
 from time import monotonic, sleep
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
@@ -31,6 +33,9 @@ _MODE = "lookalike_begin"  # execution option: how _begin_sqlite begins
 _DAMAGED = {SQLITE_CORRUPT, SQLITE_NOTADB}
 _NO_DATABASE = re.compile(r'FATAL: +database "(.+?)" does not exist')
 _NO_ACCESS = re.compile(r'FATAL: +(role ".+?" does not exist|password authentication failed)')
+_TURNS: dict[str | None, Lock] = {}
+"""The lock of the writers of each SQLite file, in this process."""
+os.register_at_fork(after_in_child=_TURNS.clear)
 _PRIMARY = 0xFF  # what of SQLite's code tells the kind of error; the rest tells more of it
 
 
@@ -84,7 +89,11 @@ def writing(engine: Engine, *, log: bool = True) -> Iterator[Connection]:
     DatabaseUnavailable
         The connection fails or is lost, or other writers kept the lock for `LOCK_WAIT` seconds.
     """
-    with unavailable_when_failing(engine.url), engine.connect() as connection:
+    with (
+        unavailable_when_failing(engine.url),
+        _turn_to_write(engine),
+        engine.connect() as connection,
+    ):
         if connection.dialect.name == "postgresql":
             # each statement must see what the writer before us has committed
             connection.execution_options(isolation_level="READ COMMITTED")
@@ -97,6 +106,24 @@ def writing(engine: Engine, *, log: bool = True) -> Iterator[Connection]:
                     key = {"key": _LOG_LOCK}
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), key)
             yield connection
+
+
+@contextmanager
+def _turn_to_write(engine: Engine) -> Iterator[None]:
+    """Let the writers of this process take turns at an SQLite database.
+
+    SQLite itself lets them sleep for up to 0.1 s between looks at its lock, which is for others.
+    """
+    if not is_sqlite(engine.url):
+        yield
+        return
+    turn = _TURNS.setdefault(engine.url.database, Lock())
+    is_mine = turn.acquire(timeout=LOCK_WAIT)  # else SQLite says what is wrong, at once
+    try:
+        yield
+    finally:
+        if is_mine:
+            turn.release()
 
 
 @contextmanager

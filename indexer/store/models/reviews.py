@@ -80,8 +80,10 @@ class ReviewItemRow(Base):
     note: Mapped[str | None]
     decided_by: Mapped[str | None] = mapped_column(String(64))
     decided_at: Mapped[datetime | None]
-    decision_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"))
+    decision_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"), index=True)
     superseded_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"))
+    dismissed_by: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"), index=True)
+    act: Mapped[dict[str, Any]] = mapped_column(AnyJson, nullable=True)  # what else was asked for
     flood_state: Mapped[str | None] = mapped_column(String(16))  # of the flag, before
     awaits_signature: Mapped[bool] = mapped_column(server_default=false())
 

@@ -5,9 +5,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
+from pydantic import TypeAdapter
 from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy.orm import aliased
 
 from indexer.store.edits import Edits
+from indexer.store.log.audit import named, only
 from indexer.store.models import (
     BankRow,
     DecisionRow,
@@ -16,13 +19,15 @@ from indexer.store.models import (
     ReviewItemRow,
     ReviewPictureRow,
 )
-from indexer.store.reviews.review_items import OPEN, ReviewItems
+from indexer.store.reviews.review_items import OPEN, ReviewItems, is_about
 from indexer.store.sql_parameters import chunks
+from indexer.store.values import MatchKey
 from indexer.types import (
     NewReviewItem,
     Outcome,
     Person,
     QueueKind,
+    ReviewAct,
     ReviewEffects,
     ReviewItem,
     ReviewState,
@@ -34,8 +39,24 @@ _RANKS: Final = {severity.value: rank for rank, severity in enumerate(reversed(S
 _FOLLOWS: Final = {QueueKind.SECOND_SIGNATURE, QueueKind.ESCALATION}
 """Queues of what was decided before: a standing decision keeps nothing out of them."""
 
-_Pair = tuple[bytes | None, int | None, int | None]
-"""A query and what it matched: SHA-256, entry, image of no bank."""
+_AS_NEW: Final = {
+    "state": ReviewState.OPEN.value,
+    "outcome": None,
+    "reason": None,
+    "note": None,
+    "decided_by": None,
+    "decided_at": None,
+    "decision_id": None,
+    "superseded_id": None,
+    "dismissed_by": None,
+    "flood_state": None,
+    "act": None,
+    "awaits_signature": False,
+    "leased_by": None,
+    "lease_expires_at": None,
+}
+"""The columns of an item that nobody has decided."""
+_ACT: Final = TypeAdapter(ReviewAct).validate_python
 
 
 class ReviewItemEdits(ReviewItems, Edits):
@@ -55,11 +76,12 @@ class ReviewItemEdits(ReviewItems, Edits):
         made = []
         for item in new:
             digest = item.query_sha256 or digests.get(item.image_id or 0)
-            pair = (digest, item.entry_id, item.match_image_id)
-            if item.queue not in _FOLLOWS and (pair in settled or self._is_open(item)):
+            match = MatchKey(digest or b"", item.entry_id, item.match_image_id)
+            is_asked = item.queue in _FOLLOWS or item.is_signed
+            if not is_asked and (match in settled or self._is_open(item)):
                 continue
             if digest is not None:
-                settled.add(pair)
+                settled.add(match)
             bank_id, severity = banks.get(item.entry_id or item.bank or "", (None, None))
             row = {
                 "queue": item.queue.value,
@@ -86,6 +108,13 @@ class ReviewItemEdits(ReviewItems, Edits):
                 self._connection.execute(insert(ReviewPictureRow).values(picture))
         return made
 
+    def keep_picture(self, item_id: int, jpeg: bytes) -> None:
+        """Keep the picture of an item, and of those that follow it; one that is kept stays."""
+        holder = self._root_of(item_id) or item_id
+        if self.picture(holder) is None:
+            picture = {"item_id": holder, "jpeg": jpeg}
+            self._connection.execute(insert(ReviewPictureRow).values(picture))
+
     def find(self, query_sha256: bytes) -> int | None:
         """Return the newest item about a picture of these bytes; None if there is none."""
         statement = select(ReviewItemRow.id).where(ReviewItemRow.query_sha256 == query_sha256)
@@ -110,6 +139,7 @@ class ReviewItemEdits(ReviewItems, Edits):
             decision_id=said.decision_id,
             superseded_id=said.superseded_id,
             flood_state=said.flood_state,
+            act=asdict(said.act) if said.act else None,
             awaits_signature=said.awaits_signature,
             leased_by=None,
             lease_expires_at=None,
@@ -133,21 +163,7 @@ class ReviewItemEdits(ReviewItems, Edits):
 
     def reopen(self, item_id: int, person: Person, until: datetime) -> ReviewItem:
         """Take a decision back: the item is open again, and leased to the person."""
-        self._change(
-            item_id,
-            state=ReviewState.OPEN.value,
-            outcome=None,
-            reason=None,
-            note=None,
-            decided_by=None,
-            decided_at=None,
-            decision_id=None,
-            superseded_id=None,
-            flood_state=None,
-            awaits_signature=False,
-            leased_by=person.id,
-            lease_expires_at=until,
-        )
+        self._change(item_id, **_AS_NEW | {"leased_by": person.id, "lease_expires_at": until})
         self._audit.record("review.undo", "review", item_id)
         return self.get(item_id)
 
@@ -157,12 +173,47 @@ class ReviewItemEdits(ReviewItems, Edits):
             gone = update(ReviewItemRow).where(ReviewItemRow.id.in_(chunk), OPEN)
             self._connection.execute(gone.values(state=ReviewState.DISMISSED.value))
 
-    def dismiss_pairs(self, query_sha256s: Iterable[bytes], entry_ids: Iterable[int]) -> None:
-        """Dismiss the open items about these queries' matches with these entries."""
-        entries = set(entry_ids)
-        statement = select(ReviewItemRow.id).where(OPEN, ReviewItemRow.entry_id.in_(entries))
-        rows = self._rows(statement, ReviewItemRow.query_sha256, set(query_sha256s))
-        self.dismiss([row.id for row in rows])
+    def dismiss_match(self, match: MatchKey, decision_id: int) -> None:
+        """Dismiss the open items about a match that a decision settles.
+
+        With it `reopen_after` opens them again.
+        """
+        gone = update(ReviewItemRow).where(OPEN, *is_about(match))
+        values = {"state": ReviewState.DISMISSED.value, "dismissed_by": decision_id}
+        self._connection.execute(gone.values(values))
+
+    def reopen_after(self, decision_ids: Iterable[int]) -> list[int]:
+        """Open the items again that decisions which no longer hold had settled.
+
+        Those stay as they are whose match is settled by another decision, is under review by
+        another item, or is gone: its image, its entry or its bank.
+
+        Returns
+        -------
+        list of int
+            The items, ascending.
+        """
+        table = ReviewItemRow
+        dismissed = table.state == ReviewState.DISMISSED.value
+        first = table.queue != QueueKind.SECOND_SIGNATURE.value  # it asks for the second one anew
+        statements = [
+            (select(table.id).where(dismissed), table.dismissed_by),
+            (select(table.id).where(~dismissed, first), table.decision_id),
+        ]
+        ids = {*decision_ids}
+        found = self._still_there({row.id for each in statements for row in self._rows(*each, ids)})
+        settled = self._settled_pairs(
+            (match.query_sha256 for match in found.values()), signed=False
+        )
+        reopened = []
+        for item_id, match in found.items():
+            if match not in settled:
+                settled.add(match)
+                self._change(item_id, **_AS_NEW)
+                reopened.append(item_id)
+        if reopened:
+            self._audit.record("review.reopen", "review", only(reopened), **named(reopened))
+        return reopened
 
     def dismiss_entries(self, entry_ids: Iterable[int]) -> None:
         """Dismiss the open items about matches with entries that are no longer there."""
@@ -178,6 +229,12 @@ class ReviewItemEdits(ReviewItems, Edits):
         """Dismiss the open items about a flood flag that was resolved elsewhere."""
         self.dismiss(self._ids_where(ReviewItemRow, OPEN, ReviewItemRow.flood_id == flood_id))
 
+    def withdraw(self, item_id: int) -> None:
+        """Say that nobody needs to sign what a person had decided, nor what followed from it."""
+        self._change(item_id, state=ReviewState.DISMISSED.value, awaits_signature=False)
+        self.dismiss(self._ids_where(ReviewItemRow, OPEN, ReviewItemRow.root_id == item_id))
+        self._audit.record("review.withdraw", "review", item_id)
+
     def followers(self, item_id: int) -> list[ReviewItem]:
         """Return the items that follow one: a second signature, an escalation."""
         return self._items_where(
@@ -188,9 +245,9 @@ class ReviewItemEdits(ReviewItems, Edits):
     def effects(self, item_id: int) -> ReviewEffects:
         """Return what the decision on an item changed."""
         table = ReviewItemRow
-        statement = select(table.superseded_id, table.flood_state).where(table.id == item_id)
-        row = self._connection.execute(statement).one()
-        return ReviewEffects(row.superseded_id, row.flood_state)
+        columns = (table.superseded_id, table.flood_state, table.act)
+        row = self._connection.execute(select(*columns).where(table.id == item_id)).one()
+        return ReviewEffects(row.superseded_id, row.flood_state, row.act and _ACT(row.act))
 
     def forget_pictures(self, before: datetime) -> int:
         """Delete pictures of uploads that nobody reviews any more; return how many.
@@ -253,8 +310,31 @@ class ReviewItemEdits(ReviewItems, Edits):
         uploads = {item.query_sha256 for item in new if item.query_sha256}
         return found | {-1 - number: digest for number, digest in enumerate(sorted(uploads))}
 
-    def _settled_pairs(self, digests: Iterable[bytes]) -> set[_Pair]:
-        """Return the pairs of queries that were decided for good, or are to be."""
+    def _still_there(self, ids: Iterable[int]) -> dict[int, MatchKey]:
+        """Return the matches of those items whose images, entry and bank are not removed, by id."""
+        table, image, matched = ReviewItemRow, aliased(ImageRow), aliased(ImageRow)
+        statement = (
+            select(table.id, table.query_sha256, table.entry_id, table.match_image_id)
+            .outerjoin(image, image.id == table.image_id)
+            .outerjoin(matched, matched.id == table.match_image_id)
+            .outerjoin(EntryRow, EntryRow.id == table.entry_id)
+            .outerjoin(BankRow, BankRow.id == table.bank_id)
+            .where(*(each.removed_at.is_(None) for each in (image, matched, EntryRow, BankRow)))
+            .order_by(table.id)
+        )
+        rows = self._rows(statement, table.id, sorted(ids))
+        return {row[0]: MatchKey(row[1] or b"", row[2], row[3]) for row in rows}
+
+    def _settled_pairs(self, digests: Iterable[bytes], *, signed: bool = True) -> set[MatchKey]:
+        """Return the matches of queries that were decided for good, or are to be.
+
+        Parameters
+        ----------
+        digests : iterable of bytes
+            SHA-256 of the queries.
+        signed : bool
+            Whether those count that only await a second signature.
+        """
         wanted = set(digests)
         table, item = DecisionRow, ReviewItemRow
         decided = select(table.query_sha256, table.entry_id, table.image_id).where(
@@ -265,11 +345,12 @@ class ReviewItemEdits(ReviewItems, Edits):
             item.entry_id.is_(None),
             item.match_image_id.is_(None),
         )
+        awaited = [item.awaits_signature.is_(True)] if signed else []
         asked = select(item.query_sha256, item.entry_id, item.match_image_id).where(
-            or_(OPEN, item.awaits_signature.is_(True), without_match)
+            or_(OPEN, without_match, *awaited)
         )
-        found: set[_Pair] = set()
-        for statement, column in ((decided, table.query_sha256), (asked, item.query_sha256)):
-            for digest, entry_id, image_id in self._rows(statement, column, wanted):
-                found.add((digest, entry_id, image_id))
-        return found
+        return {
+            MatchKey(row[0] or b"", row[1], row[2])
+            for statement, column in ((decided, table.query_sha256), (asked, item.query_sha256))
+            for row in self._rows(statement, column, wanted)
+        }

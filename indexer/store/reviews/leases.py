@@ -5,11 +5,19 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, or_, select, update
+from sqlalchemy.orm import aliased
 
 from indexer.store.models import BankRow, ClusterMemberRow, ClusterRunRow, ReviewItemRow
 from indexer.store.queries import Queries
 from indexer.store.reviews.review_items import OPEN, ReviewItems
-from indexer.types import ClusterAlgorithm, LeaseRequest, ReviewItem, RunState
+from indexer.types import (
+    ClusterAlgorithm,
+    LeaseRequest,
+    Person,
+    QueueKind,
+    ReviewItem,
+    RunState,
+)
 
 _ORDER: Final = (ReviewItemRow.rank, ReviewItemRow.due_at, ReviewItemRow.id)
 
@@ -40,6 +48,8 @@ class ReviewLeases(Queries):
             ReviewItemRow.queue == wanted.queue.value,
             or_(ReviewItemRow.not_for.is_(None), ReviewItemRow.not_for != person),
         ]
+        if wanted.queue in {QueueKind.SECOND_SIGNATURE, QueueKind.ESCALATION}:
+            conditions.append(~_is_signed_by(person))
         if wanted.bank is not None:
             bank = select(BankRow.id).where(
                 BankRow.name == wanted.bank, BankRow.removed_at.is_(None)
@@ -164,3 +174,23 @@ class ReviewLeases(Queries):
 
     def _ran_out(self, person: str) -> ColumnElement[bool]:
         return (ReviewItemRow.leased_by == person) & (ReviewItemRow.lease_expires_at <= self._now)
+
+
+def _is_signed_by(person: str) -> ColumnElement[bool]:
+    """Return that an item asks for one more signature, and the person cannot give it.
+
+    They were one of those who signed before; or they have no key, and might be.
+    """
+    second, first = aliased(ReviewItemRow), aliased(ReviewItemRow)
+    differed = (
+        select(second.id)
+        .outerjoin(first, first.id == second.parent_id)
+        .where(
+            second.id == ReviewItemRow.parent_id,
+            second.queue == QueueKind.SECOND_SIGNATURE.value,
+        )
+    )
+    if not Person(person, person).has_key:
+        return or_(ReviewItemRow.queue == QueueKind.SECOND_SIGNATURE.value, differed.exists())
+    by_them = or_(second.decided_by == person, first.decided_by == person)
+    return differed.where(by_them).exists()

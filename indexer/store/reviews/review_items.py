@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, case, func, literal_column, select
 from indexer.store.models import BankRow, EntryRow, ReviewItemRow, ReviewPictureRow
 from indexer.store.queries import Queries, from_row, require
 from indexer.store.sql_parameters import MAX_ID
+from indexer.store.values import MatchKey
 from indexer.types import (
     Outcome,
     QueueKind,
@@ -52,6 +53,7 @@ class ReviewItems(Queries):
         return require(
             self._items_where(ReviewItemRow.id == min(item_id, MAX_ID)),
             f"There is no review item {item_id}. `GET /v1/reviews` lists them.",
+            brief=f"There is no review item {item_id}.",
         )
 
     def get_many(self, ids: Iterable[int]) -> list[ReviewItem]:
@@ -105,6 +107,10 @@ class ReviewItems(Queries):
             for row in self._connection.execute(statement)
         ]
 
+    def about(self, match: MatchKey) -> list[ReviewItem]:
+        """Return the items about a match, oldest first, whatever became of them."""
+        return self._items_where(*is_about(match))
+
     def picture(self, item_id: int) -> bytes | None:
         """Return the picture of an upload, as a JPEG; None for one that is not kept."""
         holder = select(_HOLDER).where(ReviewItemRow.id == min(item_id, MAX_ID))
@@ -130,6 +136,15 @@ class ReviewItems(Queries):
         return [_item(row) for row in self._connection.execute(statement)]
 
 
+def is_about(match: MatchKey) -> list[ColumnElement[bool]]:
+    """Return what holds for the items about a match."""
+    return [
+        ReviewItemRow.query_sha256 == match.query_sha256,
+        ReviewItemRow.entry_id.is_not_distinct_from(match.entry_id),
+        ReviewItemRow.match_image_id.is_not_distinct_from(match.image_id),
+    ]
+
+
 def _conditions(wanted: ReviewFilter) -> list[ColumnElement[bool]]:
     table = ReviewItemRow
     named = {
@@ -143,6 +158,10 @@ def _conditions(wanted: ReviewFilter) -> list[ColumnElement[bool]]:
     conditions = [column == str(value) for column, value in named.items() if value is not None]
     if wanted.image_id is not None:
         conditions.append(table.image_id == min(wanted.image_id, MAX_ID))
+    if wanted.cluster_id is not None:
+        conditions.append(table.cluster_id == min(wanted.cluster_id, MAX_ID))
+    if wanted.flood_id is not None:
+        conditions.append(table.flood_id == min(wanted.flood_id, MAX_ID))
     return conditions
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 
 from indexer.errors import InputError
 from indexer.store.banks.conditions import ACTIVE
@@ -15,8 +15,10 @@ from indexer.store.models import BankRow, DecisionRow, EntryRow, ImageRow, Retro
 from indexer.store.queries import Queries, from_row, require
 from indexer.store.reviews.item_edits import ReviewItemEdits
 from indexer.store.sql_parameters import MAX_ID, chunks
-from indexer.types import BankKind, Decision, NewDecision, Outcome, Signal, Tier
+from indexer.store.values import MatchKey
+from indexer.types import BankKind, Decision, NewDecision, Outcome, Severity, Signal, Tier
 
+_ColumnsT = TypeVarTuple("_ColumnsT")
 _STANDING = DecisionRow.superseded_at.is_(None)
 _OF_QUERY = (
     select(DecisionRow.__table__)
@@ -129,15 +131,7 @@ class DecisionEdits(Decisions, Edits):
         NotFoundError
             There is no such entry, or no such image in the index.
         """
-        if (new.entry_id is None) == (new.image_id is None):
-            raise InputError(
-                "A decision is on one match: name its entry, or its image if the match is "
-                "not in a bank."
-            )
-        if new.entry_id is not None:
-            Entries(self._connection).get(new.entry_id)  # raises when there is none
-        if new.image_id is not None:
-            self._require_images([new.image_id], ImageRow.removed_at.is_(None))
+        self.check(new)
         of_match = (
             DecisionRow.query_sha256 == new.query_sha256,
             DecisionRow.entry_id.is_not_distinct_from(new.entry_id),
@@ -145,14 +139,13 @@ class DecisionEdits(Decisions, Edits):
             DecisionRow.superseded_at.is_(None),
         )
         standing = next(iter(self._decisions_where(*of_match)), None)
-        if new.entry_id is not None and new.outcome is not Outcome.ESCALATED:
-            self._reviews.dismiss_pairs([new.query_sha256], [new.entry_id])
         if standing and _says_the_same(standing, new):
+            self._dismiss_review(new, standing.id)
             return standing
-        self._connection.execute(
-            update(DecisionRow).where(*of_match).values(superseded_at=self._now)
-        )
+        if standing:
+            self.supersede([standing.id])
         decision_id = self._insert_one(DecisionRow, _columns(new) | {"created_at": self._now})
+        self._dismiss_review(new, decision_id)
         [decision] = self._decisions_where(DecisionRow.id == decision_id)
         self._audit.record(
             "decision.add",
@@ -165,6 +158,26 @@ class DecisionEdits(Decisions, Edits):
             supersedes=None if standing is None else standing.id,
         )
         return decision
+
+    def check(self, new: NewDecision) -> None:
+        """Make sure that a decision is on one match that is there.
+
+        Raises
+        ------
+        InputError
+            Not exactly one of entry and image is given.
+        NotFoundError
+            There is no such entry, or no such image in the index.
+        """
+        if (new.entry_id is None) == (new.image_id is None):
+            raise InputError(
+                "A decision is on one match: name its entry, or its image if the match is "
+                "not in a bank."
+            )
+        if new.entry_id is not None:
+            Entries(self._connection).get(new.entry_id)  # raises when there is none
+        if new.image_id is not None:
+            self._require_images([new.image_id], ImageRow.removed_at.is_(None))
 
     def decide_listed(
         self, image_ids: Iterable[int], outcome: Outcome, reasons: Mapping[str, Any]
@@ -194,28 +207,34 @@ class DecisionEdits(Decisions, Edits):
                     decided.superseded.append(before[0])
                 new.append({**match, **reasons, "outcome": outcome.value, "created_at": self._now})
             self.supersede(decided.superseded)
-            if outcome is not Outcome.ESCALATED:
-                self._dismiss_reviews(listed)
             for row in new:
-                decided.made.append(self._insert_one(DecisionRow, row))
+                decision_id = self._insert_one(DecisionRow, row)
+                decided.made.append(decision_id)
+                if outcome is not Outcome.ESCALATED:
+                    decided_on = MatchKey(row["query_sha256"], row["entry_id"], None)
+                    self._reviews.dismiss_match(decided_on, decision_id)
         return decided
 
-    def _dismiss_reviews(self, listed: list[dict[str, Any]]) -> None:
-        """Dismiss the reviews of these matches."""
-        by_entry: dict[int, list[bytes]] = {}
-        for match in listed:
-            by_entry.setdefault(match["entry_id"], []).append(match["query_sha256"])
-        for entry_id, digests in by_entry.items():
-            self._reviews.dismiss_pairs(digests, [entry_id])
+    def banks_listed(self, image_ids: Iterable[int]) -> dict[str, Severity | None]:
+        """Return the block banks that retro-scans listed matches of images with, and how grave."""
+        found: dict[str, Severity | None] = {}
+        statement = _of_block_banks(select(BankRow.name, BankRow.severity)).distinct()
+        for name, severity in self._rows(statement, RetroMatchRow.image_id, image_ids):
+            found[name] = None if severity is None else Severity(severity)
+        return found
+
+    def _dismiss_review(self, new: NewDecision, decision_id: int) -> None:
+        """Let nobody review a match any more, unless it is escalated."""
+        if new.outcome is not Outcome.ESCALATED:
+            match = MatchKey(new.query_sha256, new.entry_id, new.image_id)
+            self._reviews.dismiss_match(match, decision_id)
 
     def _listed(self, images: list[int]) -> list[dict[str, Any]]:
         """Return the newest match of each image with each entry of a block bank, as listed."""
         table = RetroMatchRow
         newest = (
-            select(func.max(table.id))
-            .join(EntryRow, EntryRow.id == table.entry_id)
-            .join(BankRow, BankRow.id == EntryRow.bank_id)
-            .where(table.image_id.in_(images), ACTIVE, BankRow.kind == BankKind.BLOCK.value)
+            _of_block_banks(select(func.max(table.id)))
+            .where(table.image_id.in_(images))
             .group_by(table.image_id, table.entry_id)
         )
         statement = (
@@ -262,10 +281,19 @@ class DecisionEdits(Decisions, Edits):
             DecisionRow.superseded_at == decision.created_at,
         )
         before = [each.id for each in self._decisions_where(*match)]
-        self.supersede([decision_id])
-        self.reinstate(before)
         self._audit.record("decision.undo", "decision", decision_id, reinstated=before)
+        self.undo([decision_id], before)
         return decision
+
+    def undo(self, made: Iterable[int], superseded: Iterable[int]) -> None:
+        """Let decisions hold no longer, and those again whose place they took.
+
+        The review items that they had settled are open again.
+        """
+        ids = [*made]
+        self.supersede(ids)
+        self.reinstate(superseded)
+        self._reviews.reopen_after(ids)
 
     def supersede(self, ids: Iterable[int]) -> None:
         """Let decisions hold no longer."""
@@ -274,6 +302,16 @@ class DecisionEdits(Decisions, Edits):
     def reinstate(self, ids: Iterable[int]) -> None:
         """Let superseded decisions hold again."""
         self._set(DecisionRow, ids, superseded_at=None)
+
+
+def _of_block_banks(columns: Select[*_ColumnsT]) -> Select[*_ColumnsT]:
+    """Make a statement one on the listed matches with entries of block banks."""
+    return (
+        columns.select_from(RetroMatchRow)
+        .join(EntryRow, EntryRow.id == RetroMatchRow.entry_id)
+        .join(BankRow, BankRow.id == EntryRow.bank_id)
+        .where(ACTIVE, BankRow.kind == BankKind.BLOCK.value)
+    )
 
 
 def _columns(new: NewDecision) -> dict[str, Any]:

@@ -17,7 +17,7 @@ const AGAIN = new Set([401, 408, 429, 500, 502, 503, 504]); // what another try 
  * @typedef {object} Events
  * @property {(unsaved: number, failing: boolean) => void} changed
  * @property {(letter: Letter, answer: any) => void} saved
- * @property {(letter: Letter, detail: string) => void} refused
+ * @property {(letter: Letter, words: string) => void} refused
  */
 
 export class Outbox {
@@ -76,7 +76,7 @@ export class Outbox {
       this.letters.shift();
       this.tries = 0;
       if (answer.ok) this.events.saved(letter, answer.body);
-      else this.events.refused(letter, String(answer.body.detail ?? "The server refused it."));
+      else this.events.refused(letter, String(answer.body.brief ?? answer.body.detail ?? "The server refused it."));
       this.keep();
     }
     this.sending = false;

@@ -63,17 +63,16 @@ const outbox = new Outbox({
     part("saved-words").textContent = unsaved ? words : "All saved";
   },
   saved(letter, answer) {
-    for (const each of answer.left_out ?? []) refuse([each.id], each.detail);
+    for (const each of answer.left_out ?? []) refuse([each.id], each.brief);
   },
-  refused: (letter, detail) => refuse(letter.ids, detail, letter.path.endsWith("/undo")),
+  refused: (letter, words) => refuse(letter.ids, words, letter.path.endsWith("/undo")),
 });
 
-/** Say why something was not saved, and forget the items. @param {number[]} ids @param {string} detail @param {boolean} [undone] */
-function refuse(ids, detail, undone = false) {
+/** Say why something was not saved, and forget the items. @param {number[]} ids @param {string} words @param {boolean} [undone] */
+function refuse(ids, words, undone = false) {
   const place = deeds.findIndex((deed) => deed.ids.join() === ids.join());
   if (place >= 0) deeds.splice(place, 1);
   today.decided(undone ? ids.length : -ids.length);
-  const words = detail.replace(/[^.]*`[^`]*`[^.]*\./g, "").replace(/ until [-\d:.+ T]+\d(?=\.)/, "");
   toast(`Not ${undone ? "taken back" : "saved"}: ${words}`, { wrong: true });
   drop(ids);
 }

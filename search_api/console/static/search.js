@@ -66,6 +66,15 @@ document.addEventListener("paste", (event) => {
 });
 form.addEventListener("htmx:after:swap", () => document.querySelector("[data-empty]")?.remove());
 
+/** Where a second person must sign, they are to see the upload, too. */
+document.addEventListener("htmx:after:swap", () => {
+  for (const waiting of document.querySelectorAll("[data-verdict] [data-awaits]:not([data-sent])")) {
+    const file = asked.get(/** @type {Element} */ (waiting.closest("[data-verdict]")));
+    waiting.setAttribute("data-sent", "");
+    if (file) send(`/console/signatures/${waiting.getAttribute("data-awaits")}/picture`, bodyOf(file)).catch(() => toast("The second person will see the evidence without the picture: it could not be sent.", { wrong: true }));
+  }
+});
+
 // --- deciding by keys ------------------------------------------------------------------------
 
 /** The verdict that keys act on: the one with the focus, else the first. */

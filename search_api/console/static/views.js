@@ -4,6 +4,7 @@ import { csrf } from "./markup.js";
 import { toast } from "./toasts.js";
 
 const PATH = "/v1/me/views";
+const PLACES = ["after", "before", "item"]; // where one is in a list, which is no filter
 
 /** @param {string} path @param {string} method @param {object} [body] */
 async function ask(path, method, body) {
@@ -31,24 +32,24 @@ async function draw(box) {
   const screen = box.dataset.views ?? "";
   const path = location.pathname;
   const { items } = await ask(PATH, "GET");
-  const mine = items.filter((/** @type {any} */ view) => view.screen === screen);
+  const mine = items.filter((/** @type {any} */ view) => view.screen === screen || view.screen.startsWith(`${screen}/`));
   const links = mine.map((/** @type {any} */ view) => {
     const item = document.createElement("span");
     const link = document.createElement("a");
-    link.href = `${path}?${view.query}`;
+    link.href = `${view.screen === screen ? path : `/console/${view.screen}`}?${view.query}`;
     link.textContent = view.name;
-    if (location.search === `?${view.query}`) link.setAttribute("aria-current", "true");
+    if (view.screen === screen && location.search === `?${view.query}`) link.setAttribute("aria-current", "true");
     const remove = button("×", async () => {
       await ask(`${PATH}/${view.id}`, "DELETE");
       await draw(box);
-      toast(`View “${view.name}” is removed.`, { undo: async () => { await ask(PATH, "POST", { name: view.name, screen, query: view.query }); draw(box); } });
+      toast(`View “${view.name}” is removed.`, { undo: async () => { await ask(PATH, "POST", { name: view.name, screen: view.screen, query: view.query }); draw(box); } });
     });
     remove.className = "quiet";
     remove.setAttribute("aria-label", `Remove the view ${view.name}`);
     item.append(link, remove);
     return item;
   });
-  const shown = new URLSearchParams([...new URLSearchParams(location.search)].filter(([name, value]) => value && name !== "after" && name !== "before"));
+  const shown = new URLSearchParams([...new URLSearchParams(location.search)].filter(([name, value]) => value && !PLACES.includes(name)));
   box.replaceChildren(...links);
   if (!shown.size) return;
   const form = document.createElement("form");

@@ -9,6 +9,7 @@ from indexer.clustering import actions
 from indexer.clustering.alerts import AlertRules, find_alerts
 from indexer.clustering.cluster_parameters import ClusterParameters
 from indexer.errors import InputError
+from indexer.reviews.rules import ReviewRules, Signatory
 from indexer.store import Store
 from indexer.types import (
     ActionKind,
@@ -66,7 +67,7 @@ class ActionForm(BaseModel):
     def _leave_out_empty(cls, fields: Any) -> Any:
         return {name: value for name, value in dict(fields).items() if value != ""}
 
-    def act(self, cluster_id: int, principal: Principal) -> Act:
+    def act(self, cluster_id: int, principal: Principal, rules: ReviewRules) -> Act:
         """Return what the form asks for."""
         if self.kind == "label":
             return acts_of_edit(cluster_id, ClusterEdit(name=self.text))[0]
@@ -77,6 +78,7 @@ class ActionForm(BaseModel):
             if not self.bank:
                 raise InputError("Choose the bank that the images are to join.")
             return act_of_bank(
+                Signatory(principal.person, rules),
                 cluster_id,
                 MembersToBank(
                     bank=self.bank, min_probability=self.min_probability, run_id=self.run_id
@@ -85,6 +87,7 @@ class ActionForm(BaseModel):
         if self.outcome is None:
             raise InputError("Choose what is decided of the matches.")
         return act_of_decision(
+            Signatory(principal.person, rules),
             cluster_id,
             ClusterDecision(
                 outcome=self.outcome,
@@ -192,7 +195,7 @@ async def preview_action(
     principal: PrincipalDependency,
 ) -> Response:
     """Say what an action would touch."""
-    act = form.act(cluster_id, principal)
+    act = form.act(cluster_id, principal, service.reviews)
     preview = await service.write(actions.preview, service.store, act)
     return show("parts/cluster_preview.html", "Clusters", principal, preview=preview)
 
@@ -205,12 +208,12 @@ async def carry_out(
     principal: PrincipalDependency,
 ) -> Response:
     """Carry an action out; answer with what was done and a toast that takes it back."""
-    action: ClusterAction = await service.commit(form.act(cluster_id, principal))
+    action: ClusterAction = await service.commit(form.act(cluster_id, principal, service.reviews))
     return await _done(
         service,
         principal,
         cluster_id,
-        message=_SAID[action.kind].format(**action.detail),
+        message=action.detail.get("message") or _SAID[action.kind].format(**action.detail),
         undo=f"/console/clusters/{cluster_id}/actions/{action.id}/undo",
     )
 

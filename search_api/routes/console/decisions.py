@@ -1,12 +1,15 @@
 """`/console/decisions`: what a person decides on a match, and taking it back."""
 
+from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Form, Response
+from fastapi import Form, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from indexer.decisions import decide
 from indexer.images.fingerprints import parse_fingerprint
+from indexer.reviews.decisions import undo_decision as take_back_review
+from indexer.reviews.upload_reviews import keep_signed_picture
 from indexer.store import Store
 from indexer.types import (
     Decided,
@@ -21,6 +24,7 @@ from search_api.auth import PrincipalDependency, Scope, require
 from search_api.dependencies import ServiceDependency
 from search_api.routes.console.screen import READING, screen_router, show
 from search_api.schemas import MAX_ID
+from search_api.uploads.multipart import UploadDependency
 
 router = screen_router()
 _SAID = {
@@ -69,6 +73,7 @@ async def decide_on_match(
             last = writer.entries.last_id()
         decided = decide(
             store,
+            service.signatory(principal.person),
             NewDecision(
                 query_sha256=digest,
                 outcome=form.outcome,
@@ -87,6 +92,15 @@ async def decide_on_match(
             return decided, list(range(last + 1, writer.entries.last_id() + 1))
 
     decided, entries = await service.commit(act)
+    if decided.decision is None:
+        return show(
+            "parts/awaiting.html",
+            "Search",
+            principal,
+            review_id=decided.review_id,
+            message=decided.message,
+            undo=f"/console/signatures/{decided.review_id}/undo",
+        )
     joined = f", and added to {form.bank}" if form.bank else ""
     return show(
         "parts/decided.html",
@@ -94,7 +108,7 @@ async def decide_on_match(
         principal,
         decisions=[decided.decision],
         bank=form.bank,
-        message=f"{_SAID[form.outcome]}{joined}.",
+        message=decided.message or f"{_SAID[form.outcome]}{joined}.",
         undo=f"/console/decisions/{decided.decision.id}/undo",
         undo_values={"entries": ",".join(map(str, entries))},
     )
@@ -124,6 +138,45 @@ async def undo_decision(
         "Search",
         principal,
         decision_id=decision_id,
+        message="Taken back.",
+        undo=None,
+    )
+
+
+@router.post("/signatures/{review_id}/picture", dependencies=READING)
+async def show_second_person(
+    review_id: Annotated[int, Path(ge=1, le=MAX_ID)],
+    upload: UploadDependency,
+    service: ServiceDependency,
+    principal: PrincipalDependency,
+) -> Response:
+    """Keep the upload that a first signature is on, small, until the second person has seen it."""
+    await service.run(
+        keep_signed_picture,
+        service.store,
+        principal.person,
+        review_id,
+        upload.data,
+        service.settings.image_limits,
+    )
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+@router.post("/signatures/{review_id}/undo", dependencies=READING)
+async def undo_signature(
+    review_id: Annotated[int, Path(ge=1, le=MAX_ID)],
+    service: ServiceDependency,
+    principal: PrincipalDependency,
+) -> Response:
+    """Take a first signature back that a second person has not followed yet."""
+    await service.commit(
+        lambda store: take_back_review(store, principal.person, review_id, service.reviews)
+    )
+    return show(
+        "parts/taken_back.html",
+        "Search",
+        principal,
+        decision_id=f"signature-{review_id}",
         message="Taken back.",
         undo=None,
     )

@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from indexer.attribution import explain_match
 from indexer.errors import InputError, NotFoundError
+from indexer.reviews.picture_access import kept_picture
 from indexer.store import Catalog, Store
 from indexer.types import (
     LeaseRequest,
@@ -105,7 +106,7 @@ async def compare_item(
     veil: Annotated[Veil, Query()] = Veil.GREY,
 ) -> Response:
     """Return the picture of an item beside what it matched, both veiled, with what they share."""
-    item, jpeg = await service.read(lambda catalog: _picture(catalog, item_id))
+    item, jpeg = await service.read(lambda catalog: _pictured(catalog, item_id))
     if item.match_image_id is None:
         raise NotFoundError(f"No picture of what review {item_id} matched is kept.")
     if jpeg is None:
@@ -213,11 +214,9 @@ def _severity(said: str) -> Severity | None:
         raise InputError(f"{said!r} is no severity. Use one of {known}.") from error
 
 
-def _picture(catalog: Catalog, item_id: int) -> tuple[ReviewItem, bytes | None]:
+def _pictured(catalog: Catalog, item_id: int) -> tuple[ReviewItem, bytes | None]:
     item = catalog.reviews.get(item_id)
-    if item.image_id is None:
-        return item, catalog.reviews.picture(item_id)
-    return item, catalog.thumbnails.get_many([item.image_id]).get(item.image_id)
+    return item, kept_picture(catalog, item)
 
 
 async def _compare_veils(
