@@ -103,8 +103,7 @@ def problem(
     )
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers = {"Retry-After": "1", **(headers or {})}
-    content = body.model_dump(exclude={"brief"} if brief is None else None)
-    return JSONResponse(content, status, headers, PROBLEM)
+    return JSONResponse(body.model_dump(), status, headers, PROBLEM)
 
 
 def refusal(error: LookalikeError) -> JSONResponse:

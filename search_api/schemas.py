@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     FiniteFloat,
 )
+from pydantic.config import JsonDict
 
 from indexer.types import (
     BankKind,
@@ -54,6 +55,11 @@ class Page(BaseModel, Generic[ItemT]):
     )
 
 
+def _without_default(schema: JsonDict) -> None:
+    """Leave a default out that OpenAPI documents leave out, too."""
+    schema.pop("default")
+
+
 class Problem(BaseModel):
     """What went wrong (RFC 9457)."""
 
@@ -67,8 +73,12 @@ class Problem(BaseModel):
     """The HTTP status."""
     detail: str = Field(examples=["The bytes are not an image of a format that we read."])
     """What happened and what to do next."""
-    brief: str | None = Field(default=None, examples=["Another person has review 41."])
-    """What happened alone, to be shown to a person; missing where `detail` says no more."""
+    brief: str | None = Field(
+        default=None,
+        examples=["Another person has review 41."],
+        json_schema_extra=_without_default,
+    )
+    """What happened alone, to be shown to a person; null where `detail` says no more."""
     request_id: str | None = Field(examples=["0f7c1a52f0b64c0e9d1d6a3b8d8f3c11"])
     """Names this request in the server's log; the header X-Request-ID has it, too."""
 

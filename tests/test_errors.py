@@ -78,5 +78,6 @@ def test_an_unavailable_service_says_when_to_try_again() -> None:
         "title": "view_not_ready",
         "status": 503,
         "detail": "Wait.",
+        "brief": None,
         "request_id": None,
     }

@@ -1,7 +1,6 @@
 import json
 import re
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +8,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 import indexer
-from indexer.types import ImageSummary, Match, Scope, Suppression, Verdict, allows
-from search_api.auth import Requirement
+from indexer.types import ImageSummary, Match, Suppression, Verdict
 from search_api.errors import PROBLEM
 from search_api.pagination import Page
 from search_api.routes import V1, audit, health, keys, webhooks
@@ -76,32 +74,6 @@ def test_each_route_tells_its_problems(name: str, operation: dict[str, Any]) -> 
 @EACH_OPERATION
 def test_each_route_but_health_asks_for_a_scope(name: str, operation: dict[str, Any]) -> None:
     assert bool(route_of(name).dependencies) != (operation["tags"] == ["health"])
-
-
-MATRIX = {
-    "Search": "POST /v1/search",
-    "Read images": "GET /v1/images",
-    "See pictures": "GET /v1/images/{image_id}/preview",
-    "[Reveal]": "POST /v1/reveals",
-    "Lease": "POST /v1/reviews/leases",
-    "Own settings": "PUT /v1/me/settings",
-    "Decide on": "POST /v1/decisions",
-    "Change banks": "DELETE /v1/images/{image_id}",
-    "read the audit log": "GET /v1/audit",
-    "Keys and webhooks": "POST /v1/webhooks",
-}
-"""Words of a row of the access page's matrix, and a route that it is about."""
-
-
-@pytest.mark.parametrize(("words", "name"), MATRIX.items(), ids=MATRIX)
-def test_the_access_page_s_matrix_is_that_of_the_routes(words: str, name: str) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "access.md").read_text()
-    [row] = [line for line in page.splitlines() if line.startswith("| ") and words in line]
-    told = [cell.strip() == "yes" for cell in row.strip("|").split("|")[1:]]
-
-    required = [each.dependency for each in route_of(name).dependencies]
-    [scopes] = [each.scopes for each in required if isinstance(each, Requirement)]
-    assert told == [allows([scope], scopes[0]) for scope in Scope], row
 
 
 @EACH_OPERATION

@@ -366,7 +366,7 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("decisions.undo", lambda w: w.decisions.undo([2], [2])),
     (
         "decisions.check",
-        lambda w: w.decisions.check(NewDecision(sha256s(9)[0], Outcome.CONFIRMED, entry_id=999)),
+        lambda w: w.decisions.check(NewDecision(sha256s(9)[0], Outcome.CONFIRMED, entry_id=1)),
     ),
     (
         "cluster_runs.begin",

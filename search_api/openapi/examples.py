@@ -260,6 +260,7 @@ PROBLEM = {
     "title": "unreadable_image",
     "status": 415,
     "detail": "The bytes are not a picture that we read. Check the file, or convert it to JPEG.",
+    "brief": None,
     "request_id": "0f7c1a52f0b64c0e9d1d6a3b8d8f3c11",
 }
 SEARCHED = {

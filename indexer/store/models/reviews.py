@@ -105,3 +105,16 @@ index_while(
     ReviewItemRow.due_at,
     ReviewItemRow.id,
 )
+index_while(
+    "ix_review_items_waiting",  # items of a bank, and counts without a look at the table
+    "state = 'open'",
+    ReviewItemRow.queue,
+    ReviewItemRow.bank_id,
+    ReviewItemRow.rank,
+    ReviewItemRow.due_at,
+    ReviewItemRow.id,
+    ReviewItemRow.severity,
+    ReviewItemRow.created_at,
+    ReviewItemRow.lease_expires_at,
+)
+index_while("ix_review_items_leased_by", "leased_by IS NOT NULL", ReviewItemRow.leased_by)

@@ -62,8 +62,8 @@ class ReviewLeases(Queries):
             ids = self._fresh(within_reach, wanted, wanted.limit)
             self._lease(ids, person, lease)
             return self._items.get_many(ids)
-        mine = [*conditions, self._is_of(person)] if wanted.resume else []
-        held = self._lock(mine, wanted.limit) if mine else []
+        mine = self._held(person) if wanted.resume else []
+        held = self._lock([*conditions, ReviewItemRow.id.in_(mine)], wanted.limit) if mine else []
         free = [*conditions, self._is_free(), ReviewItemRow.id.not_in(held)]
         ids = [*held, *self._fresh(free, wanted, wanted.limit - len(held))]
         self._lease(ids, person, lease)
@@ -106,6 +106,10 @@ class ReviewLeases(Queries):
         values = {"leased_by": None, "lease_expires_at": None, "due_at": self._now}
         self._connection.execute(skipped.values(values))
         return self._items.get(item_id)
+
+    def _held(self, person: str) -> list[int]:
+        """Return the items that a person has, of any queue: found by themselves, not among all."""
+        return list(self._connection.scalars(select(ReviewItemRow.id).where(self._is_of(person))))
 
     def _fresh(
         self, free: Sequence[ColumnElement[bool]], wanted: LeaseRequest, limit: int

@@ -81,20 +81,22 @@ class ReviewItems(Queries):
     def queues(self, now: datetime) -> list[ReviewQueue]:
         """Count the open items by queue, bank and severity, gravest first."""
         table = ReviewItemRow
-        is_leased = case((table.lease_expires_at > now, 1), else_=0)
-        statement = (
+        kinds = (table.queue, table.bank_id, table.severity, table.rank)
+        counted = (
             select(
-                table.queue,
-                BankRow.name.label("bank"),
-                table.severity,
+                *kinds,
                 func.count().label("open"),
-                func.sum(is_leased).label("leased"),
+                func.sum(case((table.lease_expires_at > now, 1), else_=0)).label("leased"),
                 func.min(table.created_at).label("oldest_at"),
             )
-            .outerjoin(BankRow, BankRow.id == table.bank_id)
             .where(OPEN)
-            .group_by(table.queue, BankRow.name, table.severity, table.rank)
-            .order_by(table.queue, table.rank, BankRow.name)
+            .group_by(*kinds)
+            .subquery()
+        )
+        statement = (
+            select(counted, BankRow.name.label("bank"))
+            .outerjoin(BankRow, BankRow.id == counted.c.bank_id)
+            .order_by(counted.c.queue, counted.c.rank, BankRow.name)
         )
         return [
             from_row(
