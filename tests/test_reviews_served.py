@@ -164,6 +164,9 @@ def test_a_decision_of_a_program_on_a_grave_bank_waits_for_a_second_person(
     said = first.json()
     assert (said["decision"], said["awaits_signature"], said == again) == (None, True, True)
     assert said["message"].endswith(f"it waits as review {said['review_id']}.")
+    shown = server.post("/console/decisions", data=asked).text
+    assert f'data-awaits="{said["review_id"]}"' in shown
+    assert f"/console/signatures/{said['review_id']}/undo" in shown
     [waiting] = jo.reviews(queue=QueueKind.SECOND_SIGNATURE, state=ReviewState.OPEN)
     assert (waiting.parent_id, waiting.bank) == (said["review_id"], "grave")
     assert mo.review(said["review_id"]).outcome is None
