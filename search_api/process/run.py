@@ -22,7 +22,8 @@ def run(settings: Settings, serve: ServeSettings) -> None:
         url = url_of(listener)
 
         def announce() -> None:
-            echo(f"Console: {url}/console\nListening on {url} (documentation: {url}/docs)")
+            echo(f"Console: {url}/console")
+            echo(f"Listening on {url} (documentation: {url}/docs)")
 
         successor = None
         if serve.workers == 1:

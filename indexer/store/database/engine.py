@@ -118,7 +118,8 @@ def _turn_to_write(engine: Engine) -> Iterator[None]:
         yield
         return
     turn = _TURNS.setdefault(engine.url.database, Lock())
-    is_mine = turn.acquire(timeout=LOCK_WAIT)  # else SQLite says what is wrong, at once
+    wait = engine.url.query.get("timeout", LOCK_WAIT)
+    is_mine = turn.acquire(timeout=float(str(wait)))  # else SQLite says what is wrong
     try:
         yield
     finally:
