@@ -81,10 +81,11 @@ class ReviewItems(Queries):
     def queues(self, now: datetime) -> list[ReviewQueue]:
         """Count the open items by queue, bank and severity, gravest first."""
         table = ReviewItemRow
-        kinds = (table.queue, table.bank_id, table.severity, table.rank)
+        kinds = (table.queue, table.bank_id, table.rank)  # as in their index; a rank is a severity
         counted = (
             select(
                 *kinds,
+                func.min(table.severity).label("severity"),
                 func.count().label("open"),
                 func.sum(case((table.lease_expires_at > now, 1), else_=0)).label("leased"),
                 func.min(table.created_at).label("oldest_at"),
