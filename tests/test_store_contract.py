@@ -363,6 +363,7 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("decisions.take_back", lambda w: w.decisions.take_back(3)),
     ("decisions.supersede", lambda w: w.decisions.supersede([2])),
     ("decisions.reinstate", lambda w: w.decisions.reinstate([2])),
+    ("decisions.banks_listed", lambda w: w.decisions.banks_listed([1, 7, 9])),
     ("decisions.undo", lambda w: w.decisions.undo([2], [2])),
     (
         "decisions.check",
@@ -708,7 +709,6 @@ READS: Final[list[tuple[str, Read]]] = [
     ("samples.confirmed_pairs", lambda c: c.samples.confirmed_pairs()),
     ("decisions.for_query", lambda c: c.decisions.for_query(sha256s(9)[0])),
     ("decisions.page", lambda c: c.decisions.page(superseded=True)),
-    ("decisions.banks_listed", lambda c: c.decisions.banks_listed([1, 7, 9])),
     ("decisions.standing", lambda c: c.decisions.standing([1, 2, 3, 4])),
     ("retro_scans.get", lambda c: c.retro_scans.get(1)),
     ("retro_scans.page", lambda c: c.retro_scans.page()),
