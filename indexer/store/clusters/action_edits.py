@@ -189,6 +189,7 @@ class ClusterActionEdits(ClusterActions, Edits):
             self._set_cluster(row.cluster_id, note=undo["before"])
         elif said.get("awaits_signature"):
             self._reviews.withdraw(said["review_id"])
+            self._rewrite(action_id, said | {"awaits_signature": False}, undo)
         else:
             self._take_back(undo, action_id)
         self._set_undone(action_id, self._now)
