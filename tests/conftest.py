@@ -161,6 +161,17 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield url
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def console_database(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """URL of a Postgres database for the journeys of a file; None for SQLite, in the home."""
+    if request.param == "sqlite":
+        yield None
+        return
+    template = request.getfixturevalue("migrated_postgres")
+    with postgres_database(request.getfixturevalue("postgres_url"), template) as url:
+        yield url
+
+
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
     """Open a store on a fresh database."""

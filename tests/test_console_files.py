@@ -158,3 +158,11 @@ def test_every_command_that_a_page_names_exists() -> None:
     assert [
         name for name in named if not any(f"{name} ".startswith(f"{each} ") for each in known)
     ] == []
+
+
+def test_every_wish_that_the_documentation_names_has_its_test() -> None:
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_console*.py"))
+    named = re.findall(r"`(test_\w+)`", (CONSOLE.parents[1] / "docs" / "testing.md").read_text())
+
+    assert [name for name in named if f"def {name}(" not in tests] == []
+    assert len(named) > 10

@@ -2,16 +2,25 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from indexer.types import Match, Signal, Tier
+from search_api.console.pages import render
+from search_api.console.verdict_card import VerdictCard
 from support.accessibility import violations
 from support.browser import Tab, open_tab
 from support.commands import PHOTOS, Index
 from support.extent import extent
+from support.running import until
+from support.verdicts import verdict
+from support.web import Web, running
+from support.web import page as web_page
+from support.zoom import faults_when_zoomed
 
 PAGES = (
     "/console",
@@ -51,9 +60,27 @@ PASTE = """([name, type, bytes]) => {
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Index:
+def web() -> Iterator[Web]:
+    """Run a site that the server may ask."""
+    with running() as web:
+        yield web
+
+
+@pytest.fixture(scope="module")
+def index(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_model: Path,
+    console_database: str | None,
+    web: Web,
+) -> Index:
     """Make an index of five photos, two banks and a file that cannot be read."""
-    index = Index(tmp_path_factory.mktemp("home"))
+    loopback = {
+        "LOOKALIKE_SERVE_FETCH_HOSTS": f"http://{web.place}",
+        "LOOKALIKE_SERVE_FETCH_PRIVATE_HOSTS": "127.0.0.1",
+        "LOOKALIKE_SERVE_WEBHOOK_PRIVATE_HOSTS": "127.0.0.1",
+        "LOOKALIKE_SERVE_WEBHOOK_INTERVAL": "0.1",
+    }
+    index = Index(tmp_path_factory.mktemp("home"), console_database, loopback)
     index.run_here("init", "--model", tiny_model)
     index.run_here("bank", "create", "known-unsafe", "--severity", "high")
     index.run_here("bank", "create", "harmless", "--kind", "allow")
@@ -86,7 +113,7 @@ def show(page: Page, path: str) -> None:
     page.goto(path)  # until all scripts have run
 
 
-def test_every_page_is_accessible_in_light_dark_and_forced_colours_and_at_360_pixels(
+def test_every_page_is_accessible_in_light_dark_and_forced_colours_and_at_400_percent(
     tab: Tab,
 ) -> None:
     page, found = tab.page, {}
@@ -94,15 +121,13 @@ def test_every_page_is_accessible_in_light_dark_and_forced_colours_and_at_360_pi
     for path in extent(PAGES[::3], PAGES):
         page.emulate_media(color_scheme="light", forced_colors="none")
         page.goto(path)
+        expect(page.locator("main .skeleton")).to_have_count(0)
         found[path, "light"] = violations(page)
         page.emulate_media(color_scheme="dark")
         found[path, "dark"] = violations(page, "color-contrast")
         page.emulate_media(forced_colors="active")
         found[path, "forced"] = violations(page, "color-contrast", "target-size")
-        page.set_viewport_size({"width": 360, "height": 640})  # of 1440 pixels at 400 %
-        if page.evaluate("document.documentElement.scrollWidth") > 360:
-            found[path, "360"] = ["is wider than the window"]
-        page.set_viewport_size({"width": 1100, "height": 800})
+        found[path, "zoomed"] = faults_when_zoomed(page)
         assert page.locator("h1").count() == 1, path
         assert page.title().endswith("· Lookalike")
 
@@ -210,7 +235,7 @@ def test_a_pasted_picture_joins_a_bank_and_leaves_it_with_undo(
     assert client.get("/v1/banks/known-unsafe").json()["entry_count"] == 1
 
 
-def test_two_pictures_are_compared_large_with_what_they_share(tab: Tab) -> None:
+def test_see_what_differs_large_side_by_side_flickering_and_swiped(tab: Tab) -> None:
     page = tab.page
     show(page, "/console/search")
     page.evaluate(DROP, sent("crab.jpg"))
@@ -220,8 +245,9 @@ def test_two_pictures_are_compared_large_with_what_they_share(tab: Tab) -> None:
     board = page.locator(".comparison")
     expect(board.get_by_role("img")).to_have_count(2)
     expect(board.locator(".regions circle").first).to_be_attached()
-    page.keyboard.press("3")
-    expect(board).to_have_attribute("data-mode", "swipe")
+    for key, mode in (("2", "flicker"), ("3", "swipe")):
+        page.keyboard.press(key)
+        expect(board).to_have_attribute("data-mode", mode)
     board.get_by_label("Swipe", exact=True).last.fill("20")
     page.keyboard.press("Escape")
 
@@ -244,15 +270,17 @@ def test_an_id_and_a_hash_are_looked_up_and_a_wrong_one_is_said_so(tab: Tab) -> 
     expect(page.get_by_role("article", name=re.compile("Verdict on sha256"))).to_be_visible()
 
 
-def test_the_keys_are_documented_by_the_table_that_binds_them(tab: Tab) -> None:
+def test_keys_for_everything_are_shown_by_default(tab: Tab) -> None:
     page = tab.page
-    show(page, "/console/banks")
+    show(page, "/console/search?q=1")
+    expect(page.get_by_role("article", name=re.compile("Verdict on"))).to_have_count(1)
+    shown = {cap.strip() for cap in page.locator("kbd:visible").all_inner_texts()}
+    assert {"g t", "g s", "g r", "g c", "g b", "g i", "g o", "?", "1", "2", "3", "c"} <= shown
     page.keyboard.press("?")
     overlay = page.get_by_role("dialog", name="Keys")
     expect(overlay.get_by_text("Go to or do anything")).to_be_visible()
-    page.keyboard.press("g")  # the dialog owns the keys now
-    page.keyboard.press("i")
-    expect(page).to_have_url(re.compile("/console/banks$"))
+    bound = {term.replace("\n", " ").strip() for term in overlay.locator("dt").all_inner_texts()}
+    assert shown - bound <= {"Enter"}  # what a button says, the table that binds it says too
     page.keyboard.press("Escape")
     page.keyboard.press("Control+k")
     page.keyboard.type("operations")
@@ -260,15 +288,26 @@ def test_the_keys_are_documented_by_the_table_that_binds_them(tab: Tab) -> None:
     expect(page).to_have_url(re.compile("/console/operations$"))
 
 
-def test_a_key_can_be_remapped_and_single_keys_switched_off_for_the_person(
+def test_keys_never_fight_and_are_remapped_or_switched_off_by_the_person(
     tab: Tab, client: httpx.Client
 ) -> None:
     page = tab.page
     show(page, "/console/settings")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("g")  # the dialog owns the keys now
+    page.keyboard.press("i")
+    page.keyboard.press("Escape")
     field = page.get_by_label("Banks", exact=True)
+    field.fill("g i")  # typed into a field, it goes nowhere
+    field.press("Enter")
+    expect(page.get_by_text("“g i” is already Images.")).to_be_visible()
     field.fill("g x")
     field.press("Enter")
     page.get_by_role("heading", name="Settings").click()
+    page.keyboard.press("g")
+    page.keyboard.press("Alt+x")  # with Ctrl, Alt or Meta it is the browser's
+    expect(page).to_have_url(re.compile("/console/settings$"))
     page.keyboard.press("g")
     page.keyboard.press("x")
     expect(page).to_have_url(re.compile("/console/banks$"))
@@ -283,6 +322,36 @@ def test_a_key_can_be_remapped_and_single_keys_switched_off_for_the_person(
     expect(page).to_have_url(re.compile("/console/settings$"))
     kept = client.put("/v1/me/settings", json={}).json()  # for the tests that follow
     assert kept["keys_enabled"]
+
+
+def test_a_bank_page_matches_by_url_or_hash_with_distance_and_content_id_and_removes(
+    tab: Tab, client: httpx.Client, web: Web
+) -> None:
+    page = tab.page
+    crab = client.get("/v1/images/1").json()
+    web.pages["/crab.jpg"] = web_page((PHOTOS / "crab.jpg").read_bytes())
+    show(page, "/console/banks/known-unsafe")
+    field = page.get_by_label("Image id, URL or fingerprint")
+    row = page.get_by_role("row", name=re.compile("Entry 1 "))
+    for asked, tier, bits in (
+        (web.url("/crab.jpg"), "exact copy", "0"),
+        (f"pdq:{crab['pdq']}", "near duplicate", "0"),
+        (crab["sha256"], "exact copy", ""),
+    ):
+        field.fill(asked)
+        field.press("Enter")
+        expect(page.locator("#matches h2")).to_contain_text(asked.removeprefix("pdq:")[-9:])
+        expect(row.get_by_role("cell").nth(0)).to_have_text(tier)
+        expect(row.get_by_role("cell").nth(1)).to_have_text(bits)
+        expect(row.get_by_role("link", name="image 1")).to_be_visible()
+    row.get_by_role("button", name="Remove").click()
+    expect(row.get_by_text("removed, matches nothing")).to_be_visible()
+    assert client.get("/v1/entries/1").status_code == 404
+    page.keyboard.press("u")
+    expect(page.get_by_text("Entry 1 is in known-unsafe again.")).to_be_visible()
+    expect(row.get_by_role("button", name="Remove")).to_be_visible()
+    assert client.get("/v1/entries/1").json()["bank"] == "known-unsafe"
+    assert tab.complaints == []
 
 
 def test_filters_are_saved_as_a_view_and_kept_in_the_address(tab: Tab) -> None:
@@ -301,7 +370,7 @@ def test_filters_are_saved_as_a_view_and_kept_in_the_address(tab: Tab) -> None:
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
-def test_an_import_is_previewed_and_then_carried_out(
+def test_bulk_has_a_preview_before_an_import_is_carried_out(
     tab: Tab, client: httpx.Client, tmp_path: Path
 ) -> None:
     page = tab.page
@@ -334,7 +403,7 @@ def test_a_quarantined_file_is_retried_once_it_is_whole(tab: Tab, index: Index) 
     expect(page.get_by_text("Nothing is in quarantine")).to_be_visible()
 
 
-def test_an_entry_is_disabled_with_undo_and_a_purge_asks_for_the_number(
+def test_undo_takes_a_disabled_entry_back_and_a_purge_that_has_none_asks_for_the_number(
     tab: Tab, client: httpx.Client
 ) -> None:
     page = tab.page
@@ -356,7 +425,102 @@ def test_an_entry_is_disabled_with_undo_and_a_purge_asks_for_the_number(
     assert client.get("/v1/images/4").status_code == 404
 
 
+def test_a_threshold_is_moved_to_see_what_it_would_change(
+    tab: Tab, client: httpx.Client, index: Index
+) -> None:
+    page = tab.page
+    show(page, "/console/search?q=2")
+    verdict = page.get_by_role("article", name=re.compile("Verdict on"))
+    verdict.get_by_text("What another bound would change").press("Enter")
+    bound, told = verdict.get_by_role("slider"), verdict.get_by_role("status")
+    expect(told).to_contain_text("nats, as now")
+    bound.press("Home")
+    expect(told).to_contain_text(re.compile(r"^-8\.00 nats: (\d+) of \1 compared would match"))
+    bound.press("End")
+    expect(told).to_contain_text(re.compile(r"^24\.00 nats: 0 of \d+ compared would match"))
+
+    before = client.get("/v1/banks/known-unsafe").json()
+    index.run_here("threshold", "calibrate", "--bank", "known-unsafe", "--signal", "pdq")
+    show(page, "/console/banks/known-unsafe/thresholds")
+    card = page.locator("[data-card]")
+    line = card.locator("line.threshold")
+    place = line.get_attribute("x1")
+    expect(card.get_by_role("status")).to_contain_text("as now")
+    card.get_by_role("slider").press("End")
+    expect(card.get_by_role("status")).to_contain_text("innocent pictures would match")
+    expect(card.get_by_role("status")).to_contain_text("Nothing is changed")
+    assert line.get_attribute("x1") != place
+    assert client.get("/v1/banks/known-unsafe").json() == before
+    assert tab.complaints == []
+
+
+def test_a_delivery_that_was_given_up_is_sent_again(
+    tab: Tab, client: httpx.Client, web: Web
+) -> None:
+    page = tab.page
+    web.pages["/hook"] = web_page(status=410)  # gone: it is not asked again
+    body = {"url": web.url("/hook"), "events": ["flood_flag"]}
+    hook = client.post("/v1/webhooks", json=body).json()["webhook"]["id"]
+    client.post(f"/v1/webhooks/{hook}/test")
+    path = f"/v1/webhooks/{hook}/deliveries"
+    until(lambda: client.get(path).json()["items"][0]["state"] == "dead")
+    show(page, "/console/operations")
+    page.get_by_role("link", name="Webhooks").press("Enter")
+    expect(page).to_have_url(re.compile("/webhooks$"))
+    page.wait_for_load_state()
+    page.get_by_label("Deliveries").select_option("dead")
+    expect(page).to_have_url(re.compile("state=dead"))
+    page.wait_for_load_state()
+    web.pages["/hook"] = web_page(status=204)
+    receiver = page.get_by_role("region", name=web.url("/hook")).first
+    receiver.get_by_role("button", name="Enable").press("Enter")
+    expect(receiver.get_by_text("disabled, nothing is sent")).to_have_count(0)
+    receiver.get_by_role("button", name="Send again").press("Enter")
+
+    expect(page.get_by_text(re.compile(r"Delivery \d+ is sent again\."))).to_be_visible()
+    until(lambda: client.get(path).json()["items"][0]["state"] == "delivered")
+    told = [headers["webhook-id"] for asked, headers in web.requests if asked == "/hook"]
+    assert len(told) > 1
+    assert len(set(told)) == 1  # the same event again
+    show(page, "/console/operations/webhooks?state=delivered")
+    expect(page.get_by_role("row", name=re.compile("ping delivered"))).to_be_visible()
+    client.delete(f"/v1/webhooks/{hook}")
+    assert tab.complaints == []
+
+
 # --- without a browser ---------------------------------------------------------------------------
+
+
+def test_copies_are_kept_apart_from_lookalikes() -> None:
+    tiers = (Tier.EXACT, Tier.NEAR_DUPLICATE, Tier.LOOKALIKE, Tier.LOOKALIKE)
+    matches = tuple(
+        Match(
+            tier, Signal.FUSED, 5.0, "model", None, 0.9, 8, 6.0, None, None, None, image, "", None
+        )
+        for image, tier in enumerate(tiers, 1)
+    )
+    card = VerdictCard(
+        verdict=replace(verdict(), tier=Tier.EXACT, matches=matches),
+        best=matches[0],
+        rulers=[],
+        others=list(matches[1:]),
+        misses=[],
+        decisions=[],
+        banks=[],
+        pictures=frozenset(),
+        thresholds=(5.0, 8.0),
+        query_veil=None,
+    )
+
+    page = bytes(render("parts/verdict.html", card=card, can_bank=False).body).decode()
+
+    _, copies, lookalikes = page.split("<details open><summary>")
+    assert copies.startswith("1 further copy<")
+    assert lookalikes.startswith("2 further lookalikes<")
+    for part, image, glyph in ((copies, 2, "near_duplicate"), (lookalikes, 3, "lookalike")):
+        assert f"/console/images/{image}" in part
+        assert f"#tier-{glyph}" in part
+    assert "#tier-lookalike" not in copies
 
 
 def test_errors_are_pages_in_words_for_a_browser_and_problems_for_a_program(

@@ -272,6 +272,8 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("entries.disable", lambda w: w.entries.disable([1])),
     ("entries.enable", lambda w: w.entries.enable([1])),
     ("entries.add_fingerprint", lambda w: w.entries.add_fingerprint(1, bare_pdq(2))),
+    ("entries.remove", lambda w: w.entries.remove([1])),
+    ("entries.restore", lambda w: w.entries.restore(1)),
     ("entries.remove", lambda w: w.entries.remove([w.entries.last_id()])),
     ("entries.add_fingerprint", lambda w: w.entries.add_fingerprint(1, bare_pdq(3))),
     ("entries.withdraw", lambda w: w.entries.withdraw([w.entries.last_id()], RemovedBy.SOURCE)),
@@ -719,6 +721,7 @@ READS: Final[list[tuple[str, Read]]] = [
     ("retro_scans.matches", lambda c: c.retro_scans.matches(1)),
     ("cluster_runs.get", lambda c: c.cluster_runs.get(1)),
     ("cluster_runs.page", lambda c: c.cluster_runs.page()),
+    ("cluster_runs.latest", lambda c: c.cluster_runs.latest(state=RunState.DONE, limit=1)),
     (
         "cluster_runs.semantic_space",
         lambda c: c.cluster_runs.semantic_space(
@@ -771,6 +774,7 @@ READS: Final[list[tuple[str, Read]]] = [
     ),
     ("clusters.get", lambda c: c.clusters.get(1)),
     ("clusters.page", lambda c: c.clusters.page(1)),
+    ("clusters.get_many", lambda c: c.clusters.get_many([1, 2, 99], 1)),
     ("clusters.largest", lambda c: c.clusters.largest(1, 9, (3, 1))),
     ("clusters.name", lambda c: c.clusters.name(1)),
     ("clusters.events", lambda c: c.clusters.events(1, [1, 2])),
@@ -796,7 +800,9 @@ READS: Final[list[tuple[str, Read]]] = [
     ("cluster_members.additions", lambda c: c.cluster_members.additions(1, BEGIN)),
     ("cluster_members.bank_hits", lambda c: c.cluster_members.bank_hits(1, FAR)),
     ("cluster_members.bank_hits", lambda c: c.cluster_members.bank_hits(1, FAR, assigned=False)),
+    ("cluster_members.bank_hits", lambda c: c.cluster_members.bank_hits(1, FAR, cluster_id=1)),
     ("cluster_members.classes", lambda c: c.cluster_members.classes(1, 1)),
+    ("cluster_members.classes", lambda c: c.cluster_members.classes(1, 1, 1)),
     ("cluster_actions.get", lambda c: c.cluster_actions.get(3)),
     (
         "cluster_actions.counts",
@@ -810,6 +816,7 @@ READS: Final[list[tuple[str, Read]]] = [
     ("cluster_reports.dimension", lambda c: c.cluster_reports.dimension(1, c.spaces.get(1))),
     ("cluster_reports.sources", lambda c: c.cluster_reports.sources(1)),
     ("cluster_reports.bank_shares", lambda c: c.cluster_reports.bank_shares(1)),
+    ("cluster_reports.bank_shares", lambda c: c.cluster_reports.bank_shares(1, 1)),
     (
         "cluster_reports.block_entries",
         lambda c: list(c.cluster_reports.block_entries(c.spaces.get(1), BEGIN)),
@@ -847,6 +854,7 @@ READS: Final[list[tuple[str, Read]]] = [
     ("webhooks.wanting", lambda c: c.webhooks.wanting(WebhookEvent.FLOOD_FLAG)),
     ("deliveries.get", lambda c: c.deliveries.get(2)),
     ("deliveries.page", lambda c: c.deliveries.page(1)),
+    ("deliveries.newest", lambda c: c.deliveries.newest(1)),
     ("deliveries.has_due", lambda c: c.deliveries.has_due(FAR)),
 ]
 

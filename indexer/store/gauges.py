@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from indexer.store.banks.conditions import ACTIVE
 from indexer.store.images.quarantine import Quarantine
@@ -29,25 +29,22 @@ from indexer.store.values import Sizes
 from indexer.store.verdicts.cards import Cards
 from indexer.types import Counts, ReviewState, SpaceKind, SpaceSummary
 
+_REMOVED = select(ImageRow.id).where(ImageRow.removed_at.is_not(None))
+
 
 class Gauges(Queries):
     """How much the catalog holds, within one transaction."""
 
     def counts(self) -> Counts:
         """Count what the catalog holds."""
-        active = select(ImageRow.id).where(ImageRow.removed_at.is_(None))
         space = Spaces(self._connection).active()
         by_code = Quarantine(self._connection).counts_by_code()
+        own = EmbeddingRow.space_id == (space.id if space else None)
         return Counts(
-            images=self._count(ImageRow, ImageRow.removed_at.is_(None)),
-            parts=self._count(PartRow, PartRow.image_id.in_(active)),
+            images=self._images(),
+            parts=self._of_active(PartRow),
             sources=self._count(SourceRow, SourceRow.closed_at.is_(None)),
-            embeddings=self._count(
-                EmbeddingRow,
-                EmbeddingRow.space_id == (space.id if space else None),
-                EmbeddingRow.part == 0,
-                EmbeddingRow.image_id.in_(active),
-            ),
+            embeddings=self._of_active(EmbeddingRow, own, EmbeddingRow.part == 0),
             embeddings_by_space=self._embeddings_by_space(),
             banks=self._count(BankRow, BankRow.removed_at.is_(None)),
             entries=self._count(EntryRow, ACTIVE),
@@ -62,7 +59,7 @@ class Gauges(Queries):
         pending, dead = self._deliveries()
         since = datetime.now(UTC) - timedelta(days=1)
         return Sizes(
-            images=self._count(ImageRow, ImageRow.removed_at.is_(None)),
+            images=self._images(),
             entries=self._count(EntryRow, ACTIVE),
             quarantined_by_code=Quarantine(self._connection).counts_by_code(),
             deliveries_pending=pending,
@@ -83,7 +80,7 @@ class Gauges(Queries):
         used = {active.id, semantics[active.id]} if active else set()
         cards = Counter(card.space for card in Cards(self._connection).page())
         vectors, embedded = self._vectors_by_space(), self._embedded_by_space()
-        images = self._count(ImageRow, ImageRow.removed_at.is_(None))
+        images = self._images()
         summaries = []
         for row in rows:
             is_semantic = row.id in semantics.values()
@@ -128,16 +125,29 @@ class Gauges(Queries):
             counts.update(dict(self._connection.execute(statement).all()))
         return counts
 
+    def _images(self) -> int:
+        """Count active images: all but the few that were removed, which have an index."""
+        return self._count(ImageRow) - self._count(ImageRow, ImageRow.removed_at.is_not(None))
+
+    def _of_active(
+        self, table: type[PartRow | EmbeddingRow], *conditions: ColumnElement[bool]
+    ) -> int:
+        """Count rows of active images: all but those of the few that were removed."""
+        of_removed = table.image_id.in_(_REMOVED)
+        return self._count(table, *conditions) - self._count(table, of_removed, *conditions)
+
     def _embeddings_by_space(self) -> dict[str, int]:
-        statement = (
-            select(SpaceRow.fingerprint, func.count())
-            .join(EmbeddingRow, EmbeddingRow.space_id == SpaceRow.id)
-            .join(ImageRow, ImageRow.id == EmbeddingRow.image_id)
-            .where(ImageRow.removed_at.is_(None))
-            .group_by(SpaceRow.id)
-            .order_by(SpaceRow.id)
-        )
-        return dict(self._connection.execute(statement).all())
+        """Count embeddings of active images by the fingerprint of their space."""
+        per_space = select(EmbeddingRow.space_id, func.count()).group_by(EmbeddingRow.space_id)
+        counts = Counter(dict(self._connection.execute(per_space).all()))
+        removed = per_space.where(EmbeddingRow.image_id.in_(_REMOVED))
+        counts.subtract(dict(self._connection.execute(removed).all()))
+        spaces = select(SpaceRow.id, SpaceRow.fingerprint).order_by(SpaceRow.id)
+        return {
+            fingerprint: counts[space_id]
+            for space_id, fingerprint in self._connection.execute(spaces)
+            if counts[space_id]
+        }
 
     def _deliveries(self) -> tuple[int, int]:
         """Count the deliveries that are to be attempted, and those given up while it mattered."""

@@ -144,11 +144,8 @@ class ClusterRuns:
 
 def read_runs(catalog: Catalog) -> ClusterRuns:
     """Read the runs that are finished, and the one that is under way."""
-    runs: list[ClusterRun] = []
-    while page := catalog.cluster_runs.page(after_id=runs[-1].id if runs else 0, limit=1000):
-        runs += page
-    done = [run for run in reversed(runs) if run.state is RunState.DONE][:_RUNS]
-    newest = runs[-1] if runs else None
+    done = catalog.cluster_runs.latest(state=RunState.DONE, limit=_RUNS)
+    newest = next(iter(catalog.cluster_runs.latest(limit=1)), None)
     return ClusterRuns(done, newest if newest and newest.state is RunState.RUNNING else None)
 
 
@@ -178,10 +175,8 @@ def read_clusters(
     ids.sort(key=lambda each: (-sizes[each], each))
     shown = ids[PAGE * (page - 1) : PAGE * page]
     became = catalog.clusters.events(run.id, shown)
-    rows = [
-        ListedCluster(catalog.clusters.get(each, run.id), became.get(each), shares.get(each, []))
-        for each in shown
-    ]
+    clusters = catalog.clusters.get_many(shown, run.id)
+    rows = [ListedCluster(clusters[each], became.get(each), shares.get(each, [])) for each in shown]
     return ClusterList(
         run=run,
         runs=runs,
@@ -210,7 +205,8 @@ def read_cluster(
     members = catalog.cluster_members.page(run.id, cluster_id, after_id=after, limit=PAGE + 1)
     outliers = sorted(sample, key=lambda each: (-each.outlier_score, each.probability))
     kept_from = [each.image_id for each in (*members, *outliers[:_OUTLIERS])]
-    classes = catalog.cluster_members.classes(run.id, space.id).get(cluster_id, {})
+    now, members_of = datetime.now(UTC), catalog.cluster_members
+    classes = members_of.classes(run.id, space.id, cluster_id).get(cluster_id, {})
     growth, per_hour = _growth(catalog, [each.image_id for each in sample])
     return ClusterPage(
         cluster=cluster,
@@ -220,10 +216,8 @@ def read_cluster(
         outliers=outliers[:_OUTLIERS],
         pictures=frozenset(catalog.thumbnails.ids([*kept_from, *cluster.exemplars])),
         classes={label: count / sum(classes.values()) for label, count in classes.items()},
-        hits=catalog.cluster_members.bank_hits(run.id, datetime.now(UTC)).get(cluster_id, {}),
-        shares=[
-            s for s in catalog.cluster_reports.bank_shares(run.id) if s.cluster_id == cluster_id
-        ],
+        hits=members_of.bank_hits(run.id, now, cluster_id=cluster_id).get(cluster_id, {}),
+        shares=catalog.cluster_reports.bank_shares(run.id, cluster_id),
         sources=spread_of(place_of(each.source) if each.source else None for each in sample),
         growth=growth,
         per_hour=per_hour,

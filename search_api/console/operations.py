@@ -59,16 +59,7 @@ def read_work(catalog: Catalog) -> Work:
     """Read the latest retro-scans and cluster runs."""
     newest = catalog.retro_scans.newest()
     scans = catalog.retro_scans.page(after_id=max(0, newest.id - _LATEST)) if newest else []
-    runs = _last_runs(catalog)
-    return Work(scans[::-1], runs)
-
-
-def _last_runs(catalog: Catalog) -> list[ClusterRun]:
-    """Return the latest runs of all spaces: there are few, and their list is read to its end."""
-    runs: list[ClusterRun] = []
-    while page := catalog.cluster_runs.page(after_id=runs[-1].id if runs else 0, limit=1000):
-        runs = [*runs, *page][-_LATEST:]
-    return runs[::-1]
+    return Work(scans[::-1], catalog.cluster_runs.latest(limit=_LATEST))
 
 
 def read_quarantine(catalog: Catalog, code: str, after: str) -> QuarantinePage:
@@ -83,15 +74,10 @@ def read_quarantine(catalog: Catalog, code: str, after: str) -> QuarantinePage:
 
 def read_receivers(catalog: Catalog, state: DeliveryState | None) -> list[Receiver]:
     """Read the webhooks with their latest deliveries."""
-    found = []
-    for webhook in catalog.webhooks.page():
-        deliveries: list[WebhookDelivery] = []
-        while page := catalog.deliveries.page(
-            webhook.id, state=state, after_id=deliveries[-1].id if deliveries else 0, limit=1000
-        ):
-            deliveries = [*deliveries, *page][-PAGE:]
-        found.append(Receiver(webhook, deliveries[::-1]))
-    return found
+    return [
+        Receiver(webhook, catalog.deliveries.newest(webhook.id, state=state, limit=PAGE))
+        for webhook in catalog.webhooks.page()
+    ]
 
 
 def read_chain(catalog: Catalog) -> ChainState:

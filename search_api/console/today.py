@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from indexer.store import AuditQuery, BankShare, Catalog
+from indexer.store import AuditQuery, BankShare, Catalog, Sizes
 from indexer.types import (
     AuditEntry,
     BankKind,
     Cluster,
     ClusterRun,
-    Counts,
     Exposure,
     Flood,
     FloodState,
@@ -37,7 +36,9 @@ class TouchingCluster:
 class Today:
     """What waits, in one transaction."""
 
-    counts: Counts
+    sizes: Sizes
+    changes: int
+    """The number of the last change."""
     space: Space | None
     floods: list[Flood]
     last_scan: RetroScan | None
@@ -61,7 +62,7 @@ class Today:
     @property
     def failed(self) -> dict[str, int]:
         """Quarantined files by reason, most first."""
-        codes = self.counts.quarantined_by_code
+        codes = self.sizes.quarantined_by_code
         return dict(sorted(codes.items(), key=lambda item: -item[1]))
 
 
@@ -77,7 +78,8 @@ def read_today(catalog: Catalog, person: Person) -> Today:
     space = catalog.spaces.active()
     run = catalog.cluster_runs.newest(space.id) if space else None
     return Today(
-        counts=catalog.gauges.counts(),
+        sizes=catalog.gauges.sizes(),
+        changes=catalog.log.head(),
         space=space,
         floods=catalog.floods.page(state=FloodState.OPEN, after_id=0, limit=_MOST),
         last_scan=catalog.retro_scans.newest(),
@@ -94,6 +96,5 @@ def read_today(catalog: Catalog, person: Person) -> Today:
 def _touching(catalog: Catalog, run: ClusterRun) -> list[TouchingCluster]:
     shares = [each for each in catalog.cluster_reports.bank_shares(run.id) if each.cluster_id]
     accusing = [each for each in shares if each.kind is BankKind.BLOCK][:_MOST]
-    return [
-        TouchingCluster(catalog.clusters.get(each.cluster_id, run.id), each) for each in accusing
-    ]
+    clusters = catalog.clusters.get_many([each.cluster_id for each in accusing], run.id)
+    return [TouchingCluster(clusters[each.cluster_id], each) for each in accusing]

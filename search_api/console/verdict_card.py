@@ -27,6 +27,7 @@ from search_api.console.ruler import Ruler, rulers_of
 _ENOUGH: Final = (352, 352)
 """Pixels that a query is decoded to at least: those of a thumbnail."""
 _MOST_MISSES: Final = 12
+_COPIES: Final = {Tier.EXACT, Tier.NEAR_DUPLICATE}
 VEIL_SIDE: Final = 320
 
 
@@ -68,6 +69,22 @@ class VerdictCard:
     def allow_banks(self) -> list[Bank]:
         """Banks that a rejected query may join."""
         return [bank for bank in self.banks if bank.kind is BankKind.ALLOW]
+
+    @property
+    def copies(self) -> list[Match]:
+        """Further matches that are copies: exact, or near duplicates."""
+        return [each for each in self.others if each.tier in _COPIES]
+
+    @property
+    def lookalikes(self) -> list[Match]:
+        """Further matches that are no copies."""
+        return [each for each in self.others if each.tier not in _COPIES]
+
+    @property
+    def of_banks(self) -> list[Match]:
+        """Entries that match, then those that come nearest, closest first."""
+        best = [self.best] if self.best else []
+        return [each for each in [*best, *self.others, *self.misses] if each.entry_id]
 
     @property
     def scores(self) -> list[float]:

@@ -7,15 +7,16 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, select
 
 from indexer.audit_chain import moment
+from indexer.errors import InputError, NotFoundError
 from indexer.store.banks.conditions import ACTIVE
 from indexer.store.banks.entries import Entries
 from indexer.store.edits import Edits, Transaction
 from indexer.store.log.audit import named, only
 from indexer.store.models import EntryRow, ImageRow
 from indexer.store.reviews.item_edits import ReviewItemEdits
-from indexer.store.sql_parameters import chunks, possible_ids
+from indexer.store.sql_parameters import MAX_ID, chunks, possible_ids
 from indexer.store.values import RemovedBy
-from indexer.types import DisabledReason, Fingerprint
+from indexer.types import DisabledReason, EntryRecord, Fingerprint
 
 FOR_GOOD: Final = datetime(9999, 12, 31, tzinfo=UTC)
 """Until when an entry is disabled that only a person enables again."""
@@ -132,6 +133,45 @@ class EntryEdits(Entries, Edits):
                 "entry.remove", "entry", only(removed), **named(removed), by=by.value
             )
         return len(removed)
+
+    def restore(self, entry_id: int) -> EntryRecord:
+        """Take the removal of an entry back: it has its id, labels and hits again.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such entry.
+        InputError
+            It was not removed by a person, or cannot return: its bank or its image was removed, or
+            the bank has what it stood for as another entry.
+        """
+        wanted = min(entry_id, MAX_ID)
+        statement = select(EntryRow.__table__).where(EntryRow.id == wanted)
+        row = self._connection.execute(statement).first()
+        if row is None:
+            raise NotFoundError(f"There is no entry {entry_id}.")
+        if row.removed_by != RemovedBy.USER.value:
+            raise InputError(
+                f"Entry {entry_id} was not removed by a person: see `lookalike audit`."
+            )
+        self._require_bank(row.bank_id)
+        if row.image_id is not None:
+            self._require_images({row.image_id}, ImageRow.removed_at.is_(None))
+        twin = [
+            EntryRow.bank_id == row.bank_id,
+            EntryRow.image_id.is_not_distinct_from(row.image_id),
+            EntryRow.fingerprint_kind.is_not_distinct_from(row.fingerprint_kind),
+            EntryRow.fingerprint.is_not_distinct_from(row.fingerprint),
+            ACTIVE,
+        ]
+        if row.fingerprint is not None:
+            twin.append(EntryRow.source.is_not_distinct_from(row.source))
+        for other in self._ids_where(EntryRow, *twin):
+            raise InputError(f"Entry {other} stands for the same in the bank already.")
+        self._set(EntryRow, [wanted], removed_at=None, removed_by=None)
+        self._log.append("entry", "added", [wanted])
+        self._audit.record("entry.restore", "entry", wanted)
+        return self.get(wanted)
 
     def join(self, bank_id: int, image_ids: Iterable[int]) -> int:
         """Make images, which the caller knows to be active, entries of a bank.

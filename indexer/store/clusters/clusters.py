@@ -66,6 +66,17 @@ class Clusters(Queries):
         note: str | None = self._connection.scalar(statement)
         return note
 
+    def get_many(self, cluster_ids: Iterable[int], run_id: int) -> dict[int, Cluster]:
+        """Return clusters as a run found them, by id; those that it does not have are left out."""
+        table = RunClusterRow
+        return {
+            cluster.id: cluster
+            for chunk in chunks(possible_ids(cluster_ids))
+            for cluster in self._clusters_where(
+                table.run_id == run_id, table.cluster_id.in_(chunk), limit=len(chunk)
+            )
+        }
+
     def largest(
         self, run_id: int, limit: int, after: tuple[int, int] | None = None
     ) -> list[Cluster]:

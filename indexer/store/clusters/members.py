@@ -112,7 +112,7 @@ class ClusterMembers(Queries):
         return {row[0]: Additions(*row[1:]) for row in rows if row[0] is not None}
 
     def bank_hits(
-        self, run_id: int, at: datetime, *, assigned: bool = True
+        self, run_id: int, at: datetime, *, assigned: bool = True, cluster_id: int | None = None
     ) -> dict[int, dict[str, int]]:
         """Return which block banks the members of each cluster of a run hit at a moment.
 
@@ -126,6 +126,8 @@ class ClusterMembers(Queries):
             Entries, and matches, that were there then.
         assigned : bool
             Whether images that were assigned after the run count.
+        cluster_id : int, optional
+            Only this cluster.
 
         Returns
         -------
@@ -133,15 +135,20 @@ class ClusterMembers(Queries):
             Members that hit it, by cluster and bank.
         """
         hits: dict[int, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-        for cluster_id, bank, image_id in self._hits(run_id, at, assigned=assigned):
-            hits[cluster_id][bank].add(image_id)
+        wanted = [ClusterMemberRow.run_id == run_id, *_of_cluster(cluster_id)]
+        if not assigned:
+            wanted.append(~ClusterMemberRow.assigned)
+        for cluster, bank, image_id in self._hits(wanted, at):
+            hits[cluster][bank].add(image_id)
         return {
-            cluster_id: {bank: len(images) for bank, images in banks.items()}
-            for cluster_id, banks in hits.items()
+            cluster: {bank: len(images) for bank, images in banks.items()}
+            for cluster, banks in hits.items()
         }
 
-    def classes(self, run_id: int, space_id: int) -> dict[int, dict[str, int]]:
-        """Return how many members of each cluster of a run are most probably of each class."""
+    def classes(
+        self, run_id: int, space_id: int, cluster_id: int | None = None
+    ) -> dict[int, dict[str, int]]:
+        """Return how many members of each cluster of a run, or of one, are likeliest of a class."""
         member, classified = ClusterMemberRow, ClassificationRow
         statement = (
             select(member.cluster_id, classified.top_label, func.count())
@@ -151,24 +158,26 @@ class ClusterMembers(Queries):
                 ~member.assigned,
                 classified.space_id == space_id,
                 classified.part == WHOLE,
+                *_of_cluster(cluster_id),
             )
             .group_by(member.cluster_id, classified.top_label)
         )
         classes: dict[int, dict[str, int]] = defaultdict(dict)
-        for cluster_id, label, count in self._connection.execute(statement):
-            if cluster_id is not None:
-                classes[cluster_id][label] = count
+        for cluster, label, count in self._connection.execute(statement):
+            if cluster is not None:
+                classes[cluster][label] = count
         return dict(classes)
 
-    def _hits(self, run_id: int, at: datetime, *, assigned: bool) -> Iterator[tuple[int, str, int]]:
-        """Yield cluster, bank and member of each hit; one may come twice."""
+    def _hits(
+        self, wanted: Sequence[ColumnElement[bool]], at: datetime
+    ) -> Iterator[tuple[int, str, int]]:
+        """Yield cluster, bank and member of each hit of some members; one may come twice."""
         member = ClusterMemberRow
         of_run: tuple[ColumnElement[bool], ...] = (
-            member.run_id == run_id,
+            *wanted,
             BankRow.kind == BankKind.BLOCK.value,
             EntryRow.created_at <= at,
             or_(EntryRow.removed_at.is_(None), EntryRow.removed_at > at),
-            *(() if assigned else (~member.assigned,)),
         )
         columns = (member.cluster_id, BankRow.name, member.image_id)
         entered = (
@@ -188,6 +197,11 @@ class ClusterMembers(Queries):
             for row in self._connection.execute(statement):
                 if row[0] is not None:
                     yield row[0], row[1], row[2]
+
+
+def _of_cluster(cluster_id: int | None) -> list[ColumnElement[bool]]:
+    """Return what holds for members of a cluster; nothing for those of all."""
+    return [] if cluster_id is None else [ClusterMemberRow.cluster_id == min(cluster_id, MAX_ID)]
 
 
 def _members_of(run_id: int) -> Select[int, int, float]:

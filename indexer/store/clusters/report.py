@@ -21,6 +21,7 @@ from indexer.store.models import (
     SourceRow,
 )
 from indexer.store.queries import Queries
+from indexer.store.sql_parameters import MAX_ID
 from indexer.types import BankKind, Space
 
 _MEMBERS_AT_ONCE = 10_000
@@ -99,8 +100,8 @@ class ClusterReports(Queries):
             found[image_id] = uri, uploader or found.get(image_id, (uri, None))[1]
         return found
 
-    def bank_shares(self, run_id: int) -> list[BankShare]:
-        """Return which banks hold how many members of which clusters, the most first."""
+    def bank_shares(self, run_id: int, cluster_id: int | None = None) -> list[BankShare]:
+        """Return which banks hold how many members of which clusters, or of one, the most first."""
         members = func.count(func.distinct(EntryRow.image_id))
         statement = (
             select(
@@ -114,7 +115,9 @@ class ClusterReports(Queries):
             .join(BankRow, BankRow.id == EntryRow.bank_id)
             .where(
                 ClusterMemberRow.run_id == run_id,
-                ClusterMemberRow.cluster_id.is_not(None),
+                ClusterMemberRow.cluster_id.is_not(None)
+                if cluster_id is None
+                else ClusterMemberRow.cluster_id == min(cluster_id, MAX_ID),
                 EntryRow.removed_at.is_(None),
                 BankRow.removed_at.is_(None),
             )
@@ -122,8 +125,8 @@ class ClusterReports(Queries):
             .order_by(ClusterMemberRow.cluster_id, members.desc(), BankRow.name)
         )
         return [
-            BankShare(cluster_id, bank, BankKind(kind), severity, count)
-            for cluster_id, bank, kind, severity, count in self._connection.execute(statement)
+            BankShare(cluster, bank, BankKind(kind), severity, count)
+            for cluster, bank, kind, severity, count in self._connection.execute(statement)
         ]
 
     def block_entries(self, space: Space, at: datetime) -> Iterator[EntryVectors]:

@@ -46,6 +46,11 @@ class ClusterRuns(Queries):
         """Return a page of the runs, oldest first."""
         return self._runs_where(ClusterRunRow.id > min(after_id, MAX_ID), limit=limit)
 
+    def latest(self, *, state: RunState | None = None, limit: int = 100) -> list[ClusterRun]:
+        """Return the latest runs of all spaces, newest first."""
+        wanted = [] if state is None else [ClusterRunRow.state == state.value]
+        return self._runs_where(*wanted, newest_first=True, limit=limit)
+
     def newest(
         self,
         space_id: int,

@@ -133,3 +133,9 @@ Index(
     ClusterMemberRow.cluster_id,
     ClusterMemberRow.image_id,
 )
+Index(
+    "ix_run_clusters_by_size",
+    RunClusterRow.run_id,
+    RunClusterRow.size,
+    RunClusterRow.cluster_id,
+)

@@ -53,28 +53,39 @@ class Deliveries(Queries):
         NotFoundError
             There is no such webhook, or it was removed.
         """
-        Webhooks(self._connection).get(webhook_id)
-        wanted = [
-            WebhookDeliveryRow.webhook_id == webhook_id,
-            WebhookDeliveryRow.id > min(after_id, MAX_ID),
-        ]
-        if state is not None:
-            wanted.append(_IN_STATE[state])
-        return self._deliveries_where(*wanted, limit=limit)
+        behind = WebhookDeliveryRow.id > min(after_id, MAX_ID)
+        return self._deliveries_where(*self._of(webhook_id, state), behind, limit=limit)
+
+    def newest(
+        self, webhook_id: int, *, state: DeliveryState | None = None, limit: int = 100
+    ) -> list[WebhookDelivery]:
+        """Return a webhook's latest deliveries, newest first.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such webhook, or it was removed.
+        """
+        wanted = self._of(webhook_id, state)
+        return self._deliveries_where(*wanted, newest_first=True, limit=limit)
 
     def has_due(self, now: datetime) -> bool:
         """Return whether there is anything to deliver."""
         statement = select(WebhookDeliveryRow.id).join(WebhookRow).where(*_due(now)).limit(1)
         return self._connection.scalar(statement) is not None
 
+    def _of(self, webhook_id: int, state: DeliveryState | None) -> list[ColumnElement[bool]]:
+        """Return what holds for the deliveries of a webhook, which must be there."""
+        Webhooks(self._connection).get(webhook_id)
+        of_webhook = WebhookDeliveryRow.webhook_id == webhook_id
+        return [of_webhook] if state is None else [of_webhook, _IN_STATE[state]]
+
     def _deliveries_where(
-        self, *conditions: ColumnElement[bool], limit: int | None = None
+        self, *conditions: ColumnElement[bool], newest_first: bool = False, limit: int | None = None
     ) -> list[WebhookDelivery]:
+        order = WebhookDeliveryRow.id.desc() if newest_first else WebhookDeliveryRow.id
         statement = (
-            select(WebhookDeliveryRow.__table__)
-            .where(*conditions)
-            .order_by(WebhookDeliveryRow.id)
-            .limit(limit)
+            select(WebhookDeliveryRow.__table__).where(*conditions).order_by(order).limit(limit)
         )
         return [_delivery(row) for row in self._connection.execute(statement)]
 

@@ -18,6 +18,7 @@ from search_api.routes.console.screen import (
     show,
     with_query,
 )
+from search_api.routes.console.search import verdict_on_text
 from search_api.schemas import MAX_ID
 
 router = screen_router()
@@ -101,6 +102,18 @@ async def edit_bank(
 
     await service.commit(edit)
     return go_to(f"/console/banks/{name}")
+
+
+@router.post("/banks/{name}/match", dependencies=READING)
+async def match_in_bank(
+    name: str,
+    service: ServiceDependency,
+    principal: PrincipalDependency,
+    q: Annotated[str, Form(max_length=2000)],
+) -> Response:
+    """Show what in a bank matches an image id, a URL or a fingerprint, with its distance."""
+    card = await verdict_on_text(service, q.strip(), name)
+    return show("parts/bank_matches.html", "Banks", principal, card=card)
 
 
 @router.post("/banks/{name}/{state}", dependencies=EDITING)
@@ -190,8 +203,10 @@ async def enable_entry(
 
 
 @router.post("/entries/{entry_id}/remove", dependencies=EDITING)
-async def remove_entry(entry_id: EntryId, service: ServiceDependency) -> Response:
-    """Take an entry out of its bank; its image stays."""
+async def remove_entry(
+    entry_id: EntryId, service: ServiceDependency, principal: PrincipalDependency
+) -> Response:
+    """Take an entry out of its bank; its image stays, and a toast takes it back."""
 
     def remove(store: Store) -> str:
         with store.writer() as writer:
@@ -199,4 +214,35 @@ async def remove_entry(entry_id: EntryId, service: ServiceDependency) -> Respons
             writer.entries.remove([entry_id])
         return bank
 
-    return go_to(f"/console/banks/{await service.commit(remove)}")
+    bank = await service.commit(remove)
+    return show(
+        "parts/entry_removal.html",
+        "Banks",
+        principal,
+        entry_id=entry_id,
+        removed=True,
+        message=f"Entry {entry_id} left {bank}.",
+        undo=f"/console/entries/{entry_id}/restore",
+        undo_target=f"#entry-{entry_id}-removal",
+    )
+
+
+@router.post("/entries/{entry_id}/restore", dependencies=EDITING)
+async def restore_entry(
+    entry_id: EntryId, service: ServiceDependency, principal: PrincipalDependency
+) -> Response:
+    """Take the removal of an entry back."""
+
+    def restore(store: Store) -> str:
+        with store.writer() as writer:
+            return writer.entries.restore(entry_id).bank
+
+    bank = await service.commit(restore)
+    return show(
+        "parts/entry_removal.html",
+        "Banks",
+        principal,
+        entry_id=entry_id,
+        message=f"Entry {entry_id} is in {bank} again.",
+        undo=None,
+    )

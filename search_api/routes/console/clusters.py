@@ -127,9 +127,6 @@ async def list_clusters(
     found = await service.read(
         lambda catalog: read_clusters(catalog, runs.done, of_run, wanted, page)
     )
-    alerts = await service.pools.reads.run(
-        lambda: find_alerts(service.store, AlertRules(), of_run.id)
-    )
     following = with_query(request, page=page + 1) if found.found > PAGE * page else None
     return show(
         "clusters.html",
@@ -137,10 +134,22 @@ async def list_clusters(
         principal,
         found=found,
         runs=runs,
-        alerts=by_kind(alerts),
         wanted=wanted,
         with_event=lambda event: with_query(request, event=event, page=None),
         next_url=following,
+    )
+
+
+@router.get("/clusters/alerts", dependencies=READING)
+async def show_alerts(
+    service: ServiceDependency,
+    principal: PrincipalDependency,
+    run: Annotated[int, Query(ge=1, le=MAX_ID)],
+) -> Response:
+    """Show what is new in a run, as a part of the page."""
+    alerts = await service.pools.reads.run(lambda: find_alerts(service.store, AlertRules(), run))
+    return show(
+        "parts/cluster_alerts.html", "Clusters", principal, alerts=by_kind(alerts), run_id=run
     )
 
 

@@ -9,7 +9,7 @@ from fastapi import Form, Path, Query, Request, Response
 from indexer import keys
 from indexer.ingest import Ingest
 from indexer.store import AuditQuery, Store
-from indexer.types import DeliveryState
+from indexer.types import DeliveryState, Webhook
 from indexer.upkeep.requeue import open_again, quarantined_files
 from indexer.upkeep.status import read_status
 from search_api.auth import PrincipalDependency
@@ -115,6 +115,32 @@ async def webhooks(
     wanted = DeliveryState(state) if state else None
     receivers = await service.read(lambda catalog: read_receivers(catalog, wanted))
     return show("webhooks.html", "Operations", principal, receivers=receivers, state=state)
+
+
+@router.post("/operations/webhooks/{webhook_id}/{state}", dependencies=ADMIN)
+async def switch_webhook(
+    webhook_id: Id,
+    state: Literal["enable", "disable"],
+    service: ServiceDependency,
+    principal: PrincipalDependency,
+) -> Response:
+    """Let a webhook be sent to, or not; a toast takes it back."""
+
+    def switch(store: Store) -> Webhook:
+        with store.writer() as writer:
+            return writer.webhooks.edit(webhook_id, enabled=state == "enable")
+
+    webhook = await service.commit(switch)
+    other = "disable" if state == "enable" else "enable"
+    return show(
+        "parts/webhook_state.html",
+        "Operations",
+        principal,
+        w=webhook,
+        message=f"Webhook {webhook_id} is {state}d.",
+        undo=f"/console/operations/webhooks/{webhook_id}/{other}",
+        undo_target=f"#webhook-{webhook_id}-state",
+    )
 
 
 @router.post("/operations/deliveries/{delivery_id}/retry", dependencies=ADMIN)

@@ -46,7 +46,7 @@ async def search_page(
     )
     cards: list[VerdictCard] = []
     if q.strip() and not _is_url(q):
-        cards.append(await _look_up(service, q.strip(), _options(bank)))
+        cards.append(await verdict_on_text(service, q.strip(), bank))
     return show(
         "search.html",
         "Search",
@@ -78,11 +78,28 @@ async def search_text(
     bank: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """Return the verdict on a URL, an id or a fingerprint, as a part of the page."""
-    asked = q.strip()
+    return _part(principal, await verdict_on_text(service, q.strip(), bank))
+
+
+async def verdict_on_text(service: Service, asked: str, bank: str) -> VerdictCard:
+    """Judge the picture at a URL, a stored image by its id, or a fingerprint.
+
+    Parameters
+    ----------
+    service : Service
+    asked : str
+    bank : str
+        What it is compared with; empty for all.
+
+    Raises
+    ------
+    InputError
+        It is none of these.
+    """
     if _is_url(asked):
         data = await service.fetcher.get(asked)
-        return _part(principal, await _judge(service, Upload(asked, data), _options(bank)))
-    return _part(principal, await _look_up(service, asked, _options(bank)))
+        return await _judge(service, Upload(asked, data), _options(bank))
+    return await _look_up(service, asked, _options(bank))
 
 
 def _options(bank: str) -> SearchOptions:

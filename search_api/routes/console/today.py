@@ -19,5 +19,5 @@ async def today(service: ServiceDependency, principal: PrincipalDependency) -> R
         "Today",
         principal,
         today=found,
-        lag=found.counts.changes - service.matcher.views.watermark,
+        lag=found.changes - service.matcher.views.watermark,
     )
