@@ -84,7 +84,7 @@ SCREENS = {
 PAINT = """() => {
   const [page] = performance.getEntriesByType("navigation");
   const loaded = performance.getEntriesByType("resource");
-  const scripts = loaded.filter(each => each.name.endsWith(".js"));
+  const scripts = loaded.filter(each => new URL(each.name).pathname.endsWith(".js"));
   const [paint] = performance.getEntriesByName("first-contentful-paint");
   return paint && {
     paint: paint.startTime,
