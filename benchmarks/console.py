@@ -1,8 +1,8 @@
 """Measure the console over many images: first paint, and the memory of a long session.
 
 The catalogue is made up: embeddings in families (families_at_scale.py), real photos as thumbnails,
-two cluster runs, a block bank, a queue, quarantined files, webhook deliveries. A real server with
-one worker answers, on the same machine as the browser.
+a cluster run that was extended, a block bank, a queue, quarantined files, webhook deliveries. A
+real server with one worker answers, on the same machine as the browser.
 
 First contentful paint is what Chromium says of a page that it opens in a context without a cache.
 The session decides one item after the other by keys; heap and nodes are taken after a collection.

@@ -189,5 +189,12 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def webgl_browser() -> Iterator[Browser]:
+    """Run a browser that draws by WebGL, which costs all its pages more without a graphics card."""
     with running_browser(*WEBGL) as browser:
         yield browser

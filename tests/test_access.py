@@ -183,7 +183,7 @@ def test_each_route_is_closed_to_who_brings_no_key_or_too_small_a_one(
 MATRIX = {
     "Search, classify, embed": r"POST /v1/(search|classify|embed|explanations/class)",
     "Sign in to the console": r"GET /console(?!/operations/(audit|keys|webhooks)|.*/import)|"
-    r"POST /console/search",
+    r"POST /console/(search|banks/{name}/match)",
     "Read images, banks": r"GET /v1/(images|banks|entries|clusters|cluster-runs|policies|decisions|"
     r"floods|retro-scans|templates|thresholds|spaces|status)\b(?!.*/preview)",
     "See pictures behind": r"GET /v1/(images|templates)/.*/preview|POST /v1/explanations/match",
@@ -194,7 +194,8 @@ MATRIX = {
     r"(PATCH|POST) /v1/clusters/{cluster_id}(/preview|/decisions.*)?$|"
     r"POST /console/(decisions|signatures|clusters)",
     "Change banks, entries": r"(POST|PATCH|DELETE) /v1/(banks|entries|images)|"
-    r"POST /v1/clusters/.*/bank|POST /console/(banks|entries|images|operations/quar)|GET .*/import",
+    r"POST /v1/clusters/.*/bank|GET .*/import|"
+    r"POST /console/(banks(?!.*/match)|entries|images|operations/quar)",
     "List actions": r"\S+ /v1/cluster-actions",
     "List everyone's": r"\S+ /v1/(keys|audit|webhooks)|"
     r"\S+ /console/operations/(audit|keys|webhooks|deliveries)",

@@ -9,11 +9,11 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from support.accessibility import violations
 from support.browser import Tab, open_tab
 from support.commands import PHOTOS, Index
 from support.maps import made_up_map
 
-pytestmark = pytest.mark.long
 POINTS = 3_000
 BLOTS = 40
 COLOURS = """least => {
@@ -41,8 +41,8 @@ def client(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterat
 
 
 @pytest.fixture
-def tab(browser: Browser, client: httpx.Client) -> Iterator[Tab]:
-    with open_tab(browser, str(client.base_url)) as tab:
+def tab(webgl_browser: Browser, client: httpx.Client) -> Iterator[Tab]:
+    with open_tab(webgl_browser, str(client.base_url)) as tab:
         yield tab
 
 
@@ -72,6 +72,56 @@ def complaints(tab: Tab) -> list[str]:
     return [each for each in tab.complaints if not re.search(r"GL Driver Message|404", each)]
 
 
+def test_pictures_and_names_are_on_the_map_at_every_zoom(tab: Tab, client: httpx.Client) -> None:
+    page = tab.page
+    page.emulate_media(reduced_motion="reduce")
+    page.goto("/console/clusters")
+    page.get_by_role("link", name="Map", exact=True).click()
+    expect(page.locator('.map.ready[data-drawn="webgl 5"]')).to_be_visible()
+    clusters = client.get("/v1/cluster-runs/1/clusters").json()["items"]
+    legend, said = page.locator("[data-legend] li"), page.locator("[data-said]")
+    expect(legend).to_have_count(2)
+    for place, cluster in enumerate(clusters):
+        expect(legend.nth(place)).to_contain_text(cluster["name"])
+        expect(legend.nth(place).locator(".number")).to_have_text(str(cluster["size"]))
+    page.keyboard.press(".")  # its cluster is in the middle from here on
+    expect(said).to_contain_text(cluster_words(clusters[0]["size"]))
+    pin = page.locator(f'.pin.pictured[data-cluster="{clusters[0]["id"]}"]')
+    for key in (*"+++", *"-----", "0"):
+        page.keyboard.press(key)
+        expect(pin.locator(".name")).to_have_text(clusters[0]["name"])
+        expect(pin.locator("img[data-veiled]")).to_be_visible()
+    page.keyboard.press("t")
+    expect(page.locator("#map-table tbody tr")).to_have_count(clusters[0]["size"])
+    page.wait_for_function("id => location.hash.includes(`cluster=${id}`)", arg=clusters[0]["id"])
+    page.get_by_label("Colour by").select_option("bank")
+    expect(legend.first).to_contain_text("known-unsafe (block)")
+    expect(legend.first.locator(".number")).to_have_text("1")
+
+    found = {"light": violations(page)}
+    page.emulate_media(color_scheme="dark")
+    found["dark"] = violations(page, "color-contrast")
+    page.emulate_media(forced_colors="active")
+    found["forced"] = violations(page, "color-contrast", "target-size")
+    page.set_viewport_size({"width": 360, "height": 640})
+    if page.evaluate("document.documentElement.scrollWidth") > 360:
+        found["360"] = ["is wider than the window"]
+    assert {where: what for where, what in found.items() if what} == {}
+    page.locator("[data-stage]").focus()
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_contain_text("Draw a lasso")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(said).to_contain_text("Nothing is selected.")
+    assert complaints(tab) == []
+    assert tab.foreign == []
+
+
+def cluster_words(size: int) -> str:
+    return f"{size} {'image' if size == 1 else 'images'} selected."
+
+
+@pytest.mark.long
 def test_a_lasso_a_colour_and_a_view_are_in_the_address_and_come_back_with_it(
     tab: Tab, many: bytes
 ) -> None:
@@ -113,6 +163,7 @@ def test_a_lasso_a_colour_and_a_view_are_in_the_address_and_come_back_with_it(
     assert complaints(tab) == []
 
 
+@pytest.mark.long
 def test_the_legend_hides_and_singles_out_and_the_map_counts_what_is_left(
     tab: Tab, many: bytes
 ) -> None:
@@ -135,6 +186,7 @@ def test_the_legend_hides_and_singles_out_and_the_map_counts_what_is_left(
     assert complaints(tab) == []
 
 
+@pytest.mark.long
 def test_without_webgl_a_plain_canvas_shows_the_same(
     client: httpx.Client, many: bytes, browser: Browser
 ) -> None:

@@ -169,54 +169,6 @@ def test_a_dropped_picture_is_confirmed_into_a_bank_and_taken_back_by_keys_alone
     assert tab.complaints == []
 
 
-def test_a_run_is_a_map_with_names_a_counted_legend_and_keys(
-    tab: Tab, client: httpx.Client
-) -> None:
-    page = tab.page
-    page.emulate_media(reduced_motion="reduce")
-    show(page, "/console/clusters")
-    page.get_by_role("link", name="Map", exact=True).click()
-    expect(page.locator('.map.ready[data-drawn="webgl 4"]')).to_be_visible()
-    clusters = client.get("/v1/cluster-runs/1/clusters").json()["items"]
-    legend, said = page.locator("[data-legend] li"), page.locator("[data-said]")
-    expect(legend).to_have_count(2)
-    for place, cluster in enumerate(clusters):
-        expect(legend.nth(place)).to_contain_text(cluster["name"])
-        expect(legend.nth(place).locator(".number")).to_have_text(str(cluster["size"]))
-    expect(page.locator(".pin").first).to_be_visible()
-
-    page.keyboard.press(".")
-    expect(said).to_contain_text(cluster_words(clusters[0]["size"]))
-    page.keyboard.press("t")
-    expect(page.locator("#map-table tbody tr")).to_have_count(clusters[0]["size"])
-    page.wait_for_function("id => location.hash.includes(`cluster=${id}`)", arg=clusters[0]["id"])
-    page.get_by_label("Colour by").select_option("bank")
-    expect(legend.first).to_contain_text("known-unsafe (block)")
-    expect(legend.first.locator(".number")).to_have_text("1")
-
-    found = {"light": violations(page)}
-    page.emulate_media(color_scheme="dark")
-    found["dark"] = violations(page, "color-contrast")
-    page.emulate_media(forced_colors="active")
-    found["forced"] = violations(page, "color-contrast", "target-size")
-    page.set_viewport_size({"width": 360, "height": 640})
-    if page.evaluate("document.documentElement.scrollWidth") > 360:
-        found["360"] = ["is wider than the window"]
-    assert {where: what for where, what in found.items() if what} == {}
-    page.locator("[data-stage]").focus()
-    page.keyboard.press("?")
-    expect(page.locator("#help")).to_contain_text("Draw a lasso")
-    page.keyboard.press("Escape")
-    page.keyboard.press("Escape")
-    expect(said).to_contain_text("Nothing is selected.")
-    assert [each for each in tab.complaints if "GL Driver Message" not in each] == []
-    assert tab.foreign == []
-
-
-def cluster_words(size: int) -> str:
-    return f"{size} {'image' if size == 1 else 'images'} selected."
-
-
 def test_a_pasted_picture_joins_a_bank_and_leaves_it_with_undo(
     tab: Tab, client: httpx.Client
 ) -> None:

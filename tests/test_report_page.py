@@ -1,6 +1,5 @@
 """The HTML report in a real browser: a file, no network, a map to move about in, a print."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from indexer.reports import save_report
 from indexer.types import ReportFormat
-from support.browser import WEBGL, Tab, open_tab, running_browser
+from support.browser import Tab, open_tab
 from support.reports import made_up_report
 
 MANY = 50_000
@@ -23,9 +22,8 @@ COLOURS = """least => {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser(*WEBGL) as running:
-        yield running
+def browser(webgl_browser: Browser) -> Browser:
+    return webgl_browser
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from typing import Any
 
 from support.serving import app_of_routes
 
-DOCUMENT: dict[str, Any] = app_of_routes().openapi()
+DOCUMENT: dict[str, Any] = app_of_routes(metrics_open=False).openapi()
 OPERATIONS: dict[str, dict[str, Any]] = {
     f"{method.upper()} {path}": operation
     for path, operations in DOCUMENT["paths"].items()

@@ -36,12 +36,12 @@ def app_like(store: Store, matcher: Matcher, settings: Settings, serve: ServeSet
 
 def share_routes() -> None:
     """Have servers of this process, and of those forked from it, take routes that are made now."""
-    app_of_routes().openapi()
+    app_of_routes(metrics_open=False).openapi()
     patch("search_api.process.server.create_app", app_like).start()
 
 
 @cache
-def app_of_routes(*, metrics_open: bool = False) -> FastAPI:
+def app_of_routes(*, metrics_open: bool) -> FastAPI:
     """Return an application over nothing: it has routes, and none can be asked."""
     serve = ServeSettings(metrics_open=metrics_open)
     return create_app(cast("Store", None), cast("Matcher", None), Settings(), serve)

@@ -71,7 +71,7 @@ bind(
 );
 
 /** @type {Record<string, (from: HTMLElement) => void>} */
-const deeds = {
+const actions = {
   help: openHelp,
   palette: openPalette,
   print: () => window.print(),
@@ -81,7 +81,7 @@ const deeds = {
 document.addEventListener("click", (event) => {
   const from = event.target instanceof Element ? event.target.closest("[data-do], [data-open], [data-close]") : null;
   if (!(from instanceof HTMLElement)) return;
-  if (from.dataset.do) deeds[from.dataset.do]?.(from);
+  if (from.dataset.do) actions[from.dataset.do]?.(from);
   if (from.dataset.open) dialogOf(from.dataset.open)?.showModal();
   if (from.dataset.close !== undefined) from.closest("dialog")?.close();
 });

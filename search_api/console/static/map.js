@@ -234,7 +234,7 @@ async function begin(map) {
   key("clear", "Escape", "End the lasso, or select nothing", () => (draws ? setLasso(false) : choose({ kind: "none" })), () => draws || selection.kind !== "none");
 
   /** @type {Record<string, () => void>} */
-  const deeds = {
+  const actions = {
     in: () => view.zoom(1.6, undefined, undefined, true),
     out: () => view.zoom(1 / 1.6, undefined, undefined, true),
     whole: () => view.home(),
@@ -245,8 +245,8 @@ async function begin(map) {
     clear: () => { choose({ kind: "none" }); stage.focus(); },
   };
   root.addEventListener("click", (event) => {
-    const deed = event.target instanceof Element ? event.target.closest("[data-deed]")?.getAttribute("data-deed") : null;
-    if (deed) deeds[deed]?.();
+    const action = event.target instanceof Element ? event.target.closest("[data-action]")?.getAttribute("data-action") : null;
+    if (action) actions[action]?.();
   });
   choice.addEventListener("change", () => regroup(/** @type {By} */ (choice.value), new Set()));
   follow(stage, view, { click, draws: (event) => { if (draws || event.shiftKey) lasso.begin(event); return draws || event.shiftKey; } });

@@ -8,7 +8,7 @@ const WAITS = [1, 2, 4, 8, 15]; // s between tries
 const AGAIN = new Set([401, 408, 429, 500, 502, 503, 504]); // what another try may mend
 
 /**
- * @typedef {object} Letter
+ * @typedef {object} PendingRequest
  * @property {string} key
  * @property {string} path
  * @property {object} body
@@ -16,16 +16,16 @@ const AGAIN = new Set([401, 408, 429, 500, 502, 503, 504]); // what another try 
  *
  * @typedef {object} Events
  * @property {(unsaved: number, failing: boolean) => void} changed
- * @property {(letter: Letter, answer: any) => void} saved
- * @property {(letter: Letter, words: string) => void} refused
+ * @property {(request: PendingRequest, answer: any) => void} saved
+ * @property {(request: PendingRequest, words: string) => void} refused
  */
 
 export class Outbox {
   /** @param {Events} events */
   constructor(events) {
     this.events = events;
-    /** @type {Letter[]} */
-    this.letters = JSON.parse(sessionStorage.getItem(STORE) ?? "[]");
+    /** @type {PendingRequest[]} */
+    this.pending = JSON.parse(sessionStorage.getItem(STORE) ?? "[]");
     this.tries = 0;
     this.sending = false;
     this.timer = 0;
@@ -36,7 +36,7 @@ export class Outbox {
 
   /** @param {string} path @param {object} body @param {number[]} ids */
   send(path, body, ids) {
-    this.letters.push({ key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, path, body, ids });
+    this.pending.push({ key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, path, body, ids });
     if (this.sending) this.keep();
     else this.running = this.flush();
   }
@@ -48,16 +48,16 @@ export class Outbox {
 
   /** Take a request back that has not left yet; returns whether it could be. @param {number[]} ids */
   recall(ids) {
-    const place = this.letters.findLastIndex((letter) => letter.ids.join() === ids.join());
+    const place = this.pending.findLastIndex((request) => request.ids.join() === ids.join());
     if (place < 0 || (place === 0 && (this.sending || this.tries))) return false;
-    this.letters.splice(place, 1);
+    this.pending.splice(place, 1);
     this.keep();
     return true;
   }
 
   keep() {
-    sessionStorage.setItem(STORE, JSON.stringify(this.letters));
-    this.events.changed(this.letters.length, this.tries > 0);
+    sessionStorage.setItem(STORE, JSON.stringify(this.pending));
+    this.events.changed(this.pending.length, this.tries > 0);
   }
 
   async flush() {
@@ -65,18 +65,18 @@ export class Outbox {
     if (this.sending) return;
     clearTimeout(this.timer);
     this.sending = true;
-    while (this.letters.length) {
-      const [letter] = this.letters;
-      const answer = await deliver(letter);
+    while (this.pending.length) {
+      const [request] = this.pending;
+      const answer = await deliver(request);
       if (!answer) {
         this.timer = setTimeout(() => this.flush(), 1000 * WAITS[Math.min(this.tries, WAITS.length - 1)]);
         this.tries += 1;
         break;
       }
-      this.letters.shift();
+      this.pending.shift();
       this.tries = 0;
-      if (answer.ok) this.events.saved(letter, answer.body);
-      else this.events.refused(letter, String(answer.body.brief ?? answer.body.detail ?? "The server refused it."));
+      if (answer.ok) this.events.saved(request, answer.body);
+      else this.events.refused(request, String(answer.body.brief ?? answer.body.detail ?? "The server refused it."));
       this.keep();
     }
     this.sending = false;
@@ -84,7 +84,7 @@ export class Outbox {
   }
 }
 
-/** @param {Letter} letter @returns {Promise<{ok: boolean, body: any} | null>} null where it is to be tried again */
+/** @param {PendingRequest} request @returns {Promise<{ok: boolean, body: any} | null>} null where it is to be tried again */
 async function deliver({ path, body, key }) {
   try {
     const response = await post(path, body, { "Idempotency-Key": key });

@@ -21,7 +21,7 @@ const NEXT = "next item"; // measure of the time from a key to the next item on 
  * @property {number[]} ids
  * @property {HTMLElement} element
  *
- * @typedef {object} Deed what can be taken back
+ * @typedef {object} Undoable what can be taken back
  * @property {Card} card
  * @property {number[]} ids
  * @property {string} words
@@ -39,8 +39,8 @@ const reasons = /** @type {HTMLInputElement[]} */ ([...desk.querySelectorAll("[d
 /** @type {Card[]} */
 let held = [];
 let at = 0;
-/** @type {Deed[]} */
-const deeds = [];
+/** @type {Undoable[]} */
+const undoable = [];
 /** @type {string | null} */
 let waiting = null; // outcome that waits for its reason
 let open = 0; // items in the queue, as the server said last
@@ -62,16 +62,16 @@ const outbox = new Outbox({
     const words = failing ? `${unsaved} not yet saved: sent again when the server answers` : `${unsaved} being saved`;
     part("saved-words").textContent = unsaved ? words : "All saved";
   },
-  saved(letter, answer) {
+  saved(_, answer) {
     for (const each of answer.left_out ?? []) refuse([each.id], each.brief);
   },
-  refused: (letter, words) => refuse(letter.ids, words, letter.path.endsWith("/undo")),
+  refused: (request, words) => refuse(request.ids, words, request.path.endsWith("/undo")),
 });
 
 /** Say why something was not saved, and forget the items. @param {number[]} ids @param {string} words @param {boolean} [undone] */
 function refuse(ids, words, undone = false) {
-  const place = deeds.findIndex((deed) => deed.ids.join() === ids.join());
-  if (place >= 0) deeds.splice(place, 1);
+  const place = undoable.findIndex((each) => each.ids.join() === ids.join());
+  if (place >= 0) undoable.splice(place, 1);
   today.decided(undone ? ids.length : -ids.length);
   toast(`Not ${undone ? "taken back" : "saved"}: ${words}`, { wrong: true });
   drop(ids);
@@ -100,7 +100,7 @@ async function lease(wanted) {
     open = Number(ahead.querySelector("[data-open]")?.getAttribute("data-open") ?? open);
     if (!held.length) clock.begin();
     const cards = [...ahead.querySelectorAll("[data-card]")].map((element) => cardOf(/** @type {HTMLElement} */ (element)));
-    const known = new Set([...held, ...outbox.letters].flatMap(({ ids }) => ids));
+    const known = new Set([...held, ...outbox.pending].flatMap(({ ids }) => ids));
     held.push(...cards.filter((card) => !card.ids.some((id) => known.has(id))));
     if (!held.length) stage.replaceChildren(...ahead.querySelectorAll("[data-none]"));
     ahead.replaceChildren();
@@ -153,7 +153,7 @@ function state() {
   part("progress").textContent = current() ? `${today.count()} decided today, ${rest.toLocaleString()} open here` : "";
   for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (desk.querySelectorAll(".desk-foot [data-key]"))) {
     const key = button.dataset.key ?? "";
-    button.disabled = key === "undo" ? !deeds.length : key !== "end" && !current();
+    button.disabled = key === "undo" ? !undoable.length : key !== "end" && !current();
     if (key === "compare") button.disabled ||= !current()?.element.dataset.match || isFamilyCard(current());
     if (key === "family") button.setAttribute("aria-pressed", String(isFamilyCard(current())));
     if (key === "bank") button.disabled ||= isFamilyCard(current()) || !(current()?.element.dataset.image || current()?.element.dataset.sha256);
@@ -165,7 +165,7 @@ function state() {
 // --- leases --------------------------------------------------------------------------------------
 
 async function renew() {
-  const unsaved = new Set(outbox.letters.flatMap((letter) => letter.ids));
+  const unsaved = new Set(outbox.pending.flatMap((request) => request.ids));
   const ids = held.flatMap((card) => card.ids).filter((id) => !unsaved.has(id));
   const kept = await clock.renew(ids);
   const lost = kept ? ids.filter((id) => !kept.has(id)) : [];
@@ -209,8 +209,8 @@ function decide(outcome) {
 
 /** @param {Card} card @param {number[]} ids @param {{words: string, skipped: boolean}} told @param {number} began */
 function advance(card, ids, told, began) {
-  deeds.push({ card, ids, ...told });
-  if (deeds.length > UNDO) deeds.shift();
+  undoable.push({ card, ids, ...told });
+  if (undoable.length > UNDO) undoable.shift();
   held.splice(at, 1);
   const rest = card.ids.filter((id) => !ids.includes(id));
   if (rest.length) held.splice(at, 0, members.without(card, ids));
@@ -231,9 +231,9 @@ function skip() {
 }
 
 function undo() {
-  const deed = deeds.pop();
-  if (!deed) return;
-  const { card, ids, skipped } = deed;
+  const last = undoable.pop();
+  if (!last) return;
+  const { card, ids, skipped } = last;
   if (!skipped) {
     today.decided(-ids.length);
     open += ids.length;
@@ -243,7 +243,7 @@ function undo() {
   at = Math.min(at, held.length);
   held.splice(at, 0, card);
   draw();
-  part("announce").textContent = `Taken back: ${deed.words}`;
+  part("announce").textContent = `Taken back: ${last.words}`;
   refill();
 }
 
