@@ -53,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.dont_write_bytecode = False
     _write_to_memory()
     # Speed is measured in benchmarks/: a busy machine must not fail a property.
-    hypothesis.settings.register_profile("lookalike", deadline=None, max_examples=extent(30, 100))
+    hypothesis.settings.register_profile("lookalike", deadline=None, max_examples=extent(20, 100))
     hypothesis.settings.load_profile("lookalike")
 
 

@@ -207,7 +207,7 @@ def test_a_sqlite_with_damaged_pages_is_told_by_every_command(
     chance = random.Random(SEED)
     wide = 32 * PAGE
     told = set()
-    for first in range(PAGE, len(sound) - wide, len(sound) // extent(5, 12)):
+    for first in range(PAGE, len(sound) - wide, len(sound) // extent(3, 12)):
         for suffix in ("-wal", "-shm"):
             file.with_name(file.name + suffix).unlink(missing_ok=True)
         file.write_bytes(sound[:first] + chance.randbytes(wide) + sound[first + wide :])

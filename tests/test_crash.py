@@ -37,8 +37,8 @@ from support.models import make_tiny
 
 INTERRUPTED = 130
 FILES = 120
-KILLS = extent(2, 6)  # from outside, for each database
-ROUNDS = extent(1, 2)  # indexes that these kills are dealt out to
+KILLS = 6  # from outside, for each database
+ROUNDS = 2  # indexes that these kills are dealt out to
 CHAINS = extent(1, 4)  # indexes for each database whose writers die once at each kind of moment
 SEED = 20261123
 # The latest of each kind that a command is sure to come to, however much is done already.
@@ -121,6 +121,7 @@ def test_an_index_whose_writers_die_one_after_the_other_can_be_finished(
         assert report["added"] == len(content.images) - len(before.images) > 0
 
 
+@pytest.mark.long  # kills at chosen moments are above
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_run_that_is_killed_from_outside_again_and_again_can_be_finished(
     index: Index, database_url: str, mixed: Mixed, pace: Pace, number: int

@@ -165,11 +165,12 @@ def test_a_telephone_s_jpeg_with_a_second_picture_takes_the_fast_way() -> None:
     ("mode", "options"),
     [
         ("RGB", {"quality": 60}),
-        ("RGB", {"lossless": True}),
+        pytest.param("RGB", {"lossless": True}, marks=pytest.mark.long),
         ("RGBA", {"lossless": True}),
-        (
+        pytest.param(
             "RGB",
             {"save_all": True, "duration": 50, "append_images": [Image.new("RGB", LARGE_WEBP)]},
+            marks=pytest.mark.long,
         ),
     ],
     ids=["lossy", "lossless", "clear", "moving"],

@@ -119,6 +119,9 @@ def test_two_processes_index_a_folder_at_once(
         pytest.param(["--purge"], id="purged"),
     ],
 )
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("sqlite", marks=pytest.mark.long), "postgres"], indirect=True
+)
 def test_a_process_removes_images_while_another_adds_others(
     index: Index, mixed: Mixed, database_url: str, options: list[str]
 ) -> None:

@@ -7,7 +7,6 @@ import { rowOf } from "./map_data.js";
 /** @typedef {{cluster: number, pictured: boolean, element: HTMLElement}} Label */
 
 const CELL = 84; // px of the grid that peaks are looked for in
-const LEAST = 3; // points of a peak
 const LINE = 24; // px, height of a name
 const GAP = 6; // px between a place and its label
 const BUTTONS = { width: 56, height: 124 }; // px of the corner that names leave free
@@ -36,7 +35,8 @@ function middles(map) {
  * @param {HTMLElement} box @param {Columns} map @param {number} run
  */
 export function labelsIn(box, map, run) {
-  const { x, y } = middles(map);
+  const home = middles(map);
+  const [x, y] = [home.x.slice(), home.y.slice()]; // where each name stands now
   /** @type {Label[]} */
   let labels = [];
 
@@ -77,7 +77,15 @@ export function labelsIn(box, map, run) {
     return element;
   }
 
-  /** The clusters of the densest cells of the stage, the densest first. @param {View} view @param {(row: number) => boolean} isShown */
+  /** Where a cluster is named: at home, or where its points are densest if only others are in view. @param {View} view @param {number} place @param {number | undefined} row */
+  function settle(view, place, row) {
+    const [left, top] = view.toScreen(home.x[place], home.y[place]);
+    const isAway = row !== undefined && (left < 0 || left > view.width || top < 0 || top > view.height);
+    x[place] = isAway ? map.x[row] : home.x[place];
+    y[place] = isAway ? map.y[row] : home.y[place];
+  }
+
+  /** The clusters of the densest cells of the stage, the densest first, each with a row there. @param {View} view @param {(row: number) => boolean} isShown */
   function peaks(view, isShown) {
     const [across, down] = [Math.ceil(view.width / CELL), Math.ceil(view.height / CELL)];
     const counts = new Uint32Array(across * down);
@@ -90,20 +98,21 @@ export function labelsIn(box, map, run) {
       cells[row] = Math.floor(top / CELL) * across + Math.floor(left / CELL);
       counts[cells[row]] += 1;
     }
-    /** @type {Map<number, Map<number, number>>} */
+    /** @type {Map<number, Map<number, {count: number, row: number}>>} */
     const within = new Map();
-    const dense = [...counts.keys()].filter((cell) => counts[cell] >= LEAST).sort((one, other) => counts[other] - counts[one]).slice(0, 24);
+    const dense = [...counts.keys()].filter((cell) => counts[cell]).sort((one, other) => counts[other] - counts[one]).slice(0, 24);
     for (const cell of dense) within.set(cell, new Map());
     for (let row = 0; row < map.count; row += 1) {
       const mix = within.get(cells[row]);
-      if (mix && map.cluster[row]) mix.set(map.cluster[row], (mix.get(map.cluster[row]) ?? 0) + 1);
+      if (mix && map.cluster[row]) mix.set(map.cluster[row], { count: (mix.get(map.cluster[row])?.count ?? 0) + 1, row });
     }
-    const chosen = new Set();
-    for (const cell of dense) {
-      const [top] = [.../** @type {Map<number, number>} */ (within.get(cell))].sort(([, one], [, other]) => other - one);
-      if (top) chosen.add(top[0]);
+    /** @type {Map<number, number>} */
+    const chosen = new Map();
+    for (const mix of within.values()) {
+      const [top] = [...mix].sort(([, one], [, other]) => other.count - one.count);
+      if (top && !chosen.has(top[0])) chosen.set(top[0], top[1].row);
     }
-    return /** @type {number[]} */ ([...chosen]);
+    return chosen;
   }
 
   return {
@@ -114,7 +123,9 @@ export function labelsIn(box, map, run) {
       const taken = [{ left: view.width - BUTTONS.width, right: view.width, top: view.height - BUTTONS.height, bottom: view.height }];
       /** @type {Map<number, boolean>} */
       const chosen = new Map();
+      const dense = peaks(view, isShown);
       const fits = (/** @type {number} */ place, /** @type {boolean} */ pictured) => {
+        settle(view, place, dense.get(place));
         const [left, top] = view.toScreen(x[place], y[place]);
         if (left < 0 || left > view.width || top < 0 || top > view.height) return false;
         const { half, height } = extent(place, pictured);
@@ -128,7 +139,7 @@ export function labelsIn(box, map, run) {
       let shown = 0;
       // pictures where points are densest, and of the largest where there is room; then names
       const largest = [...map.clusters.keys()].slice(0, 4 * pictures).map((place) => place + 1);
-      for (const place of new Set([...peaks(view, isShown), ...largest])) if (shown < pictures && isNamed(place) && fits(place, true)) shown += 1;
+      for (const place of new Set([...dense.keys(), ...largest])) if (shown < pictures && isNamed(place) && fits(place, true)) shown += 1;
       for (let place = 1; place <= map.clusters.length && chosen.size < names + shown && place <= 2_000; place += 1) {
         if (!chosen.has(place) && isNamed(place)) fits(place, false);
       }
