@@ -262,6 +262,7 @@ def test_a_family_of_24_is_decided_at_once_but_for_the_one_left_out(
     page.goto(f"{DESK}?bank=copied&family=true")
     page.get_by_label("Name of the view").fill("copies at once")
     page.get_by_role("button", name="Save these filters").click()
+    expect(page.get_by_role("link", name="copies at once")).to_be_visible()
     page.goto("/console/review")
     page.get_by_role("link", name="copies at once").click()
     expect(page).to_have_url(re.compile(r"\?bank=copied&family=true$"))

@@ -12,6 +12,7 @@ async function ask(path, method, body) {
     method,
     headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf() },
     body: body && JSON.stringify(body),
+    keepalive: true, // it is saved even if the person goes on at once
   });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.detail ?? response.statusText);
