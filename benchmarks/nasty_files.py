@@ -33,6 +33,7 @@ from PIL import Image
 
 from commands import COMMAND
 from served_memory import Peak
+from serving import read_url
 from support.nasty import NASTY
 
 PHOTO = TESTS.parent / "photos" / "bee.jpg"
@@ -124,7 +125,7 @@ def serving(home: Path, log: Path) -> Iterator[tuple[str, psutil.Process]]:
             text=True,
         )
         printed: Any = process.stdout
-        url = next(word for word in printed.readline().split() if word.startswith("http://"))
+        url = read_url(printed)
         try:
             yield url, psutil.Process(process.pid)
         finally:

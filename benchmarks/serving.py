@@ -46,8 +46,7 @@ def server(command: Sequence[str], environment: dict[str, str]) -> Iterator[Serv
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     printed: Any = process.stdout
     try:
-        line = printed.readline()
-        url = next(word for word in line.split() if word.startswith("http://"))
+        url = read_url(printed)
         if workers > 1:
             wait_for_workers(process.pid, workers)
         yield Served(url, process.pid)
@@ -55,6 +54,13 @@ def server(command: Sequence[str], environment: dict[str, str]) -> Iterator[Serv
         process.terminate()
         process.wait(timeout=60)
         printed.close()
+
+
+def read_url(printed: Any) -> str:
+    """Return the URL that a server prints first; ours says where its console is."""
+    line: str = printed.readline()
+    url = next(word for word in line.split() if word.startswith("http://"))
+    return url.removesuffix("/console")
 
 
 def wait_for_workers(pid: int, workers: int) -> None:

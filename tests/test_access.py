@@ -235,7 +235,9 @@ def test_health_and_the_log_in_are_open(sqlite: Store) -> None:
 
     assert ask(app, "/healthz", headers=bearer(WRONG)).json() == {"status": "alive"}
     assert ask(app, "/console/login").status_code == 200
-    assert ask(app, "/static/base.css").headers["content-type"].startswith("text/css")
+    style = ask(app, "/static/base.css").headers
+    assert style["content-type"].startswith("text/css")
+    assert style["content-encoding"] == "gzip"
     assert {"/", "/healthz", "/readyz", "/status", "/status/live", "/console/login"} == PUBLIC
 
 

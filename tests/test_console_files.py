@@ -1,5 +1,6 @@
 """The console's templates and static files: nothing that the policy refuses, nothing unused."""
 
+import gzip
 import re
 import subprocess
 from hashlib import sha256
@@ -93,6 +94,19 @@ def test_the_scripts_that_every_page_loads_are_small() -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_the_script_of_a_screen_is_small(script: Path) -> None:
     assert script.stat().st_size < MOST / 4
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_the_scripts_of_a_screen_are_small_as_they_travel(script: Path) -> None:
+    loaded, new = set(), {*(STATIC / "vendor").glob("*.js"), *map(STATIC.joinpath, SHARED), script}
+    while new:
+        loaded |= new
+        imported = {
+            name for path in new for name in re.findall(r'"\./(\w+\.js)"', path.read_text())
+        }
+        new = {STATIC / name for name in imported} - loaded
+
+    assert sum(len(gzip.compress(path.read_bytes())) for path in loaded) < MOST
 
 
 def test_the_sprite_has_the_icons_that_are_used_and_no_other() -> None:

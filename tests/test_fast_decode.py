@@ -55,7 +55,7 @@ def enlarged(photo: Image.Image, short_side: int) -> bytes:
 # --- the whole picture ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", PHOTOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PHOTOS[:: extent(3, 1)], ids=lambda path: path.stem)
 def test_a_photo_has_the_pixels_that_pillow_gives(path: Path) -> None:
     data = path.read_bytes()
     height, width, _ = by_pillow(data).shape

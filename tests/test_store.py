@@ -390,6 +390,9 @@ def test_ids_that_cannot_be_are_not_found(store: Store) -> None:
             catalog.images.get(10**30)
 
 
+@pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)], indirect=True
+)
 def test_more_ids_than_a_statement_takes_can_be_asked_for(store: Store, space: Space) -> None:
     ids = add(store, space, 1, 2)
     with store.reader() as catalog:

@@ -212,6 +212,9 @@ def test_a_file_that_comes_back_opens_its_source_again(store: Store, space: Spac
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)], indirect=True
+)
 def test_pages_of_what_is_gone_stay_quick_among_many_sources(store: Store, space: Space) -> None:
     [image_id] = add(store, space, 0)
     with store.writer() as writer:

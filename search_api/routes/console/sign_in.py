@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from indexer.errors import AccessError, Forbidden, UnavailableError
@@ -21,7 +22,7 @@ from search_api.errors import refusal, status_for
 from search_api.request_context import request_id
 
 router = APIRouter(prefix="/console", include_in_schema=False)
-STATIC = StaticFiles(packages=[("search_api.console", "static")])
+STATIC = GZipMiddleware(StaticFiles(packages=[("search_api.console", "static")]))
 root = APIRouter(include_in_schema=False)
 Next = Annotated[str | None, Query(max_length=200)]
 
