@@ -10,20 +10,12 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from support.accessibility import violations
-from support.browser import Tab, open_tab
+from support.browser import COLOURS, Tab, open_tab
 from support.commands import PHOTOS, Index
 from support.maps import made_up_map
 
 POINTS = 3_000
 BLOTS = 40
-COLOURS = """least => {
-  const [drawn, copy] = [document.querySelector(".stage canvas"), document.createElement("canvas")];
-  [copy.width, copy.height] = [drawn.width, drawn.height];
-  const plane = copy.getContext("2d");
-  plane.drawImage(drawn, 0, 0);
-  const { buffer } = plane.getImageData(0, 0, copy.width, copy.height).data;
-  return new Set(new Uint32Array(buffer)).size > least;
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +186,6 @@ def test_without_webgl_a_plain_canvas_shows_the_same(
         tab.page.route("**/scatterplot.js", lambda route: route.fulfill(body=""))
         show_many(tab.page, many)
         expect(tab.page.locator(f'[data-drawn="canvas {POINTS}"]')).to_be_visible()
-        tab.page.wait_for_function(COLOURS, arg=8)
+        tab.page.wait_for_function(COLOURS, arg=[".stage canvas", 8])
         tab.page.keyboard.press(".")
         expect(tab.page.locator("[data-said]")).to_contain_text("selected.")

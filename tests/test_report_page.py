@@ -7,18 +7,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from indexer.reports import save_report
 from indexer.types import ReportFormat
-from support.browser import Tab, open_tab
+from support.browser import COLOURS, Tab, open_tab
 from support.reports import made_up_report
 
 MANY = 50_000
-COLOURS = """least => {
-  const [drawn, copy] = [document.querySelector("#map canvas"), document.createElement("canvas")];
-  [copy.width, copy.height] = [drawn.width, drawn.height];
-  const plane = copy.getContext("2d");
-  plane.drawImage(drawn, 0, 0);
-  const { buffer } = plane.getImageData(0, 0, copy.width, copy.height).data;
-  return new Set(new Uint32Array(buffer)).size > least;
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +49,7 @@ def test_the_map_of_50_000_points_draws_and_answers_a_click(browser: Browser, la
     with open_tab(browser, large.as_uri()) as tab:
         page = shown(tab, large)
         expect(page.locator(f'#map[data-drawn="{MANY}"]')).to_be_visible()
-        page.wait_for_function(COLOURS, arg=100)
+        page.wait_for_function(COLOURS, arg=["#map canvas", 100])
         stage = page.locator(".stage")
         stage.scroll_into_view_if_needed()
         label = page.locator(".labels span:visible").first

@@ -23,6 +23,16 @@ _FLAGS = [
 WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 """What lets a machine without a graphics card draw by WebGL."""
 
+COLOURS = """([selector, least]) => {
+  const [drawn, copy] = [document.querySelector(selector), document.createElement("canvas")];
+  [copy.width, copy.height] = [drawn.width, drawn.height];
+  const plane = copy.getContext("2d");
+  plane.drawImage(drawn, 0, 0);
+  const { buffer } = plane.getImageData(0, 0, copy.width, copy.height).data;
+  return new Set(new Uint32Array(buffer)).size > least;
+}"""
+"""Tells whether a canvas has more than so many colours."""
+
 
 @contextmanager
 def running_browser(*flags: str) -> Iterator[Browser]:

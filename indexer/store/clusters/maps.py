@@ -1,12 +1,12 @@
 """Maps: where the landmarks of each space are, and what the points of a run's map are."""
 
 import numpy as np
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 
 from indexer.store.banks.conditions import ACTIVE
 from indexer.store.cluster_values import Landmarks, MapPoints, MapState
+from indexer.store.clusters.run_images import images_of_run
 from indexer.store.edits import Edits
-from indexer.store.images.rows import WHOLE
 from indexer.store.log.changes import Changes
 from indexer.store.models import (
     BankRow,
@@ -79,26 +79,14 @@ class Maps(Queries):
             The one whose classes are wanted.
         """
         table = ClusterMemberRow
-        statement = (
-            select(
-                table.image_id,
-                func.coalesce(table.cluster_id, -1),
-                ImageRow.created_at,
-                ClassificationRow.top_label,
-            )
-            .join(ImageRow, ImageRow.id == table.image_id)
-            .outerjoin(
-                ClassificationRow,
-                and_(
-                    ClassificationRow.image_id == table.image_id,
-                    ClassificationRow.space_id == space.id,
-                    ClassificationRow.part == WHOLE,
-                ),
-            )
-            .where(table.run_id == run_id, ImageRow.removed_at.is_(None))
-            .order_by(table.image_id)
-            .execution_options(yield_per=_READ_AT_ONCE)
-        )
+        statement = images_of_run(
+            run_id,
+            space,
+            table.image_id,
+            func.coalesce(table.cluster_id, -1),
+            ImageRow.created_at,
+            ClassificationRow.top_label,
+        ).execution_options(yield_per=_READ_AT_ONCE)
         codes: dict[str | None, int] = {None: -1}
         parts = [np.zeros((0, 4))]
         for rows in self._connection.execute(statement).partitions():

@@ -8,6 +8,7 @@ from sqlalchemy import and_, func, select
 
 from indexer.store.banks.conditions import IN_FORCE
 from indexer.store.cluster_values import BankShare, EntryVectors, MemberPart
+from indexer.store.clusters.run_images import images_of_run
 from indexer.store.clusters.runs import ClusterRuns
 from indexer.store.clusters.whole_vectors import WholeVectors
 from indexer.store.images.rows import WHOLE
@@ -46,7 +47,9 @@ class ClusterReports(Queries):
         """
         table, source = ClusterMemberRow, self._source(run_id, space)
         statement = (
-            select(
+            images_of_run(
+                run_id,
+                space,
                 table.image_id,
                 func.coalesce(table.cluster_id, -1).label("cluster_id"),
                 table.probability,
@@ -56,18 +59,7 @@ class ClusterReports(Queries):
                 source.table.vector,
                 ClassificationRow.top_label,
             )
-            .join(ImageRow, ImageRow.id == table.image_id)
             .join(*source.join)
-            .outerjoin(
-                ClassificationRow,
-                and_(
-                    ClassificationRow.image_id == table.image_id,
-                    ClassificationRow.space_id == space.id,
-                    ClassificationRow.part == WHOLE,
-                ),
-            )
-            .where(table.run_id == run_id, ImageRow.removed_at.is_(None))
-            .order_by(table.image_id)
             .execution_options(yield_per=_MEMBERS_AT_ONCE)
         )
         for rows in self._connection.execute(statement).partitions():
