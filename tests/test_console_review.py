@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from time import sleep
 
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import insert, select
 
 from indexer.keys import create_key
@@ -444,6 +445,18 @@ def test_bulk_has_a_preview_when_a_cluster_is_named_from_its_exemplars_and_banke
             expect(page.get_by_text("a bank that nobody signed")).to_be_visible()
     assert api.bank("grave").entry_count == held["grave"]
     assert api.bank("known").entry_count == held["known"] + count
+    assert tab.complaints == []
+
+
+def test_parts_of_a_page_are_fetched_after_its_scripts_have_set_the_policy(tab: Tab) -> None:
+    def late(route: Route) -> None:
+        sleep(0.5)
+        route.continue_()
+
+    tab.page.route("**/static/markup.js", late)
+    tab.page.goto("/console/clusters")
+
+    expect(tab.page.locator("[data-told]")).to_be_visible()
     assert tab.complaints == []
 
 

@@ -191,6 +191,12 @@ def test_nearly_plain_photos_within_a_known_frame_are_other_ones_unless_most_is_
         assert (frame is not None) is is_frame, name
 
 
+def test_a_template_that_leaves_no_content_is_no_frame() -> None:
+    query, stored = (feed(photo(name), 1) for name in ("castle-front.jpg", "two-dogs.jpg"))
+
+    assert find_known_frame(cells(query), cells(stored), b"\xff" * 32) is None
+
+
 def test_a_nearly_plain_picture_is_the_same_only_if_its_hash_is_alike() -> None:
     left, top, width, height = PHOTO
     picture = Extent(left / 540, top / 800, (left + width) / 540, (top + height) / 800)

@@ -76,12 +76,12 @@ def find_known_frame(
     Returns
     -------
     SharedFrame or None
-        None where the query has not the frame, or shares the content.
+        None where the query has not the frame, shares the content, or the mask leaves none.
     """
     cells = correlate_cells(query, stored)
-    if cells is None:
-        return None
     frame = _frame_of(mask)
+    if cells is None or frame.all():
+        return None
     rows, columns = (np.flatnonzero((~frame).any(axis=axis)) for axis in (1, 0))
     content = Extent(
         columns[0] / GRID, rows[0] / GRID, (columns[-1] + 1) / GRID, (rows[-1] + 1) / GRID
