@@ -66,34 +66,47 @@ def find_candidate_ids(
     images = set(catalog.images.ids_by_sha256([query.sha256]).values())
     if query.md5 and not query.sha256:  # an MD5 alone; otherwise SHA-256 is safer
         images |= catalog.images.ids_with_md5([query.md5])
-    for within in _image_scopes(catalog, views, membership, scope):
+    for part in _image_scopes(catalog, views, membership, scope):
         if len(query.pieces.embeddings):
-            nearest = views.embeddings.index.search(query.pieces.embeddings, scope.k, within)
+            nearest = views.embeddings.index.search(
+                query.pieces.embeddings, scope.k, part.within, exact=part.exact
+            )
             images.update(nearest.keys.ravel().tolist())
-        images |= _closest(views.pdqs, query, scope, within)
+        images |= _closest(views.pdqs, query, scope, part)
     images.discard(-1)  # what an index answers where it has fewer than k
 
     bare = _bare_scope(catalog, membership, scope)
-    entries = _of_the_bytes(catalog, query, scope) | _closest(views.entries, query, scope, bare)
+    entries = _of_the_bytes(catalog, query, scope) | _closest(
+        views.entries, query, scope, _Part(bare, exact=True)
+    )
     return CandidateIds(frozenset(images), frozenset(entries))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of the index that is searched by itself: banks exactly, the gallery as it can be."""
+
+    within: KeySet | None  # None for all
+    exact: bool
 
 
 def _image_scopes(
     catalog: Catalog, views: Views, membership: BankMembership, scope: SearchScope
-) -> list[KeySet | None]:
-    """Return the sets of images that are searched one by one, empty ones left out; None for all."""
+) -> list[_Part]:
+    """Return the sets of images that are searched one by one, empty ones left out."""
     if scope.created_after is None:
         members = membership.images(catalog, scope.banks, scope.at)
-        scopes: list[KeySet | None] = [members] if len(members) else []
+        banks = [_Part(members, exact=True)] if len(members) else []
         enough = scope.banks or all(
             view.index.is_within(members) for view in (views.embeddings, views.pdqs)
         )
-        return scopes if enough else [*scopes, None]
+        return banks if enough else [*banks, _Part(None, exact=False)]
     recent = scope.created_after
-    sets = [KeySet(catalog.recency.entry_image_ids(scope.banks or None, scope.at, recent))]
+    entries = KeySet(catalog.recency.entry_image_ids(scope.banks or None, scope.at, recent))
+    parts = [_Part(entries, exact=True)]
     if not scope.banks:
-        sets.append(KeySet(catalog.recency.image_ids(recent)))
-    return [members for members in sets if len(members)]
+        parts.append(_Part(KeySet(catalog.recency.image_ids(recent)), exact=False))
+    return [part for part in parts if part.within is None or len(part.within)]
 
 
 def _bare_scope(catalog: Catalog, membership: BankMembership, scope: SearchScope) -> KeySet | None:
@@ -114,9 +127,7 @@ def _of_the_bytes(catalog: Catalog, query: EncodedQuery, scope: SearchScope) -> 
     return {entry.id for entry in catalog.entries.in_force_by_fingerprint(digests, scope.at)}
 
 
-def _closest(
-    view: VectorView, query: EncodedQuery, scope: SearchScope, within: KeySet | None
-) -> set[int]:
+def _closest(view: VectorView, query: EncodedQuery, scope: SearchScope, part: _Part) -> set[int]:
     """Return the k keys within reach that are closest by PDQ, for each piece of the query.
 
     A view answers for each orientation of a piece; what is read from the catalog afterwards costs
@@ -125,7 +136,9 @@ def _closest(
     pieces = query.pieces
     if not len(pieces.pdq):
         return set()
-    hits = cast("DistanceHits", view.index.search(pieces.pdq, scope.k, within))
+    hits = cast(
+        "DistanceHits", view.index.search(pieces.pdq, scope.k, part.within, exact=part.exact)
+    )
     closest: set[int] = set()
     for piece in np.unique(pieces.pdq_owner):
         rows = pieces.pdq_owner == piece

@@ -60,6 +60,7 @@ from indexer.types.clusters import (
     Refreshed,
     RunState,
 )
+from indexer.types.completeness import EXACT, Completeness, CompletenessKind
 from indexer.types.contents import (
     Content,
     ContentEntry,
@@ -198,6 +199,7 @@ from indexer.types.webhooks import (
 
 __all__ = [
     "COMMON_FUSION",
+    "EXACT",
     "EXTERNAL_ID_BYTES",
     "LEAST_VERIFIED",
     "PING",
@@ -227,6 +229,8 @@ __all__ = [
     "ClusterRun",
     "ClusterScope",
     "ClusterShare",
+    "Completeness",
+    "CompletenessKind",
     "Content",
     "ContentEntry",
     "ContentMetadata",

@@ -7,7 +7,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from indexer.types import Keys, Vectors
+from indexer.types import Completeness, Keys, Vectors
 from indexer.vectors.results import Hits, RangeHits
 
 
@@ -63,6 +63,10 @@ class VectorIndex(Protocol):
     def keys(self) -> Keys:
         """Return the live keys, (len(self),) int64, ascending; one for each vector."""
 
+    @property
+    def completeness(self) -> Completeness:
+        """How complete a search is that need not be exact."""
+
     def is_within(self, keys: KeySet) -> bool:
         """Return whether all live vectors are of these keys: a search within them is one of all."""
 
@@ -103,7 +107,9 @@ class VectorIndex(Protocol):
         Those removed before are erased as well. Costs copying what they lie between.
         """
 
-    def search(self, queries: Vectors, k: int, within: KeySet | None = None) -> Hits:
+    def search(
+        self, queries: Vectors, k: int, within: KeySet | None = None, *, exact: bool = False
+    ) -> Hits:
         """Find the k nearest keys of each query; a key counts with its nearest vector.
 
         Parameters
@@ -113,6 +119,8 @@ class VectorIndex(Protocol):
             At least 1; may exceed the number of keys.
         within : KeySet, optional
             Consider only these keys.
+        exact : bool
+            Whether nothing may be missed; else the answer is as `completeness` says.
 
         Raises
         ------
@@ -121,7 +129,12 @@ class VectorIndex(Protocol):
         """
 
     def range_search(
-        self, queries: Vectors, threshold: float, within: KeySet | None = None
+        self,
+        queries: Vectors,
+        threshold: float,
+        within: KeySet | None = None,
+        *,
+        exact: bool = False,
     ) -> RangeHits:
         """Find every key at the threshold or nearer.
 
@@ -132,6 +145,8 @@ class VectorIndex(Protocol):
             The lowest cosine similarity, or the highest Hamming distance in bits.
         within : KeySet, optional
             Consider only these keys.
+        exact : bool
+            Whether nothing may be missed; else the answer is as `completeness` says.
 
         Raises
         ------

@@ -42,13 +42,25 @@ class BinaryIndex(SegmentedIndex):
             )
         super().__init__(dimension)
 
-    def search(self, queries: PdqBits, k: int, within: KeySet | None = None) -> DistanceHits:
+    def search(
+        self,
+        queries: PdqBits,
+        k: int,
+        within: KeySet | None = None,
+        *,
+        exact: bool = False,  # noqa: ARG002 - it always is
+    ) -> DistanceHits:
         """Find the k keys of lowest Hamming distance; see `VectorIndex`."""
         keys, distances = self._nearest(queries, k, within)
         return DistanceHits(keys=keys, distances=distances)
 
     def range_search(
-        self, queries: PdqBits, threshold: float, within: KeySet | None = None
+        self,
+        queries: PdqBits,
+        threshold: float,
+        within: KeySet | None = None,
+        *,
+        exact: bool = False,  # noqa: ARG002 - it always is
     ) -> DistanceRangeHits:
         """Find every key whose Hamming distance is `threshold` bits or less; see `VectorIndex`."""
         if not 0 <= threshold <= self.dimension:

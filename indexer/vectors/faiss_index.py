@@ -25,13 +25,25 @@ class FloatIndex(SegmentedIndex):
     metric: ClassVar[str] = "cosine"
     _no_distance: ClassVar[np.float32] = np.float32(np.inf)
 
-    def search(self, queries: Embeddings, k: int, within: KeySet | None = None) -> SimilarityHits:
+    def search(
+        self,
+        queries: Embeddings,
+        k: int,
+        within: KeySet | None = None,
+        *,
+        exact: bool = False,  # noqa: ARG002 - it always is
+    ) -> SimilarityHits:
         """Find the k keys of highest cosine similarity; see `VectorIndex`."""
         keys, distances = self._nearest(queries, k, within)
         return SimilarityHits(keys=keys, similarities=-distances)
 
     def range_search(
-        self, queries: Embeddings, threshold: float, within: KeySet | None = None
+        self,
+        queries: Embeddings,
+        threshold: float,
+        within: KeySet | None = None,
+        *,
+        exact: bool = False,  # noqa: ARG002 - it always is
     ) -> SimilarityRangeHits:
         """Find every key whose cosine similarity is `threshold` or more; see `VectorIndex`."""
         if not np.isfinite(threshold):

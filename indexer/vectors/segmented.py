@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import InputError, SnapshotMismatch
-from indexer.types import Keys, Vectors
+from indexer.types import EXACT, Completeness, Keys, Vectors
 from indexer.vectors.base import FileKeeper, KeySet, SegmentRecord, Sink
 from indexer.vectors.segment_search import nearest, up_to
 from indexer.vectors.segments import Block, Distances, Rows, Segment, compact, erase, seal, sealed
@@ -51,6 +51,11 @@ class SegmentedIndex(ABC):
         """Return the live keys, (len(self),) int64, ascending; one for each vector."""
         live = [segment.keys[segment.live_rows()] for segment in self._segments]
         return np.sort(np.concatenate(live)) if live else np.zeros(0, np.int64)
+
+    @property
+    def completeness(self) -> Completeness:
+        """How complete a search is that need not be exact; see `VectorIndex`."""
+        return EXACT
 
     def is_within(self, keys: KeySet) -> bool:
         """Return whether every live vector is of these keys; see `VectorIndex`."""
