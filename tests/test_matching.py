@@ -239,9 +239,12 @@ def test_an_index_of_banks_alone_is_searched_once(
     index = matcher.views.embeddings.index
     searched: list[KeySet | None] = []
 
-    def search(queries: Embeddings, k: int, within: KeySet | None = None) -> Any:
+    def search(
+        queries: Embeddings, k: int, within: KeySet | None = None, *, exact: bool = False
+    ) -> Any:
+        assert exact is (within is not None)  # banks may miss nothing
         searched.append(within)
-        return FloatIndex.search(index, queries, k, within)
+        return FloatIndex.search(index, queries, k, within, exact=exact)
 
     monkeypatch.setattr(index, "search", search)
     alone = match(matcher, (PHOTOS / BLOCKED[0]).read_bytes(), "upload")
