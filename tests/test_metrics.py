@@ -78,6 +78,19 @@ def test_a_search_is_timed_with_its_stages(client: httpx.Client) -> None:
     assert measured(client, "lookalike_forward_batch_size_sum") > batches
 
 
+def test_the_time_that_writers_hold_the_lock_is_measured(client: httpx.Client) -> None:
+    before = {
+        state: measured(client, "lookalike_log_lock_seconds_count", state=state)
+        for state in ("waited", "held")
+    }
+
+    client.post("/v1/banks", json={"name": "another", "kind": "allow"}).raise_for_status()
+
+    for state, count in before.items():
+        assert measured(client, "lookalike_log_lock_seconds_count", state=state) > count
+    assert measured(client, "lookalike_stage_duration_seconds_count", stage="log_lock_held") == 0
+
+
 def test_a_match_counts_for_its_bank(client: httpx.Client) -> None:
     labels = {"tier": "exact", "bank": "known-unsafe"}
     before = measured(client, "lookalike_matches_total", **labels)

@@ -5,12 +5,14 @@ import sqlite3
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
+from threading import Event, Thread
 
 import psycopg
 import pytest
 
 from indexer.errors import DatabaseUnavailable
-from indexer.store import open_store, upgrade
+from indexer.runtime.timing import Timing, listening
+from indexer.store import LOG_LOCK_HELD, LOG_LOCK_WAITED, open_store, upgrade
 from support.commands import Index
 
 pytestmark = pytest.mark.postgres
@@ -99,3 +101,36 @@ def test_connections_are_as_many_as_the_threads_that_ask(database_url: str) -> N
     with open_store(database_url) as store, ExitStack() as held:
         catalogs = [held.enter_context(store.reader()) for _ in range(20)]
         assert {catalog.gauges.counts().images for catalog in catalogs} == {0}
+
+
+def test_writers_say_how_long_they_waited_for_the_lock_and_held_it(database_url: str) -> None:
+    heard: list[Timing] = []
+    writing, held = Event(), 0.05
+
+    def write(seconds: float) -> None:
+        with open_store(database_url) as store, store.writer():
+            writing.set()
+            time.sleep(seconds)
+
+    first, second = Thread(target=write, args=(held,)), Thread(target=write, args=(0.0,))
+    with listening(heard.append):
+        first.start()
+        writing.wait()
+        second.start()
+        first.join()
+        second.join()
+
+    waited = [timing.seconds for timing in heard if timing.stage == LOG_LOCK_WAITED]
+    kept = [timing.seconds for timing in heard if timing.stage == LOG_LOCK_HELD]
+    assert len(waited) == len(kept) == 2
+    assert held <= max(kept) < 25
+    assert waited[0] < waited[1] < max(kept)
+    assert min(kept) < held
+
+
+def test_a_lease_of_reviews_waits_for_the_log_only_in_sqlite(database_url: str) -> None:
+    heard: list[Timing] = []
+    with open_store(database_url) as store, listening(heard.append), store.leasing():
+        pass
+
+    assert bool(heard) == database_url.startswith("sqlite")

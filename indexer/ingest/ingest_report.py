@@ -4,6 +4,8 @@ from bisect import insort
 from dataclasses import dataclass, field
 from typing import Final
 
+from indexer.runtime.timing import Timing
+from indexer.store import LOG_LOCK_HELD, LOG_LOCK_WAITED
 from indexer.types import SkippedSource
 
 MOST_LISTED: Final = 1000
@@ -51,6 +53,11 @@ class IngestReport:
     images_per_second: float = field(default=0.0, compare=False)
     """Pictures that went through the model, by the seconds of the run so far."""
 
+    lock_waited_seconds: float = field(default=0.0, compare=False)
+    """How long its batches waited for other programs that wrote to the catalog."""
+    lock_held_seconds: float = field(default=0.0, compare=False)
+    """How long its batches kept other programs from writing."""
+
     @property
     def done(self) -> int:
         """Sources dealt with so far."""
@@ -61,6 +68,13 @@ class IngestReport:
         self.skipped_count += len(items)
         for item in items[: max(0, MOST_LISTED - len(self.skipped))]:
             insort(self.skipped, item, key=lambda listed: listed.uri)
+
+    def time_lock(self, timing: Timing) -> None:
+        """Add the times of the log's lock; a listener of `indexer.runtime.timing`."""
+        if timing.stage == LOG_LOCK_WAITED:
+            self.lock_waited_seconds = round(self.lock_waited_seconds + timing.seconds, 3)
+        elif timing.stage == LOG_LOCK_HELD:
+            self.lock_held_seconds = round(self.lock_held_seconds + timing.seconds, 3)
 
     def time(self, seconds: float) -> None:
         """Say how long the run has taken so far."""

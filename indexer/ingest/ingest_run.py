@@ -17,6 +17,7 @@ from indexer.ingest.read_stages import Completeness, ReadStages
 from indexer.ingest.throughput import LEAST_IMAGES, Throughput, save_throughput
 from indexer.ingest.walk_coverage import WalkCoverage
 from indexer.model import Encoder
+from indexer.runtime.timing import listening
 from indexer.settings import Settings
 from indexer.sources import Found
 from indexer.store import Store, Walk
@@ -100,7 +101,10 @@ class Ingest:
             required=Completeness(options.tiled, options.thumbnails, options.features),
         )
         picture_encoder = PictureEncoder(self._encoder, self._settings, tiled=options.tiled)
-        with BatchQueue(self._settings.batch_size, stop) as queue:
+        with (
+            listening(report.time_lock),
+            BatchQueue(self._settings.batch_size, stop) as queue,
+        ):
             new = read_stages.start(queue.pipeline, sources, queue.outcomes)
             EncodeStages(picture_encoder, queue.outcomes).start(
                 queue.pipeline, new, self._settings.worker_threads, self._encoder.batch_size

@@ -24,6 +24,7 @@ from indexer.store.cluster_values import (
     ScopedVectors,
 )
 from indexer.store.clusters.runs import SEMANTIC
+from indexer.store.database.lock_times import LOG_LOCK_HELD, LOG_LOCK_WAITED
 from indexer.store.database.migrate import check, current, upgrade
 from indexer.store.feeds.entry_feed import EntryPdqFeed
 from indexer.store.feeds.image_feeds import EmbeddingFeed, PdqFeed
@@ -55,6 +56,8 @@ from indexer.store.writer import Writer
 __all__ = [
     "ANSWERS_KEPT",
     "FOR_GOOD",
+    "LOG_LOCK_HELD",
+    "LOG_LOCK_WAITED",
     "SEMANTIC",
     "AddOutcome",
     "Additions",

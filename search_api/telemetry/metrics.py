@@ -19,6 +19,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 import indexer
 from indexer.runtime.timing import Timing
+from indexer.store import LOG_LOCK_HELD, LOG_LOCK_WAITED
 from indexer.types import Tier, Verdict
 
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
@@ -27,6 +28,7 @@ _MOST_BANKS = 100  # told apart; more would make as many series for each tier
 GALLERY, OTHER_BANKS = "(gallery)", "(other)"  # no bank can be called so
 AmongWorkers = Literal["livemax", "livemin", "livesum"]
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_LOCK_STATES = {LOG_LOCK_WAITED: "waited", LOG_LOCK_HELD: "held"}
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -65,6 +67,13 @@ class Metrics:
             "lookalike_stage_duration_seconds",
             "Duration of one run of a stage.",
             ["stage"],
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self.log_lock = Histogram(
+            "lookalike_log_lock_seconds",
+            "Time that a writer waited for the log's lock, or held it.",
+            ["state"],
             registry=registry,
             buckets=_SECONDS,
         )
@@ -152,6 +161,9 @@ class Metrics:
 
     def time_stage(self, timing: Timing) -> None:
         """Count one run of a stage; a listener of `indexer.runtime.timing`."""
+        if state := _LOCK_STATES.get(timing.stage):
+            self.log_lock.labels(state).observe(timing.seconds)
+            return
         self.stages.labels(timing.stage).observe(timing.seconds)
         if timing.stage in {"forward", "embed"} and timing.size is not None:
             self.batches.observe(timing.size)

@@ -25,6 +25,7 @@ from sqlalchemy.exc import (
 
 from indexer.errors import DatabaseUnavailable
 from indexer.store.database.address import is_sqlite, location
+from indexer.store.database.lock_times import LogLockTimes
 
 LOCK_WAIT = 30
 """Seconds that a writer waits for the ones before it, and a connection for its server."""
@@ -91,6 +92,7 @@ def writing(engine: Engine, *, log: bool = True) -> Iterator[Connection]:
     """
     with (
         unavailable_when_failing(engine.url),
+        LogLockTimes() as times,
         _turn_to_write(engine),
         engine.connect() as connection,
     ):
@@ -105,6 +107,8 @@ def writing(engine: Engine, *, log: bool = True) -> Iterator[Connection]:
                 if log:
                     key = {"key": _LOG_LOCK}
                     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), key)
+            if log or connection.dialect.name == "sqlite":
+                times.taken()
             yield connection
 
 
