@@ -145,6 +145,12 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds until a snapshot of a changed view is written, however few the changes.",
     )
+    recall_target: float = Field(
+        default=0.99,
+        gt=0,
+        lt=1,
+        description="Minimum recall of an approximate search: the lower end of its 95 % confidence interval. Below it a view is searched exactly.",
+    )
     pdq_max_distance: int = Field(
         default=31,
         ge=0,

@@ -1,7 +1,7 @@
 import csv
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from indexer.types import (
     Tier,
     Vectors,
 )
-from indexer.vectors import Hits, SnapshotPolicy, VectorView
+from indexer.vectors import DistanceHits, Hits, SimilarityHits, SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
 from indexer.vectors.faiss_index import FloatIndex
 from support.catalog import DIMENSION, add, bind
@@ -288,8 +288,8 @@ class Forgetful:
     inner: Any
 
     def search(self, queries: Vectors, k: int) -> Hits:
-        found = self.inner.search(queries, k)
-        return Hits(np.where(found.keys % 2 == 0, found.keys, -1))
+        found: SimilarityHits | DistanceHits = self.inner.search(queries, k)
+        return replace(found, keys=np.where(found.keys % 2 == 0, found.keys, -1))
 
 
 def opened(store: Store, tmp_path: Path, *, binary: bool) -> VectorView:

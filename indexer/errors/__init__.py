@@ -34,6 +34,7 @@
     - BankExists            a bank of this name exists
     - SchemaMismatch        the database's schema is not this version's
     - SnapshotMismatch      a snapshot does not fit its manifest or its log
+    - RecallTooLow          an approximate search finds too few of the true nearest
     - CardMismatch          a threshold card was calibrated for another embedding space
     - UndoRefused           the results of an action have changed since
     - ReviewTaken           a review item is another person's to decide
@@ -99,6 +100,7 @@ from indexer.errors.index_errors import (
     InvalidName,
     InvalidPolicy,
     ListNotWritten,
+    RecallTooLow,
     ReviewSettled,
     ReviewTaken,
     RunUnderWay,
@@ -162,6 +164,7 @@ __all__ = [
     "ModelMismatch",
     "NotFoundError",
     "RateLimited",
+    "RecallTooLow",
     "RequestKeyReused",
     "ReviewSettled",
     "ReviewTaken",

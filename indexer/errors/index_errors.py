@@ -61,6 +61,10 @@ class SnapshotMismatch(MismatchError):
     """A snapshot does not fit its manifest or its log."""
 
 
+class RecallTooLow(MismatchError):
+    """An approximate search finds too few of the true nearest to be used."""
+
+
 class UndoRefused(MismatchError):
     """The results of an action have changed since."""
 

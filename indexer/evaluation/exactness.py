@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Final
 
@@ -9,18 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.images.fingerprints import hamming
-from indexer.types import ChangeFeed, Keys, PdqBits, Vectors
-from indexer.vectors import VectorView
+from indexer.types import ChangeFeed, Keys, Vectors
+from indexer.vectors import DistanceHits, Hits, SimilarityHits, VectorView
+from indexer.vectors.recall import disturbed, measure_recall
 
 _CHUNK: Final = 8192  # keys whose vectors are read from the log at a time
-_ANGLE: Final = 0.2
-"""Length of the noise on a stored unit vector: its cosine to what it was is 0.98."""
-_FLIPPED: Final = 12  # bits of 256, as between two copies of a picture
-_ROUNDING: Final = 1e-5
-"""Difference up to which two distances count as one: engines add in different orders."""
 
 Distances = NDArray[np.float64]
-"""(n, m): 1 - cosine or bits; lower is closer."""
+"""(n, m): negated cosine or bits; lower is closer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,42 +62,50 @@ def measure_exactness(view: VectorView, *, k: int, sample: int, seed: int = 0) -
         return None
     random = np.random.default_rng(seed)
     asked = random.choice(keys, min(sample, len(keys)), replace=False)
-    queries = _disturb(_first_vectors(feed, np.sort(asked)), random)
-    bounds = _bounds(feed, keys, queries, min(k, len(keys)))
-    begun = perf_counter()
-    hits = view.index.search(queries, k)
-    seconds = perf_counter() - begun
-    found = _count_within(feed, queries, hits.keys, bounds)
+    queries = disturbed(_first_vectors(feed, np.sort(asked)), random)
+    seconds = 0.0
+
+    def search_view(queries: Vectors, k: int) -> Hits:
+        nonlocal seconds
+        begun = perf_counter()
+        hits = view.index.search(queries, k)
+        seconds = perf_counter() - begun
+        return hits
+
+    measured = measure_recall(search_view, partial(search_log, feed, keys), queries, k)
     return Exactness(
         view=view.name,
         keys=len(keys),
         queries=len(queries),
         k=k,
-        recall=found / (len(queries) * min(k, len(keys))),
+        recall=measured.recall,
         milliseconds_per_query=1000 * seconds / len(queries),
     )
 
 
-def _bounds(feed: ChangeFeed, keys: Keys, queries: Vectors, k: int) -> Distances:
-    """Return the distance of the k-th nearest key of each query, (n,)."""
+def search_log(feed: ChangeFeed, keys: Keys, queries: Vectors, k: int) -> Hits:
+    """Find the k nearest keys of each query by brute force over the vectors in the log.
+
+    Parameters
+    ----------
+    feed : ChangeFeed
+    keys : ndarray of shape (m,), int64
+        Those to consider, each once.
+    queries : ndarray of shape (n, d), float32 unit rows, or (n, d // 8), uint8
+    k : int
+    """
+    best_keys = np.full((len(queries), k), -1, np.int64)
     best: Distances = np.full((len(queries), k), np.inf)
-    for _, distances in _distances(feed, keys, queries):
-        best = np.partition(np.concatenate([best, distances], axis=1), k - 1, axis=1)[:, :k]
-    bounds: Distances = best.max(axis=1)
-    return bounds
-
-
-def _count_within(feed: ChangeFeed, queries: Vectors, found: Keys, bounds: Distances) -> int:
-    """Count the keys found, (n, k), that are within the bound of their query."""
-    count = 0
-    wanted = np.unique(found[found >= 0])
-    for keys, distances in _distances(feed, wanted, queries):
-        within = distances <= bounds[:, np.newaxis] + _ROUNDING
-        count += sum(
-            int(np.isin(keys[row], of_query).sum())
-            for row, of_query in zip(within, found, strict=True)
-        )
-    return count
+    for here, distances in _distances(feed, keys, queries):
+        near_keys = np.concatenate([best_keys, np.broadcast_to(here, distances.shape)], axis=1)
+        near = np.concatenate([best, distances], axis=1)
+        order = np.argsort(near, axis=1, kind="stable")[:, :k]
+        best_keys = np.take_along_axis(near_keys, order, axis=1)
+        best = np.take_along_axis(near, order, axis=1)
+    if _is_binary(queries):
+        most = np.iinfo(np.int32).max
+        return DistanceHits(best_keys, np.where(best < most, best, most).astype(np.int32))
+    return SimilarityHits(best_keys, (-best).astype(np.float32))
 
 
 def _distances(feed: ChangeFeed, keys: Keys, queries: Vectors) -> Iterator[tuple[Keys, Distances]]:
@@ -117,7 +122,7 @@ def _distances(feed: ChangeFeed, keys: Keys, queries: Vectors) -> Iterator[tuple
 def _distance(queries: Vectors, vectors: Vectors) -> Distances:
     if _is_binary(vectors):
         return hamming(queries, vectors).astype(np.float64)
-    return 1 - queries.astype(np.float64) @ vectors.astype(np.float64).T
+    return -(queries.astype(np.float64) @ vectors.astype(np.float64).T)
 
 
 def _first_vectors(feed: ChangeFeed, keys: Keys) -> Vectors:
@@ -125,25 +130,6 @@ def _first_vectors(feed: ChangeFeed, keys: Keys) -> Vectors:
     stored = feed.look_up(keys)
     _, first = np.unique(stored.keys, return_index=True)
     return stored.vectors[first]
-
-
-def _disturb(vectors: Vectors, random: np.random.Generator) -> Vectors:
-    """Turn unit vectors by a small angle, or flip a few bits of hashes."""
-    if _is_binary(vectors):
-        return vectors ^ _flips(vectors.shape, random)
-    noise = random.standard_normal(vectors.shape)
-    noise *= _ANGLE / np.linalg.norm(noise, axis=1, keepdims=True)
-    disturbed = vectors + noise
-    disturbed /= np.linalg.norm(disturbed, axis=1, keepdims=True)
-    return disturbed.astype(np.float32)
-
-
-def _flips(shape: tuple[int, ...], random: np.random.Generator) -> PdqBits:
-    """Return (n, 32) bytes with that many bits set in each row."""
-    rows, width = shape
-    bits = np.zeros((rows, 8 * width), np.uint8)
-    bits[:, :_FLIPPED] = 1
-    return np.packbits(random.permuted(bits, axis=1), axis=1)
 
 
 def _is_binary(vectors: Vectors) -> bool:

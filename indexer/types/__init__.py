@@ -60,7 +60,12 @@ from indexer.types.clusters import (
     Refreshed,
     RunState,
 )
-from indexer.types.completeness import EXACT, Completeness, CompletenessKind
+from indexer.types.completeness import (
+    EXACT,
+    Completeness,
+    CompletenessKind,
+    SearchCompleteness,
+)
 from indexer.types.contents import (
     Content,
     ContentEntry,
@@ -321,6 +326,7 @@ __all__ = [
     "ScanState",
     "Scope",
     "SealMethod",
+    "SearchCompleteness",
     "SecretHash",
     "SemanticEmbeddings",
     "Session",
