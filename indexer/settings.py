@@ -55,6 +55,13 @@ class Settings(BaseSettings):
         default=None,
         description="SQLAlchemy URL of the metadata database; by default SQLite in the home folder.",
     )
+    vectors: SecretStr | None = Field(
+        default=None,
+        description="URL of a vector engine for the gallery's embeddings, such as qdrant://host:6333; by default they are searched in this process.",
+    )
+    vectors_timeout: float = Field(
+        default=5.0, gt=0, description="Seconds that a vector engine has to answer a search."
+    )
     model: str | None = Field(
         default=None,
         description="Model directory or hf-hub:owner/name; by default the index's model, or the shipped one.",

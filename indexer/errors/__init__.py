@@ -35,6 +35,7 @@
     - SchemaMismatch        the database's schema is not this version's
     - SnapshotMismatch      a snapshot does not fit its manifest or its log
     - RecallTooLow          an approximate search finds too few of the true nearest
+    - EngineMismatch        the index uses another vector engine than the settings
     - CardMismatch          a threshold card was calibrated for another embedding space
     - UndoRefused           the results of an action have changed since
     - ReviewTaken           a review item is another person's to decide
@@ -50,6 +51,7 @@
     - SpaceReplaced         the index was brought over to another model while open
     - ClassifierReplaced    the index was changed to another classifier while open
     - ViewNotReady          the vector view has not caught up yet
+    - EngineUnavailable     the vector engine cannot be reached or does not answer in time
     - SnapshotNotWritten    a view could not be written to disk
     - ExportNotWritten      an exported model could not be written to disk
     - ListNotWritten        a list of fingerprints could not be written to disk
@@ -96,6 +98,8 @@ from indexer.errors.index_errors import (
     BankMismatch,
     DatabaseReplaced,
     DatabaseUnavailable,
+    EngineMismatch,
+    EngineUnavailable,
     IndexNotInitialised,
     InvalidName,
     InvalidPolicy,
@@ -145,6 +149,8 @@ __all__ = [
     "DimensionMismatch",
     "EmptyFingerprint",
     "EmptyImage",
+    "EngineMismatch",
+    "EngineUnavailable",
     "ExportNotWritten",
     "FetchDisabled",
     "FetchFailed",

@@ -65,6 +65,10 @@ class RecallTooLow(MismatchError):
     """An approximate search finds too few of the true nearest to be used."""
 
 
+class EngineMismatch(MismatchError):
+    """The index uses another vector engine than the settings."""
+
+
 class UndoRefused(MismatchError):
     """The results of an action have changed since."""
 
@@ -95,6 +99,10 @@ class DatabaseReplaced(UnavailableError):
 
 class ViewNotReady(UnavailableError):
     """The vector view has not caught up yet."""
+
+
+class EngineUnavailable(UnavailableError):
+    """The vector engine cannot be reached or does not answer in time."""
 
 
 class SnapshotNotWritten(UnavailableError):
