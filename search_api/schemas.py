@@ -18,7 +18,9 @@ from indexer.types import (
     BankKind,
     Classification,
     FingerprintKind,
+    Match,
     Outcome,
+    SearchCompleteness,
     Severity,
     Signal,
     Tier,
@@ -58,6 +60,14 @@ class Page(BaseModel, Generic[ItemT]):
 def _without_default(schema: JsonDict) -> None:
     """Leave a default out that OpenAPI documents leave out, too."""
     schema.pop("default")
+
+
+class SimilarPage(Page[Match]):
+    """The stored images nearest to one of them."""
+
+    completeness: SearchCompleteness = Field(
+        description="Whether anything may have been missed: of banks never, of the gallery it says."
+    )
 
 
 class Problem(BaseModel):

@@ -232,8 +232,8 @@ def test_the_neighbours_of_an_animation_are_those_of_all_its_frames(shelf: Shelf
     unsafe = shelf.add(photo_bytes(UNSAFE))
     stored = shelf.add(animation([photo("camels.jpg"), photo("aqueduct.jpg"), photo(UNSAFE)]))
 
-    nearest = similar_images(shelf.matcher, stored, k=1)[0]
-    back = similar_images(shelf.matcher, unsafe, k=1)[0]
+    nearest = similar_images(shelf.matcher, stored, k=1).matches[0]
+    back = similar_images(shelf.matcher, unsafe, k=1).matches[0]
 
     assert (nearest.image_id, nearest.query_part) == (unsafe, Part(PartKind.FRAME, 2, None))
     assert (back.image_id, back.part) == (stored, Part(PartKind.FRAME, 2, None))

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from indexer.matching import open_matcher
 from indexer.store import open_store
-from indexer.types import Action, Match, Tier, Verdict
+from indexer.types import Action, Match, SearchCompleteness, Tier, Verdict
 from search_api.telemetry.metrics import GALLERY, OTHER_BANKS, Metrics
 from support.commands import PHOTOS, Index
 
@@ -230,7 +230,7 @@ MATCH = Match(
 
 
 def verdict(*matches: Match) -> Verdict:
-    return Verdict("", Tier.LOOKALIKE, (), (), matches, {}, "", "", "", 0, 0)
+    return Verdict("", Tier.LOOKALIKE, (), (), matches, {}, "", "", "", 0, 0, SearchCompleteness())
 
 
 def banks_of(metrics: Metrics) -> set[str]:

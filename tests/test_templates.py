@@ -434,7 +434,7 @@ def test_stored_screens_of_one_application_are_not_similar(filled: Index) -> Non
 
     with open_store(filled.settings.resolved_database_url) as store:
         matcher = open_matcher(store, filled.settings)
-        matches = similar_images(matcher, 1, k=10)
+        matches = similar_images(matcher, 1, k=10).matches
 
     assert [match.image_id for match in matches if match.tier != "none"] == []
 

@@ -62,7 +62,7 @@ def explain_match(
             )
         stored = read_features(catalog, [image_id]).get(image_id)
     asked = Query.picture(data, name)
-    matches = matcher.matches(asked, SearchOptions(k=_CANDIDATES))
+    matches = matcher.matches(asked, SearchOptions(k=_CANDIDATES)).matches
     match = next((each for each in matches if each.image_id == image_id), None)
     with decoded(data, limits) as picture:
         size = picture.width, picture.height

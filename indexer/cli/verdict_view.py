@@ -71,6 +71,8 @@ def print_verdict(verdict: Verdict, searched: str | None) -> None:
     ]
     print_facts(None, facts, 2)
     _print_rules(verdict.policy)
+    if remark := verdict.completeness.remark:
+        echo(f"  {remark}")
     for match in verdict.matches:
         echo()
         echo(f"  {match.tier}{_suppression(match.suppressed_by)}")

@@ -100,13 +100,14 @@ def ask(
     on_progress : callable
         Called with the number of queries done, by the calling thread.
     """
-    options = SearchOptions(k=k, pdq_reach=PDQ_BITS)  # nothing is cut off: each signal is measured
+    # Nothing is cut off or missed: each signal is measured.
+    options = SearchOptions(k=k, exact=True, pdq_reach=PDQ_BITS)
 
     def answer(case: BenchmarkQuery) -> list[RankedCandidate] | Failure:
         try:
             data = read(named.benchmark.path(case.query), settings.max_image_bytes)
             compared = matcher.matches(Query.picture(data, case.query), options)
-            ranked = sorted(compared, key=most_alike_first)
+            ranked = sorted(compared.matches, key=most_alike_first)
             return candidates(case.query, ranked, named.references)
         except InputError as error:
             return Failure(case.query, error.code, str(error))

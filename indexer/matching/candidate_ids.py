@@ -12,10 +12,9 @@ from indexer.matching.query import EncodedQuery
 from indexer.runtime.timing import timed
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdResolver
-from indexer.types import Fingerprint, FingerprintKind, Signal
+from indexer.types import EXACT, Completeness, Fingerprint, FingerprintKind, Signal, Vectors
 from indexer.vector_views import Views
-from indexer.vectors import KeySet, VectorView
-from indexer.vectors.results import DistanceHits
+from indexer.vectors import DistanceHits, Hits, KeySet, VectorView
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,7 @@ class SearchScope:
     reach: int  # largest PDQ distance of a candidate, in bits
     at: datetime  # the moment that decides which entries are enabled
     created_after: datetime | None = None  # only what was added after this moment
+    exact: bool = False  # whether the gallery, too, is searched so that nothing is missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class CandidateIds:
 
     images: frozenset[int]
     entries: frozenset[int]  # those that are bare fingerprints
+    gallery: Completeness | None  # of the search of the gallery; None where only banks were asked
 
 
 def reach_of(thresholds: ThresholdResolver) -> int:
@@ -66,20 +67,23 @@ def find_candidate_ids(
     images = set(catalog.images.ids_by_sha256([query.sha256]).values())
     if query.md5 and not query.sha256:  # an MD5 alone; otherwise SHA-256 is safer
         images |= catalog.images.ids_with_md5([query.md5])
+    gallery = EXACT
     for part in _image_scopes(catalog, views, membership, scope):
         if len(query.pieces.embeddings):
-            nearest = views.embeddings.index.search(
-                query.pieces.embeddings, scope.k, part.within, exact=part.exact
-            )
+            nearest, completeness = _search(views.embeddings, query.pieces.embeddings, scope, part)
             images.update(nearest.keys.ravel().tolist())
-        images |= _closest(views.pdqs, query, scope, part)
+            gallery = Completeness.least(gallery, completeness)
+        closest, completeness = _closest(views.pdqs, query, scope, part)
+        images |= closest
+        gallery = Completeness.least(gallery, completeness)
     images.discard(-1)  # what an index answers where it has fewer than k
 
     bare = _bare_scope(catalog, membership, scope)
-    entries = _of_the_bytes(catalog, query, scope) | _closest(
-        views.entries, query, scope, _Part(bare, exact=True)
+    closest, _ = _closest(views.entries, query, scope, _Part(bare, exact=True))
+    entries = _of_the_bytes(catalog, query, scope) | closest
+    return CandidateIds(
+        frozenset(images), frozenset(entries), gallery=None if scope.banks else gallery
     )
-    return CandidateIds(frozenset(images), frozenset(entries))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +104,12 @@ def _image_scopes(
         enough = scope.banks or all(
             view.index.is_within(members) for view in (views.embeddings, views.pdqs)
         )
-        return banks if enough else [*banks, _Part(None, exact=False)]
+        return banks if enough else [*banks, _Part(None, exact=scope.exact)]
     recent = scope.created_after
     entries = KeySet(catalog.recency.entry_image_ids(scope.banks or None, scope.at, recent))
     parts = [_Part(entries, exact=True)]
     if not scope.banks:
-        parts.append(_Part(KeySet(catalog.recency.image_ids(recent)), exact=False))
+        parts.append(_Part(KeySet(catalog.recency.image_ids(recent)), exact=scope.exact))
     return [part for part in parts if part.within is None or len(part.within)]
 
 
@@ -127,7 +131,24 @@ def _of_the_bytes(catalog: Catalog, query: EncodedQuery, scope: SearchScope) -> 
     return {entry.id for entry in catalog.entries.in_force_by_fingerprint(digests, scope.at)}
 
 
-def _closest(view: VectorView, query: EncodedQuery, scope: SearchScope, part: _Part) -> set[int]:
+def _search(
+    view: VectorView, queries: Vectors, scope: SearchScope, part: _Part
+) -> tuple[Hits, Completeness]:
+    """Find the k nearest of each query, and say how complete that is.
+
+    The index may change its structure meanwhile; what was the less complete is said.
+    """
+    index = view.index
+    before = index.completeness
+    hits = index.search(queries, scope.k, part.within, exact=part.exact)
+    if part.exact:
+        return hits, EXACT
+    return hits, Completeness.least(before, index.completeness)
+
+
+def _closest(
+    view: VectorView, query: EncodedQuery, scope: SearchScope, part: _Part
+) -> tuple[set[int], Completeness]:
     """Return the k keys within reach that are closest by PDQ, for each piece of the query.
 
     A view answers for each orientation of a piece; what is read from the catalog afterwards costs
@@ -135,15 +156,14 @@ def _closest(view: VectorView, query: EncodedQuery, scope: SearchScope, part: _P
     """
     pieces = query.pieces
     if not len(pieces.pdq):
-        return set()
-    hits = cast(
-        "DistanceHits", view.index.search(pieces.pdq, scope.k, part.within, exact=part.exact)
-    )
+        return set(), EXACT
+    found, completeness = _search(view, pieces.pdq, scope, part)
+    hits = cast("DistanceHits", found)
     closest: set[int] = set()
     for piece in np.unique(pieces.pdq_owner):
         rows = pieces.pdq_owner == piece
         closest.update(_nearest_keys(hits.keys[rows], hits.distances[rows], scope))
-    return closest
+    return closest, completeness
 
 
 def _nearest_keys(

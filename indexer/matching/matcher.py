@@ -14,7 +14,14 @@ from indexer.matching.comparison import Compared, compare
 from indexer.matching.geometric_verification import GeometricVerifier
 from indexer.matching.judgement import judge
 from indexer.matching.piece_verification import verify_pieces
-from indexer.matching.query import EncodedQuery, FullAnswer, Query, StoredImage, VerdictT
+from indexer.matching.query import (
+    ComparedMatches,
+    EncodedQuery,
+    FullAnswer,
+    Query,
+    StoredImage,
+    VerdictT,
+)
 from indexer.matching.query_encoder import QueryEncoder
 from indexer.matching.ranking import rank
 from indexer.matching.retrieval import CandidateRetriever, CandidateSet
@@ -204,12 +211,13 @@ class Matcher:
             As for `answer`.
         """
         watermark = self.views.watermark
-        encoded, matches = self._ask(query, options)
-        if is_displaced(matches, options):
+        encoded, compared = self._ask(query, options)
+        if is_displaced(compared.matches, options):
             for k in options.wider():
-                matches = self._judge(encoded, self._retrieve(encoded, k, options))
-                if not is_displaced(matches, options):
+                compared = self._judge(encoded, self._retrieve(encoded, k, options))
+                if not is_displaced(compared.matches, options):
                     break
+        matches = compared.matches
         facts = encoded.facts
         cluster = self._find_cluster(encoded, matches) if facts else None
         evidence = evidence_of(
@@ -227,6 +235,7 @@ class Matcher:
             options,
             model=self.space.fingerprint,
             watermark=watermark,
+            completeness=compared.completeness,
             cluster=cluster,
             ruling=self._policy.rule(evidence),
         )
@@ -238,8 +247,8 @@ class Matcher:
         asked = AskedCluster(query.pieces.embeddings[0], query.semantic, image_id)
         return self._clusters.find(asked, matched)
 
-    def matches(self, query: Query[VerdictT], options: SearchOptions = _DEFAULT) -> list[Match]:
-        """Return what a query was compared with, strongest first, of every tier and uncut.
+    def matches(self, query: Query[VerdictT], options: SearchOptions = _DEFAULT) -> ComparedMatches:
+        """Return what a query was compared with, without a verdict.
 
         Raises
         ------
@@ -256,9 +265,9 @@ class Matcher:
 
     def _ask(
         self, query: Query[VerdictT], options: SearchOptions
-    ) -> tuple[EncodedQuery, list[Match]]:
+    ) -> tuple[EncodedQuery, ComparedMatches]:
         """Encode a query, and judge the k nearest; of a picture first its whole first frame."""
-        first: tuple[CandidateSet, list[Match]] | None = None
+        first: tuple[CandidateSet, ComparedMatches] | None = None
 
         def settled(whole: EncodedQuery) -> bool:
             nonlocal first
@@ -266,18 +275,18 @@ class Matcher:
             with stage("judge"):
                 compared = self._compare(whole, found)
             for verified in (False, True) if whole.pixels else (False,):
-                matches = self._judge(whole, found, compared, verified=verified)
-                first = found, matches
-                if is_settled(matches, alone=not found.entry_vectors):
+                judged = self._judge(whole, found, compared, verified=verified)
+                first = found, judged
+                if is_settled(judged.matches, alone=not found.entry_vectors):
                     return True
             return False
 
         encoded = self._query_encoder.encode(query, settled)
         if first is None:
             return encoded, self._judge(encoded, self._retrieve(encoded, options.k, options))
-        found, matches = first
+        found, judged = first
         if encoded.is_first_step:
-            return encoded, matches
+            return encoded, judged
         if len(encoded.pieces.parts) > 1:
             found = self._retrieve(encoded, options.k, options)
         return encoded, self._judge(encoded, found)
@@ -307,7 +316,7 @@ class Matcher:
         compared: list[Compared] | None = None,
         *,
         verified: bool = True,
-    ) -> list[Match]:
+    ) -> ComparedMatches:
         """Compare, verify, judge and suppress; a stored image does not match itself."""
 
         def comparisons(entry: Entry | None) -> int:
@@ -330,7 +339,8 @@ class Matcher:
             judged += judge(discounted, found.thresholds, comparisons)
         matches = rank(suppress(judged, found.rejections, query.pieces.parts))
         own = query.record.id if query.record else None
-        return [match for match in matches if own is None or match.image_id != own]
+        others = [match for match in matches if own is None or match.image_id != own]
+        return ComparedMatches(others, found.completeness)
 
 
 def _log_odds(compared: Compared, comparisons: Callable[[Entry | None], int]) -> float:

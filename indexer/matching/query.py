@@ -16,6 +16,7 @@ from indexer.types import (
     Opinion,
     Part,
     PartialVerdict,
+    SearchCompleteness,
     SemanticEmbeddings,
     SpaceTraits,
     Verdict,
@@ -118,6 +119,15 @@ class FullAnswer(Generic[VerdictT]):
     """What a policy rules on."""
     compared: Sequence[Match]
     """All that was compared, strongest first, of every tier and uncut."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedMatches:
+    """All that a query was compared with."""
+
+    matches: list[Match]
+    """Of every tier; strongest first, unless said otherwise."""
+    completeness: SearchCompleteness
 
 
 @dataclass(frozen=True, slots=True)

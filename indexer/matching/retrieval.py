@@ -14,7 +14,7 @@ from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdResolver, choose_thresholds
-from indexer.types import BankKind, Entry, Fusion, ImageRecord, Space
+from indexer.types import BankKind, Entry, Fusion, ImageRecord, SearchCompleteness, Space
 from indexer.vector_views import Views
 
 
@@ -27,6 +27,7 @@ class CandidateSet:
     rejections: Rejections
     entry_vectors: int  # stored vectors that are searched for the entries of banks
     image_vectors: int  # and for all images
+    completeness: SearchCompleteness
 
     def searched(self, entry: Entry | None) -> int:
         """Return among how many vectors an entry, or an image of the gallery (None), was found."""
@@ -68,14 +69,17 @@ class CandidateRetriever:
                 reach=reach_of(thresholds) if options.pdq_reach is None else options.pdq_reach,
                 at=at,
                 created_after=options.created_after,
+                exact=options.exact,
             )
             ids = find_candidate_ids(catalog, self._views, self._membership, query, scope)
             candidates = _read(catalog, self._space.id, ids, scope)
+            completeness = SearchCompleteness(gallery=ids.gallery)
         else:
             candidates = [
                 *_read_entries(catalog, self._space.id, options.entries, at),
                 *_own_allow_entries(query.record),
             ]
+            completeness = SearchCompleteness()
         rejections = Rejections.of(catalog.decisions.for_query(query.sha256))
         members = self._membership.images(catalog, options.banks, at)
         return CandidateSet(
@@ -84,6 +88,7 @@ class CandidateRetriever:
             rejections,
             entry_vectors=len(members) + len(self._views.entries.index),
             image_vectors=len(self._views.embeddings.index),
+            completeness=completeness,
         )
 
     def thresholds(self, catalog: Catalog, least: float | None = None) -> ThresholdResolver:

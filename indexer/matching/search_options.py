@@ -27,6 +27,8 @@ class SearchOptions:
     """Search only what was added after this moment: entries, and images of the gallery."""
     entries: frozenset[int] | None = None
     """Compare with the entries of these ids alone, without a search."""
+    exact: bool = False
+    """Search the gallery, too, so that nothing is missed; banks always are."""
     pdq_reach: int | None = None
     """Largest PDQ distance in bits of a candidate; by default the largest that affects a tier."""
 

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 
 from indexer.matching.matcher import Matcher
-from indexer.matching.query import Query
+from indexer.matching.query import ComparedMatches, Query
 from indexer.matching.ranking import nearest_first
 from indexer.matching.search_options import SearchOptions
-from indexer.types import Match
 
 
 def similar_images(
     matcher: Matcher, image_id: int, *, k: int = 10, banks: Sequence[str] = ()
-) -> list[Match]:
-    """Return the stored images nearest to a stored image, itself left out, of every tier.
+) -> ComparedMatches:
+    """Return the k stored images nearest to a stored image, itself left out, nearest first.
 
     Raises
     ------
@@ -21,4 +20,5 @@ def similar_images(
         no such bank.
     """
     found = matcher.matches(Query.stored_image(image_id), SearchOptions(k=k, banks=tuple(banks)))
-    return sorted((match for match in found if match.image_id is not None), key=nearest_first)[:k]
+    images = [match for match in found.matches if match.image_id is not None]
+    return ComparedMatches(sorted(images, key=nearest_first)[:k], found.completeness)

@@ -11,6 +11,7 @@ from indexer.types import (
     Match,
     PartialVerdict,
     Ruling,
+    SearchCompleteness,
     Tier,
     Verdict,
     VerdictCluster,
@@ -67,6 +68,7 @@ def summarise(  # noqa: PLR0913 -- one for each thing that is said besides the m
     *,
     model: str,
     watermark: int,
+    completeness: SearchCompleteness,
     cluster: VerdictCluster | None,
     ruling: Ruling | None,
 ) -> Verdict | PartialVerdict:
@@ -84,6 +86,7 @@ def summarise(  # noqa: PLR0913 -- one for each thing that is said besides the m
         Fingerprint of the embedding space.
     watermark : int
         The last change of the log that the search had seen.
+    completeness : SearchCompleteness
     cluster : VerdictCluster, optional
         The one that the query belongs to.
     ruling : Ruling, optional
@@ -100,6 +103,7 @@ def summarise(  # noqa: PLR0913 -- one for each thing that is said besides the m
         matches=tuple(wanted[: options.k]),
         model=model,
         watermark=watermark,
+        completeness=completeness,
         action=ruling.action if ruling else None,
         policy=ruling.policy if ruling else None,
     )
@@ -117,6 +121,7 @@ def summarise(  # noqa: PLR0913 -- one for each thing that is said besides the m
         pdq=query.facts.pdq,
         pdq_quality=query.facts.pdq_quality,
         watermark=watermark,
+        completeness=completeness,
         cluster=cluster,
         opinions=query.facts.opinions,
         is_disputed=query.facts.is_disputed,

@@ -50,7 +50,7 @@ def near_by_embedding(views: Views, bar: Bar, pieces: Mapping[int, Pieces]) -> I
     if not pieces or least > 1:
         return
     queries = np.concatenate([of.embeddings for of in pieces.values()])
-    hits = views.embeddings.index.range_search(queries, max(least - _ROUNDING, -1.0))
+    hits = views.embeddings.index.range_search(queries, max(least - _ROUNDING, -1.0), exact=True)
     owners = _owners(hits, {entry_id: len(of.embeddings) for entry_id, of in pieces.items()})
     yield from zip(hits.keys.tolist(), owners.tolist(), strict=True)
 
@@ -119,7 +119,7 @@ def _search_pdq(
     if not len(queries):
         nothing = np.zeros(0, np.int64)
         return nothing, nothing, nothing
-    hits = cast("DistanceRangeHits", views.pdqs.index.range_search(queries, most))
+    hits = cast("DistanceRangeHits", views.pdqs.index.range_search(queries, most, exact=True))
     owners = _owners(hits, {entry_id: len(bits) for entry_id, bits in fingerprints.items()})
     return hits.keys, owners, hits.distances.astype(np.int64)
 

@@ -157,7 +157,7 @@ class RetroScanner:
         """Return what a search for a stored image would say of some entries."""
         options = SearchOptions(entries=frozenset(entry_ids))
         try:
-            matches = self._matcher.matches(Query.stored_image(image_id), options)
+            matches = self._matcher.matches(Query.stored_image(image_id), options).matches
         except NotFoundError:
             return []  # removed meanwhile
         return [

@@ -71,7 +71,7 @@ class EmbeddingType(SignalType[Embeddings]):
         reach = fusion.least_similarity(least, count_comparisons(len(index))) + fusion.bias
         if reach > 1:
             return Near()
-        found = index.range_search(value[np.newaxis], reach)
+        found = index.range_search(value[np.newaxis], reach, exact=True)
         hits = cast("SimilarityRangeHits", found)
         return Near(
             images={

@@ -78,7 +78,7 @@ class PdqType(SignalType[PdqBits]):
 
 def _within(view: VectorView, value: PdqBits, reach: float) -> Mapping[int, float]:
     """Return the least distance of each key within reach."""
-    hits = cast("DistanceRangeHits", view.index.range_search(value, reach))
+    hits = cast("DistanceRangeHits", view.index.range_search(value, reach, exact=True))
     nearest: dict[int, float] = {}
     for key, distance in zip(hits.keys.tolist(), hits.distances.tolist(), strict=True):
         nearest[key] = min(distance, nearest.get(key, distance))

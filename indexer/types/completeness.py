@@ -39,6 +39,14 @@ class Completeness:
         """Return whether nothing can have been missed."""
         return self.kind in {CompletenessKind.EXACT, CompletenessKind.CERTIFIED}
 
+    @property
+    def words(self) -> str:
+        """The recall with its interval, such as `0.992 (0.984 to 0.996, 1,000 queries)`."""
+        if self.recall is None or self.interval is None:
+            return "1" if self.is_proven else "not measured"
+        low, high = self.interval
+        return f"{self.recall:.3f} ({low:.3f} to {high:.3f}, {self.queries:,} queries)"
+
     @classmethod
     def measured(cls, recall: float, queries: int) -> Self:
         """Return that of a search whose mean recall is known from a sample of queries.
@@ -86,6 +94,13 @@ class SearchCompleteness:
     """Always exact: no entry of a bank is ever missed."""
     gallery: Completeness | None = None
     """That of all other stored images; null if only banks were searched."""
+
+    @property
+    def remark(self) -> str | None:
+        """A sentence for people where something may have been missed; None where nothing can."""
+        if self.gallery is None or self.gallery.is_proven:
+            return None
+        return f"Gallery searched approximately: recall {self.gallery.words}; banks exactly."
 
 
 def _wilson(share: float, trials: int) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from indexer.types.banks import BankKind
+from indexer.types.completeness import SearchCompleteness
 from indexer.types.described import described
 from indexer.types.fusion import Contribution, Fusion, cost_of
 from indexer.types.pictures import Part
@@ -224,6 +225,8 @@ class Verdict:
     """0 to 100; a picture below the threshold of the settings is not compared by PDQ."""
     watermark: int
     """The last change of the log that the search has seen."""
+    completeness: SearchCompleteness
+    """Whether the search may have missed anything: of banks never, of the gallery it says."""
     cluster: VerdictCluster | None = None
     """The cluster of the newest run over all images whose reach includes the query; else null."""
     opinions: tuple[Opinion, ...] = ()
@@ -257,6 +260,8 @@ class PartialVerdict:
     """Fingerprint of the embedding space of the index."""
     watermark: int
     """The last change of the log that the search has seen."""
+    completeness: SearchCompleteness
+    """Whether the search may have missed anything: of banks never, of the gallery it says."""
     action: Action | None = None
     """What the policy says to do: allow, review or block; null while no policy is in force."""
     policy: PolicyCitation | None = None

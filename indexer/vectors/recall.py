@@ -123,16 +123,10 @@ def require_recall(view: str, completeness: Completeness, target: float) -> None
     """
     if completeness.reaches(target):
         return
-    measured = "not measured"
-    if completeness.interval is not None and completeness.recall is not None:
-        low, high = completeness.interval
-        measured = (
-            f"{completeness.recall:.3f} ({low:.3f} to {high:.3f}, {completeness.queries:,} queries)"
-        )
     raise RecallTooLow(
-        f"The recall of the approximate search of {view} is {measured}; the lower end must be at "
-        f"least {target:g}. What was searched before stays in use. Lower LOOKALIKE_RECALL_TARGET "
-        "to accept it."
+        f"The recall of the approximate search of {view} is {completeness.words}; the lower end "
+        f"must be at least {target:g}. What was searched before stays in use. Lower "
+        "LOOKALIKE_RECALL_TARGET to accept it."
     )
 
 

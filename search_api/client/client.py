@@ -20,7 +20,6 @@ from indexer.types import (
     Flood,
     FloodState,
     ImageSummary,
-    Match,
     Outcome,
     PartialVerdict,
     RetroMatch,
@@ -53,6 +52,7 @@ from search_api.schemas import (
     RemovedImage,
     SearchedItem,
     SearchedItems,
+    SimilarPage,
 )
 
 
@@ -183,10 +183,14 @@ class Lookalike(
         """Return what is known of a stored image."""
         return self._transport.ask("GET", f"/v1/images/{image_id}", ImageSummary)
 
-    def similar(self, image_id: int, *, k: int = 10, banks: Sequence[str] = ()) -> list[Match]:
-        """Return the stored images nearest to a stored image."""
-        path = f"/v1/images/{image_id}/similar"
-        return list(self._transport.pages(path, Match, k=k, bank=list(banks)))
+    def similar(self, image_id: int, *, k: int = 10, banks: Sequence[str] = ()) -> SimilarPage:
+        """Return the stored images nearest to a stored image, and how complete the search was."""
+        return self._transport.ask(
+            "GET",
+            f"/v1/images/{image_id}/similar",
+            SimilarPage,
+            params=said({"k": k, "bank": list(banks)}),
+        )
 
     def remove_image(self, image_id: int, *, purge: bool = False) -> RemovedImage:
         """Remove an image from the index; with `purge` erase it for good."""

@@ -1,16 +1,15 @@
 """Stored images as their pages show them: the list, and the dossier of one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from indexer.matching import ComparedMatches
 from indexer.store import AuditQuery, Catalog, NamedMedoid, RemovalQuery
 from indexer.types import (
     AuditEntry,
     ClusterRun,
     Decision,
     ImageSummary,
-    Match,
     Reveal,
     Space,
 )
@@ -59,7 +58,7 @@ class Dossier:
     """Changes, lookups and reveals of it, newest first."""
     reveals: list[Reveal]
     """Who saw it without its veil, newest first; of others only for an admin."""
-    neighbours: list[Match]
+    neighbours: ComparedMatches
     neighbour_pictures: frozenset[int]
 
 
@@ -82,7 +81,7 @@ def read_dossier(
     catalog: Catalog,
     image_id: int,
     space: Space,
-    neighbours: Sequence[Match],
+    neighbours: ComparedMatches,
     viewer: str | None,
 ) -> Dossier:
     """Gather what is known of an image.
@@ -93,7 +92,7 @@ def read_dossier(
     image_id : int
     space : Space
         Of its class probabilities and clusters.
-    neighbours : sequence of Match
+    neighbours : ComparedMatches
     viewer : str or None
         The person whose reveals are shown; None for those of everyone.
 
@@ -105,7 +104,7 @@ def read_dossier(
     image = ImageSummary.of(catalog.images.get(image_id, space.id))
     run = catalog.cluster_runs.newest(space.id)
     query = AuditQuery(subject=f"image:{image_id}", newest_first=True)
-    near = [each.image_id for each in neighbours if each.image_id]
+    near = [each.image_id for each in neighbours.matches if each.image_id]
     return Dossier(
         image=image,
         has_picture=bool(catalog.thumbnails.ids([image_id])),
@@ -114,6 +113,6 @@ def read_dossier(
         cluster=catalog.clusters.of_images(run.id, [image_id]).get(image_id) if run else None,
         history=[row.shown() for row in catalog.audit.page(query, limit=_MOST)],
         reveals=catalog.reveals.page(person=viewer, image_id=image_id, limit=_MOST),
-        neighbours=list(neighbours),
+        neighbours=neighbours,
         neighbour_pictures=frozenset(catalog.thumbnails.ids(near)),
     )

@@ -63,6 +63,15 @@ RULED = {
         ],
     },
 }
+COMPLETENESS = {
+    "banks": "exact",
+    "gallery": {
+        "kind": "measured",
+        "recall": 0.992,
+        "interval": [0.984, 0.996],
+        "queries": 1000,
+    },
+}
 NOT_RULED = {"action": None, "policy": None}
 VERDICT = {
     "query": "upload.jpg",
@@ -78,6 +87,7 @@ VERDICT = {
     "pdq": PDQ,
     "pdq_quality": 100,
     "watermark": 90210,
+    "completeness": COMPLETENESS,
     "cluster": {"id": 31, "name": "statues", "run_id": 12, "similarity": 0.9127},
     "nearest": None,
     **RULED,
@@ -229,6 +239,7 @@ PARTIAL_VERDICT = {
     ],
     "model": SPACE,
     "watermark": 90210,
+    "completeness": COMPLETENESS,
     **NOT_RULED,
 }
 FINGERPRINT_VERDICT = PARTIAL_VERDICT | {
@@ -319,3 +330,6 @@ def request(example: Any) -> dict[str, Any]:
 def page(item: Any, next_cursor: str | None = None) -> dict[str, Any]:
     """Make a page of one item."""
     return {"items": [item], "next_cursor": next_cursor}
+
+
+SIMILAR = page(MATCH) | {"completeness": COMPLETENESS}

@@ -11,7 +11,7 @@ from indexer.images.veils import DEFAULT_STRENGTH
 from indexer.matching import similar_images
 from indexer.reviews.picture_access import preview_image
 from indexer.store import Store
-from indexer.types import ImageSummary, Match, Veil
+from indexer.types import ImageSummary, Veil
 from indexer.upkeep.removal import wipe
 from search_api.auth import Scope, requires
 from search_api.dependencies import BankNames, ServiceDependency, TopK
@@ -20,7 +20,7 @@ from search_api.idempotency import WriteRoute
 from search_api.jobs.lookup_audit import Lookup
 from search_api.openapi import examples
 from search_api.pagination import MAX_ID, Cursor, Page, PageLimit, id_after, page_of
-from search_api.schemas import RemovedImage
+from search_api.schemas import RemovedImage, SimilarPage
 from search_api.search_params import CreatedAfter
 from search_api.veil_params import VEILED, OfVeil, Size, Strength
 
@@ -135,17 +135,17 @@ async def remove_image(
     operation_id="list_similar_images",
     dependencies=[requires(Scope.ANALYST)],
     summary="List the nearest stored images",
-    responses={200: examples.answer("Nearest first.", examples.page(examples.MATCH)), **UNKNOWN},
+    responses={200: examples.answer("Nearest first.", examples.SIMILAR), **UNKNOWN},
 )
 async def similar(
     image_id: ImageId, service: ServiceDependency, k: TopK = 10, bank: BankNames = None
-) -> Page[Match]:
+) -> SimilarPage:
     """Return the nearest stored images of every tier, including `none`, without the image itself.
 
     `k` limits the list: there is only one page.
     """
-    matches = await service.run(similar_images, service.matcher, image_id, k=k, banks=bank or ())
+    found = await service.run(similar_images, service.matcher, image_id, k=k, banks=bank or ())
     service.lookups.record(
         Lookup.SIMILAR, subject="image", subject_id=image_id, k=k, asked=bank or []
     )
-    return Page(items=matches, next_cursor=None)
+    return SimilarPage(items=found.matches, next_cursor=None, completeness=found.completeness)

@@ -17,14 +17,15 @@ def match(
 
 def match_stored(matcher: Matcher, image_id: int, **options: Any) -> list[Match]:
     """Return the matches of a stored image, those of tier none left out."""
-    found = matcher.matches(Query.stored_image(image_id), _options(options))
+    found = matcher.matches(Query.stored_image(image_id), _options(options)).matches
     return [match for match in found if match.tier is not Tier.NONE]
 
 
 def rank(matcher: Matcher, data: bytes, k: int = 10) -> list[Match]:
     """Return all that a picture was compared with, most alike first."""
     options = SearchOptions(k=k, pdq_reach=PDQ_BITS)
-    return sorted(matcher.matches(Query.picture(data, "query"), options), key=most_alike_first)
+    compared = matcher.matches(Query.picture(data, "query"), options)
+    return sorted(compared.matches, key=most_alike_first)
 
 
 def _options(given: dict[str, Any]) -> SearchOptions:

@@ -1,6 +1,6 @@
 """Made-up verdicts: what counts of them does not depend on real pictures."""
 
-from indexer.types import Tier, Verdict
+from indexer.types import SearchCompleteness, Tier, Verdict
 
 
 def verdict(*hits: int) -> Verdict:
@@ -17,4 +17,5 @@ def verdict(*hits: int) -> Verdict:
         pdq="ef" * 32,
         pdq_quality=100,
         watermark=1,
+        completeness=SearchCompleteness(),
     )
