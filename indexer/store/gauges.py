@@ -48,7 +48,9 @@ class Gauges(Queries):
             embeddings_by_space=self._embeddings_by_space(),
             banks=self._count(BankRow, BankRow.removed_at.is_(None)),
             entries=self._count(EntryRow, ACTIVE),
-            purged=self._count(ImageRow, ImageRow.purged_at.is_not(None)),
+            purged=self._count(
+                ImageRow, ImageRow.removed_at.is_not(None), ImageRow.purged_at.is_not(None)
+            ),
             quarantined=sum(by_code.values()),
             quarantined_by_code=by_code,
             changes=Changes(self._connection).head(),

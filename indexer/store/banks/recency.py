@@ -22,12 +22,11 @@ class Recency(Queries):
 
     def image_ids(self, moment: datetime) -> Keys:
         """Return the ids of the active images that were first indexed after a moment, ascending."""
-        statement = (
-            select(ImageRow.id)
-            .where(ImageRow.created_at > moment, ImageRow.removed_at.is_(None))
-            .order_by(ImageRow.id)
+        # sorted here: SQLite would rather walk over all images in order than sort the recent ones
+        statement = select(ImageRow.id).where(
+            ImageRow.created_at > moment, ImageRow.removed_at.is_(None)
         )
-        return np.fromiter(self._connection.scalars(statement), np.int64)
+        return np.sort(np.fromiter(self._connection.scalars(statement), np.int64))
 
     def entry_image_ids(
         self, bank_names: Sequence[str] | None, at: datetime, moment: datetime

@@ -37,7 +37,10 @@ class _ImageFeed(Feed):
         return watermark
 
     def _purged(self, connection: Connection, touched: Select[int] | None = None) -> Sequence[int]:
-        purged = select(ImageRow.id).where(ImageRow.purged_at.is_not(None))
+        purged = select(ImageRow.id).where(
+            ImageRow.removed_at.is_not(None),  # as all purged ones are: it has an index
+            ImageRow.purged_at.is_not(None),
+        )
         if touched is not None:
             purged = purged.where(ImageRow.id.in_(touched))
         return connection.scalars(purged).all()

@@ -162,10 +162,7 @@ class Images(Queries):
         return {image_id for _, image_id in self.ids_by_md5(digests)}
 
     def ids_by_md5(self, digests: Collection[bytes]) -> list[tuple[bytes, int]]:
-        """Return which active images have these MD5 digests (16 bytes each), with their ids.
-
-        There is no index for it: each call reads all images.
-        """
+        """Return which active images have these MD5 digests (16 bytes each), with their ids."""
         statement = select(ImageRow.md5, ImageRow.id).where(ImageRow.removed_at.is_(None))
         return [(row.md5, row.id) for row in self._rows(statement, ImageRow.md5, digests)]
 
@@ -210,7 +207,11 @@ class Images(Queries):
         columns = ImageRow.__table__.c
         statement = (
             select(columns.id, columns.sha256, columns.purged_at)
-            .where(columns.purged_at.is_not(None), columns.id > min(after_id, MAX_ID))
+            .where(
+                columns.removed_at.is_not(None),  # as all purged ones are: it has an index
+                columns.purged_at.is_not(None),
+                columns.id > min(after_id, MAX_ID),
+            )
             .order_by(columns.id)
             .limit(limit)
         )

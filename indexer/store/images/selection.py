@@ -73,12 +73,12 @@ def _named(connection: Connection, query: RemovalQuery) -> set[int]:
     for digests in chunks(query.sha256):
         named.update(connection.scalars(select(ImageRow.id).where(ImageRow.sha256.in_(digests))))
     for digests in chunks(map(uri_digest, query.uris)):
-        sources = (
-            select(SourceRow.image_id)
-            .join(ImageRow, ImageRow.id == SourceRow.image_id)
-            .where(SourceRow.uri_sha256.in_(digests), _OWN)
-        )
-        named.update(connection.scalars(sources))
+        # two statements, as open and closed sources have an index each
+        sources = select(SourceRow.image_id).where(SourceRow.uri_sha256.in_(digests))
+        is_of_removed = (SourceRow.closed_at.is_not(None), ImageRow.removed_at.is_not(None))
+        closed = sources.join(ImageRow, ImageRow.id == SourceRow.image_id).where(*is_of_removed)
+        named.update(connection.scalars(sources.where(SourceRow.closed_at.is_(None))))
+        named.update(connection.scalars(closed))
     return named
 
 

@@ -44,7 +44,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611302130"
+REVISION = "202611302150"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [

@@ -42,6 +42,6 @@ class SessionRow(Base):
     token_sha256: Mapped[bytes] = mapped_column(Digest, unique=True)
     key_id: Mapped[int] = mapped_column(ForeignKey("api_keys.id"), index=True)
     created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
     last_seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

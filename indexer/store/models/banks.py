@@ -83,7 +83,7 @@ class EntryHitsRow(Base):
     __tablename__ = "entry_hits"
 
     entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id"), primary_key=True)
-    hour: Mapped[datetime] = mapped_column(primary_key=True)  # its beginning
+    hour: Mapped[datetime] = mapped_column(primary_key=True, index=True)  # its beginning
     hits: Mapped[int] = mapped_column(BigInteger)
 
 

@@ -179,4 +179,5 @@ class LocalFeaturesRow(Base):
 
 
 index_while("uq_sources_open_uri", "closed_at IS NULL", SourceRow.uri_sha256, unique=True)
+index_while("ix_sources_closed_uri", "closed_at IS NOT NULL", SourceRow.uri_sha256)
 index_while("ix_images_removed", "removed_at IS NOT NULL", ImageRow.id)

@@ -69,7 +69,9 @@ class ReviewItemRow(Base):
     severity: Mapped[str | None] = mapped_column(String(8))  # of the bank, when it was made
     evidence: Mapped[dict[str, Any]] = mapped_column(AnyJson, nullable=True)
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("review_items.id"), index=True)
-    root_id: Mapped[int | None] = mapped_column(ForeignKey("review_items.id"))  # of its picture
+    root_id: Mapped[int | None] = mapped_column(  # of its picture
+        ForeignKey("review_items.id"), index=True
+    )
     not_for: Mapped[str | None] = mapped_column(String(64))  # person who must not decide it
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]  # its place in the queue; skipping moves it to the end

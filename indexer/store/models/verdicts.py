@@ -104,7 +104,7 @@ class RetroMatchRow(Base):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     scan_id: Mapped[int] = mapped_column(ForeignKey("retro_scans.id"))
     entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id"))
-    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"))
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), index=True)
     tier: Mapped[str] = mapped_column(String(16))
     decided_by: Mapped[str] = mapped_column(String(16))
     similarity: Mapped[float | None] = mapped_column(Float)

@@ -43,6 +43,12 @@ class WebhookDeliveryRow(Base):
             sqlite_where=text("dead_at IS NOT NULL"),
             postgresql_where=text("dead_at IS NOT NULL"),
         ),
+        Index(
+            "ix_webhook_deliveries_delivered",
+            "delivered_at",
+            sqlite_where=text("delivered_at IS NOT NULL"),
+            postgresql_where=text("delivered_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
