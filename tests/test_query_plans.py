@@ -69,7 +69,7 @@ READS: Final[dict[str, Read]] = {
     "the fingerprints of images": lambda c: c.images.fingerprints(IDS),
     "the SHA-256 of images": lambda c: c.images.sha256_of(IDS),
     "kinds of parts": lambda c: c.images.part_kinds(IDS),
-    "a page of images": lambda c: c.images.page(after_id=2_000),
+    "a page of images": lambda c: c.images.page(after_id=2_000, limit=9),
     "a page of purged images": lambda c: c.images.tombstones(),
     "images by URI": lambda c: c.images.find(RemovalQuery(uris=("/pictures/7",))),
     "removed images by URI": lambda c: c.images.find(

@@ -103,6 +103,8 @@ entries (id, bank_id, image_id, created_at, removed_at, removed_by)
     {moment} END, CASE n % 50 WHEN 0 THEN 'user' END FROM numbers;
 entries (id, bank_id, fingerprint_kind, fingerprint, source, external_id, created_at)
     SELECT n + {rows}, 1, 'pdq', {digest}, 'list', 'id-' || n, {moment} FROM numbers;
+contents (entry_id, content_id)
+    SELECT n, n FROM numbers;
 entry_hits (entry_id, hour, hits)
     SELECT n, {moment}, 1 FROM numbers;
 flood_flags (id, entry_id, flagged_at, window_start, hits, expected, state)

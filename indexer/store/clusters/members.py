@@ -69,6 +69,10 @@ class ClusterMembers(Queries):
             .limit(1)
             .scalar_subquery()
         )
+        # not IS NOT DISTINCT FROM, for which Postgres uses no index
+        is_member = (
+            table.cluster_id.is_(None) if cluster_id is None else table.cluster_id == cluster_id
+        )
         statement = (
             select(
                 table.image_id,
@@ -80,7 +84,7 @@ class ClusterMembers(Queries):
             )
             .where(
                 table.run_id == run_id,
-                table.cluster_id.is_not_distinct_from(cluster_id),
+                is_member,
                 table.image_id > min(after_id, MAX_ID),
             )
             .order_by(table.image_id)
