@@ -124,14 +124,14 @@ def flip_a_bit(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "which", "file"),
     [
-        (flip_a_bit, "embedding-*/snapshot-*", "*.faiss"),
+        (flip_a_bit, "embedding-*/snapshot-*", "*.vectors.npy"),
         (flip_a_bit, "embedding-*/snapshot-*", "*.keys.npy"),
         (flip_a_bit, "embedding-*/snapshot-*", "*.dead.npy"),
         (flip_a_bit, "embedding-*/snapshot-*", "manifest.json"),
         (flip_a_bit, "pdq-*/snapshot-*", "*.faiss"),
         (flip_a_bit, "pdq-*/snapshot-*", "*.dead.npy"),
         (flip_a_bit, "pdq-*/snapshot-*", "manifest.json"),
-        (flip_a_bit, f"embedding-*/snapshot-{OLDER:020d}", "*.faiss"),
+        (flip_a_bit, f"embedding-*/snapshot-{OLDER:020d}", "*.vectors.npy"),
         (Path.unlink, "pdq-*/snapshot-*", "*.keys.npy"),
         (flip_a_bit, "entries/snapshot-*", "*.faiss"),
     ],
@@ -238,7 +238,9 @@ def test_views_are_rebuilt_while_others_use_them(
     old = view_files(settings)
     written = rebuild_views(store, space, settings)
     assert {path.parent.name for path in written} == {view.name for view in running}
-    assert not any(path.suffix == ".faiss" for path in old & view_files(settings))
+    assert not any(
+        path.name.endswith((".faiss", ".vectors.npy")) for path in old & view_files(settings)
+    )
     with store.writer() as writer:
         writer.images.remove(ids[5:6])
     for view in running:

@@ -322,7 +322,7 @@ def rewrite(path: Path, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, truncate, Path.unlink])
-@pytest.mark.parametrize("pattern", ["*.faiss", "*.keys.npy", "*.dead.npy", "manifest.json"])
+@pytest.mark.parametrize("pattern", ["*.vectors.npy", "*.keys.npy", "*.dead.npy", "manifest.json"])
 def test_a_damaged_file_means_a_rebuild_from_the_log(
     tmp_path: Path, pattern: str, damage: Callable[[Path], None]
 ) -> None:
@@ -509,7 +509,7 @@ def test_verify_names_what_is_wrong_and_the_next_snapshot_repairs_it(
 ) -> None:
     view = open_view(tmp_path, feed)
     view.catch_up()
-    flip_a_bit(next(view.snapshot().glob("*.faiss")))
+    flip_a_bit(next(view.snapshot().glob("*.vectors.npy")))
     view.index.remove(np.array([20, 21]))
     view.index.add(np.array([9000]), feed.state[30])
     view.index.add(np.array([7]), feed.state[30])
@@ -652,7 +652,7 @@ def test_the_newest_valid_snapshot_stays_when_a_newer_one_is_damaged(
     valid = snapshot_of(tmp_path, feed)
     feed.put(5000)
     damaged = snapshot_of(tmp_path, feed)
-    flip_a_bit(next(damaged.glob("*.faiss")))
+    flip_a_bit(next(damaged.glob("*.vectors.npy")))
     with capture_logs():
         view = open_view(tmp_path, feed)
     feed.put(5001)

@@ -13,6 +13,7 @@
       * EmptyFingerprint    a fingerprint of empty content, which matches by accident
     - InvalidModel          a model reference or directory is invalid
     - InvalidPolicy         a policy document is invalid
+    - InvalidCodes          a kind of vector codes is unknown, or its plug-in cannot be used
     - UnexportableModel     ONNX Runtime cannot run the model as torch does
     - RequestKeyReused      a different request had the same idempotency key
     - UnusableOutput        the model returned non-finite probabilities or embeddings
@@ -101,6 +102,7 @@ from indexer.errors.index_errors import (
     EngineMismatch,
     EngineUnavailable,
     IndexNotInitialised,
+    InvalidCodes,
     InvalidName,
     InvalidPolicy,
     ListNotWritten,
@@ -159,6 +161,7 @@ __all__ = [
     "ImageTooLarge",
     "IndexNotInitialised",
     "InputError",
+    "InvalidCodes",
     "InvalidFingerprint",
     "InvalidModel",
     "InvalidName",

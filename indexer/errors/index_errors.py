@@ -34,6 +34,10 @@ class InvalidPolicy(InputError):
         self.problems = problems  # line from 1, key with its rule, what is wrong
 
 
+class InvalidCodes(InputError):
+    """A kind of vector codes is unknown, or its plug-in cannot be used."""
+
+
 class UnusableVectors(InputError):
     """Stored embeddings that cannot be clustered."""
 

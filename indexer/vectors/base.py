@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.types import Completeness, Keys, Vectors
 from indexer.vectors.results import Hits, RangeHits
+
+Bitmap = NDArray[np.uint8]
+"""One bit a row, least significant bit first, set where the row may be found."""
 
 
 class KeySet:
@@ -158,7 +162,7 @@ class VectorIndex(Protocol):
 class Sink(Protocol):
     """Where the bytes of one file go."""
 
-    def write(self, data: bytes, /) -> int:
+    def write(self, data: bytes | memoryview, /) -> int:
         """Write all of `data` and return its length."""
 
 
@@ -182,6 +186,7 @@ class SegmentRecord:
     id: str  # 32 hex digits; the segment's file names begin with it
     rows: int  # vectors in it, dead ones included
     dead: int  # vectors in it that no longer count
+    codes: str | None = None  # the kind of its codes, if it has any
 
 
 class Savable(Protocol):

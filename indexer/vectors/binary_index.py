@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.errors import DimensionMismatch, InputError, SnapshotMismatch
-from indexer.types import PdqBits, Vectors
-from indexer.vectors.base import KeySet, Sink
-from indexer.vectors.faiss_index import bitmap_parameters
+from indexer.types import EXACT, Completeness, PdqBits, Vectors
+from indexer.vectors.base import KeySet, SegmentRecord, Sink
+from indexer.vectors.faiss_selection import bitmap_parameters
 from indexer.vectors.results import DistanceHits, DistanceRangeHits
 from indexer.vectors.segmented import SegmentedIndex
-from indexer.vectors.segments import Bitmap, Distances
+from indexer.vectors.segments import Distances, Selection
 
 PDQ_BITS = 256
 
@@ -34,6 +34,7 @@ class BinaryIndex(SegmentedIndex):
 
     metric: ClassVar[str] = "hamming"
     _no_distance: ClassVar[np.int32] = np.int32(np.iinfo(np.int32).max)
+    _suffix: ClassVar[str] = "faiss"
 
     def __init__(self, dimension: int = PDQ_BITS) -> None:
         if dimension < 1 or dimension % 8:
@@ -48,10 +49,10 @@ class BinaryIndex(SegmentedIndex):
         k: int,
         within: KeySet | None = None,
         *,
-        exact: bool = False,  # noqa: ARG002 - it always is
+        exact: bool = False,
     ) -> DistanceHits:
         """Find the k keys of lowest Hamming distance; see `VectorIndex`."""
-        keys, distances = self._nearest(queries, k, within)
+        keys, distances = self._nearest(queries, k, within, exact=exact)
         return DistanceHits(keys=keys, distances=distances)
 
     def range_search(
@@ -60,14 +61,14 @@ class BinaryIndex(SegmentedIndex):
         threshold: float,
         within: KeySet | None = None,
         *,
-        exact: bool = False,  # noqa: ARG002 - it always is
+        exact: bool = False,
     ) -> DistanceRangeHits:
         """Find every key whose Hamming distance is `threshold` bits or less; see `VectorIndex`."""
         if not 0 <= threshold <= self.dimension:
             raise InputError(
                 f"The distance threshold must be 0 to {self.dimension} bits, got {threshold}."
             )
-        offsets, keys, distances = self._up_to(queries, threshold, within)
+        offsets, keys, distances = self._up_to(queries, threshold, within, exact=exact)
         return DistanceRangeHits(offsets=offsets, keys=keys, distances=distances)
 
     def _checked(self, vectors: Vectors) -> Vectors:
@@ -87,7 +88,8 @@ class BinaryIndex(SegmentedIndex):
         flat.ntotal = count
         return _BinaryRows(flat)
 
-    def _read(self, path: Path) -> "_BinaryRows":
+    def _read(self, folder: Path, record: SegmentRecord) -> "_BinaryRows":
+        path = folder / self._vectors_file(record.id)
         try:
             flat = faiss.read_index_binary(str(path))
         except RuntimeError as error:
@@ -115,18 +117,32 @@ class _BinaryRows:
         matrix: Vectors = faiss.rev_swig_ptr(memory, len(self) * self._flat.code_size)
         return matrix.astype(np.uint8, copy=False).reshape(len(self), self._flat.code_size)
 
+    @property
+    def completeness(self) -> Completeness:
+        return EXACT
+
     def nearest(
-        self, queries: Vectors, k: int, bitmap: Bitmap | None
+        self,
+        queries: Vectors,
+        k: int,
+        selection: Selection,
+        *,
+        exact: bool,  # noqa: ARG002 - it always is
     ) -> tuple[Distances, NDArray[np.int64]]:
-        distances, rows = self._flat.search(queries, k, params=bitmap_parameters(bitmap))
+        distances, rows = self._flat.search(queries, k, params=bitmap_parameters(selection.bitmap))
         return distances, rows
 
     def up_to(
-        self, queries: Vectors, distance: float, bitmap: Bitmap | None
+        self,
+        queries: Vectors,
+        distance: float,
+        selection: Selection,
+        *,
+        exact: bool,  # noqa: ARG002 - it always is
     ) -> tuple[NDArray[np.int64], Distances, NDArray[np.int64]]:
         # FAISS returns what is below the radius; we promise what is at it, too.
         offsets, distances, rows = self._flat.range_search(
-            queries, int(distance) + 1, params=bitmap_parameters(bitmap)
+            queries, int(distance) + 1, params=bitmap_parameters(selection.bitmap)
         )
         # Where nothing was found, FAISS makes empty arrays of float64.
         return offsets.astype(np.int64), distances, rows.astype(np.int64)

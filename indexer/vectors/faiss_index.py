@@ -1,18 +1,17 @@
-"""Float index: unit vectors in memory, compared by cosine similarity with FAISS."""
+"""Float index: unit vectors compared by cosine similarity."""
 
 from pathlib import Path
 from typing import ClassVar
 
-import faiss
 import numpy as np
-from numpy.typing import NDArray
 
-from indexer.errors import DimensionMismatch, InputError, SnapshotMismatch
+from indexer.errors import DimensionMismatch, InputError
 from indexer.types import Embeddings, Vectors
-from indexer.vectors.base import KeySet, Sink
+from indexer.vectors.base import KeySet, SegmentRecord
+from indexer.vectors.flat_rows import FlatRows
 from indexer.vectors.results import SimilarityHits, SimilarityRangeHits
 from indexer.vectors.segmented import SegmentedIndex
-from indexer.vectors.segments import Bitmap, Distances
+from indexer.vectors.vector_files import read_vectors
 
 UNIT_TOLERANCE = 1e-3
 """How far a vector's length may be from 1: float16 storage stays inside, a forgotten
@@ -20,10 +19,11 @@ normalisation does not."""
 
 
 class FloatIndex(SegmentedIndex):
-    """Exact nearest neighbours by cosine similarity; see `VectorIndex`."""
+    """Nearest neighbours by cosine similarity; see `VectorIndex`."""
 
     metric: ClassVar[str] = "cosine"
     _no_distance: ClassVar[np.float32] = np.float32(np.inf)
+    _suffix: ClassVar[str] = "vectors.npy"
 
     def search(
         self,
@@ -31,10 +31,10 @@ class FloatIndex(SegmentedIndex):
         k: int,
         within: KeySet | None = None,
         *,
-        exact: bool = False,  # noqa: ARG002 - it always is
+        exact: bool = False,
     ) -> SimilarityHits:
         """Find the k keys of highest cosine similarity; see `VectorIndex`."""
-        keys, distances = self._nearest(queries, k, within)
+        keys, distances = self._nearest(queries, k, within, exact=exact)
         return SimilarityHits(keys=keys, similarities=-distances)
 
     def range_search(
@@ -43,12 +43,12 @@ class FloatIndex(SegmentedIndex):
         threshold: float,
         within: KeySet | None = None,
         *,
-        exact: bool = False,  # noqa: ARG002 - it always is
+        exact: bool = False,
     ) -> SimilarityRangeHits:
         """Find every key whose cosine similarity is `threshold` or more; see `VectorIndex`."""
         if not np.isfinite(threshold):
             raise InputError(f"The similarity threshold must be from -1 to 1, got {threshold}.")
-        offsets, keys, distances = self._up_to(queries, -threshold, within)
+        offsets, keys, distances = self._up_to(queries, -threshold, within, exact=exact)
         return SimilarityRangeHits(offsets=offsets, keys=keys, similarities=-distances)
 
     def _checked(self, vectors: Vectors) -> Vectors:
@@ -71,70 +71,8 @@ class FloatIndex(SegmentedIndex):
             )
         return array
 
-    def _allocate(self, count: int) -> "_FloatRows":
-        flat = faiss.IndexFlatIP(self.dimension)
-        flat.codes.resize(count * flat.code_size)
-        flat.ntotal = count
-        return _FloatRows(flat)
+    def _allocate(self, count: int) -> FlatRows:
+        return FlatRows(np.empty((count, self.dimension), np.float32))
 
-    def _read(self, path: Path) -> "_FloatRows":
-        try:
-            flat = faiss.read_index(str(path))
-        except RuntimeError as error:
-            raise SnapshotMismatch(f"{path} is not a FAISS index: {error}") from error
-        if not isinstance(flat, faiss.IndexFlatIP) or flat.d != self.dimension:
-            raise SnapshotMismatch(
-                f"{path} holds a {type(flat).__name__} of {flat.d} dimensions, expected an "
-                f"IndexFlatIP of {self.dimension}. Delete it: the view is rebuilt from the log."
-            )
-        return _FloatRows(flat)
-
-
-class _FloatRows:
-    """Gaps are negated cosine similarities, cut to [-1, 1] where rounding goes beyond."""
-
-    def __init__(self, flat: faiss.IndexFlatIP) -> None:
-        self._flat = flat
-
-    def __len__(self) -> int:
-        return int(self._flat.ntotal)
-
-    @property
-    def vectors(self) -> Vectors:
-        values = len(self) * self._flat.d
-        matrix: Vectors = faiss.rev_swig_ptr(self._flat.get_xb(), values)
-        return matrix.astype(np.float32, copy=False).reshape(len(self), self._flat.d)
-
-    def nearest(
-        self, queries: Vectors, k: int, bitmap: Bitmap | None
-    ) -> tuple[Distances, NDArray[np.int64]]:
-        similarities, rows = self._flat.search(queries, k, params=bitmap_parameters(bitmap))
-        return -np.clip(similarities, -1, 1), rows
-
-    def up_to(
-        self, queries: Vectors, distance: float, bitmap: Bitmap | None
-    ) -> tuple[NDArray[np.int64], Distances, NDArray[np.int64]]:
-        lowest = np.float32(-distance)
-        # FAISS returns what is above the radius; we promise what is at it, too. Rounding may put
-        # opposite vectors a little below -1.
-        radius = np.nextafter(lowest, np.float32(-2)) if lowest > -1 else np.float32(-2)
-        parameters = bitmap_parameters(bitmap)
-        offsets, similarities, rows = self._flat.range_search(
-            queries, float(radius), params=parameters
-        )
-        # Where nothing was found, FAISS makes empty arrays of float64.
-        return offsets.astype(np.int64), -np.clip(similarities, -1, 1), rows.astype(np.int64)
-
-    def write(self, sink: Sink) -> None:
-        # Through Python, because FAISS does not notice a full disk when it closes its own file.
-        writer = faiss.PyCallbackIOWriter(sink.write)  # type: ignore[attr-defined] # not in its stubs
-        faiss.write_index(self._flat, writer)
-
-
-def bitmap_parameters(bitmap: Bitmap | None) -> faiss.SearchParameters | None:
-    """Return what restricts one search to the rows of a bitmap; None searches all rows."""
-    if bitmap is None:
-        return None
-    # Its stubs have the C++ constructors; Python's also take arrays, and keep what they are given.
-    selector = faiss.IDSelectorBitmap(bitmap)  # type: ignore[call-arg, arg-type]
-    return faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
+    def _read(self, folder: Path, record: SegmentRecord) -> FlatRows:
+        return FlatRows(read_vectors(folder / self._vectors_file(record.id), self.dimension))

@@ -9,7 +9,7 @@ from typing import Any
 from indexer.errors import SnapshotMismatch
 from indexer.vectors.base import SegmentRecord
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 
 

@@ -23,6 +23,8 @@ def nearest(
     k: int,
     within: KeySet | None,
     no_distance: np.float32 | np.int32,
+    *,
+    exact: bool = True,
 ) -> tuple[NDArray[np.int64], Distances]:
     """Find the k nearest keys of each query.
 
@@ -38,6 +40,8 @@ def nearest(
     within : KeySet or None
     no_distance : scalar of the distances' type
         Larger than any distance; stands where there is no key.
+    exact : bool
+        Whether nothing may be missed.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def nearest(
     while len(undecided):
         asked = queries[undecided]
         parts = [
-            _fetch(s, asked, fetch, _selection(s, within, masked=masked), no_distance)
+            _fetch(s, asked, fetch, _selection(s, within, masked=masked), no_distance, exact=exact)
             for s in segments
         ]
         keys = np.concatenate([part[0] for part in parts], axis=1)
@@ -78,7 +82,12 @@ def nearest(
 
 
 def up_to(
-    segments: Sequence[Segment], queries: Vectors, distance: float, within: KeySet | None
+    segments: Sequence[Segment],
+    queries: Vectors,
+    distance: float,
+    within: KeySet | None,
+    *,
+    exact: bool = True,
 ) -> tuple[NDArray[np.int64], Keys, Distances]:
     """Find every key that is not farther than `distance` from each query.
 
@@ -93,10 +102,10 @@ def up_to(
     masked = len(queries) < MATRIX_QUERIES
     numbers, keys, distances = [], [], []
     for segment in segments:
-        bitmap = _selection(segment, within, masked=masked).bitmap
-        offsets, found, rows = segment.rows.up_to(queries, distance, bitmap)
+        selection = _selection(segment, within, masked=masked)
+        offsets, found, rows = segment.rows.up_to(queries, distance, selection, exact=exact)
         number = np.repeat(np.arange(len(queries)), np.diff(offsets))
-        if segment.dead is not None and bitmap is None:
+        if segment.dead is not None and selection.bitmap is None:
             live = ~segment.dead[rows]
             number, found, rows = number[live], found[live], rows[live]
         numbers.append(number)
@@ -122,6 +131,8 @@ def _fetch(
     fetch: int,
     selection: Selection,
     no_distance: np.float32 | np.int32,
+    *,
+    exact: bool,
 ) -> tuple[NDArray[np.int64], Distances, Distances]:
     """Return keys and distances, (n, w) each, and the least distance of an unfetched row, (n,)."""
     count = min(fetch, selection.count)
@@ -132,7 +143,7 @@ def _fetch(
             np.full(none, no_distance),
             np.full(len(queries), no_distance),
         )
-    distances, rows = segment.rows.nearest(queries, count, selection.bitmap)
+    distances, rows = segment.rows.nearest(queries, count, selection, exact=exact)
     unseen: Distances = np.full(len(queries), no_distance)
     if count < selection.count:
         unseen[:] = distances[:, -1]

@@ -1,4 +1,4 @@
-"""Segmented index: exact, in memory, a log-structured merge of sealed segments (as in Lucene)."""
+"""Segmented index: a log-structured merge of sealed segments (as in Lucene)."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -33,6 +33,7 @@ class SegmentedIndex(ABC):
     _no_distance: ClassVar[
         np.float32 | np.int32
     ]  # larger than any distance, and of the distances' type
+    _suffix: ClassVar[str]  # of files of vectors
 
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
@@ -55,7 +56,7 @@ class SegmentedIndex(ABC):
     @property
     def completeness(self) -> Completeness:
         """How complete a search is that need not be exact; see `VectorIndex`."""
-        return EXACT
+        return Completeness.least(EXACT, *(each.rows.completeness for each in self._segments))
 
     def is_within(self, keys: KeySet) -> bool:
         """Return whether every live vector is of these keys; see `VectorIndex`."""
@@ -99,7 +100,7 @@ class SegmentedIndex(ABC):
 
     def freeze(self) -> Self:
         """Return an index that shares this one's memory and does not change with it."""
-        frozen = type(self)(self.dimension)
+        frozen = self._empty()
         frozen._segments = self._segments  # noqa: SLF001 - of our own class
         return frozen
 
@@ -107,7 +108,7 @@ class SegmentedIndex(ABC):
         """Write the index into a snapshot; see `LocalIndex`."""
         records = []
         for segment in self._segments:
-            files.keep(_vectors_file(segment.id), segment.rows.write)
+            files.keep(self._vectors_file(segment.id), segment.rows.write)
             files.keep(_keys_file(segment.id), partial(_write_array, segment.keys))
             if segment.dead is not None:
                 files.write(_dead_file(segment.id), partial(_write_array, segment.dead))
@@ -119,7 +120,7 @@ class SegmentedIndex(ABC):
         """Fill an empty index with what `save` wrote; see `LocalIndex`."""
         loaded = []
         for record in segments:
-            rows = self._read(folder / _vectors_file(record.id))
+            rows = self._read(folder, record)
             keys = _read_array(folder / _keys_file(record.id))
             dead = _read_array(folder / _dead_file(record.id)) if record.dead else None
             segment = sealed(record.id, keys, rows, dead)
@@ -139,18 +140,20 @@ class SegmentedIndex(ABC):
         return np.concatenate([np.zeros(0, np.int64), *stored])
 
     def _nearest(
-        self, queries: Vectors, k: int, within: KeySet | None
+        self, queries: Vectors, k: int, within: KeySet | None, *, exact: bool
     ) -> tuple[NDArray[np.int64], Distances]:
         """Return keys and distances, (n, k) each; see `nearest`."""
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}.")
-        return nearest(self._segments, self._checked(queries), k, within, self._no_distance)
+        asked = self._checked(queries)
+        return nearest(self._segments, asked, k, within, self._no_distance, exact=exact)
 
     def _up_to(
-        self, queries: Vectors, distance: float, within: KeySet | None
+        self, queries: Vectors, distance: float, within: KeySet | None, *, exact: bool
     ) -> tuple[NDArray[np.int64], Keys, Distances]:
         """Return offsets, keys and distances; see `up_to`."""
-        offsets, keys, distances = up_to(self._segments, self._checked(queries), distance, within)
+        asked = self._checked(queries)
+        offsets, keys, distances = up_to(self._segments, asked, distance, within, exact=exact)
         return offsets, keys, distances.astype(self._no_distance.dtype)
 
     def _change(self, gone: Keys, *added: Segment) -> None:
@@ -168,8 +171,15 @@ class SegmentedIndex(ABC):
         """Make room for that many vectors, to be filled before it is searched."""
 
     @abstractmethod
-    def _read(self, path: Path) -> Rows:
+    def _read(self, folder: Path, record: SegmentRecord) -> Rows:
         """Read what `Rows.write` wrote, or raise what `LocalIndex.load` names."""
+
+    def _empty(self) -> Self:
+        """Return an empty index of the same kind."""
+        return type(self)(self.dimension)
+
+    def _vectors_file(self, segment: str) -> str:
+        return f"segment-{segment}.{self._suffix}"
 
 
 def _checked_keys(keys: Keys) -> Keys:
@@ -183,10 +193,6 @@ def _checked_keys(keys: Keys) -> Keys:
     if array.size and array.min() < 0:
         raise InputError(f"Keys must not be negative, got {array.min()}.")
     return array
-
-
-def _vectors_file(segment: str) -> str:
-    return f"segment-{segment}.faiss"
 
 
 def _keys_file(segment: str) -> str:

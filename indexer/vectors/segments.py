@@ -9,16 +9,26 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.types import Keys, Vectors
-from indexer.vectors.base import KeySet, Sink
+from indexer.types import Completeness, Keys, Vectors
+from indexer.vectors.base import Bitmap, KeySet, Sink
 
-Bitmap = NDArray[np.uint8]
-"""One bit a row, least significant bit first, set where the row may be found."""
 Distances = NDArray[Any]
 """How far apart, lower is closer: bits (int32), or the negated cosine similarity (float32)."""
 
 COPY_ROWS = 16_384
 """Rows copied at a time, so that a merge needs no second copy of a whole segment in passing."""
+_FEW = 200_000
+_FEW_SHARE = 0.05
+"""Up to so many rows, and so large a share of a segment, their numbers are kept in a selection."""
+
+
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
+class Selection:
+    """The rows of one segment that a search may find."""
+
+    bitmap: Bitmap | None  # None allows every row
+    count: int
+    rows: NDArray[np.int64] | None = None  # their numbers, ascending, if they are few
 
 
 class Rows(Protocol):
@@ -30,26 +40,25 @@ class Rows(Protocol):
     def vectors(self) -> Vectors:
         """The engine's own memory, (n, d), valid while this object lives."""
 
+    @property
+    def completeness(self) -> Completeness:
+        """How complete a search is that need not be exact."""
+
     def nearest(
-        self, queries: Vectors, k: int, bitmap: Bitmap | None
+        self, queries: Vectors, k: int, selection: Selection, *, exact: bool
     ) -> tuple[Distances, NDArray[np.int64]]:
-        """Return distances and row numbers, (n, k) each, nearest first; k rows must be allowed."""
+        """Return distances and row numbers, (n, k) each, nearest first; k rows must be selected.
+
+        A search that is not exact may find fewer; then rows are -1 and distances infinite.
+        """
 
     def up_to(
-        self, queries: Vectors, distance: float, bitmap: Bitmap | None
+        self, queries: Vectors, distance: float, selection: Selection, *, exact: bool
     ) -> tuple[NDArray[np.int64], Distances, NDArray[np.int64]]:
         """Return offsets (n + 1,), distances and rows of all that are within `distance`."""
 
     def write(self, sink: Sink) -> None:
         """Write the vectors in the engine's file format."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The rows of one segment that a search may find."""
-
-    bitmap: Bitmap | None  # None allows every row
-    count: int
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -106,7 +115,9 @@ class Segment:
             else:
                 allowed = np.zeros(len(self.keys), np.bool_)
                 allowed[rows] = True
-                known = Selection(np.packbits(allowed, bitorder="little"), len(rows))
+                few = len(rows) <= min(_FEW, _FEW_SHARE * len(self.keys))
+                bitmap = np.packbits(allowed, bitorder="little")
+                known = Selection(bitmap, len(rows), rows if few else None)
             self._selections[within] = known
         return known
 
@@ -187,12 +198,12 @@ def merge_plan(live: Sequence[int]) -> list[slice]:
 
 
 def compact(segments: Sequence[Segment], allocate: Callable[[int], Rows]) -> tuple[Segment, ...]:
-    """Merge segments as `merge_plan` says, and rewrite those of which more than half is dead."""
+    """Merge segments as `merge_plan` says, and rewrite those of which over a quarter is dead."""
     living = [segment for segment in segments if segment.live]
     result = []
     for run in merge_plan([segment.live for segment in living]):
         members = living[run]
-        if len(members) == 1 and 2 * members[0].live >= len(members[0].keys):
+        if len(members) == 1 and 4 * members[0].live >= 3 * len(members[0].keys):
             result.append(members[0])
         else:
             result.append(_rewrite(members, allocate))

@@ -56,7 +56,7 @@ class _HashingSink:
         self._digest = hashlib.sha256()
         self._size = 0
 
-    def write(self, data: bytes, /) -> int:
+    def write(self, data: bytes | memoryview, /) -> int:
         self._digest.update(data)
         self._size += len(data)
         return self._file.write(data)

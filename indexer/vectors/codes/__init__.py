@@ -1,0 +1,1 @@
+"""Vector codes: compressed copies of a segment's vectors, which nominate candidates."""
