@@ -11,7 +11,7 @@ from indexer.evaluation.benchmark_run import (
 )
 from indexer.evaluation.exactness import Exactness, measure_exactness
 from indexer.evaluation.ground_truth import Benchmark, BenchmarkQuery, load_benchmark
-from indexer.evaluation.made_up_images import add_made_up
+from indexer.evaluation.made_up_images import add_made_up, add_made_up_with
 from indexer.evaluation.operating_point import (
     FalseMatches,
     FalseMatchRates,
@@ -47,6 +47,7 @@ __all__ = [
     "ScoreCurve",
     "TierFalseMatches",
     "add_made_up",
+    "add_made_up_with",
     "ask",
     "candidates",
     "check_drawable",

@@ -46,7 +46,6 @@ def add_made_up(  # noqa: PLR0913 -- which images, and where
         Called with the number of images written.
     """
     random = np.random.default_rng([_SEED, first] if first else _SEED)
-    probabilities = np.full(len(space.labels), 1 / len(space.labels), np.float32)
     for start in range(first, first + count, _BATCH):
         size = min(_BATCH, first + count - start)
         vectors = (
@@ -54,28 +53,55 @@ def add_made_up(  # noqa: PLR0913 -- which images, and where
             if background is None
             else draw_like(background, size, random)
         )
-        items = [
-            (
-                NewImage(
-                    sha256=random.bytes(32),
-                    md5=random.bytes(16),
-                    pdq=Pdq(random.bytes(32), 100),
-                    width=640,
-                    height=480,
-                    format="JPEG",
-                    frame_count=1,
-                    byte_size=1,
-                    embedding=vector,
-                    probabilities=probabilities,
-                    classifier=space.classifier,
-                ),
-                Arrival(SourceStamp(f"made-up/{row}", 1, "1"), bank_id=bank_id),
-            )
-            for row, vector in enumerate(vectors, start)
-        ]
-        with store.writer() as writer:
-            writer.images.add(items, space.id)
+        _write(store, space, vectors, random, start, bank_id)
         on_progress(start + size - first)
+
+
+def add_made_up_with(store: Store, space: Space, vectors: Embeddings) -> None:
+    """Write made-up images of given embeddings into the gallery, in their order.
+
+    Parameters
+    ----------
+    store : Store
+    space : Space
+    vectors : ndarray of shape (n, d), float32, unit rows
+    """
+    random = np.random.default_rng(_SEED)
+    for start in range(0, len(vectors), _BATCH):
+        _write(store, space, vectors[start : start + _BATCH], random, start, None)
+
+
+def _write(
+    store: Store,
+    space: Space,
+    vectors: Embeddings,
+    random: np.random.Generator,
+    first: int,
+    bank_id: int | None,
+) -> None:
+    """Write images with random fingerprints in one transaction, numbered from `first`."""
+    probabilities = np.full(len(space.labels), 1 / len(space.labels), np.float32)
+    items = [
+        (
+            NewImage(
+                sha256=random.bytes(32),
+                md5=random.bytes(16),
+                pdq=Pdq(random.bytes(32), 100),
+                width=640,
+                height=480,
+                format="JPEG",
+                frame_count=1,
+                byte_size=1,
+                embedding=vector,
+                probabilities=probabilities,
+                classifier=space.classifier,
+            ),
+            Arrival(SourceStamp(f"made-up/{row}", 1, "1"), bank_id=bank_id),
+        )
+        for row, vector in enumerate(vectors, first)
+    ]
+    with store.writer() as writer:
+        writer.images.add(items, space.id)
 
 
 def draw_like(background: Embeddings, count: int, random: np.random.Generator) -> Embeddings:
