@@ -158,6 +158,15 @@ class Settings(BaseSettings):
         lt=1,
         description="Minimum recall of an approximate search: the lower end of its 95 % confidence interval. Below it a view is searched exactly.",
     )
+    vector_codes: str = Field(
+        default="auto",
+        description="How a large view of embeddings is searched: auto (sq8), flat (float32 in memory), sq8 (8 bits a dimension), fp16, or a plug-in; docs/scaling.md.",
+    )
+    vector_codes_from: int = Field(
+        default=250_000,
+        gt=0,
+        description="Embeddings in a view from which it is searched by codes, with its float32 vectors in a mapped file.",
+    )
     pdq_max_distance: int = Field(
         default=31,
         ge=0,

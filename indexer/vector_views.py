@@ -9,9 +9,11 @@ from indexer.store import EmbeddingFeed, EntryPdqFeed, PdqFeed, Store
 from indexer.types import Space
 from indexer.vectors import SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
+from indexer.vectors.codes.registry import FLAT, code_kind
 from indexer.vectors.faiss_index import FloatIndex
 from indexer.vectors.snapshot_inventory import ViewFiles, read_inventory
 from indexer.vectors.snapshots import remove_view
+from indexer.vectors.tiers import IN_MEMORY, TierRule
 
 _NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?|entries|pieces-[0-9a-f]{16}")
 """What a view may be called; "pdq" alone was, by earlier versions."""
@@ -44,11 +46,12 @@ def open_views(store: Store, space: Space, settings: Settings, *, from_log: bool
     """
     embeddings, pdqs, entries = view_names(space, settings)
     policy = SnapshotPolicy(settings.snapshot_every, settings.snapshot_seconds)
+    tiers = tier_rule(settings)
     return Views(
         VectorView.open(
             settings.views_folder / embeddings,
             EmbeddingFeed(store, space.id),
-            lambda: FloatIndex(space.dimension),
+            lambda: FloatIndex(space.dimension, tiers, settings.views_folder / embeddings),
             policy,
             from_log=from_log,
         ),
@@ -67,6 +70,21 @@ def open_views(store: Store, space: Space, settings: Settings, *, from_log: bool
             from_log=from_log,
         ),
     )
+
+
+def tier_rule(settings: Settings) -> TierRule:
+    """Return which segments of embeddings are searched by codes.
+
+    Raises
+    ------
+    InvalidCodes
+        The settings name codes that there are not, or that cannot be loaded.
+    """
+    name = "sq8" if settings.vector_codes == "auto" else settings.vector_codes
+    if name == FLAT:
+        return IN_MEMORY
+    code_kind(name)
+    return TierRule(name, settings.vector_codes_from)
 
 
 def view_names(space: Space, settings: Settings) -> tuple[str, str, str]:

@@ -207,8 +207,29 @@ class Savable(Protocol):
 class LocalIndex(VectorIndex, Savable, Protocol):
     """A vector index in this process's memory, which its view writes to disk."""
 
+    @property
+    def awaiting_codes(self) -> frozenset[str]:
+        """Segments that are to be searched by codes once a snapshot holds these."""
+
     def freeze(self) -> Self:
         """Return an index that shares this one's memory and does not change with it."""
+
+    def accepts(self, segments: Sequence[SegmentRecord]) -> bool:
+        """Return whether what `save` wrote has the codes that this index would write."""
+
+    def adopt(self, folder: Path, segments: Sequence[SegmentRecord]) -> None:
+        """Search by the codes in a snapshot the segments that await them.
+
+        Raises
+        ------
+        SnapshotMismatch
+            A file does not hold what its record says.
+        OSError
+            A file could not be read.
+        """
+
+    def mapped_files(self, segments: Sequence[SegmentRecord]) -> frozenset[str]:
+        """Return the names of the files that `load` maps, instead of reading them."""
 
     def load(self, folder: Path, segments: Sequence[SegmentRecord]) -> None:
         """Fill an empty index with what `save` wrote.

@@ -1,17 +1,27 @@
 """Float index: unit vectors compared by cosine similarity."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
+import structlog
 
 from indexer.errors import DimensionMismatch, InputError
 from indexer.types import Embeddings, Vectors
-from indexer.vectors.base import KeySet, SegmentRecord
+from indexer.vectors.base import FileKeeper, KeySet, SegmentRecord, Sink
+from indexer.vectors.coded_rows import CodedRows
+from indexer.vectors.codes.registry import build_codes, read_codes
 from indexer.vectors.flat_rows import FlatRows
 from indexer.vectors.results import SimilarityHits, SimilarityRangeHits
 from indexer.vectors.segmented import SegmentedIndex
-from indexer.vectors.vector_files import read_vectors
+from indexer.vectors.segments import Rows, Segment
+from indexer.vectors.tiers import IN_MEMORY, TierRule
+from indexer.vectors.vector_files import map_vectors, read_vectors, scratch_vectors
+
+log = structlog.get_logger(__name__)
 
 UNIT_TOLERANCE = 1e-3
 """How far a vector's length may be from 1: float16 storage stays inside, a forgotten
@@ -19,11 +29,65 @@ normalisation does not."""
 
 
 class FloatIndex(SegmentedIndex):
-    """Nearest neighbours by cosine similarity; see `VectorIndex`."""
+    """Nearest neighbours by cosine similarity; see `VectorIndex`.
+
+    Parameters
+    ----------
+    dimension : int
+    tiers : TierRule
+        Which segments are searched by codes.
+    folder : Path, optional
+        Where large segments are written when segments are merged; in memory by default.
+    """
 
     metric: ClassVar[str] = "cosine"
     _no_distance: ClassVar[np.float32] = np.float32(np.inf)
     _suffix: ClassVar[str] = "vectors.npy"
+
+    def __init__(
+        self, dimension: int, tiers: TierRule = IN_MEMORY, folder: Path | None = None
+    ) -> None:
+        super().__init__(dimension)
+        self._tiers = tiers
+        self._folder = folder
+
+    @property
+    def awaiting_codes(self) -> frozenset[str]:
+        """Segments that are to be searched by codes; see `LocalIndex`."""
+        return frozenset(
+            segment.id
+            for segment in self._segments
+            if self._codes_of(segment) and not isinstance(segment.rows, CodedRows)
+        )
+
+    def accepts(self, segments: Sequence[SegmentRecord]) -> bool:
+        """Return whether segments on disk have the codes they should; see `LocalIndex`."""
+        vectors = sum(record.rows - record.dead for record in segments)
+        return all(
+            record.codes == (self._tiers.codes if record.codes else None)
+            and (record.codes or not self._tiers.codes_of(record.rows, vectors))
+            for record in segments
+        )
+
+    def adopt(self, folder: Path, segments: Sequence[SegmentRecord]) -> None:
+        """Search by codes what awaits them; see `LocalIndex`."""
+        awaiting = self.awaiting_codes
+        coded = {
+            record.id: self._read(folder, record)
+            for record in segments
+            if record.id in awaiting and record.codes
+        }
+        with self._changing:
+            self._segments = tuple(
+                replace(segment, rows=coded.get(segment.id, segment.rows))
+                for segment in self._segments
+            )
+
+    def mapped_files(self, segments: Sequence[SegmentRecord]) -> frozenset[str]:
+        """Return the names of files that are mapped; see `LocalIndex`."""
+        return frozenset(
+            self._vectors_file(record.id) for record in segments if self._is_mapped(record)
+        )
 
     def search(
         self,
@@ -72,7 +136,46 @@ class FloatIndex(SegmentedIndex):
         return array
 
     def _allocate(self, count: int) -> FlatRows:
+        if self._folder and self._tiers.is_large(count):
+            try:
+                return FlatRows(scratch_vectors(count, self.dimension, self._folder))
+            except OSError as error:
+                log.warning("segment kept in memory", vectors=count, reason=str(error))
         return FlatRows(np.empty((count, self.dimension), np.float32))
 
-    def _read(self, folder: Path, record: SegmentRecord) -> FlatRows:
-        return FlatRows(read_vectors(folder / self._vectors_file(record.id), self.dimension))
+    def _read(self, folder: Path, record: SegmentRecord) -> Rows:
+        path = folder / self._vectors_file(record.id)
+        if not self._is_mapped(record) or record.codes is None:
+            return FlatRows(read_vectors(path, self.dimension))
+        return CodedRows(
+            record.codes,
+            read_codes(record.codes, folder / _codes_file(record.id, record.codes)),
+            FlatRows(map_vectors(path, self.dimension)),
+        )
+
+    def _empty(self) -> Self:
+        return type(self)(self.dimension, self._tiers, self._folder)
+
+    def _keep_codes(self, files: FileKeeper, segment: Segment) -> str | None:
+        kind = self._codes_of(segment)
+        if kind:
+            files.keep(_codes_file(segment.id, kind), partial(_write_codes, kind, segment.rows))
+        return kind
+
+    def _codes_of(self, segment: Segment) -> str | None:
+        """Return the kind of codes that a segment is to have; it keeps those it has."""
+        if isinstance(segment.rows, CodedRows):
+            return segment.rows.kind
+        return self._tiers.codes_of(len(segment.keys), len(self))
+
+    def _is_mapped(self, record: SegmentRecord) -> bool:
+        return record.codes is not None and record.codes == self._tiers.codes
+
+
+def _codes_file(segment: str, kind: str) -> str:
+    return f"segment-{segment}.{kind}.codes"
+
+
+def _write_codes(kind: str, rows: Rows, sink: Sink) -> None:
+    codes = rows.codes if isinstance(rows, CodedRows) else build_codes(kind, rows.vectors)
+    codes.write(sink)

@@ -104,6 +104,22 @@ class SegmentedIndex(ABC):
         frozen._segments = self._segments  # noqa: SLF001 - of our own class
         return frozen
 
+    @property
+    def awaiting_codes(self) -> frozenset[str]:
+        """Segments that are to be searched by codes; see `LocalIndex`."""
+        return frozenset()
+
+    def accepts(self, segments: Sequence[SegmentRecord]) -> bool:
+        """Return whether segments on disk have the codes they should; see `LocalIndex`."""
+        return not any(record.codes for record in segments)
+
+    def adopt(self, folder: Path, segments: Sequence[SegmentRecord]) -> None:  # noqa: B027
+        """Search by codes what awaits them, which is nothing here; see `LocalIndex`."""
+
+    def mapped_files(self, segments: Sequence[SegmentRecord]) -> frozenset[str]:  # noqa: ARG002
+        """Return the names of files that are mapped; see `LocalIndex`."""
+        return frozenset()
+
     def save(self, files: FileKeeper) -> list[SegmentRecord]:
         """Write the index into a snapshot; see `LocalIndex`."""
         records = []
@@ -112,8 +128,8 @@ class SegmentedIndex(ABC):
             files.keep(_keys_file(segment.id), partial(_write_array, segment.keys))
             if segment.dead is not None:
                 files.write(_dead_file(segment.id), partial(_write_array, segment.dead))
-            rows = len(segment.keys)
-            records.append(SegmentRecord(id=segment.id, rows=rows, dead=rows - segment.live))
+            rows, codes = len(segment.keys), self._keep_codes(files, segment)
+            records.append(SegmentRecord(segment.id, rows, rows - segment.live, codes))
         return records
 
     def load(self, folder: Path, segments: Sequence[SegmentRecord]) -> None:
@@ -173,6 +189,10 @@ class SegmentedIndex(ABC):
     @abstractmethod
     def _read(self, folder: Path, record: SegmentRecord) -> Rows:
         """Read what `Rows.write` wrote, or raise what `LocalIndex.load` names."""
+
+    def _keep_codes(self, files: FileKeeper, segment: Segment) -> str | None:  # noqa: ARG002
+        """Write a segment's codes, if it is to have any, and return their kind."""
+        return None
 
     def _empty(self) -> Self:
         """Return an empty index of the same kind."""

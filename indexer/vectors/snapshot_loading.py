@@ -43,8 +43,12 @@ def load_newest(
 
 
 def _load(snapshots: SnapshotFolder, path: Path, feed: ChangeFeed, index: LocalIndex) -> Manifest:
-    """Fill an empty index from one snapshot and return its manifest."""
-    manifest = snapshots.verified(path, feed)
+    """Fill an empty index from one snapshot and return its manifest.
+
+    Files that are mapped are not read: their vectors are compared with their codes, which are
+    verified here, when a search meets them.
+    """
+    manifest = snapshots.verified(path, feed, index.mapped_files)
     index.load(path, manifest.segments)
     if len(index) != manifest.vectors:
         raise SnapshotMismatch(

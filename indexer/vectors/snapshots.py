@@ -4,9 +4,10 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import structlog
@@ -14,7 +15,7 @@ import structlog
 from indexer.errors import SnapshotMismatch, SnapshotNotWritten
 from indexer.runtime.private_files import make_private_folder, private
 from indexer.types import ChangeFeed
-from indexer.vectors.base import Savable
+from indexer.vectors.base import Savable, SegmentRecord
 from indexer.vectors.manifest import MANIFEST, Identity, Manifest, Position
 from indexer.vectors.snapshot_files import SnapshotFiles, sync_folder
 
@@ -45,6 +46,7 @@ class SnapshotFolder:
     """
 
     def __init__(self, folder: Path, identity: Identity, kept: int) -> None:
+        self.view: Final = identity.view
         self._folder = folder
         self._identity = identity
         self._kept = kept
@@ -66,7 +68,12 @@ class SnapshotFolder:
             )
             return []
 
-    def verified(self, path: Path, feed: ChangeFeed) -> Manifest:
+    def verified(
+        self,
+        path: Path,
+        feed: ChangeFeed,
+        except_for: Callable[[Sequence[SegmentRecord]], frozenset[str]] = lambda _: frozenset(),
+    ) -> Manifest:
         """Return a snapshot's manifest if all of it is as written and it fits the log.
 
         Parameters
@@ -75,6 +82,8 @@ class SnapshotFolder:
             One that `newest_first` lists.
         feed : ChangeFeed
             The log.
+        except_for : callable
+            Returns the names of files of which only the size is checked.
 
         Raises
         ------
@@ -98,7 +107,7 @@ class SnapshotFolder:
                 f"{manifest.position.mark!r} and is {mark!r} now: the database went back to "
                 "an older state and continued from there."
             )
-        manifest.verify_files(path)
+        manifest.verify_files(path, except_for(manifest.segments))
         return manifest
 
     def refuse(self, path: Path) -> None:
@@ -116,7 +125,24 @@ class SnapshotFolder:
         """Remember that the view in memory grew from this snapshot."""
         self._base = (path, manifest)
 
-    def write(self, index: Savable, position: Position, *, alone: bool = False) -> Path:
+    def manifest(self, path: Path) -> Manifest:
+        """Read a snapshot's manifest.
+
+        Raises
+        ------
+        SnapshotMismatch, OSError
+            As for `Manifest.read`.
+        """
+        return Manifest.read(path, self._identity)
+
+    def write(
+        self,
+        index: Savable,
+        position: Position,
+        *,
+        alone: bool = False,
+        accepts: Callable[[Sequence[SegmentRecord]], bool] = lambda _: True,
+    ) -> Path:
         """Write a snapshot, unless there is one as new, and remove old ones.
 
         Parameters
@@ -127,6 +153,8 @@ class SnapshotFolder:
             How far it has followed the log.
         alone : bool
             Whether to remove all others, even newer ones.
+        accepts : callable
+            Returns whether a snapshot that exists will do, by its segments.
 
         Returns
         -------
@@ -144,8 +172,8 @@ class SnapshotFolder:
             with _turn(self._folder):
                 self._discard_unfinished()
                 if not alone:
-                    target = self._newest_sound(position.watermark) or target
-                if not self._is_sound(target):
+                    target = self._newest_sound(position.watermark, accepts) or target
+                if not self._will_do(target, accepts):
                     self._write(index, position, target)
                 self._prune(target, kept=1 if alone else self._kept)
         except OSError as error:
@@ -177,13 +205,19 @@ class SnapshotFolder:
         self._refused.discard(target)
         self.adopt(target, manifest)
 
-    def _newest_sound(self, watermark: int) -> Path | None:
+    def _newest_sound(
+        self, watermark: int, accepts: Callable[[Sequence[SegmentRecord]], bool]
+    ) -> Path | None:
         """Return the newest snapshot at least as new as a watermark.
 
         A view that lags behind another process's does not write what that one has outgrown.
         """
         as_new = (path for path in self.newest_first() if _watermark_of(path) >= watermark)
-        return next(filter(self._is_sound, as_new), None)
+        return next((path for path in as_new if self._will_do(path, accepts)), None)
+
+    def _will_do(self, path: Path, accepts: Callable[[Sequence[SegmentRecord]], bool]) -> bool:
+        """Return whether a snapshot looks whole, and its segments are accepted."""
+        return self._is_sound(path) and accepts(self.manifest(path).segments)
 
     def _prune(self, written: Path, kept: int) -> None:
         """Keep the snapshot just written and the newest other sound ones, remove the rest."""

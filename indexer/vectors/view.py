@@ -8,17 +8,15 @@ from typing import Self
 import numpy as np
 import structlog
 
-from indexer.errors import SnapshotMismatch, SnapshotNotWritten
+from indexer.errors import InvalidCodes, SnapshotMismatch, SnapshotNotWritten
 from indexer.types import ChangeFeed, Keys
 from indexer.vectors.base import LocalIndex
 from indexer.vectors.log_consistency import PLURAL, count_by_key, differing_keys, key_problems
+from indexer.vectors.log_following import CHUNK, follow
 from indexer.vectors.manifest import START, Identity, Position
 from indexer.vectors.snapshot_loading import load_newest
 from indexer.vectors.snapshot_policy import Schedule, SnapshotPolicy
 from indexer.vectors.snapshots import SnapshotFolder
-
-CHUNK = 4096
-"""Changes read from the log at a time: 29 MB of vectors of 1792 floats."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,19 +32,21 @@ class VectorView:
     def __init__(
         self,
         *,
-        name: str,
         feed: ChangeFeed,
         index: LocalIndex,
         position: Position,
         snapshots: SnapshotFolder,
         schedule: Schedule,
+        new_index: Callable[[], LocalIndex],
     ) -> None:
-        self.name = name
+        self.name = snapshots.view
         self.index = index
         self._feed = feed
         self._position = position
         self._snapshots = snapshots
         self._schedule = schedule
+        self._new_index = new_index
+        self._tried: frozenset[str] = frozenset()  # segments whose codes were to be written
         self._applying = threading.Lock()
         self._snapshotting = threading.Lock()
 
@@ -87,12 +87,12 @@ class VectorView:
         else:
             index, position = load_newest(snapshots, feed, new_index)
         return cls(
-            name=folder.name,
             feed=feed,
             index=index,
             position=position,
             snapshots=snapshots,
             schedule=Schedule(policy, position.watermark),
+            new_index=new_index,
         )
 
     @property
@@ -204,27 +204,19 @@ class VectorView:
                 f"ends at {until}, does not have: the database went back to an older state. "
                 "Restart the program to rebuild the view from the log."
             )
-        while self.watermark < until:
-            changes = self._feed.read(self.watermark, CHUNK)
-            if changes.watermark == self.watermark:
-                break
-            mark = self._feed.mark(changes.watermark) or ""
-            self.index.remove(changes.removed)
-            if len(changes.purged):
-                self.index.erase(changes.purged)
-            if len(changes.keys):
-                self.index.add(changes.keys, changes.vectors)
-            self._position = Position(changes.watermark, mark)
+        for position in follow(self._feed, self.index, self._position, until):
+            self._position = position
         return self.watermark - before
 
     def _write_snapshot_if_due(self) -> None:
-        if not self._schedule.is_due(self.watermark):
+        awaiting = self.index.awaiting_codes - self._tried
+        if not awaiting and not self._schedule.is_due(self.watermark):
             return
         if not self._snapshotting.acquire(blocking=False):
             return  # another thread is writing one
         try:
             self._write_snapshot()
-        except SnapshotNotWritten as error:
+        except (SnapshotNotWritten, InvalidCodes) as error:
             log.warning("snapshot not written", view=self.name, reason=str(error))
         finally:
             self._snapshotting.release()
@@ -233,7 +225,33 @@ class VectorView:
         with self._applying:
             frozen, position = self.index.freeze(), self._position
         self._schedule.note(position.watermark)
-        return self._snapshots.write(frozen, position, alone=alone)
+        self._tried = frozen.awaiting_codes
+        path = self._snapshots.write(frozen, position, alone=alone, accepts=frozen.accepts)
+        if self._tried:
+            self._change_tier(path, self._tried)
+        return path
+
+    def _change_tier(self, path: Path, segments: frozenset[str]) -> None:
+        """Search by the codes of a snapshot what was searched in memory until now.
+
+        Of another process's snapshot, whose segments are not ours, the whole index is taken. No
+        search waits for that.
+        """
+        try:
+            manifest = self._snapshots.manifest(path)
+            self.index.adopt(path, manifest.segments)
+            if segments <= {record.id for record in manifest.segments}:
+                return
+            index, position = load_newest(self._snapshots, self._feed, self._new_index)
+        except (SnapshotMismatch, OSError) as error:
+            log.warning("view stays in memory", view=self.name, reason=str(error))
+            return
+        if position == START:  # it is gone again
+            return
+        with self._applying:
+            *_, position = position, *follow(self._feed, index, position, self.watermark)
+            if position.watermark >= self.watermark:
+                self.index, self._position = index, position
 
     def _snapshot_problem(self, path: Path, purged: Keys) -> str | None:
         try:

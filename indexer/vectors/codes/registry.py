@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Final, cast
 
-from indexer.errors import InvalidCodes
-from indexer.vectors.codes.base import CodeKind
+from indexer.errors import InvalidCodes, LookalikeError, SnapshotMismatch
+from indexer.types import Embeddings
+from indexer.vectors.codes.base import CodeKind, SegmentCodes
 
 GROUP: Final = "lookalike.segment_codes"
 FLAT: Final = "flat"
@@ -35,6 +37,45 @@ def code_kind(name: str) -> CodeKind:
             f"There are no vector codes {name!r}. Choose one of: {', '.join(code_names())}."
         )
     return _loaded(plug_ins[name])
+
+
+def build_codes(name: str, vectors: Embeddings) -> SegmentCodes:
+    """Encode the vectors of one segment, (n, d) float32.
+
+    Raises
+    ------
+    InvalidCodes
+        There are no such codes, or their plug-in failed.
+    """
+    try:
+        return code_kind(name).build(vectors)
+    except (LookalikeError, OSError):
+        raise
+    except Exception as error:
+        raise InvalidCodes(
+            f"The vector codes {name!r} could not encode {len(vectors)} vectors: {error!r}. Report "
+            f"it to their author, or choose one of: {', '.join(code_names())}."
+        ) from error
+
+
+def read_codes(name: str, path: Path) -> SegmentCodes:
+    """Read codes from a file of a snapshot.
+
+    Raises
+    ------
+    InvalidCodes
+        There are no such codes.
+    SnapshotMismatch
+        The file does not hold them.
+    OSError
+        It could not be read.
+    """
+    try:
+        return code_kind(name).read(path)
+    except (LookalikeError, OSError):
+        raise
+    except Exception as error:
+        raise SnapshotMismatch(f"{path} does not hold vector codes {name!r}: {error!r}.") from error
 
 
 def code_names() -> list[str]:
