@@ -34,7 +34,7 @@ _UPSERT: Final = """
 """
 _REMOVE: Final = """
     DELETE FROM {table} USING unnest(%s::bigint[]) AS gone(key)
-    WHERE id >= key << 16 AND id < (key + 1) << 16
+    WHERE id BETWEEN key << 16 AND (key << 16) + 65535
 """
 _LOADING: Final = 60.0  # seconds that a change may take
 _FAILURES: Final = (psycopg.Error,)
