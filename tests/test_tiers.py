@@ -20,6 +20,7 @@ from indexer.vectors import KeySet, SnapshotPolicy, VectorView, coded_rows
 from indexer.vectors.coded_rows import CodedRows
 from indexer.vectors.codes import registry
 from indexer.vectors.faiss_index import FloatIndex
+from indexer.vectors.snapshot_inventory import read_inventory
 from indexer.vectors.tiers import IN_MEMORY, TierRule
 from support.memory_feed import D, MemoryFeed
 from support.unit_vectors import exact_unit
@@ -331,6 +332,19 @@ def assert_equals_numpy(
         for row in range(len(queries)):
             part = ranged.keys[ranged.offsets[row] : ranged.offsets[row + 1]]
             assert sorted(part.tolist()) == keys[similarities[row] >= threshold].tolist()
+
+
+def test_the_inventory_says_what_is_in_memory_and_what_is_mapped(
+    tmp_path: Path, feed: MemoryFeed
+) -> None:
+    view = caught_up(tmp_path, feed)
+    feed.put(*range(1000, 1050))
+    view.catch_up()
+    view.snapshot()
+    ((newest, *_),) = [files.snapshots for files in read_inventory(tmp_path)]
+    assert newest.codes == "sq8"
+    assert 4 * D * 600 < newest.mapped_bytes < 4 * D * 600 + 200
+    assert D * 600 + 4 * D * 50 < newest.memory_bytes < newest.mapped_bytes
 
 
 def test_settings_choose_the_tiers() -> None:

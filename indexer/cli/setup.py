@@ -81,10 +81,23 @@ def _print_status(status: "Status") -> None:
             v.watermark,
             v.lag,
             v.vectors,
+            v.codes or "none",
+            decimal(v.memory_bytes),
+            decimal(v.mapped_bytes),
             decimal(v.byte_size),
             v.written_at or "never",
         )
         for v in status.views
     ]
-    columns = ["view", "watermark", "behind", "vectors", "on disk", "newest snapshot"]
+    columns = [
+        "view",
+        "watermark",
+        "behind",
+        "vectors",
+        "codes",
+        "in memory",
+        "mapped",
+        "on disk",
+        "newest snapshot",
+    ]
     print_table("Views", columns, views)

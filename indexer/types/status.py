@@ -53,6 +53,12 @@ class ViewStatus:
     """When the newest one was written."""
     byte_size: int
     """What they take on the disk."""
+    codes: str | None
+    """Codes by which its large segments are searched; null if all vectors are in memory."""
+    memory_bytes: int
+    """Bytes of the newest snapshot that are read into memory."""
+    mapped_bytes: int
+    """Bytes of the newest snapshot that are mapped: float32 vectors beside codes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,4 +47,7 @@ def _view_status(name: str, files: ViewFiles | None, log_id: str, head: int) -> 
         snapshots=len(snapshots),
         written_at=usable[0].written_at if usable else None,
         byte_size=files.byte_size if files else 0,
+        codes=usable[0].codes if usable else None,
+        memory_bytes=usable[0].memory_bytes if usable else 0,
+        mapped_bytes=usable[0].mapped_bytes if usable else 0,
     )

@@ -15,6 +15,7 @@ from indexer.vectors.base import FileKeeper, KeySet, SegmentRecord, Sink
 from indexer.vectors.coded_rows import CodedRows
 from indexer.vectors.codes.registry import build_codes, read_codes
 from indexer.vectors.flat_rows import FlatRows
+from indexer.vectors.manifest import VECTORS_SUFFIX
 from indexer.vectors.results import SimilarityHits, SimilarityRangeHits
 from indexer.vectors.segmented import SegmentedIndex
 from indexer.vectors.segments import Rows, Segment
@@ -42,7 +43,7 @@ class FloatIndex(SegmentedIndex):
 
     metric: ClassVar[str] = "cosine"
     _no_distance: ClassVar[np.float32] = np.float32(np.inf)
-    _suffix: ClassVar[str] = "vectors.npy"
+    _suffix: ClassVar[str] = VECTORS_SUFFIX
 
     def __init__(
         self, dimension: int, tiers: TierRule = IN_MEMORY, folder: Path | None = None

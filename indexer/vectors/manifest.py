@@ -11,6 +11,8 @@ from indexer.vectors.base import SegmentRecord
 
 FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
+VECTORS_SUFFIX = "vectors.npy"
+"""Of files of float32 vectors, after the segment's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,16 @@ class Manifest:
     def watermark(self) -> int:
         """The last change that the snapshot covers."""
         return self.position.watermark
+
+    @property
+    def mapped_bytes(self) -> int:
+        """The size of the files that are mapped where their segment's codes are used."""
+        coded = {segment.id for segment in self.segments if segment.codes}
+        return sum(
+            record.size
+            for name, record in self.files.items()
+            if name.endswith(VECTORS_SUFFIX) and name[len("segment-") :].split(".")[0] in coded
+        )
 
     def to_json(self) -> str:
         """Write the manifest with a checksum over itself."""

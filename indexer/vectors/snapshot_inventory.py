@@ -20,6 +20,9 @@ class SnapshotSummary:
     watermark: int
     vectors: int
     written_at: datetime
+    codes: str | None  # by which its large segments are searched
+    memory_bytes: int  # of files that are read into memory
+    mapped_bytes: int  # of files that are mapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,9 @@ def _summaries(folder: Path) -> Iterator[SnapshotSummary]:
             watermark=manifest.watermark,
             vectors=manifest.vectors,
             written_at=datetime.fromtimestamp(written, UTC),
+            codes=next((each.codes for each in manifest.segments if each.codes), None),
+            memory_bytes=sum(each.size for each in manifest.files.values()) - manifest.mapped_bytes,
+            mapped_bytes=manifest.mapped_bytes,
         )
 
 

@@ -103,6 +103,9 @@ STATUS = {
             "snapshots": 2,
             "written_at": "2026-11-25T09:30:00Z",
             "byte_size": 40960,
+            "codes": None,
+            "memory_bytes": 20480,
+            "mapped_bytes": 0,
         }
     ],
 }
