@@ -19,11 +19,16 @@ BITS = 256
 TURNS = 5
 
 
-def in_words(rows: NDArray[np.uint64], query: NDArray[np.uint64], most: int, words: int) -> None:
+def in_words(
+    rows: NDArray[np.uint64], query: NDArray[np.uint64], most: int, words: int
+) -> set[int]:
     """Compare some words of 64 bits, then all bits of what is near in one of them."""
+    found: set[int] = set()
     for word in range(words):
         near = np.flatnonzero(np.bitwise_count(rows[word] ^ query[word]) <= most)
-        np.bitwise_count(rows[:, near] ^ query[:, None]).sum(axis=0) <= REACH  # noqa: B015
+        distances = np.bitwise_count(rows[:, near] ^ query[:, None]).sum(axis=0)
+        found.update(near[distances <= REACH].tolist())
+    return found
 
 
 def measure(count: int) -> None:
