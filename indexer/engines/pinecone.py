@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,6 @@ _KEY_VARIABLE: Final = "PINECONE_API_KEY"
 _KEY: Final = "key"  # of the metadata
 _MOST_SENT: Final = 1000  # vectors or ids of one request
 _MOST_FLOATS: Final = 2_000_000 // 24  # of one request: bytes, and those of a number as JSON
-_PAGE: Final = 100  # ids of one page, Pinecone's limit
 _ATTEMPTS: Final = 4  # the library's, each of which may take the timeout
 _READY: Final = 300  # seconds until an index is ready, or gone
 
@@ -41,7 +41,8 @@ class PineconeEngine:
         self._dimension = collection.dimension
         self._timeout = collection.timeout / _ATTEMPTS
         self._sent = max(1, min(_MOST_SENT, _MOST_FLOATS // (collection.dimension + 10)))
-        self._page: tuple[int, str] | None = None  # last row listed, and the token of what follows
+        self._walk: Iterator[int] = iter(())  # through the ids that follow
+        self._walked: int | None = None  # the last row that was listed
 
     @cached_property
     def _client(self) -> pinecone.Pinecone:
@@ -82,10 +83,7 @@ class PineconeEngine:
 
     def upsert(self, rows: Rows, vectors: Embeddings) -> None:
         for batch in batches(rows, vectors, self._sent):
-            made = [
-                pinecone.Vector(_id(row), each.tolist(), metadata={_KEY: key})
-                for row, key, each in batch
-            ]
+            made = [(_id(row), each.tolist(), {_KEY: key}) for row, key, each in batch]
             with self._calling() as index:
                 index.upsert(vectors=made, timeout=PATIENCE)
 
@@ -97,11 +95,9 @@ class PineconeEngine:
                 index.delete(filter={_KEY: {"$in": wanted}}, timeout=PATIENCE)
 
     def nominate(self, queries: Embeddings, k: int, floor: float | None = None) -> list[Rows]:
+        asked = queries.tolist()
         with self._calling() as index:
-            answers = [
-                index.query(vector=each, top_k=k, timeout=self._timeout)
-                for each in queries.tolist()
-            ]
+            answers = [index.query(vector=each, top_k=k, timeout=self._timeout) for each in asked]
         return [np.array([int(each.id) for each in found.matches], np.int64) for found in answers]
 
     def count(self) -> int:
@@ -109,17 +105,21 @@ class PineconeEngine:
             return int(index.describe_index_stats(timeout=PATIENCE).total_vector_count)
 
     def rows(self, after: int, limit: int) -> Rows:
-        token = self._page[1] if self._page and self._page[0] == after else None
-        found: list[int] = []
-        with self._calling() as index:
-            while len(found) < limit:
-                size = min(limit - len(found), _PAGE)
-                page = index.list_paginated(limit=size, pagination_token=token, timeout=PATIENCE)
-                found += [row for each in page.vectors if (row := int(each.id or 0)) > after]
-                if (token := page.pagination.next if page.pagination else None) is None:
-                    break
-        self._page = (found[-1], token) if found and token else None
+        walk = self._walk if self._walked == after else self._ids_above(after)
+        self._walked = None
+        with unavailable_when(_FAILURES, self._address):
+            found = list(islice(walk, limit))
+        self._walk, self._walked = walk, found[-1] if found else None
         return np.array(found, np.int64)
+
+    def _ids_above(self, after: int) -> Iterator[int]:
+        """Yield ids in order; lists begin at a prefix only, so by the prefixes of all above it."""
+        first = _id(after + 1)
+        turns = ((place, range(int(first[place]) + 1, 10)) for place in reversed(range(len(first))))
+        above = [f"{first[:place]}{digit}" for place, digits in turns for digit in digits]
+        for prefix in [first, *above] if after >= 0 else [None]:
+            for page in self._index.list(prefix=prefix, timeout=PATIENCE):
+                yield from (int(each.id or 0) for each in page.vectors)
 
     def drop(self) -> None:
         self._leave()
