@@ -107,14 +107,14 @@ def test_an_incomplete_address_is_refused_before_anything_is_connected(
 def test_a_change_whose_answer_is_lost_can_be_sent_again(kind: str, tmp_path: Path) -> None:
     rows, keys = EngineRows(), row_ids(np.arange(1, 6))
     with running(kind, rows, tmp_path) as engine:
-        rows.lose_answers(4)
+        rows.lose_answers(count=4)
         with pytest.raises(EngineUnavailable):
             engine.upsert(keys, unit(5))
         rows.release()
         assert held_rows(engine) == keys.tolist()
         engine.upsert(keys, unit(5))
         assert held_rows(engine) == keys.tolist()
-        rows.lose_answers(4)
+        rows.lose_answers(count=4)
         with pytest.raises(EngineUnavailable):
             engine.remove(np.array([1]))
         rows.release()

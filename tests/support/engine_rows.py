@@ -61,29 +61,35 @@ class EngineRows:
         self.lock = threading.RLock()
         self.api_key: str | None = None
         self.writes = 0
-        self.lost_answers = 0
         self.repeats = False
+        self.held_back = threading.Event()
+        """Set once an answer is held back."""
+        self._lost = range(0)  # numbers of the writes whose answers are held back
+        self._deadly: int | None = None  # number of the write before which the engine dies
         self._released = threading.Event()
         self._stale: dict[str, Collection] | None = None
-        self._failures: list[Refused] = []
 
-    def lose_answers(self, count: int = 1) -> None:
-        """Commit the next writes and answer them too late for the client."""
+    def lose_answers(self, *, after: int = 0, count: int = 1) -> None:
+        """Commit the next writes, or those after some more, and answer too late for the client."""
         self._released.clear()
-        self.lost_answers = count
+        self._lost = range(self.writes + after, self.writes + after + count)
 
     def release(self) -> None:
         """Let requests go that are held back."""
-        self.lost_answers = 0
+        self._lost = range(0)
         self._released.set()
 
-    def fail(self, status: int, message: str = "out of order", count: int = 1) -> None:
-        """Answer the next requests with an error of HTTP, and do nothing of what they ask."""
-        self._failures += [Refused(status, message)] * count
+    def die_after(self, *, writes: int) -> None:
+        """Be out of order, for all requests, once that many more writes were made."""
+        self._deadly = self.writes + writes
 
     def recover(self) -> None:
-        """Answer as usual again."""
-        self._failures.clear()
+        """Be in order again."""
+        self._deadly = None
+
+    def held(self) -> int:
+        """Count the rows of all collections."""
+        return sum(len(each.rows) for each in self.collections.values())
 
     def resurrect(self) -> None:
         """Bring back every row that was ever removed and not sent again."""
@@ -95,6 +101,12 @@ class EngineRows:
         """Lose all collections, as if somebody dropped them."""
         with self.lock:
             self.collections.clear()
+
+    def empty_everything(self) -> None:
+        """Lose all rows, and keep the collections."""
+        with self.lock:
+            for collection in self.collections.values():
+                collection.rows.clear()
 
     @contextmanager
     def lagging(self) -> Iterator[None]:
@@ -111,9 +123,8 @@ class EngineRows:
         """Refuse a request without the key, or because a test has said so."""
         if self.api_key is not None and api_key != self.api_key:
             raise Refused(401, "invalid api key")
-        with self.lock:
-            if self._failures:
-                raise self._failures.pop(0)
+        if self._deadly is not None and self.writes >= self._deadly:
+            raise Refused(503, "out of order")
 
     def find(self, name: str) -> Collection:
         """Return a collection for reading."""
@@ -125,12 +136,13 @@ class EngineRows:
     def write(self, apply: Callable[[], Answer]) -> Answer:
         """Apply a write, once or twice, and answer it, or not in time."""
         with self.lock:
+            is_lost = self.writes in self._lost
             self.writes += 1
             answer = apply()
             if self.repeats:
                 apply()
-            held, self.lost_answers = self.lost_answers > 0, max(0, self.lost_answers - 1)
-        if held:
+        if is_lost:
+            self.held_back.set()
             self._released.wait(_LONGEST)
         return answer
 
