@@ -160,12 +160,22 @@ class Settings(BaseSettings):
     )
     vector_codes: str = Field(
         default="auto",
-        description="How a large view of embeddings is searched: auto (sq8), flat (float32 in memory), sq8 (8 bits a dimension), fp16, or a plug-in; docs/scaling.md.",
+        description="How a large view of embeddings is searched: auto (by its size), flat (float32 in memory), sq8 (8 bits a dimension), fp16, or a plug-in; docs/scaling.md.",
     )
     vector_codes_from: int = Field(
         default=250_000,
         gt=0,
         description="Embeddings in a view from which it is searched by codes, with its float32 vectors in a mapped file.",
+    )
+    vector_lists_from: int = Field(
+        default=5_000_000,
+        gt=0,
+        description="Embeddings in a view from which, if the codes are auto, a search compares those in the nearest inverted lists only, and its recall is measured; banks are always compared wholly.",
+    )
+    vector_bits_from: int = Field(
+        default=50_000_000,
+        gt=0,
+        description="Embeddings in a view from which inverted lists hold a bit a dimension (RaBitQ) instead of a byte.",
     )
     pdq_max_distance: int = Field(
         default=31,

@@ -11,11 +11,13 @@ from indexer.vectors import SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
 from indexer.vectors.codes.registry import FLAT, code_kind
 from indexer.vectors.faiss_index import FloatIndex
+from indexer.vectors.inverted_lists.listed_index import ListedIndex, ListRule
+from indexer.vectors.inverted_lists.view_lists import ListMaker
 from indexer.vectors.snapshot_inventory import ViewFiles, read_inventory
 from indexer.vectors.snapshots import remove_view
 from indexer.vectors.tiers import IN_MEMORY, TierRule
 
-_NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?|entries|(pieces|patterns)-[0-9a-f]{16}")
+_NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?|entries|pieces-[0-9a-f]{16}")
 """What a view may be called; "pdq" alone was, by earlier versions."""
 
 
@@ -46,12 +48,12 @@ def open_views(store: Store, space: Space, settings: Settings, *, from_log: bool
     """
     embeddings, pdqs, entries = view_names(space, settings)
     policy = SnapshotPolicy(settings.snapshot_every, settings.snapshot_seconds)
-    tiers = tier_rule(settings)
+    tier_rule(settings)
     return Views(
         VectorView.open(
             settings.views_folder / embeddings,
             EmbeddingFeed(store, space.id),
-            lambda: FloatIndex(space.dimension, tiers, settings.views_folder / embeddings),
+            lambda: _float_index(space.dimension, settings.views_folder / embeddings, settings),
             policy,
             from_log=from_log,
         ),
@@ -70,6 +72,19 @@ def open_views(store: Store, space: Space, settings: Settings, *, from_log: bool
             from_log=from_log,
         ),
     )
+
+
+def _float_index(dimension: int, folder: Path, settings: Settings) -> FloatIndex:
+    """Return an empty index that changes its tier as it grows."""
+    tiers = tier_rule(settings)
+    if settings.vector_codes != "auto":
+        return FloatIndex(dimension, tiers, folder)
+    rule = ListRule(
+        settings.vector_lists_from,
+        settings.vector_bits_from,
+        ListMaker(target=settings.recall_target),
+    )
+    return ListedIndex(dimension, tiers, folder, rule)
 
 
 def tier_rule(settings: Settings) -> TierRule:
@@ -102,11 +117,6 @@ def pieces_folder(space: Space, settings: Settings) -> Path:
     return settings.views_folder / f"pieces-{space.fingerprint[:16]}"
 
 
-def patterns_folder(space: Space, settings: Settings) -> Path:
-    """Return where a cluster run leaves the graph of the images in which it found patterns."""
-    return settings.views_folder / f"patterns-{space.fingerprint[:16]}"
-
-
 def rebuild_views(store: Store, space: Space, settings: Settings) -> list[Path]:
     """Make every view anew from the log; return their snapshots, which replace all earlier ones.
 
@@ -120,6 +130,7 @@ def rebuild_views(store: Store, space: Space, settings: Settings) -> list[Path]:
     views = open_views(store, space, settings, from_log=True)
     for view in views:
         view.catch_up()
+        view.index.improve(_no_report)
     return [view.snapshot(alone=True) for view in views]
 
 
@@ -134,7 +145,12 @@ def write_snapshots(store: Store, space: Space, settings: Settings) -> list[Path
     views = open_views(store, space, settings)
     for view in views:
         view.catch_up()
+        view.improve()
     return [view.snapshot() for view in views]
+
+
+def _no_report() -> None:
+    """Report no progress."""
 
 
 def forget_purged(store: Store, space: Space | None, settings: Settings) -> None:
@@ -147,9 +163,8 @@ def forget_purged(store: Store, space: Space | None, settings: Settings) -> None
     """
     for files in find_leftovers(space, settings):
         remove_view(files.folder)
-    for folder in _of_runs(space, settings) if space else ():
-        if folder.is_dir():
-            remove_view(folder)
+    if space and (folder := pieces_folder(space, settings)).is_dir():
+        remove_view(folder)
     for view in open_views(store, space, settings) if space else ():
         view.catch_up()
         view.snapshot(alone=True)
@@ -160,16 +175,9 @@ def find_leftovers(space: Space | None, settings: Settings) -> list[ViewFiles]:
 
     Folders whose names are not a view's are passed over.
     """
-    used = set[str]()
-    if space:
-        used |= {*view_names(space, settings), *(f.name for f in _of_runs(space, settings))}
+    used = {*view_names(space, settings), pieces_folder(space, settings).name} if space else set()
     return [
         files
         for files in read_inventory(settings.views_folder)
         if files.name not in used and _NAME.fullmatch(files.name)
     ]
-
-
-def _of_runs(space: Space, settings: Settings) -> tuple[Path, ...]:
-    """Return where cluster runs leave what the next ones take up."""
-    return pieces_folder(space, settings), patterns_folder(space, settings)

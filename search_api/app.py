@@ -29,6 +29,7 @@ from search_api.jobs.periodic import PeriodicTask
 from search_api.jobs.picture_sweep import sweep_pictures
 from search_api.jobs.retro_scans import RetroScanJob
 from search_api.jobs.template_learner import TemplateLearnerJob
+from search_api.jobs.view_improver import ViewImprover
 from search_api.middleware.body_limit import MOST_VALUES, BodyLimit
 from search_api.middleware.head_requests import HeadAsGet
 from search_api.middleware.leading_slashes import LeadingSlashes
@@ -119,6 +120,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
             cluster_runs,
             learning if serve.learn_templates and settings.finds_templates else nullcontext(),
             sampler,
+            ViewImprover(matcher),
             access.key_refresher,
             deliverer,
         ):

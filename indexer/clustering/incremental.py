@@ -98,13 +98,7 @@ class ClusterRefresher:
                 how = Refreshed.ASSIGNED if assigned else Refreshed.UNCHANGED
                 return Refresh(last, how, assigned)
         run = self._runner.run(
-            algorithm,
-            scope,
-            parameters,
-            on_begin=on_begin,
-            on_progress=on_progress,
-            stop=stop,
-            since_last=True,
+            algorithm, scope, parameters, on_begin=on_begin, on_progress=on_progress, stop=stop
         )
         return Refresh(run, Refreshed.CLUSTERED, 0)
 

@@ -228,6 +228,25 @@ class LocalIndex(VectorIndex, Savable, Protocol):
             A file could not be read.
         """
 
+    def improve(self, on_progress: Callable[[], None]) -> bool:
+        """Make what searches will be quicker by, if it is due; they go on meanwhile.
+
+        May take long. Only one thread at a time may call it.
+
+        Parameters
+        ----------
+        on_progress : callable
+            Called now and then; what it raises ends the work.
+
+        Returns
+        -------
+        bool
+            Whether anything changed.
+        """
+
+    def is_behind(self, segments: Sequence[SegmentRecord]) -> bool:
+        """Return whether `improve` would make what is there already, in what `save` wrote."""
+
     def mapped_files(self, segments: Sequence[SegmentRecord]) -> frozenset[str]:
         """Return the names of the files that `load` maps, instead of reading them."""
 

@@ -131,7 +131,7 @@ class CodedRows:
 
     def _compared(
         self, queries: Embeddings, fetch: int, selection: Selection
-    ) -> tuple[Nominees, Similarities, Similarities]:
+    ) -> tuple[Nominees, Similarities, NDArray[np.floating]]:
         """Return nominees, their exact similarities and what those of all others are below.
 
         Raises
@@ -140,21 +140,35 @@ class CodedRows:
             A vector is not what its code was made of.
         """
         nominees = self.codes.nominate(queries, fetch, selection.bitmap)
-        similarities = self.flat.similarities_of(queries, nominees.rows)
+        similarities = self.compare(queries, nominees)
         if not self._is_proven:
             return nominees, similarities, np.full(len(queries), -np.inf, np.float32)
-        # The exact similarities are rounded as well: by d roundings at most (Higham 2002, section
-        # 3.1), of lengths that are 1 within 0.001.
-        margins = nominees.errors + (queries.shape[1] + 2) * _UNIT_ROUNDOFF * 1.01
-        off = np.abs(similarities - nominees.similarities.astype(np.float64)) > margins[:, None]
-        if np.any(off):
-            query, place = np.argwhere(off)[0]
+        bounds = nominees.similarities[:, -1] + _margins(queries, nominees)
+        return nominees, similarities, bounds
+
+    def compare(self, queries: Embeddings, nominees: Nominees) -> Similarities:
+        """Return the exact similarities of nominees, (n, k) float32; -inf where there is none.
+
+        Raises
+        ------
+        SnapshotMismatch
+            A vector is not what its code was made of.
+        """
+        similarities = self.flat.similarities_of(queries, nominees.rows)
+        if not self._is_proven:
+            return similarities
+        present = nominees.rows >= 0
+        off = np.zeros(present.shape)
+        np.subtract(similarities, nominees.similarities, out=off, where=present, dtype=np.float64)
+        wrong = np.abs(off) > _margins(queries, nominees)[:, None]
+        if np.any(wrong):
+            query, place = np.argwhere(wrong)[0]
             raise SnapshotMismatch(
                 f"Row {nominees.rows[query, place]} of a segment of {len(self)} vectors does not "
                 "fit its code: a file of the view's snapshot changed after it was written. Run "
                 "`lookalike verify`, then `lookalike repair`, and restart this program."
             )
-        return nominees, similarities, nominees.similarities[:, -1] + margins
+        return similarities
 
     def _part(self, selection: Selection) -> FlatRows | None:
         """Return a copy of the few rows that are searched again and again; None for other rows.
@@ -170,6 +184,14 @@ class CodedRows:
         if part is None:
             part = self._parts[selection] = FlatRows(self.vectors[selection.rows])
         return part
+
+
+def _margins(queries: Embeddings, nominees: Nominees) -> NDArray[np.float64]:
+    """Return how far an exact and an approximate similarity may differ, for each query, (n,)."""
+    # The exact similarities are rounded as well: by d roundings at most (Higham 2002, section 3.1),
+    # of lengths that are 1 within 0.001.
+    margins: NDArray[np.float64] = nominees.errors + (queries.shape[1] + 2) * _UNIT_ROUNDOFF * 1.01
+    return margins
 
 
 def _distances(similarities: Similarities) -> Distances:

@@ -150,7 +150,7 @@ class FloatIndex(SegmentedIndex):
             return FlatRows(read_vectors(path, self.dimension))
         return CodedRows(
             record.codes,
-            read_codes(record.codes, folder / _codes_file(record.id, record.codes)),
+            read_codes(record.codes, folder / codes_file(record.id, record.codes)),
             FlatRows(map_vectors(path, self.dimension)),
         )
 
@@ -160,7 +160,7 @@ class FloatIndex(SegmentedIndex):
     def _keep_codes(self, files: FileKeeper, segment: Segment) -> str | None:
         kind = self._codes_of(segment)
         if kind:
-            files.keep(_codes_file(segment.id, kind), partial(_write_codes, kind, segment.rows))
+            files.keep(codes_file(segment.id, kind), partial(_write_codes, kind, segment.rows))
         return kind
 
     def _codes_of(self, segment: Segment) -> str | None:
@@ -173,7 +173,8 @@ class FloatIndex(SegmentedIndex):
         return record.codes is not None and record.codes == self._tiers.codes
 
 
-def _codes_file(segment: str, kind: str) -> str:
+def codes_file(segment: str, kind: str) -> str:
+    """Name the file of a segment's codes in a snapshot."""
     return f"segment-{segment}.{kind}.codes"
 
 

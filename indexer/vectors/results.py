@@ -1,6 +1,6 @@
 """Search results, with the direction of every number in its name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,15 @@ class RangeHits:
 
     offsets: NDArray[np.int64]  # (n + 1,) int64, rising from 0
     keys: Keys  # (offsets[-1],) int64, nearest first within a query
+    incomplete: NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros(0, np.int64), kw_only=True
+    )
+    """Numbers of the queries of which keys may have been missed, ascending."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether no key can have been missed."""
+        return not len(self.incomplete)
 
 
 @dataclass(frozen=True, slots=True)

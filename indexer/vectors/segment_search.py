@@ -65,7 +65,7 @@ def nearest(
         distances = np.concatenate([part[1] for part in parts], axis=1)
         unseen = np.min([part[2] for part in parts], axis=0)
         if any(segment.repeats for segment in segments):
-            distances = _one_row_a_key(keys, distances, no_distance)
+            distances = one_row_a_key(keys, distances, no_distance)
         keys[distances == no_distance] = -1
         enough = np.count_nonzero(distances < unseen[:, None], axis=1) >= k
         decided = enough | (unseen == no_distance)
@@ -114,7 +114,7 @@ def up_to(
     if not segments:
         nothing = np.zeros(0, np.int64)
         return np.zeros(len(queries) + 1, np.int64), nothing, nothing
-    return _join(
+    return join_rows(
         np.concatenate(numbers), np.concatenate(keys), np.concatenate(distances), len(queries)
     )
 
@@ -152,7 +152,7 @@ def _fetch(
     return segment.keys[rows], distances, unseen
 
 
-def _one_row_a_key(
+def one_row_a_key(
     keys: NDArray[np.int64], distances: Distances, no_distance: np.float32 | np.int32
 ) -> Distances:
     """Return the distances, (n, w), with all but the nearest row of each key put out of reach."""
@@ -163,7 +163,7 @@ def _one_row_a_key(
     return np.where(again, no_distance, distances)
 
 
-def _join(
+def join_rows(
     numbers: NDArray[np.int64], keys: Keys, distances: Distances, queries: int
 ) -> tuple[NDArray[np.int64], Keys, Distances]:
     """Order rows by query, distance and key, keeping the nearest of each key and query."""

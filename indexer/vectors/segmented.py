@@ -2,7 +2,7 @@
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -115,6 +115,14 @@ class SegmentedIndex(ABC):
 
     def adopt(self, folder: Path, segments: Sequence[SegmentRecord]) -> None:  # noqa: B027
         """Search by codes what awaits them, which is nothing here; see `LocalIndex`."""
+
+    def improve(self, on_progress: Callable[[], None]) -> bool:  # noqa: ARG002
+        """Do nothing; see `LocalIndex`."""
+        return False
+
+    def is_behind(self, segments: Sequence[SegmentRecord]) -> bool:  # noqa: ARG002
+        """Return that nothing is missing; see `LocalIndex`."""
+        return False
 
     def mapped_files(self, segments: Sequence[SegmentRecord]) -> frozenset[str]:  # noqa: ARG002
         """Return the names of files that are mapped; see `LocalIndex`."""

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -22,6 +22,7 @@ from indexer.vectors.snapshot_files import SnapshotFiles, sync_folder
 PREFIX = "snapshot-"
 UNFINISHED = "unfinished-"
 LOCK = "lock"
+IMPROVING = "improving"
 
 log = structlog.get_logger(__name__)
 
@@ -134,6 +135,32 @@ class SnapshotFolder:
             As for `Manifest.read`.
         """
         return Manifest.read(path, self._identity)
+
+    @contextmanager
+    def turn_to_improve(self) -> Iterator[bool]:
+        """Yield whether no other process is improving the view; if so, none does meanwhile.
+
+        Raises
+        ------
+        SnapshotNotWritten
+            The folder cannot be written.
+        """
+        with ExitStack() as stack:
+            try:
+                make_private_folder(self._folder)
+                path = self._folder / IMPROVING
+                file = stack.enter_context(open(path, "w", opener=private))
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                ours = False
+            except OSError as error:
+                raise SnapshotNotWritten(
+                    f"The folder {self._folder} cannot be written: {error}. Correct its "
+                    "permissions."
+                ) from error
+            else:
+                ours = True
+            yield ours
 
     def write(
         self,
@@ -283,6 +310,7 @@ def remove_view(folder: Path) -> None:
             for path in (*folder.glob(f"{UNFINISHED}*"), *snapshots_in(folder)):
                 shutil.rmtree(path)
         (folder / LOCK).unlink()
+        (folder / IMPROVING).unlink(missing_ok=True)
         if not any(folder.iterdir()):
             folder.rmdir()
     except OSError as error:

@@ -3,6 +3,7 @@
 import mmap
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -82,3 +83,32 @@ def _shape(file: BinaryIO, path: Path, dimension: int) -> tuple[int, int]:
             "Delete it: the view is rebuilt from the log."
         )
     return int(shape[0]), dimension
+
+
+def in_blocks(vectors: Embeddings, rows: int) -> Iterator[tuple[slice, Embeddings]]:
+    """Read vectors from first to last, so many rows at a time, and the next ones ahead.
+
+    Returns
+    -------
+    iterator of slice and ndarray of shape (rows or fewer, d), float32
+        The block's place and a copy of it in memory.
+    """
+    mapped = _mapping_of(vectors)
+    width = vectors.strides[0]
+    offset = 0 if mapped is None else len(mapped) - vectors.nbytes
+    for start in range(0, len(vectors), rows):
+        if mapped is not None and start + rows < len(vectors):
+            ahead = offset + (start + rows) * width
+            ahead -= ahead % mmap.PAGESIZE
+            length = min(rows * width + mmap.PAGESIZE, len(mapped) - ahead)
+            mapped.madvise(mmap.MADV_WILLNEED, ahead, length)
+        part = slice(start, min(start + rows, len(vectors)))
+        yield part, np.array(vectors[part])
+
+
+def _mapping_of(vectors: Embeddings) -> mmap.mmap | None:
+    """Return the file mapping whose last bytes the vectors are; None for others in memory."""
+    base: object = vectors
+    while isinstance(base, np.ndarray | memoryview):
+        base = base.base if isinstance(base, np.ndarray) else base.obj
+    return base if isinstance(base, mmap.mmap) else None

@@ -10,7 +10,7 @@ import structlog
 
 from indexer.errors import InvalidCodes, SnapshotMismatch, SnapshotNotWritten
 from indexer.types import ChangeFeed, Keys
-from indexer.vectors.base import LocalIndex
+from indexer.vectors.base import LocalIndex, SegmentRecord
 from indexer.vectors.log_consistency import PLURAL, count_by_key, differing_keys, key_problems
 from indexer.vectors.log_following import CHUNK, follow
 from indexer.vectors.manifest import START, Identity, Position
@@ -151,6 +151,38 @@ class VectorView:
         with self._snapshotting:
             return self._write_snapshot(alone=alone)
 
+    def improve(self, on_progress: Callable[[], None] = lambda: None) -> bool:
+        """Make what searches will be quicker by, such as inverted lists, if it is due.
+
+        May take hours; changes are applied and searches answered meanwhile. Of several processes
+        one makes it, and the others take it from that one's snapshot.
+
+        Parameters
+        ----------
+        on_progress : callable
+            Called now and then; what it raises ends the work.
+
+        Returns
+        -------
+        bool
+            Whether anything changed.
+
+        Raises
+        ------
+        SnapshotNotWritten
+            It is in use, but the disk is full, or the folder cannot be written.
+        """
+        with self._snapshots.turn_to_improve() as ours:
+            if not ours:
+                return False
+            newest = next(iter(self._snapshots.newest_first()), None)
+            if newest is not None and self.index.is_behind(self._records(newest)):
+                return self._take_newest()
+            if not self.index.improve(on_progress):
+                return False
+            self.snapshot()
+            return True
+
     def check_snapshots(self) -> list[str]:
         """Compare every snapshot with its checksums, and look for what was purged.
 
@@ -240,18 +272,30 @@ class VectorView:
         try:
             manifest = self._snapshots.manifest(path)
             self.index.adopt(path, manifest.segments)
-            if segments <= {record.id for record in manifest.segments}:
-                return
-            index, position = load_newest(self._snapshots, self._feed, self._new_index)
         except (SnapshotMismatch, OSError) as error:
             log.warning("view stays in memory", view=self.name, reason=str(error))
             return
+        if not segments <= {record.id for record in manifest.segments}:
+            self._take_newest()
+
+    def _take_newest(self) -> bool:
+        """Search what another process's newest snapshot holds instead of what is in memory."""
+        index, position = load_newest(self._snapshots, self._feed, self._new_index)
         if position == START:  # it is gone again
-            return
+            return False
         with self._applying:
             *_, position = position, *follow(self._feed, index, position, self.watermark)
-            if position.watermark >= self.watermark:
-                self.index, self._position = index, position
+            if position.watermark < self.watermark:
+                return False
+            self.index, self._position = index, position
+        return True
+
+    def _records(self, path: Path) -> tuple[SegmentRecord, ...]:
+        """Return the segments of a snapshot; none if it cannot be read."""
+        try:
+            return self._snapshots.manifest(path).segments
+        except (SnapshotMismatch, OSError):
+            return ()
 
     def _snapshot_problem(self, path: Path, purged: Keys) -> str | None:
         try:

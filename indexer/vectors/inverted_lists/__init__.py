@@ -1,0 +1,1 @@
+"""Inverted lists: a search compares only the vectors whose centroids are near the query."""

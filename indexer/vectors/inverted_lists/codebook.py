@@ -1,0 +1,206 @@
+"""Codebook: the coarse quantizer of a view, centroids among which a graph finds the nearest.
+
+Every segment of the view shares it, so that a query is compared with the centroids once.
+"""
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
+from uuid import uuid4
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import SnapshotMismatch
+from indexer.types import Embeddings
+from indexer.vectors.base import Sink
+from indexer.vectors.faiss_threads import faiss_threads
+from indexer.vectors.spherical_kmeans import two_level_kmeans
+
+LISTS_PER_ROOT: Final = 8
+"""Lists for each root of the vectors' number: so a list has sqrt(n) / 8 vectors."""
+TRAINING_VECTORS: Final = 48
+"""Vectors for each centroid that the training looks at."""
+_LEAST_MEMBERS: Final = 8  # vectors a list, on average
+_ROUNDS: Final = 8  # of each k-means
+_NEIGHBOURS: Final = 32  # of a centroid in the graph (HNSW's M)
+_CONSTRUCTION: Final = 80  # candidates when one is inserted (efConstruction)
+_ASSIGNMENT: Final = 24  # candidates when a vector is assigned (efSearch)
+_COMPARED: Final = 24
+"""Centroids that are compared in the time in which the graph finds one more."""
+_STEP: Final = 8192  # vectors assigned at a time
+
+
+class Probes(NamedTuple):
+    """The lists that a search looks into, for each of n queries, nearest centroid first."""
+
+    lists: NDArray[np.int64]  # (n, p); -1 where a query has fewer
+    similarities: NDArray[np.float32]  # (n, p), cosine of query and centroid
+
+
+class Codebook:
+    """Centroids and a graph over them (HNSW; Malkov and Yashunin, 2016).
+
+    Parameters
+    ----------
+    id_ : str
+        32 hex digits, another for each training.
+    graph : faiss.IndexHNSWFlat
+        Over the centroids: unit vectors, by inner product.
+    trained_on : int
+        Vectors that the view had.
+    """
+
+    def __init__(self, id_: str, graph: Any, trained_on: int) -> None:
+        self.id = id_
+        self.trained_on = trained_on
+        self._graph = graph
+        count, dimension = graph.ntotal, graph.d
+        flat: Any = faiss.downcast_index(graph.storage)
+        self.flat = flat
+        """The centroids as FAISS has them."""
+        matrix = faiss.rev_swig_ptr(flat.get_xb(), count * dimension)
+        self.centroids: Embeddings = matrix.reshape(count, dimension)  # in the graph's memory
+
+    def __len__(self) -> int:
+        return len(self.centroids)
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return int(self.centroids.shape[1])
+
+    @cached_property
+    def rotation(self) -> NDArray[np.float32]:
+        """A random rotation, (d, d) float32, always the same; RaBitQ encodes v @ rotation."""
+        random = np.random.default_rng(self.dimension)
+        normal = random.standard_normal((self.dimension, self.dimension))
+        rotation: NDArray[np.float32] = np.linalg.qr(normal)[0].astype(np.float32)
+        return rotation
+
+    @cached_property
+    def rotated(self) -> Any:
+        """The centroids, rotated, as FAISS has them."""
+        flat = faiss.IndexFlatIP(self.dimension)
+        flat.add(self.centroids @ self.rotation)
+        return flat
+
+    @classmethod
+    def train(
+        cls,
+        sample: Embeddings,
+        count: int,
+        *,
+        seed: int = 0,
+        threads: int = 1,
+        on_progress: Callable[[], None] = lambda: None,
+    ) -> Self:
+        """Learn the centroids for a view of `count` vectors from a sample of them.
+
+        Parameters
+        ----------
+        sample : ndarray of shape (n, d), float32, unit rows
+            See `sample_size`.
+        count : int
+        seed : int
+        threads : int
+        on_progress : callable
+            Called now and then; what it raises ends the work.
+        """
+        lists = min(list_count(count), len(sample))
+        centroids = two_level_kmeans(
+            sample, lists, rounds=_ROUNDS, seed=seed, threads=threads, on_progress=on_progress
+        )
+        graph = faiss.IndexHNSWFlat(sample.shape[1], _NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
+        graph.hnsw.efConstruction = _CONSTRUCTION
+        with faiss_threads(threads):
+            graph.add(centroids)
+        return cls(uuid4().hex, graph, count)
+
+    def assign(self, vectors: Embeddings) -> NDArray[np.int64]:
+        """Return each vector's list, (n,) int64: nearly always that of the nearest centroid."""
+        lists = np.empty(len(vectors), np.int64)
+        for start in range(0, len(vectors), _STEP):
+            part = slice(start, start + _STEP)
+            lists[part] = self.nearest(vectors[part], 1, candidates=_ASSIGNMENT).lists[:, 0]
+        return lists
+
+    def nearest(self, queries: Embeddings, count: int, candidates: int | None = None) -> Probes:
+        """Find the lists nearest to each query.
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n, d), float32, unit rows
+        count : int
+            Lists for each query; all if there are not more.
+        candidates : int, optional
+            How far the graph is searched (efSearch), by default as far as `count`.
+        """
+        count = min(count, len(self))
+        candidates = max(candidates or _ASSIGNMENT, count)
+        if len(self) <= _COMPARED * candidates:
+            return _highest(self.similarities(queries), count)
+        parameters = faiss.SearchParametersHNSW(efSearch=candidates)  # type: ignore[attr-defined]
+        similarities, lists = self._graph.search(queries, count, params=parameters)
+        return Probes(lists, np.where(lists < 0, np.float32(0), similarities))
+
+    def similarities(self, queries: Embeddings) -> NDArray[np.float32]:
+        """Return the cosines of queries and centroids, (n, len(self)) float32."""
+        cosines: NDArray[np.float32] = queries @ self.centroids.T
+        return cosines
+
+    def every_list(self, queries: Embeddings) -> Probes:
+        """Return all lists for each query, in no particular order."""
+        lists = np.broadcast_to(np.arange(len(self)), (len(queries), len(self)))
+        return Probes(lists.copy(), self.similarities(queries))
+
+    def write(self, sink: Sink) -> None:
+        """Write the graph, which holds the centroids, in FAISS's format."""
+        faiss.write_index(self._graph, faiss.PyCallbackIOWriter(sink.write))  # type: ignore[attr-defined] # not in its stubs
+
+    @classmethod
+    def read(cls, path: Path, id_: str, trained_on: int, dimension: int) -> Self:
+        """Read what `write` wrote; the rest is in the manifest.
+
+        Raises
+        ------
+        SnapshotMismatch
+            The file holds something else.
+        """
+        try:
+            graph = faiss.read_index(str(path))
+        except RuntimeError as error:
+            raise SnapshotMismatch(f"{path} is not a FAISS index: {error}") from error
+        if not isinstance(graph, faiss.IndexHNSWFlat) or graph.d != dimension:
+            raise SnapshotMismatch(
+                f"{path} holds a {type(graph).__name__} of {graph.d} dimensions, expected an "
+                f"IndexHNSWFlat of {dimension}. Delete its folder: the view is rebuilt from the "
+                "log."
+            )
+        return cls(id_, graph, trained_on)
+
+
+def list_count(vectors: int) -> int:
+    """Return how many lists a view of so many vectors is divided into."""
+    return max(1, min(round(LISTS_PER_ROOT * math.sqrt(vectors)), vectors // _LEAST_MEMBERS))
+
+
+def sample_size(vectors: int) -> int:
+    """Return how many vectors of a view its codebook is trained on."""
+    return min(vectors, TRAINING_VECTORS * list_count(vectors))
+
+
+def _highest(similarities: NDArray[np.float32], count: int) -> Probes:
+    if count < similarities.shape[1]:
+        lists = np.argpartition(-similarities, count - 1, axis=1)[:, :count]
+    else:
+        lists = np.broadcast_to(np.arange(count), similarities.shape)
+    chosen = np.take_along_axis(similarities, lists, axis=1)
+    order = np.argsort(-chosen, axis=1, kind="stable")
+    return Probes(
+        np.take_along_axis(lists, order, axis=1).astype(np.int64),
+        np.take_along_axis(chosen, order, axis=1),
+    )
