@@ -144,6 +144,16 @@ class Settings(BaseSettings):
         gt=0,
         description="Sources read concurrently; remote sources benefit from more.",
     )
+    part_size: int = Field(
+        default=2_000,
+        gt=0,
+        description="Maximum images of a part of an ingest job; an archive is one part.",
+    )
+    part_lease: float = Field(
+        default=120.0,
+        gt=0,
+        description="Seconds until a part of an ingest job is taken from a worker that does not renew its lease.",
+    )
     snapshot_every: int = Field(
         default=1_000, gt=0, description="Changes applied to a view before a snapshot is written."
     )

@@ -11,9 +11,11 @@ import pytest
 import yaml
 from prometheus_client import ProcessCollector
 
+from indexer.errors import InputError
 from indexer.settings import Settings
 from search_api.settings import ServeSettings
 from search_api.telemetry.metrics import Metrics
+from support.examples import command_at
 from support.openapi import OPERATIONS
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +24,7 @@ DOCKERFILE = (DOCKER / "Dockerfile").read_text()
 KUBERNETES: list[dict[str, Any]] = list(
     yaml.safe_load_all((ROOT / "docs" / "kubernetes.yaml").read_text())
 )
+WORKERS: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "kubernetes-workers.yaml").read_text())
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text())
 RULES: list[dict[str, Any]] = yaml.safe_load((DOCKER / "prometheus-rules.yml").read_text())[
     "groups"
@@ -38,8 +41,8 @@ SETTINGS = {
     [
         "hadolint docker/Dockerfile",
         "check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml",
-        "yamllint --strict docker docs/kubernetes.yaml",
-        "kubernetes-validate --strict docs/kubernetes.yaml",
+        "yamllint --strict docker docs/kubernetes.yaml docs/kubernetes-workers.yaml",
+        "kubernetes-validate --strict docs/kubernetes.yaml docs/kubernetes-workers.yaml",
     ],
     ids=lambda command: command.split()[0],
 )
@@ -78,9 +81,10 @@ def test_the_image_is_built_by_the_script_that_is_tested() -> None:
     [
         DOCKERFILE,
         *((DOCKER / name).read_text() for name in ("compose.yaml", "install.sh", "healthcheck.py")),
-        (ROOT / "docs" / "kubernetes.yaml").read_text(),
+        *((ROOT / "docs" / name).read_text() for name in ("kubernetes.yaml", "workers.md")),
+        (ROOT / "docs" / "kubernetes-workers.yaml").read_text(),
     ],
-    ids=["Dockerfile", "compose", "install", "healthcheck", "kubernetes"],
+    ids=["Dockerfile", "compose", "install", "healthcheck", "kubernetes", "workers", "jobs"],
 )
 def test_settings_that_are_given_exist(text: str) -> None:
     assert set(re.findall(r"\bLOOKALIKE_[A-Z_]*[A-Z]", text)) <= SETTINGS
@@ -109,13 +113,13 @@ def test_no_service_of_compose_can_do_more_than_it_must() -> None:
 def pods() -> list[dict[str, Any]]:
     return [
         each["spec"]["template"]["spec"]
-        for each in KUBERNETES
+        for each in [*KUBERNETES, WORKERS]
         if "template" in each.get("spec", ())
     ]
 
 
 def test_no_pod_can_do_more_than_it_must() -> None:
-    assert len(pods()) == 2
+    assert len(pods()) == 3
     for pod in pods():
         (container,) = pod["containers"]
         assert pod["securityContext"]["runAsNonRoot"]
@@ -139,6 +143,18 @@ def test_probes_ask_routes_that_exist() -> None:
 
     assert {f"GET {path}" for path in asked.values()} <= set(OPERATIONS)
     assert asked["livenessProbe"] == "/healthz"
+
+
+def test_the_workers_run_a_command_that_exists_and_give_up_on_its_own_code_alone() -> None:
+    spec = WORKERS["spec"]
+    [container] = spec["template"]["spec"]["containers"]
+    rules = {rule["action"]: rule for rule in spec["podFailurePolicy"]["rules"]}
+
+    command_at(("index", "work")).make_context("work", container["args"][2:])
+    assert container["args"][:2] == ["index", "work"]
+    assert rules["FailJob"]["onExitCodes"]["containerName"] == container["name"]
+    assert rules["FailJob"]["onExitCodes"]["values"] == [InputError.exit_code]
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"  # what such rules ask for
 
 
 def test_labels_select_what_they_should() -> None:

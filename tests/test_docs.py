@@ -11,6 +11,7 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from indexer import errors
+from indexer.cli.index_work import TERMINATED
 from indexer.cli.root import INTERRUPTED
 from indexer.cli.search import FOUND
 from indexer.errors import LookalikeError
@@ -109,7 +110,7 @@ def test_a_command_s_section_has_its_help_options_and_example(path: tuple[str, .
 def test_the_commands_page_explains_each_exit_code() -> None:
     explained = {int(code) for code in re.findall(r"^\| (\d+) \|", COMMANDS, re.MULTILINE)}
 
-    assert explained == {0, FOUND, INTERRUPTED} | {cls.exit_code for cls in CLASSES}
+    assert explained == {0, FOUND, INTERRUPTED, TERMINATED} | {cls.exit_code for cls in CLASSES}
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *DOCS.rglob("*.md")], ids=lambda p: p.name)

@@ -60,17 +60,22 @@ from indexer.types import (
     FloodState,
     FoundTemplate,
     Histogram,
+    IngestJob,
+    IngestJobOptions,
+    IngestPartState,
     LeaseRequest,
     LineageEvent,
     ListedFingerprint,
     MatchEvidence,
     NewCard,
     NewDecision,
+    NewIngestPart,
     NewKey,
     NewReveal,
     NewReviewItem,
     NewVerdict,
     Outcome,
+    PartProgress,
     Person,
     PolicyCitation,
     QueueKind,
@@ -192,6 +197,18 @@ def found(cluster_id: int | None, medoid: int, size: int) -> FoundCluster:
 def members(images: list[int], labels: list[int]) -> FoundMembers:
     strength = np.linspace(0.5, 1.0, len(images))
     return FoundMembers(np.array(images), np.array(labels), strength, 1 - strength)
+
+
+PARTS: Final = [NewIngestPart(f"/pictures/{n}.jpg", n or None, b"packed") for n in range(3)]
+
+
+def uploads(catalog: Catalog) -> IngestJob:
+    return catalog.ingest_jobs.get("uploads")
+
+
+def newest_part(catalog: Catalog, place: int = -1) -> int:
+    """Return the id of one of the newest ingest parts."""
+    return catalog.ingest_jobs.parts("uploads")[place].id
 
 
 def listed(number: int) -> ListedFingerprint:
@@ -324,6 +341,39 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("verdicts.trim", lambda w: w.verdicts.trim(4, BEGIN)),
     ("maps.keep", lambda w: w.maps.keep(1, LANDMARKS)),
     ("maps.keep", lambda w: w.maps.keep(1, replace(LANDMARKS, images=9))),
+    ("ingest_jobs.begin", lambda w: w.ingest_jobs.begin("uploads", IngestJobOptions("unsafe"))),
+    ("ingest_jobs.add_parts", lambda w: w.ingest_jobs.add_parts(uploads(w), PARTS)),
+    ("ingest_jobs.finish_listing", lambda w: w.ingest_jobs.finish_listing(uploads(w))),
+    ("ingest_leases.take", lambda w: w.ingest_leases.take("a", HOUR, "uploads")),
+    (
+        "ingest_leases.advance",
+        lambda w: w.ingest_leases.advance(
+            newest_part(w, -3), "a", HOUR, PartProgress(2, 1, 1, is_new=True)
+        ),
+    ),
+    (
+        "ingest_leases.advance",
+        lambda w: w.ingest_leases.advance(
+            newest_part(w, -3), "a", HOUR, PartProgress(1), is_last=True
+        ),
+    ),
+    ("ingest_leases.take", lambda w: w.ingest_leases.take("b", -HOUR)),
+    ("ingest_leases.take", lambda w: w.ingest_leases.take("c", -HOUR)),
+    ("ingest_leases.fail", lambda w: w.ingest_leases.fail(newest_part(w, -2), "b", "why")),
+    ("ingest_leases.fail", lambda w: w.ingest_leases.fail(newest_part(w, -2), "c", "why")),
+    ("ingest_leases.take", lambda w: w.ingest_leases.take("d", -HOUR)),
+    ("ingest_leases.take", lambda w: w.ingest_leases.take("e", HOUR)),
+    ("ingest_leases.give_back", lambda w: w.ingest_leases.give_back(newest_part(w), "e")),
+    ("ingest_leases.give_back", lambda w: w.ingest_leases.give_back(newest_part(w), "e")),
+    ("ingest_jobs.begin", lambda w: w.ingest_jobs.begin(None, IngestJobOptions())),
+    ("ingest_jobs.begin", lambda w: w.ingest_jobs.begin("doomed", IngestJobOptions())),
+    ("ingest_jobs.remove", lambda w: w.ingest_jobs.remove("doomed")),
+    (
+        "ingest_jobs.add_parts",
+        lambda w: w.ingest_jobs.add_parts(w.ingest_jobs.page()[-1], PARTS),
+    ),
+    ("ingest_jobs.begin", lambda w: w.ingest_jobs.begin("job-2", IngestJobOptions(frames=2))),
+    ("ingest_jobs.retry", lambda w: w.ingest_jobs.retry("uploads")),
     ("retro_scans.begin", lambda w: w.retro_scans.begin(None, 1, 1, w.log.head())),
     (
         "retro_scans.advance",
@@ -849,6 +899,11 @@ READS: Final[list[tuple[str, Read]]] = [
     ("people.views", lambda c: c.people.views("key 1")),
     ("answers.get", lambda c: c.answers.get(KEY, TOKEN, BEGIN)),
     ("answers.get", lambda c: c.answers.get(KEY, TOKEN[::-1], BEGIN)),
+    ("ingest_jobs.get", lambda c: (c.ingest_jobs.get("uploads"), c.ingest_jobs.get("none"))),
+    ("ingest_jobs.page", lambda c: c.ingest_jobs.page(limit=9)),
+    ("ingest_jobs.parts", lambda c: c.ingest_jobs.parts("uploads")),
+    ("ingest_jobs.parts", lambda c: c.ingest_jobs.parts(state=IngestPartState.DONE, limit=1)),
+    ("ingest_jobs.count_open", lambda c: (c.ingest_jobs.count_open("uploads"), "open")),
     ("webhooks.get", lambda c: c.webhooks.get(1)),
     ("webhooks.page", lambda c: c.webhooks.page()),
     ("webhooks.wanting", lambda c: c.webhooks.wanting(WebhookEvent.FLOOD_FLAG)),

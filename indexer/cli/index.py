@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli import index_views, quarantine
+from indexer.cli import index_jobs, index_views, quarantine
 from indexer.cli.commands import Commands
 from indexer.cli.options import (
     AsJson,
@@ -22,6 +22,7 @@ from indexer.cli.time_arguments import parse_earlier
 app = Commands(help="Build and maintain the index.")
 
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(index_jobs.app, name="job")
 
 
 @app.command()
@@ -66,25 +67,54 @@ def add(
             "--remove-orphans", help="With --prune: also remove images left without a source."
         ),
     ] = False,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Only list the images, as a job for `index work`.")
+    ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Add them by workers on this Ray cluster; local starts one."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With --ray: workers; by default as cores allow.")
+    ] = None,
+    job: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --queue or --ray: name of the job.")
+    ] = None,
+    part_size: Annotated[
+        int | None, typer.Option(min=1, help="With --queue or --ray: maximum images of a part.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add images to the index.
 
     Unchanged images are skipped. Safe to interrupt at any moment and to run again. Files that
     cannot be indexed are listed with the reason, the rest are added, and the exit code is 2. A
-    missing bank is created as a block bank.
+    missing bank is created as a block bank. --queue leaves the work to any number of workers.
 
     Example: lookalike index add uploads/ --bank known-unsafe
     """
     from indexer.cli.index_add import add_sources, open_or_create_bank
     from indexer.cli.index_plan import print_plan
-    from indexer.ingest import IngestOptions
+    from indexer.cli.index_queue import add_on_ray, queue_sources
+    from indexer.ingest import IngestOptions, RayOptions
+    from indexer.types import IngestJobOptions
 
     if remove_orphans and not prune:
         raise typer.BadParameter("--remove-orphans requires --prune.")
+    _check_job_options(
+        queue=queue,
+        ray=ray,
+        of_either=job is not None or part_size is not None,
+        of_ray=workers is not None,
+        of_neither=prune,
+        of_workers=model is not None or runtime is not None,
+    )
     settings = load(model, runtime)
-    if frames is not None:
-        settings = settings.model_copy(update={"frames": frames})
+    given = {"frames": frames, "part_size": part_size}
+    said = {name: value for name, value in given.items() if value is not None}
+    settings = settings.model_copy(update=said)
     asked = {"keep_thumbnails": thumbnails, "keep_features": features}
     settings = settings.model_copy(update={name: True for name, is_set in asked.items() if is_set})
     options = IngestOptions(tiles, thumbnails, features, prune=prune, remove_orphans=remove_orphans)
@@ -100,6 +130,15 @@ def add(
             )
             return
         chosen = open_or_create_bank(store, bank) if bank else None
+        if queue or ray is not None:
+            wanted = IngestJobOptions(bank, frames, tiles, thumbnails, features)
+            arguments = (store, settings, sources, wanted, job)
+            if ray is None:
+                queue_sources(*arguments, follow_links=follow_links, as_json=as_json)
+            else:
+                cluster = RayOptions(ray, workers, settings.worker_threads)
+                add_on_ray(*arguments, cluster, follow_links=follow_links, as_json=as_json)
+            return
         add_sources(
             store,
             settings,
@@ -109,6 +148,28 @@ def add(
             follow_links=follow_links,
             as_json=as_json,
         )
+
+
+def _check_job_options(
+    *,
+    queue: bool,
+    ray: str | None,
+    of_either: bool,
+    of_ray: bool,
+    of_neither: bool,
+    of_workers: bool,
+) -> None:
+    """Refuse options of `add` that exclude each other."""
+    if queue and ray is not None:
+        raise typer.BadParameter("--queue and --ray exclude each other.")
+    if of_either and not queue and ray is None:
+        raise typer.BadParameter("--job and --part-size require --queue or --ray.")
+    if of_ray and ray is None:
+        raise typer.BadParameter("--workers requires --ray.")
+    if of_neither and (queue or ray is not None):
+        raise typer.BadParameter("--prune needs a run of its own: --queue and --ray exclude it.")
+    if of_workers and queue:
+        raise typer.BadParameter("--queue excludes --model and --runtime: give them to index work.")
 
 
 @app.command()
@@ -208,5 +269,6 @@ def list_images(
     )
 
 
+app.command("work")(index_jobs.work)
 app.command("rebuild")(index_views.rebuild)
 app.command("snapshot")(index_views.snapshot)

@@ -10,24 +10,35 @@ from typing import Any
 _STDERR = 2
 
 
+class Stop(Event):
+    """Set by the first signal that asks to stop."""
+
+    signal: int | None = None
+    """Which one it was."""
+
+
 @contextmanager
-def stop_at_ctrl_c() -> Iterator[Event]:
+def stop_at_ctrl_c(*further: signal.Signals) -> Iterator[Stop]:
     """Give an event that the first Ctrl-C sets; the second one raises KeyboardInterrupt.
 
-    Where Ctrl-C is ignored, as in a shell's background job, it stays so.
+    Where Ctrl-C is ignored, as in a shell's background job, it stays so. `further` are signals that
+    set it as well, and end the process when they come again.
     """
-    stop = Event()
-    before = signal.getsignal(signal.SIGINT)
+    stop = Stop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *further)}
 
-    def ask_to_stop(_signal: int, _frame: Any) -> None:
-        signal.signal(signal.SIGINT, before)
+    def ask_to_stop(number: int, _frame: Any) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        stop.signal = number
         stop.set()
         # not by sys.stderr, which may be in the middle of a write
         os.write(_STDERR, b"Finishing what is under way. Press Ctrl-C again to stop at once.\n")
 
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, ask_to_stop)
+    for number, handler in before.items():
+        if handler in {signal.default_int_handler, signal.SIG_DFL}:
+            signal.signal(number, ask_to_stop)
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 
 from indexer.ingest.ingest_report import IngestReport
+from indexer.ingest.part_lease import PartLease
 from indexer.ingest.stage_messages import Encoded, Known, Outcome, Spoiled, Unchanged
 from indexer.sources import is_outside
 from indexer.store import AddOutcome, Store, Walk
-from indexer.types import SkippedSource, Space
+from indexer.types import PartProgress, SkippedSource, Space
 
 
 @dataclass(slots=True)
@@ -19,6 +20,8 @@ class Batch:
     spoiled: list[str] = field(default_factory=list)  # URIs of skipped ones that held an image
     unchanged: list[str] = field(default_factory=list)  # URIs
     links_not_followed: int = 0
+    is_last: bool = False
+    """Whether the run was through with its sources, uninterrupted, when this batch was taken."""
 
     def __len__(self) -> int:
         """Count what has to be written, marks of the walk aside."""
@@ -41,7 +44,14 @@ class Batch:
                 self.skipped.append(outcome.source)
                 self.spoiled.append(outcome.source.uri)
 
-    def commit(self, store: Store, space: Space, walk: Walk | None, report: IngestReport) -> None:
+    def commit(
+        self,
+        store: Store,
+        space: Space,
+        walk: Walk | None,
+        report: IngestReport,
+        lease: PartLease | None = None,
+    ) -> None:
         """Write all in one transaction, then count it.
 
         Parameters
@@ -53,13 +63,17 @@ class Batch:
             Pass over the sources whose mark each of them gets.
         report : IngestReport
             What is counted is added to it.
+        lease : PartLease, optional
+            Of the part that they are of: it is renewed, and with the last batch the part is done.
 
         Raises
         ------
         DatabaseUnavailable
             The database cannot be written; nothing of the batch is.
+        LeaseLost
+            Another worker has the part now; nothing of the batch is written.
         """
-        if len(self) or (walk and self.unchanged):
+        if len(self) or (walk and self.unchanged) or (lease and self._moves(lease)):
             sources = [item.wanted for item in self.encoded] + [item.wanted for item in self.known]
             met = [source.uri for source in sources]
             with store.writer() as writer:
@@ -75,9 +89,23 @@ class Batch:
                 if walk:
                     met += [item.uri for item in self.skipped]
                     writer.sources.mark_walked(walk, met + self.unchanged)
+                if lease:
+                    lease.advance(writer, self._progress(added), is_last=self.is_last)
             _count(report, added, len(self.encoded))
             _count(report, joined, len(self.known))
         self._count_rest(report)
+
+    def _moves(self, lease: PartLease) -> bool:
+        """Return whether a part must hear of a batch of which nothing else is written."""
+        return bool(self.unchanged) or self.is_last or lease.is_due
+
+    def _progress(self, added: AddOutcome) -> PartProgress:
+        return PartProgress(
+            processed=len(self) + len(self.unchanged),
+            added=added.added,
+            skipped=len(self.skipped),
+            is_new=bool(self.encoded),
+        )
 
     def _count_rest(self, report: IngestReport) -> None:
         images = {item.image.sha256: item.image for item in self.encoded}

@@ -62,6 +62,8 @@ class BatchQueue:
             if len(batch) == self._size or only_unchanged or monotonic() - opened > _LONGEST_WAIT:
                 yield batch
                 batch, opened = Batch(), monotonic()
+        # a stop or an error drops what was between the stages
+        batch.is_last = not self.pipeline.stopping.is_set()
         yield batch
         self.pipeline.raise_error()
         self.interrupted = self.pipeline.stopping.is_set()

@@ -12,6 +12,7 @@ from indexer.ingest.batch_queue import BatchQueue
 from indexer.ingest.encode_stages import EncodeStages
 from indexer.ingest.encoding import PictureEncoder
 from indexer.ingest.ingest_report import IngestReport
+from indexer.ingest.part_lease import PartLease
 from indexer.ingest.prune import prune
 from indexer.ingest.read_stages import Completeness, ReadStages
 from indexer.ingest.throughput import LEAST_IMAGES, Throughput, save_throughput
@@ -67,6 +68,7 @@ class Ingest:
         bank_id: int | None = None,
         on_progress: Callable[[IngestReport], None] = lambda _report: None,
         stop: Event | None = None,
+        lease: PartLease | None = None,
     ) -> IngestReport:
         """Index every source; what cannot be read is skipped with its reason.
 
@@ -82,12 +84,17 @@ class Ingest:
         stop : Event, optional
             Once it is set nothing new is begun; the pictures that are being decoded and encoded
             are finished and committed, and the report is marked as interrupted.
+        lease : PartLease, optional
+            Of the part of a job that the sources are: every batch renews it in its transaction,
+            and the last one of a run that is not interrupted marks the part as done.
 
         Raises
         ------
         LookalikeError
             What a stage cannot go on after, such as DatabaseUnavailable. What was complete by then
             is committed if the database allows.
+        LeaseLost
+            Another worker has the part now.
         """
         begun = monotonic()
         report = IngestReport()
@@ -110,7 +117,7 @@ class Ingest:
                 queue.pipeline, new, self._settings.worker_threads, self._encoder.batch_size
             )
             for batch in queue.batches():
-                batch.commit(self._store, self._space, walk, report)
+                batch.commit(self._store, self._space, walk, report, lease)
                 report.time(monotonic() - begun)
                 on_progress(report)
             report.interrupted = queue.interrupted

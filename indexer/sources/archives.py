@@ -15,7 +15,15 @@ from weakref import finalize
 
 from indexer.errors import UnreadableSource
 from indexer.images.decode import check_byte_size
-from indexer.sources.base import DAMAGED_ARCHIVE, INVALID_METADATA, UNSAFE_MEMBER, Found, SourceItem
+from indexer.sources.base import (
+    DAMAGED_ARCHIVE,
+    INVALID_METADATA,
+    UNSAFE_MEMBER,
+    Found,
+    Listed,
+    ListedArchive,
+    SourceItem,
+)
 from indexer.sources.local import unreadable
 from indexer.sources.manifest_rows import InvalidRow, details_of
 from indexer.sources.names import is_candidate, member_uri, quoted, uri_of
@@ -84,6 +92,9 @@ class Shard:
                 f"{quoted(self.uri)} is cut short or damaged ({reason}). What comes before that is "
                 "indexed; copy or make the archive again for the rest.",
             )
+
+    def listed(self) -> Iterator[Listed]:
+        yield ListedArchive(self.uri)
 
     def count(self) -> int | None:
         return None if self.is_streamed else sum(1 for _ in self.items())

@@ -1,7 +1,7 @@
 """Protocols of sources, and reasons to skip one."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -51,11 +51,42 @@ class SourceItem(ABC):
 Found = SourceItem | SkippedSource
 
 
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """Something that may be a picture, listed to be looked up later."""
+
+    uri: str
+    bank: str | None = None  # named by a manifest
+    details: SourceDetails = field(default_factory=SourceDetails)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedArchive:
+    """An archive, listed to be read later."""
+
+    uri: str
+
+
+Listed = ListedImage | ListedArchive | SkippedSource
+
+
+def listed(items: Iterable[Found]) -> Iterator[Listed]:
+    """Name pictures that were found."""
+    for found in items:
+        if isinstance(found, SkippedSource):
+            yield found
+        else:
+            yield ListedImage(found.stamp.uri, found.bank, found.details)
+
+
 class Reader(Protocol):
     """All that one SOURCE of the command line stands for."""
 
     def items(self) -> Iterator[Found]:
         """Find the pictures, in an order that repeats, holding few of them at a time."""
+
+    def listed(self) -> Iterator[Listed]:
+        """Name the same pictures without looking into archives or asking servers for each."""
 
     def count(self) -> int | None:
         """Count what `items` would give; None when that costs about as much as reading it."""

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from indexer.errors import UnreadableSource
 from indexer.images.decode import check_byte_size
-from indexer.sources.base import DANGLING_LINK, DIRECTORY_LOOP, OUTSIDE_LINK, SourceItem
+from indexer.sources.base import (
+    DANGLING_LINK,
+    DIRECTORY_LOOP,
+    OUTSIDE_LINK,
+    Listed,
+    SourceItem,
+    listed,
+)
 from indexer.sources.names import may_be_image, quoted, uri_of
 from indexer.types import SkippedSource, SourceStamp
 
@@ -32,6 +39,9 @@ class Tree:
 
     def items(self) -> Iterator[SourceFile | SkippedSource]:
         return _walk_root(self.root, follow_links=self.follow_links)
+
+    def listed(self) -> Iterator[Listed]:
+        return listed(self.items())
 
     def count(self) -> int:
         return sum(not is_outside(found) for found in self.items())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
+from indexer.sources.base import ListedImage
 from indexer.sources.names import is_storable, quoted
 from indexer.types import SourceDetails
 
@@ -47,6 +48,19 @@ def row_of(number: int, columns: Columns) -> Row:
         raise InvalidRow(f"{named} is {name!r}, not the text of a path or URL")
     bank, details = details_of({key: columns[key] for key in columns if key != named})
     return Row(number, name, bank, details)
+
+
+def columns_of(image: ListedImage) -> dict[str, Any]:
+    """Return the row that `row_of` reads as this picture; JSON can hold it."""
+    details = image.details
+    said = {
+        "bank": image.bank,
+        "label": details.label,
+        "uploader": details.uploader,
+        "created_at": details.created_at and details.created_at.isoformat(),
+    }
+    known = {column: value for column, value in said.items() if value is not None}
+    return {"uri": image.uri, **known, **details.metadata}
 
 
 def details_of(columns: Columns) -> tuple[str | None, SourceDetails]:

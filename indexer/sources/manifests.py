@@ -5,12 +5,14 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from indexer.errors import UnreadableSource
-from indexer.sources.base import INVALID_METADATA, Found
+from indexer.sources.base import INVALID_METADATA, Found, Listed, ListedImage
 from indexer.sources.manifest_rows import Columns, InvalidRow, Row, row_of
 from indexer.sources.manifest_tables import NumberedColumns, UnreadableRow, kind_of
+from indexer.sources.names import uri_of
 from indexer.sources.places import Places
 from indexer.types import SkippedSource
 
@@ -44,6 +46,14 @@ class ManifestReader:
         finally:
             pool.shutdown(cancel_futures=True)
 
+    def listed(self) -> Iterator[Listed]:
+        try:
+            for number, columns in self.rows():
+                row = self._row(number, columns)
+                yield self._named(row) if isinstance(row, Row) else row
+        except UnreadableSource as error:
+            yield SkippedSource(self.uri, error.code, str(error))
+
     def count(self) -> int | None:
         if not self.is_at_hand:
             return None
@@ -68,6 +78,14 @@ class ManifestReader:
             return row_of(number, columns)
         except (InvalidRow, RecursionError) as error:
             return self._bad(number, str(error))
+
+    def _named(self, row: Row) -> Listed:
+        try:
+            place = self.places.locate(row.name)
+        except InvalidRow as error:
+            return self._bad(row.number, str(error))
+        uri = uri_of(place) if isinstance(place, Path) else place
+        return ListedImage(uri, row.bank, row.details)
 
     def _look_up(self, row: Row) -> Found:
         try:

@@ -26,8 +26,8 @@ class Places:
         protocol = protocol_of(name)
         return isinstance(self.base, str) if protocol is None else protocol != "file"
 
-    def find(self, name: str, root: str) -> Found:
-        """Look one picture up.
+    def locate(self, name: str) -> Path | str:
+        """Return the absolute path or the URL that a name stands for; nothing is looked up.
 
         Raises
         ------
@@ -35,7 +35,7 @@ class Places:
             The name is none that could be looked up; the message says why.
         """
         if self.is_remote(name):
-            return self._find_remote(name, root)
+            return self._url_of(name)
         if isinstance(self.base, str):
             raise InvalidRow(
                 f"{quoted(name)} is on this machine's disk, which a remote manifest must not name"
@@ -48,18 +48,36 @@ class Places:
         if not possible:
             raise InvalidRow(f"{quoted(name)} is not a valid file name")
         # `..` is resolved on the disk, where links may lead elsewhere than the text suggests
-        return file_at(Path(os.path.realpath(path)) if ".." in path.parts else path, root)
+        return Path(os.path.realpath(path)) if ".." in path.parts else path
 
-    def _find_remote(self, name: str, root: str) -> Found:
+    def exists(self, name: str) -> bool:
+        """Tell whether a name stands for something on this machine's disk."""
+        place = self.locate(name)
+        return isinstance(place, Path) and place.exists()
+
+    def find(self, name: str, root: str) -> Found:
+        """Look one picture up.
+
+        Raises
+        ------
+        InvalidRow
+            As `locate`.
+        """
+        place = self.locate(name)
+        return file_at(place, root) if isinstance(place, Path) else self._find_remote(place, root)
+
+    def _url_of(self, name: str) -> str:
         if not is_storable(name):
             raise InvalidRow(
                 f"{quoted(name)} is not a valid URL: non-ASCII characters must be UTF-8"
             )
-        url = name
-        if not protocol_of(name):
-            if name.startswith("/") or ".." in name.split("/"):
-                raise InvalidRow(f"{quoted(name)} leads out of the folder of the manifest")
-            url = f"{self.base}/{name}"
+        if protocol_of(name):
+            return name
+        if name.startswith("/") or ".." in name.split("/"):
+            raise InvalidRow(f"{quoted(name)} leads out of the folder of the manifest")
+        return f"{self.base}/{name}"
+
+    def _find_remote(self, url: str, root: str) -> Found:
         try:
             file = self.remotes.find(url)
         except UnreadableSource as error:

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Final, cast
 
 from indexer.errors import UnreadableSource
 from indexer.images.decode import check_byte_size
-from indexer.sources.base import SourceItem
+from indexer.sources.base import Listed, SourceItem, listed
 from indexer.sources.names import is_candidate, protocol_of
 from indexer.sources.retries import attempt, once
 from indexer.types import SkippedSource, SourceStamp
@@ -85,6 +85,9 @@ class Prefix:
         except UnreadableSource as error:
             # What is known of this prefix is not gone only because the listing broke off.
             yield SkippedSource(root, error.code, str(error))
+
+    def listed(self) -> Iterator[Listed]:
+        return listed(self.items())
 
     def count(self) -> int:
         return sum(1 for _ in self.items())

@@ -12,9 +12,9 @@ from typing import BinaryIO, TypeVar
 from indexer.errors import UnreadableSource
 from indexer.settings import Settings
 from indexer.sources.archives import local_shard, remote_shard
-from indexer.sources.base import Found, Reader
+from indexer.sources.base import Found, Listed, ListedImage, Reader
 from indexer.sources.local import Tree, existing, unreadable
-from indexer.sources.manifest_rows import InvalidRow
+from indexer.sources.manifest_rows import Columns, InvalidRow
 from indexer.sources.manifest_tables import NumberedColumns, kind_of, read_list, read_table
 from indexer.sources.manifests import STDIN, ManifestReader
 from indexer.sources.names import is_archive, may_be_image, protocol_of, quoted, uri_of
@@ -63,6 +63,54 @@ def open_sources(
     return chain.from_iterable(reader.items() for reader in readers)
 
 
+def list_sources(
+    specs: Sequence[str], settings: Settings, *, follow_links: bool = False
+) -> Iterator[Listed]:
+    """Name the pictures that `open_sources` finds, for others to look up and read.
+
+    Archives are named whole. Rows of manifests are validated, and not looked up.
+
+    Raises
+    ------
+    UnreadableSource
+        As `open_sources`.
+    """
+    readers = _Opener(settings, None, follow_links=follow_links).open_all(specs)
+    return chain.from_iterable(reader.listed() for reader in readers)
+
+
+def open_listed(name: str, rows: Sequence[Columns], settings: Settings) -> Iterator[Found]:
+    """Look up pictures that `list_sources` has named, in their order.
+
+    Parameters
+    ----------
+    name : str
+        What messages call the list.
+    rows : sequence of mapping
+        As `columns_of` makes them.
+    settings : Settings
+        Say which protocols may be used.
+
+    Raises
+    ------
+    UnreadableSource
+        They are all on a local disk, and this machine sees none of them.
+    """
+    places = Places(Path("/"), Remotes(settings.allowed_protocol_names))
+    names = [str(row["uri"]) for row in rows]
+    if names and not any(places.is_remote(each) or places.exists(each) for each in names):
+        raise UnreadableSource(
+            f"None of the {len(names):,} files of {name} exists on this machine, neither "
+            f"{quoted(names[0])} nor any other. Attach their disk under the same path, or run "
+            "workers where it is."
+        )
+
+    def numbered() -> Generator[NumberedColumns, None, None]:
+        yield from enumerate(rows, 1)
+
+    return ManifestReader(name, numbered, places, is_at_hand=True).items()
+
+
 def count_sources(
     specs: Sequence[str], settings: Settings, *, follow_links: bool = False
 ) -> int | None:
@@ -93,6 +141,9 @@ class _Single:
     def items(self) -> Iterator[Found]:
         yield self.file.item()
 
+    def listed(self) -> Iterator[Listed]:
+        yield ListedImage(self.file.uri)
+
     def count(self) -> int:
         return 1
 
@@ -109,6 +160,13 @@ class _Pattern:
                 yield reader
             else:
                 yield from reader.items()
+
+    def listed(self) -> Iterator[Listed]:
+        for reader in self.readers():
+            if isinstance(reader, SkippedSource):
+                yield reader
+            else:
+                yield from reader.listed()
 
     def count(self) -> int | None:
         return _total(reader for reader in self.readers() if not isinstance(reader, SkippedSource))

@@ -43,6 +43,7 @@ from indexer.store.verdicts.policies import Policies
 from indexer.store.verdicts.retro_scans import RetroScans
 from indexer.store.webhooks.deliveries import Deliveries
 from indexer.store.webhooks.webhooks import Webhooks
+from indexer.store.workers.ingest_jobs import IngestJobs
 
 
 class Catalog:
@@ -97,6 +98,8 @@ class Catalog:
         self.cluster_members = ClusterMembers(connection)
         self.cluster_actions = ClusterActions(connection)
         self.cluster_reports = ClusterReports(connection)
+        # workers
+        self.ingest_jobs = IngestJobs(connection)
         # access
         self.keys = Keys(connection)
         self.sessions = Sessions(connection)

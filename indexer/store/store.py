@@ -18,6 +18,7 @@ from indexer.store.database.maintenance import Maintenance
 from indexer.store.database.schema import require_current
 from indexer.store.models import CatalogInfo
 from indexer.store.reviews.leases import ReviewLeases
+from indexer.store.workers.part_leases import IngestPartLeases
 from indexer.store.writer import Writer
 
 
@@ -94,6 +95,21 @@ class Store:
         with writing(self._engine, log=False) as connection:
             self._identity.check(connection)
             yield ReviewLeases(connection, datetime.now(UTC))
+
+    @contextmanager
+    def leasing_parts(self) -> Iterator[IngestPartLeases]:
+        """Lease ingest parts in one transaction, which in Postgres waits for no other writer.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            As for `writer`.
+        DatabaseReplaced
+            As for `writer`.
+        """
+        with writing(self._engine, log=False) as connection:
+            self._identity.check(connection)
+            yield IngestPartLeases(connection, datetime.now(UTC))
 
     def joining(self, writer: Writer, *, is_trial: bool = False) -> "Store":
         """Return a store whose transactions are all part of the writer's, and end with it."""

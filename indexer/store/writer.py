@@ -41,6 +41,8 @@ from indexer.store.verdicts.retro_scan_edits import RetroScanEdits
 from indexer.store.webhooks.deliveries import DeliveryEdits
 from indexer.store.webhooks.outbox import Outbox
 from indexer.store.webhooks.webhook_edits import WebhookEdits
+from indexer.store.workers.ingest_job_edits import IngestJobEdits
+from indexer.store.workers.part_leases import IngestPartLeases
 
 ResultT = TypeVar("ResultT")
 
@@ -99,6 +101,9 @@ class Writer(Catalog):
         self.cluster_actions: ClusterActionEdits = ClusterActionEdits(
             given, self.entries, self.decisions, self.reviews
         )
+        # workers
+        self.ingest_jobs: IngestJobEdits = IngestJobEdits(given)
+        self.ingest_leases: IngestPartLeases = IngestPartLeases(connection, now)
         # access
         self.keys: KeyEdits = KeyEdits(given)
         self.sessions: SessionEdits = SessionEdits(given)

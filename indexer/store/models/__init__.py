@@ -31,6 +31,7 @@ from indexer.store.models.gallery import (
     SpaceRow,
     ThumbnailRow,
 )
+from indexer.store.models.ingest_jobs import IngestJobRow, IngestPartRow
 from indexer.store.models.log import OF_BANKS, CatalogInfo, ChangeRow
 from indexer.store.models.people import PersonalSettingsRow, SavedViewRow
 from indexer.store.models.policies import PolicyRow, VerdictRow
@@ -44,7 +45,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611302150"
+REVISION = "202611302155"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
@@ -70,6 +71,8 @@ __all__ = [
     "EntryRow",
     "FloodFlagRow",
     "ImageRow",
+    "IngestJobRow",
+    "IngestPartRow",
     "LineageRow",
     "LocalFeaturesRow",
     "MapRow",

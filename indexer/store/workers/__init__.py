@@ -1,0 +1,1 @@
+"""Ingest jobs, their parts, and the leases of workers."""

@@ -1,0 +1,172 @@
+"""Many workers make the catalog that one plain run makes, whatever happens to them."""
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from indexer.store import Store, open_store
+from indexer.types import Embeddings, IngestPartState
+from support.commands import Index
+from support.consistency import Content, examine
+from support.feeding import BANK, SKIPPED_SOME, make_index, start_adding
+from support.forked import KILLED, Forked, start
+from support.mixed import Mixed, make_mixed
+from support.models import make_tiny
+from support.poison import fear_poison, write_poison
+
+FILES = 5_000
+PART_SIZE = 250
+KILLS = 10
+SEED = 20261130
+CLOSE = 1e-5  # of each component of a vector
+
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1_800)]
+
+
+@dataclass(frozen=True)
+class Plain:
+    """What one plain run makes of the folder."""
+
+    mixed: Mixed
+    model: Path
+    content: Content
+    vectors: dict[tuple[bytes, int], Embeddings]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
+    base = tmp_path_factory.mktemp("plain")
+    model = make_tiny(base / "model")
+    mixed = make_mixed(base / "folder", FILES)
+    index = make_index(base / "home", model)
+    start_adding(index, mixed).finish(SKIPPED_SOME)
+    with open_store(index.settings.resolved_database_url) as store:
+        yield Plain(mixed, model, examine(store), vectors_of(store))
+
+
+def vectors_of(store: Store) -> dict[tuple[bytes, int], Embeddings]:
+    """Return the vectors of all images and their parts, by SHA-256 and number of the part."""
+    statement = (
+        "SELECT i.sha256, e.part, e.vector FROM embeddings e JOIN images i ON i.id = image_id"
+    )
+    with store.reader() as catalog:
+        return {
+            (bytes(sha256), part): np.frombuffer(vector, "<f4")
+            for sha256, part, vector in catalog.connection.execute(text(statement))
+        }
+
+
+def assert_same(store: Store, plain: Plain) -> None:
+    """Check that an index holds what the plain run made: nothing else, and nothing twice."""
+    content, vectors = examine(store), vectors_of(store)
+    assert content.digests == plain.content.digests
+    assert content.quarantined == plain.content.quarantined
+    assert len(content.entries) == len(plain.content.entries)
+    assert vectors.keys() == plain.vectors.keys()
+    for key, vector in vectors.items():
+        np.testing.assert_allclose(vector, plain.vectors[key], rtol=0, atol=CLOSE)
+    with store.reader() as catalog:
+        added = sum(job.added for job in catalog.ingest_jobs.page())
+    assert added == len(content.images)
+
+
+def make_queued(home: Path, plain: Plain, database_url: str) -> Index:
+    index = make_index(home, plain.model, database_url)
+    lease = {"LOOKALIKE_PART_LEASE": "2", "LOOKALIKE_WORKER_THREADS": "1"}
+    return Index(index.home, index.database_url, {**index.extra, **lease})
+
+
+def test_two_workers_that_are_killed_ten_times_make_the_same_catalog(
+    tmp_path: Path, database_url: str, plain: Plain
+) -> None:
+    chance = random.Random(SEED)
+    index = make_queued(tmp_path / "home", plain, database_url)
+    poison = write_poison(plain.mixed.folder / "0250.0.jpg")  # in the second part
+    try:
+        sized = ("--part-size", PART_SIZE, "--job", "job")
+        queued = index.run("index", "add", plain.mixed.folder, "--bank", BANK, "--queue", *sized)
+        assert f"in {len(range(0, FILES + 1, PART_SIZE))} parts" in queued.stdout
+
+        with open_store(database_url) as store:
+            workers = [begin(index), begin(index)]
+            for number in range(KILLS):
+                wait_for_progress(store, workers, index, (number + chance.random()) / (KILLS + 2))
+                kill_one(workers, index, chance)
+            codes = [wait_to_the_end(worker, index) for worker in workers]
+
+            assert codes == [SKIPPED_SOME] * 2
+            with store.reader() as catalog:
+                [part] = catalog.ingest_jobs.parts("job", state=IngestPartState.QUARANTINED)
+                assert catalog.ingest_jobs.get("job").waiting == 0
+            assert part.number == 2
+            assert "3 workers in a row" in str(part.reason)
+            poison.unlink()
+            index.run("index", "job", "retry", "job")
+            index.run("index", "work")
+            with store.writer() as writer:
+                writer.quarantine.release([str(poison)])  # it is gone: that is what is wrong now
+            assert_same(store, plain)
+    finally:
+        poison.unlink(missing_ok=True)
+
+
+def begin(index: Index) -> Forked:
+    return start(index, "index", "work", prepare=fear_poison)
+
+
+def kill_one(workers: list[Forked], index: Index, chance: random.Random) -> None:
+    """Kill a worker at a random moment, and begin another in its place."""
+    place = chance.randrange(len(workers))
+    time.sleep(chance.random() / 4)
+    workers[place].process.kill()
+    workers[place].wait()
+    workers[place] = begin(index)
+
+
+def wait_for_progress(store: Store, workers: list[Forked], index: Index, share: float) -> None:
+    """Wait until a share of all images is there; replace workers that the poison has killed."""
+    while True:
+        replace_dead(workers, index)
+        with store.reader() as catalog:
+            if catalog.gauges.counts().images >= share * FILES * 0.9:
+                return
+        time.sleep(0.05)
+
+
+def replace_dead(workers: list[Forked], index: Index) -> None:
+    for place, worker in enumerate(workers):
+        if not worker.running():
+            assert worker.wait() == KILLED, worker.stderr
+            workers[place] = begin(index)
+
+
+def wait_to_the_end(worker: Forked, index: Index) -> int:
+    """Return the exit code of a worker, or of those that take its place when poison kills it."""
+    while (code := worker.wait()) == KILLED:
+        worker = begin(index)
+    assert "Traceback" not in worker.stderr, worker.stderr
+    return code
+
+
+def test_workers_on_ray_make_the_same_catalog(
+    tmp_path: Path, database_url: str, plain: Plain
+) -> None:
+    index = make_queued(tmp_path / "home", plain, database_url)
+    on_ray = ("--ray", "local", "--workers", 2, "--part-size", PART_SIZE, "--json")
+
+    with index.start("index", "add", str(plain.mixed.folder), "--bank", BANK, *on_ray) as command:
+        stdout, stderr = command.communicate(timeout=1_500)
+
+    assert command.returncode == SKIPPED_SOME, stderr
+    assert "Traceback" not in stderr, stderr
+    report = json.loads(stdout)
+    assert (report["parts"], report["failed"]) == (FILES // PART_SIZE, 0)
+    with open_store(database_url) as store:
+        assert_same(store, plain)
