@@ -17,7 +17,7 @@ from indexer.vectors.snapshot_inventory import ViewFiles, read_inventory
 from indexer.vectors.snapshots import remove_view
 from indexer.vectors.tiers import IN_MEMORY, TierRule
 
-_NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?|entries|pieces-[0-9a-f]{16}")
+_NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?|entries|(pieces|patterns)-[0-9a-f]{16}")
 """What a view may be called; "pdq" alone was, by earlier versions."""
 
 
@@ -117,6 +117,11 @@ def pieces_folder(space: Space, settings: Settings) -> Path:
     return settings.views_folder / f"pieces-{space.fingerprint[:16]}"
 
 
+def patterns_folder(space: Space, settings: Settings) -> Path:
+    """Return where a cluster run leaves the graph of the images in which it found patterns."""
+    return settings.views_folder / f"patterns-{space.fingerprint[:16]}"
+
+
 def rebuild_views(store: Store, space: Space, settings: Settings) -> list[Path]:
     """Make every view anew from the log; return their snapshots, which replace all earlier ones.
 
@@ -163,8 +168,9 @@ def forget_purged(store: Store, space: Space | None, settings: Settings) -> None
     """
     for files in find_leftovers(space, settings):
         remove_view(files.folder)
-    if space and (folder := pieces_folder(space, settings)).is_dir():
-        remove_view(folder)
+    for folder in _of_runs(space, settings) if space else ():
+        if folder.is_dir():
+            remove_view(folder)
     for view in open_views(store, space, settings) if space else ():
         view.catch_up()
         view.snapshot(alone=True)
@@ -175,9 +181,16 @@ def find_leftovers(space: Space | None, settings: Settings) -> list[ViewFiles]:
 
     Folders whose names are not a view's are passed over.
     """
-    used = {*view_names(space, settings), pieces_folder(space, settings).name} if space else set()
+    used = set[str]()
+    if space:
+        used |= {*view_names(space, settings), *(f.name for f in _of_runs(space, settings))}
     return [
         files
         for files in read_inventory(settings.views_folder)
         if files.name not in used and _NAME.fullmatch(files.name)
     ]
+
+
+def _of_runs(space: Space, settings: Settings) -> tuple[Path, ...]:
+    """Return where cluster runs leave what the next ones take up."""
+    return pieces_folder(space, settings), patterns_folder(space, settings)

@@ -4,6 +4,7 @@ import os
 import signal
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from indexer.cluster_assignment import AskedCluster, NewestClusters
+from indexer.clustering import partition, pattern_search
 from indexer.clustering import runs as running
 from indexer.clustering.cluster_parameters import ClusterParameters
 from indexer.clustering.incremental import ClusterRefresher
@@ -27,6 +29,7 @@ from indexer.types import (
     SourceDetails,
     Space,
 )
+from indexer.upkeep.removal import purge
 from support.catalog import DIMENSION, arrival, bind, new_image
 from support.families import (
     EVERYTHING,
@@ -407,6 +410,56 @@ def test_few_new_images_are_assigned_and_many_are_clustered(store: Store, space:
 
     assert many.how is Refreshed.CLUSTERED
     assert many.run.previous_run == first.id
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_patterns_begin_with_the_graph_that_the_last_run_left(
+    store: Store, space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pattern_search, "_KEPT_BEYOND", 0)
+    monkeypatch.setattr(partition, "_ALL_PAIRS", 0)
+    found: list[int] = []
+    build = partition.build_knn_graph
+    monkeypatch.setattr(
+        partition, "build_knn_graph", lambda *args, **kw: found.append(1) or build(*args, **kw)
+    )
+    home = Settings(home=tmp_path, worker_threads=1)
+    refresh = partial(
+        ClusterRefresher(store, home).refresh,
+        HDBSCAN,
+        EVERYTHING,
+        ClusterParameters(min_cluster_size=5),
+        max_changed_share=0,
+    )
+    add_family(store, space, 0, range(40))
+    add_family(store, space, 1, range(100, 130))
+    first = refresh()
+    new = add_family(store, space, 0, range(600, 605))
+    with store.writer() as writer:
+        writer.images.remove([*members_of(store, first.run)][:1])
+
+    second = refresh()
+
+    assert (first.how, second.how, len(found)) == (Refreshed.CLUSTERED, Refreshed.CLUSTERED, 1)
+    [grown] = [ids for ids in members_of(store, second.run).values() if ids & {*new}]
+    assert {*new} < grown
+    anew = ClusterRunner(store, home).run(HDBSCAN, EVERYTHING, ClusterParameters(5))
+    assert len(found) == 2
+    assert sorted(map(sorted, members_of(store, anew).values())) == sorted(
+        map(sorted, members_of(store, second.run).values())
+    )
+
+    [view] = (tmp_path / "views").glob("patterns-*/snapshot-*")
+    graph = view / "graph.npy"
+    graph.write_bytes(graph.read_bytes()[:-1] + b"!")  # damaged: it is found anew
+    add_family(store, space, 1, range(700, 702))
+    refresh()
+    assert len(found) == 3
+
+    with store.writer() as writer:
+        writer.images.remove(new[:1])
+    purge(store, home, new[:1])
+    assert not [*(tmp_path / "views").glob("patterns-*")]
 
 
 def test_any_change_is_clustered_where_none_counts_as_few(store: Store, space: Space) -> None:

@@ -1,8 +1,13 @@
 """Views that are searched by codes answer as views in memory do, whatever happens to them."""
 
+import os
+import random
+import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 
 import numpy as np
@@ -257,7 +262,50 @@ def test_a_plug_in_that_fails_leaves_the_view_in_memory(
     assert_finds_what_the_log_says(view, feed)
 
 
-Model = dict[int, NDArray[np.float32]]
+# Grows a view by 100 keys at a time: segments are merged into files, encoded and swapped.
+WRITER = """
+import sys
+from pathlib import Path
+from test_tiers import MemoryFeed, open_view
+
+folder, begin = Path(sys.argv[1]), int(sys.argv[2])
+feed = MemoryFeed()
+feed.put(*range(begin))
+view = open_view(folder, feed)
+print("ready", flush=True)
+for start in range(begin, 9000, 100):
+    feed.put(*range(start, start + 100))
+    view.catch_up()
+    view.snapshot()
+"""
+
+
+@pytest.mark.long
+def test_kill_9_while_segments_are_encoded_leaves_a_view_that_opens(tmp_path: Path) -> None:
+    moments = random.Random(9)
+    feed = MemoryFeed()
+    feed.put(*range(9000))
+    watermark = 0
+    for _ in range(10):
+        command = [sys.executable, "-c", WRITER, str(tmp_path), str(watermark)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+        with Popen(command, stdout=PIPE, env=environment) as writer:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == b"ready\n"
+            time.sleep(moments.uniform(0.0, 0.2))
+            writer.kill()
+        with capture_logs() as logs:
+            view = open_view(tmp_path, feed)
+        assert logs == []
+        assert view.watermark >= watermark
+        watermark = view.watermark
+        assert any(coded(view)) == (watermark >= RULE.from_vectors)
+        assert view.index.keys().tolist() == list(range(watermark))
+        assert view.verify() == []
+        assert_finds_what_the_log_says(view, feed)
+    assert watermark > RULE.from_vectors
+
+
 numbers = st.lists(st.integers(0, 60), max_size=30)
 steps = st.lists(
     st.tuples(st.sampled_from(["add", "add", "remove", "erase", "tier", "reopen"]), numbers),

@@ -1,4 +1,4 @@
-"""HDBSCAN on a kNN graph."""
+"""HDBSCAN on a kNN graph, or on the minimum spanning forest of one."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -6,18 +6,12 @@ from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
+from indexer.clustering.spanning_forest import SAME, SpanningForest, spanning_forest
 from indexer.vectors.knn_graph import KnnGraph
 
 _UNRELATED: Final = 2.0
 """Length of an edge between vectors that no path of the graph joins: that of opposite ones."""
-_SAME: Final = 0.01
-"""Distances below this (cosine 0.99995) count as this: copies of one picture do not lie apart.
-
-Without it a handful of identical vectors is infinitely dense, and the family around it is noise.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +56,40 @@ def hdbscan(
         All noise where there are fewer vectors than a cluster needs; one cluster where all are the
         same, or where all that is linked is one family.
     """
-    n = len(neighbours)
+    longest = longest_link(max_link)
+    forest = spanning_forest(neighbours, min_samples, longest)
+    return hdbscan_of_forest(forest, min_cluster_size=min_cluster_size, longest=longest)
+
+
+def longest_link(max_link: float) -> float:
+    """Return the Euclidean distance of unit vectors that have a cosine distance."""
+    return float(np.sqrt(2 * max_link))
+
+
+def hdbscan_of_forest(
+    forest: SpanningForest, *, min_cluster_size: int, longest: float
+) -> Hierarchy:
+    """Cluster vectors by the minimum spanning forest of their mutual reachability distances.
+
+    Parameters
+    ----------
+    forest : SpanningForest
+        With no edge beyond the longest.
+    min_cluster_size : int
+        As for `hdbscan`.
+    longest : float
+        Distance beyond which nothing is linked, as `longest_link` returns it.
+
+    Returns
+    -------
+    Hierarchy
+        As `hdbscan` does.
+    """
+    n = forest.vectors
     if n < max(2, min_cluster_size):
         return Hierarchy(np.full(n, -1), np.zeros(n), np.zeros(n))
-    longest = float(np.sqrt(2 * max_link))
-    edges, parts = _spanning_tree(neighbours, min_samples, longest)
-    if edges["distance"][-1] <= _SAME:
+    edges, parts = _spanning_tree(forest)
+    if edges["distance"][-1] <= SAME:
         return Hierarchy(np.zeros(n, np.int64), np.ones(n), np.zeros(n))
     from sklearn.cluster._hdbscan._tree import (
         _condense_tree,
@@ -145,41 +167,22 @@ def _with_a_stand_in(edges: NDArray[np.void], n: int, size: int, length: float) 
     return together[np.argsort(together["distance"], kind="stable")]
 
 
-def _spanning_tree(
-    neighbours: KnnGraph, min_samples: int, longest: float
-) -> tuple[NDArray[np.void], NDArray[np.int64]]:
-    """Return the n - 1 edges of the tree by rising distance, and the sizes of the linked parts.
+def _spanning_tree(forest: SpanningForest) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+    """Return the n - 1 edges of a tree by rising distance, and the sizes of the linked parts.
 
-    The edges are in scikit-learn's record type.
-
-    What no edge up to the longest one joins is joined last, all at one distance.
+    The edges are in scikit-learn's record type. What none of the forest joins is joined last, all
+    at one distance.
     """
     from sklearn.cluster._hdbscan._linkage import MST_edge_dtype
 
-    n = len(neighbours)
-    tree = minimum_spanning_tree(_reachability(neighbours, min_samples)).tocoo()
-    order = np.argsort(tree.data, kind="stable")
-    order = order[: np.searchsorted(tree.data[order], longest, side="right")]
-    start, end, distances = tree.row[order], tree.col[order], tree.data[order]
-    forest = csr_matrix((np.ones(len(order)), (start, end)), shape=(n, n))
-    _, part_of = connected_components(forest, directed=False)
-    _, parts, sizes = np.unique(part_of, return_index=True, return_counts=True)
+    n = forest.vectors
+    _, parts, sizes = np.unique(forest.parts(), return_index=True, return_counts=True)
+    apart = len(parts) - 1
     edges = np.empty(n - 1, MST_edge_dtype)
-    edges["current_node"] = np.concatenate([start, np.full(len(parts) - 1, parts[0])])
-    edges["next_node"] = np.concatenate([end, parts[1:]])
-    edges["distance"] = np.concatenate([distances, np.full(len(parts) - 1, _UNRELATED)])
+    edges["current_node"] = np.concatenate([forest.starts, np.full(apart, parts[0])])
+    edges["next_node"] = np.concatenate([forest.ends, parts[1:]])
+    edges["distance"] = np.concatenate([forest.lengths, np.full(apart, _UNRELATED)])
     return edges, sizes
-
-
-def _reachability(neighbours: KnnGraph, min_samples: int) -> csr_matrix:
-    """Return the graph of mutual reachability distances; an edge may be there both ways."""
-    n, k = neighbours.rows.shape
-    distances = np.sqrt(np.maximum(2 - 2 * neighbours.similarities.astype(np.float64), _SAME**2))
-    # the vector itself is the first of the samples
-    core = distances[:, min(min_samples - 1, k) - 1] if min_samples > 1 else np.zeros(n)
-    lengths = np.maximum(distances, np.maximum(core[:, np.newaxis], core[neighbours.rows]))
-    starts = np.arange(0, n * k + 1, k)
-    return csr_matrix((lengths.ravel(), neighbours.rows.ravel(), starts), shape=(n, n))
 
 
 def _outlier_scores(condensed: NDArray[np.void], n: int) -> NDArray[np.float64]:

@@ -98,7 +98,13 @@ class ClusterRefresher:
                 how = Refreshed.ASSIGNED if assigned else Refreshed.UNCHANGED
                 return Refresh(last, how, assigned)
         run = self._runner.run(
-            algorithm, scope, parameters, on_begin=on_begin, on_progress=on_progress, stop=stop
+            algorithm,
+            scope,
+            parameters,
+            on_begin=on_begin,
+            on_progress=on_progress,
+            stop=stop,
+            since_last=True,
         )
         return Refresh(run, Refreshed.CLUSTERED, 0)
 

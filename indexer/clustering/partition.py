@@ -1,4 +1,4 @@
-"""Partition of a run's images by its algorithm."""
+"""Partition of a run's images, and the graph of neighbours that hdbscan divides them by."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.clustering.cluster_parameters import ChosenParameters
-from indexer.clustering.kmeans import kmeans
-from indexer.types import ClusterAlgorithm, Embeddings
+from indexer.types import Embeddings
 from indexer.vectors.knn_graph import KnnGraph, build_knn_graph
 
 _NEIGHBOURS: Final = 16
@@ -29,36 +28,6 @@ class Partition:
     """(n,), whether each stands for itself, and no other for it; all do when None."""
 
 
-def partition(
-    algorithm: ClusterAlgorithm,
-    vectors: Embeddings,
-    parameters: ChosenParameters,
-    *,
-    threads: int,
-    on_progress: Callable[[int], None],
-) -> Partition:
-    """Cluster vectors by hdbscan or kmeans.
-
-    Parameters
-    ----------
-    algorithm : ClusterAlgorithm
-    vectors : ndarray of shape (n, d), float32, unit rows
-    parameters : ChosenParameters
-    threads : int
-        Cores that are used.
-    on_progress : callable
-        Called with the number of vectors compared since the last call; what it raises ends it.
-    """
-    n = len(vectors)
-    if algorithm is ClusterAlgorithm.KMEANS:
-        on_progress(0)
-        labels = kmeans(vectors, parameters.k, seed=parameters.seed, threads=threads)
-        on_progress(n)
-        return Partition(labels, np.ones(n), np.zeros(n))
-    neighbours = graph_of(vectors, parameters, threads=threads, on_progress=on_progress)
-    return divide(neighbours, parameters)
-
-
 def graph_of(
     vectors: Embeddings,
     parameters: ChosenParameters,
@@ -75,16 +44,20 @@ def graph_of(
     threads : int
         Cores that are used.
     on_progress : callable
-        As for `partition`.
+        Called with the number of vectors compared since the last call; what it raises ends it.
     """
-    n = len(vectors)
     return build_knn_graph(
         vectors,
-        n if n <= _ALL_PAIRS else max(_NEIGHBOURS, parameters.min_samples),
+        neighbours_wanted(len(vectors), parameters),
         seed=parameters.seed,
         threads=threads,
         on_progress=on_progress,
     )
+
+
+def neighbours_wanted(n: int, parameters: ChosenParameters) -> int:
+    """Return how many neighbours the graph of n images has of each, where there are as many."""
+    return n if n <= _ALL_PAIRS else max(_NEIGHBOURS, parameters.min_samples)
 
 
 def divide(neighbours: KnnGraph, parameters: ChosenParameters) -> Partition:

@@ -2,17 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.clustering.cluster_parameters import ChosenParameters, ClusterParameters
-from indexer.clustering.partition import Partition, partition
+from indexer.clustering.kmeans import kmeans
+from indexer.clustering.partition import Partition
 from indexer.embedding_space import open_encoder
 from indexer.errors import InputError, LookalikeError
 from indexer.settings import Settings
 from indexer.store import SEMANTIC, Catalog, ScopedVectors, Store
 from indexer.types import ClusterAlgorithm, ClusterRun, ClusterScope, Keys, Space
+from indexer.vectors.knn_graph import EXACT_UP_TO
+
+if TYPE_CHECKING:
+    from indexer.clustering.pattern_graph import PatternGraph  # loads scipy's graphs
+
+_KEPT_BEYOND: Final = EXACT_UP_TO  # images; up to there a new graph takes seconds
 
 
 def semantic_space(store: Store, settings: Settings, space: Space) -> Space | None:
@@ -121,14 +129,23 @@ def chosen_for(run: ClusterRun, points: int) -> ChosenParameters:
     )
 
 
+class Patterns(NamedTuple):
+    """What a run found, and what it may leave for the next."""
+
+    partition: Partition
+    graph: "PatternGraph | None"
+    """Of hdbscan over so many images that the next run had better begin with it."""
+
+
 def find_patterns(
     run: ClusterRun,
     scoped: ScopedVectors,
     stands: NDArray[np.int64],
     *,
     threads: int,
+    kept: "PatternGraph | None" = None,
     on_progress: Callable[[int], None] = lambda _count: None,
-) -> Partition:
+) -> Patterns:
     """Cluster one image of each family, and let its copies join it.
 
     Parameters
@@ -141,21 +158,30 @@ def find_patterns(
         The row that stands for each, as `standing_for` returns it.
     threads : int
         Cores that are used.
+    kept : PatternGraph, optional
+        What an earlier run left, to begin with.
     on_progress : callable
         Called with the number of images compared since the last call; what it raises ends it.
     """
     rows, point = np.unique(stands, return_inverse=True)
-    found = partition(
-        run.algorithm,
-        scoped.vectors[rows],
-        chosen_for(run, len(rows)),
-        threads=threads,
-        on_progress=on_progress,
-    )
-    return replace(
+    ids, vectors, chosen = scoped.ids[rows], scoped.vectors[rows], chosen_for(run, len(rows))
+    graph = None
+    if run.algorithm is ClusterAlgorithm.KMEANS:
+        on_progress(0)
+        labels = kmeans(vectors, chosen.k, seed=chosen.seed, threads=threads)
+        on_progress(len(rows))
+        found = Partition(labels, np.ones(len(rows)), np.zeros(len(rows)))
+    else:
+        from indexer.clustering.pattern_graph import PatternGraph
+
+        find = kept.updated if kept else PatternGraph.build
+        graph = find(ids, vectors, chosen, threads=threads, on_progress=on_progress)
+        found = graph.divide(chosen.min_cluster_size)
+    partitioned = replace(
         found,
         labels=found.labels[point],
         probabilities=found.probabilities[point],
         outlier_scores=found.outlier_scores[point],
         is_apart=stands == np.arange(len(stands)),
     )
+    return Patterns(partitioned, graph if graph and len(rows) > _KEPT_BEYOND else None)

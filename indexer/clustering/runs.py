@@ -20,6 +20,7 @@ from indexer.clustering.families.piece_view import PieceView
 from indexer.clustering.lineage import trace
 from indexer.clustering.partition import Partition
 from indexer.clustering.pattern_search import find_patterns, semantic_space, standing_for
+from indexer.clustering.pattern_view import PatternView
 from indexer.clustering.summaries import summarise
 from indexer.embedding_space import bound_space, load_bound_encoder, model_reference
 from indexer.errors import RunUnderWay, UnusableVectors
@@ -68,7 +69,7 @@ class ClusterRunner:
         self._traits = traits
         self._is_given = traits is not None
 
-    def run(
+    def run(  # noqa: PLR0913 -- what a run is, and how it is followed
         self,
         algorithm: ClusterAlgorithm,
         scope: ClusterScope,
@@ -77,6 +78,7 @@ class ClusterRunner:
         on_begin: OnBegin = lambda _run: None,
         on_progress: Progress = lambda _stage, _done, _of: None,
         stop: Event | None = None,
+        since_last: bool = False,
     ) -> ClusterRun:
         """Cluster the images in a scope; an index is clustered by one run at a time.
 
@@ -95,6 +97,9 @@ class ClusterRunner:
         stop : Event, optional
             Once it is set the run ends at the next step, as cancelled. So it does when somebody
             else marks it as cancelled in the database.
+        since_last : bool
+            Whether patterns may begin with the graph that the run before left, where nothing but
+            the images in it changed.
 
         Raises
         ------
@@ -120,7 +125,7 @@ class ClusterRunner:
             try:
                 on_begin(run)
                 steps = _steps(on_progress, self._watch(run, stop or Event()))
-                return self._finish(run, space, steps)
+                return self._finish(run, space, steps, since_last=since_last)
             except Cancelled:
                 return self._end(run, RunState.CANCELLED)
             except KeyboardInterrupt:
@@ -183,7 +188,9 @@ class ClusterRunner:
         with self._store.writer() as writer:
             return writer.cluster_runs.end(run.id, state)
 
-    def _finish(self, run: ClusterRun, space: Space, steps: Steps) -> ClusterRun:
+    def _finish(
+        self, run: ClusterRun, space: Space, steps: Steps, *, since_last: bool
+    ) -> ClusterRun:
         previous, before, pieces = None, None, None
         stands = np.empty(0, np.int64)
         with self._store.reader() as catalog:
@@ -200,18 +207,20 @@ class ClusterRunner:
                 before = catalog.cluster_members.membership(previous.id, assigned=False)
         require_unit(scoped)
         n = len(scoped.ids)
-        index = None
+        index, graph, patterns = None, None, None
         if pieces:
             self._check_model()
             finder = self._finder(run, space, pieces, steps)
             found = _partition_of(find_families(pieces, finder))
             index = finder.index
         else:
-            found = find_patterns(
+            patterns = self._pattern_view(run, space)
+            found, graph = find_patterns(
                 run,
                 scoped,
                 stands,
                 threads=self._settings.worker_threads,
+                kept=patterns.load() if patterns and since_last else None,
                 on_progress=steps("comparing", n),
             )
         lineage = trace(_clusters_of(before), scoped.ids.tolist(), found.labels)
@@ -223,6 +232,8 @@ class ClusterRunner:
             review_alerts(self._store.joining(writer), finished)
         if index and (view := self._view(run, space)):
             view.write(index, run.watermark)
+        if graph and patterns:
+            patterns.write(graph, run.watermark)
         return finished
 
     def grow(self, run: ClusterRun, space: Space, image_ids: Keys) -> int:
@@ -320,6 +331,13 @@ class ClusterRunner:
         """Return where the index of pieces is kept: of runs over the whole gallery."""
         is_whole = run.scope == ClusterScope()
         return PieceView(self._store, self._settings, space) if is_whole else None
+
+    def _pattern_view(self, run: ClusterRun, space: Space) -> PatternView | None:
+        """Return where the graph of patterns is kept: of runs over the whole gallery."""
+        if run.scope != ClusterScope() or run.algorithm is not ClusterAlgorithm.HDBSCAN:
+            return None
+        made_by = f"semantic {run.parameters.get(SEMANTIC)}, seed {run.parameters['seed']}"
+        return PatternView(self._store, self._settings, space, made_by)
 
 
 def require_unit(scoped: ScopedVectors) -> None:

@@ -111,7 +111,7 @@ def find_neighbours(
         return KnnGraph(nobody.astype(np.int64), nobody.astype(np.float32), 1.0)
     with faiss_threads(threads):
         if len(vectors) <= EXACT_UP_TO:
-            return KnnGraph(*_exactly(vectors, own, k), recall=1.0)
+            return KnnGraph(*exact_neighbours(vectors, own, k), recall=1.0)
         reduced = _reduce(vectors, np.random.default_rng(seed))
         wanted = min(int(_SPARE * k) + 1, len(vectors))
         metric = faiss.METRIC_INNER_PRODUCT
@@ -120,7 +120,7 @@ def find_neighbours(
 
 
 def _exact(vectors: Embeddings, k: int, threads: int, on_progress: Progress) -> KnnGraph:
-    search = partial(_exactly, vectors, k=k)
+    search = partial(exact_neighbours, vectors, k=k)
     found = _in_parts(search, len(vectors), k, threads, on_progress)
     return KnnGraph(found.rows, found.similarities, 1.0)
 
@@ -141,7 +141,7 @@ def _approximate(
     return KnnGraph(found.rows, found.similarities, recall)
 
 
-class _Found(NamedTuple):
+class Neighbours(NamedTuple):
     """Rows and similarities, (n, k) each."""
 
     rows: NDArray[np.int64]
@@ -149,18 +149,19 @@ class _Found(NamedTuple):
 
     @classmethod
     def room_for(cls, n: int, k: int) -> Self:
+        """Return arrays that are not filled yet."""
         return cls(np.empty((n, k), np.int64), np.empty((n, k), np.float32))
 
 
 def _in_parts(
-    search: Callable[[NDArray[np.int64]], _Found],
+    search: Callable[[NDArray[np.int64]], Neighbours],
     n: int,
     k: int,
     threads: int,
     on_progress: Progress,
-) -> _Found:
+) -> Neighbours:
     """Search the neighbours of all rows, some at a time; by which thread changes no bit."""
-    found = _Found.room_for(n, k)
+    found = Neighbours.room_for(n, k)
     parts = np.split(np.arange(n), range(_STEP, n, _STEP))
     pool = ThreadPoolExecutor(threads, initializer=faiss.omp_set_num_threads, initargs=(1,))
     try:
@@ -208,20 +209,20 @@ class _Cells:
         nearest: NDArray[np.float32] = np.partition(similarities, -k, axis=1)[:, -k:]
         return nearest
 
-    def nearest(self, own: NDArray[np.int64], k: int) -> _Found:
+    def nearest(self, own: NDArray[np.int64], k: int) -> Neighbours:
         """Find the k nearest others of some rows."""
         _, candidates = self._index.search(self._reduced[own], int(_SPARE * k) + 1)
         found = _measured(self._vectors, own, candidates, k)
         lacking = np.flatnonzero((found.rows < 0).any(axis=1))  # the cells hold too few
         if len(lacking):
-            exact = _exactly(self._vectors, own[lacking], k)
+            exact = exact_neighbours(self._vectors, own[lacking], k)
             found.rows[lacking], found.similarities[lacking] = exact
         return found
 
 
 def _measured(
     vectors: Embeddings, own: NDArray[np.int64], candidates: NDArray[np.int64], k: int
-) -> _Found:
+) -> Neighbours:
     """Choose the k nearest of the candidates of some rows by their full vectors."""
     measured = _measure(vectors, vectors[own], candidates)
     order = np.lexsort((candidates, -measured), axis=1)[:, : k + 1]
@@ -229,7 +230,7 @@ def _measured(
     return _without_self(rows, np.take_along_axis(measured, order, 1), own)
 
 
-def _exactly(vectors: Embeddings, own: NDArray[np.int64], k: int) -> _Found:
+def exact_neighbours(vectors: Embeddings, own: NDArray[np.int64], k: int) -> Neighbours:
     """Find the k nearest others of some rows among all."""
     similarities, rows = faiss.knn(vectors[own], vectors, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
     return _without_self(rows, np.clip(similarities, -1, 1), own)
@@ -260,7 +261,7 @@ def _measure(
 
 def _without_self(
     rows: NDArray[np.int64], similarities: NDArray[np.float32], own: NDArray[np.int64]
-) -> _Found:
+) -> Neighbours:
     """Drop each query from its own neighbours, or the farthest where copies came before it.
 
     The rest is put in order: FAISS leaves rows that tie as they come.
@@ -271,4 +272,4 @@ def _without_self(
     dropped = rows == own[:, np.newaxis]
     dropped[~dropped.any(axis=1), -1] = True
     n, k = len(rows), rows.shape[1] - 1
-    return _Found(rows[~dropped].reshape(n, k), similarities[~dropped].reshape(n, k))
+    return Neighbours(rows[~dropped].reshape(n, k), similarities[~dropped].reshape(n, k))
