@@ -9,6 +9,7 @@ from fastapi.telemetry import TelemetryConfig
 import indexer
 from indexer.flood import FloodWatch
 from indexer.matching import Matcher
+from indexer.matching.shadow_queries import ShadowQueries
 from indexer.policy import VerdictHistory
 from indexer.retroscan import RetroScanner
 from indexer.reviews.rules import ReviewRules
@@ -28,6 +29,7 @@ from search_api.jobs.lookup_audit import LookupAudit
 from search_api.jobs.periodic import PeriodicTask
 from search_api.jobs.picture_sweep import sweep_pictures
 from search_api.jobs.retro_scans import RetroScanJob
+from search_api.jobs.shadow_query_job import ShadowQueryJob
 from search_api.jobs.template_learner import TemplateLearnerJob
 from search_api.jobs.view_improver import ViewImprover
 from search_api.middleware.body_limit import MOST_VALUES, BodyLimit
@@ -100,6 +102,10 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     sampler.watch(telemetry.metrics.unwritten, lambda: lookups.waiting)
     learning = TemplateLearnerJob(store, matcher)
     sampler.watch(telemetry.metrics.unlearned, lambda: learning.lag)
+    shadow_queries = ShadowQueryJob(
+        ShadowQueries(matcher, serve.shadow_share, telemetry.metrics.count_shadow_query),
+        is_idle=lambda: not (pools.pictures.running or pools.pictures.waiting),
+    )
     fetcher = Fetcher(serve, max_bytes=settings.max_image_bytes)
     access = make_access(store, serve)
     receivers, deliverer = Receivers(serve), Deliverer(store, serve)
@@ -121,6 +127,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
             learning if serve.learn_templates and settings.finds_templates else nullcontext(),
             sampler,
             ViewImprover(matcher),
+            shadow_queries if serve.shadow_share else nullcontext(),
             access.key_refresher,
             deliverer,
         ):

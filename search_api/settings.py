@@ -85,6 +85,12 @@ class ServeSettings(BaseSettings):
         gt=0,
         description="Seconds between counts of images, entries and quarantined files for the metrics.",
     )
+    shadow_share: float = Field(
+        default=0.001,
+        ge=0,
+        le=1,
+        description="Share of the queries of an approximately searched gallery that are asked again exactly while the server is idle, to measure recall; 0 for none.",
+    )
     learn_templates: bool = Field(
         default=True, description="Whether to learn templates from images that are added."
     )

@@ -181,7 +181,11 @@ def test_health_and_readiness(client: httpx.Client, index: Index) -> None:
     changes = index.run_here("status", "--json").json["counts"]["changes"]
 
     assert client.get("/healthz").json() == {"status": "alive"}
-    assert client.get("/readyz").json() == {"status": "ready", "watermark": changes}
+    assert client.get("/readyz").json() == {
+        "status": "ready",
+        "watermark": changes,
+        "warnings": [],
+    }
 
 
 def test_concurrent_queries_get_their_own_answers(client: httpx.Client) -> None:

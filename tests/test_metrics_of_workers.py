@@ -13,6 +13,7 @@ from search_api.telemetry.metrics import forget_worker, shared_metrics
 WORKER = """
 import sys
 from indexer.runtime.timing import Timing
+from indexer.matching.shadow_queries import ShadowResult
 from search_api.telemetry.metrics import Metrics
 metrics = Metrics()
 metrics.time_stage(Timing("forward", 0, 10**9, size=2))
@@ -21,6 +22,10 @@ metrics.lag.set(int(sys.argv[1]))
 metrics.watermark.set(int(sys.argv[1]))
 metrics.waiting.set(int(sys.argv[1]))
 metrics.memory.set(1000)
+recall = int(sys.argv[1]) / 10
+metrics.count_shadow_query(ShadowResult("embedding", "missed", 2, recall))
+metrics.count_shadow_query(ShadowResult("embedding", "dropped"))
+metrics.canaries.labels("pdq").set(int(sys.argv[1]))
 print("counted", flush=True)
 for line in sys.stdin:
     print(metrics.exposition().decode(), "end", sep="\\n", flush=True)
@@ -76,6 +81,12 @@ def test_any_worker_answers_for_all(workers: list[Worker]) -> None:
         assert value(text, "lookalike_view_lag_changes") == 5  # of the one furthest behind
         assert value(text, "lookalike_view_watermark") == 3
         assert value(text, "lookalike_queue_waiting") == 8
+        assert value(text, 'lookalike_search_recall{view="embedding"}') == 0.3  # the worst
+        missed = 'lookalike_search_missed_above_threshold_total{view="embedding"}'
+        assert value(text, missed) == 4
+        shadow = 'lookalike_shadow_queries_total{outcome="dropped",view="embedding"}'
+        assert value(text, shadow) == 2
+        assert value(text, 'lookalike_canaries_missed{view="pdq"}') == 5
         assert text.count("lookalike_worker_resident_memory_bytes{pid=") == 2
         assert text.count("lookalike_build_info{") == 1
 

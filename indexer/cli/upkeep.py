@@ -1,6 +1,7 @@
 """`verify`, `repair` and `doctor`: integrity of an index."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +10,9 @@ from indexer.cli.output import print_json
 from indexer.errors import MismatchError
 from indexer.runtime.terminal import echo
 
+if TYPE_CHECKING:  # it loads SQLAlchemy
+    from indexer.upkeep.recall_check import CheckedRecall
+
 Every = Annotated[
     bool, typer.Option("--all", help="Compare all vectors, not a sample of 1000 images.")
 ]
@@ -16,20 +20,32 @@ Every = Annotated[
 _STATE = 7  # characters of the longest state, `warning` or `problem`
 
 
-def verify(*, every: Every = False, as_json: AsJson = False) -> None:
+def verify(
+    recall: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Also measure recall, by asking N stored images both ways."
+        ),
+    ] = None,
+    *,
+    every: Every = False,
+    as_json: AsJson = False,
+) -> None:
     """Check that database and views agree.
 
     Tables are compared with each other and with the change log, views with the log, and snapshots
-    with their checksums. Nothing is changed. Each problem is listed, and the exit code is then 3.
+    with their checksums. With --recall, stored images are searched for approximately and exactly.
+    Nothing is changed. Each problem is listed, and the exit code is then 3; so it is where the
+    recall of a view is below LOOKALIKE_RECALL_TARGET.
 
-    Example: lookalike verify --json
+    Example: lookalike verify --recall 1000 --json
     """
     from indexer.upkeep.consistency import SAMPLE
     from indexer.upkeep.consistency import verify as verify_index
 
     settings = load()
     with opened(settings) as store:
-        report = verify_index(store, settings, sample=None if every else SAMPLE)
+        report = verify_index(store, settings, sample=None if every else SAMPLE, recall=recall)
     if as_json:
         print_json(report)
     elif not report.problems:
@@ -41,8 +57,26 @@ def verify(*, every: Every = False, as_json: AsJson = False) -> None:
         for problem in report.problems:
             echo(problem)
         echo("Run `lookalike repair` to repair what it can.", err=True)
-    if report.problems:
+    if not as_json:
+        _print_recall(report.recall, settings.recall_target)
+    if report.problems or not all(each.is_enough for each in report.recall):
         raise typer.Exit(MismatchError.exit_code)
+
+
+def _print_recall(checked: "Sequence[CheckedRecall]", target: float) -> None:
+    """Say of each view what it finds, and what to do where that is too little."""
+    for each in checked:
+        missed = f"{each.missed_above:,} of {each.above:,} lookalikes missed"
+        echo(f"{each.view}: {each.claimed.kind}, recall {each.measured.words}, {missed}")
+    for each in checked:
+        if each.is_enough:
+            continue
+        least = "1, as proven" if each.claimed.is_proven else f"the target of {target:g}"
+        echo(
+            f"The recall of {each.view} is below {least}. `lookalike index rebuild` makes the view "
+            "anew.",
+            err=True,
+        )
 
 
 def repair(

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from indexer.matching.bank_membership import BankMembership
 from indexer.matching.query import EncodedQuery
+from indexer.matching.recall_guard import RecallGuard
 from indexer.runtime.timing import timed
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdResolver
-from indexer.types import EXACT, Completeness, Fingerprint, FingerprintKind, Signal, Vectors
+from indexer.types import EXACT, Completeness, Fingerprint, FingerprintKind, Signal
 from indexer.vector_views import Views
-from indexer.vectors import DistanceHits, Hits, KeySet, VectorView
+from indexer.vectors import DistanceHits, KeySet, VectorView
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def reach_of(thresholds: ThresholdResolver) -> int:
 @timed("search")
 def find_candidate_ids(
     catalog: Catalog,
-    views: Views,
+    guard: RecallGuard,
     membership: BankMembership,
     query: EncodedQuery,
     scope: SearchScope,
@@ -67,19 +68,25 @@ def find_candidate_ids(
     images = set(catalog.images.ids_by_sha256([query.sha256]).values())
     if query.md5 and not query.sha256:  # an MD5 alone; otherwise SHA-256 is safer
         images |= catalog.images.ids_with_md5([query.md5])
-    gallery = EXACT
+    views, gallery = guard.views, EXACT
     for part in _image_scopes(catalog, views, membership, scope):
         if len(query.pieces.embeddings):
-            nearest, completeness = _search(views.embeddings, query.pieces.embeddings, scope, part)
+            nearest, completeness = guard.search(
+                views.embeddings,
+                query.pieces.embeddings,
+                scope.k,
+                part.within,
+                exact=part.exact,
+            )
             images.update(nearest.keys.ravel().tolist())
             gallery = Completeness.least(gallery, completeness)
-        closest, completeness = _closest(views.pdqs, query, scope, part)
+        closest, completeness = _closest(guard, views.pdqs, query, scope, part)
         images |= closest
         gallery = Completeness.least(gallery, completeness)
     images.discard(-1)  # what an index answers where it has fewer than k
 
     bare = _bare_scope(catalog, membership, scope)
-    closest, _ = _closest(views.entries, query, scope, _Part(bare, exact=True))
+    closest, _ = _closest(guard, views.entries, query, scope, _Part(bare, exact=True))
     entries = _of_the_bytes(catalog, query, scope) | closest
     return CandidateIds(
         frozenset(images), frozenset(entries), gallery=None if scope.banks else gallery
@@ -131,23 +138,8 @@ def _of_the_bytes(catalog: Catalog, query: EncodedQuery, scope: SearchScope) -> 
     return {entry.id for entry in catalog.entries.in_force_by_fingerprint(digests, scope.at)}
 
 
-def _search(
-    view: VectorView, queries: Vectors, scope: SearchScope, part: _Part
-) -> tuple[Hits, Completeness]:
-    """Find the k nearest of each query, and say how complete that is.
-
-    The index may change its structure meanwhile; what was the less complete is said.
-    """
-    index = view.index
-    before = index.completeness
-    hits = index.search(queries, scope.k, part.within, exact=part.exact)
-    if part.exact:
-        return hits, EXACT
-    return hits, Completeness.least(before, index.completeness)
-
-
 def _closest(
-    view: VectorView, query: EncodedQuery, scope: SearchScope, part: _Part
+    guard: RecallGuard, view: VectorView, query: EncodedQuery, scope: SearchScope, part: _Part
 ) -> tuple[set[int], Completeness]:
     """Return the k keys within reach that are closest by PDQ, for each piece of the query.
 
@@ -157,7 +149,7 @@ def _closest(
     pieces = query.pieces
     if not len(pieces.pdq):
         return set(), EXACT
-    found, completeness = _search(view, pieces.pdq, scope, part)
+    found, completeness = guard.search(view, pieces.pdq, scope.k, part.within, exact=part.exact)
     hits = cast("DistanceHits", found)
     closest: set[int] = set()
     for piece in np.unique(pieces.pdq_owner):

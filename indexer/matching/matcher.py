@@ -24,6 +24,7 @@ from indexer.matching.query import (
 )
 from indexer.matching.query_encoder import QueryEncoder
 from indexer.matching.ranking import rank
+from indexer.matching.recall_guard import RecallGuard
 from indexer.matching.retrieval import CandidateRetriever, CandidateSet
 from indexer.matching.search_options import SearchOptions
 from indexer.matching.suppression import suppress
@@ -37,7 +38,7 @@ from indexer.runtime.cpu import Cores
 from indexer.runtime.timing import stage, timed
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
-from indexer.thresholds import ThresholdResolver
+from indexer.thresholds import ThresholdResolver, gallery_bound
 from indexer.types import (
     Entry,
     Match,
@@ -50,6 +51,7 @@ from indexer.types import (
     cost_of,
 )
 from indexer.vector_views import open_views
+from indexer.vectors import VectorView
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +99,7 @@ class Matcher:
         self.space = space
         self.cores: Final = cores or Cores(1)
         self.views: Final = open_views(store, space, settings)
+        self.recall_guard: Final = RecallGuard(self.views)
         self._policy = ActivePolicy()
         self.classifier = Classifier(encoder, settings.image_limits, opinions, self._policy)
         self._store = store
@@ -110,7 +113,7 @@ class Matcher:
         self._query_encoder = QueryEncoder(
             store, encoder, space, settings, traits, self.cores, opinions=opinions
         )
-        self._retriever = CandidateRetriever(self.views, space, settings, traits.fusion)
+        self._retriever = CandidateRetriever(self.recall_guard, space, settings, traits.fusion)
         self._verifier = GeometricVerifier(store, settings, traits.fusion)
         self._template_discount = TemplateDiscount(store, settings, traits.fusion)
         self._clusters = NewestClusters(store, space)
@@ -140,6 +143,7 @@ class Matcher:
             self._take_classifier(active)
         for view in self.views:
             view.catch_up()
+        self.recall_guard.check()
         self._clusters.refresh()
 
     def _take_classifier(self, active: Space) -> None:
@@ -170,6 +174,12 @@ class Matcher:
     def thresholds(self, catalog: Catalog) -> ThresholdResolver:
         """Return the bounds that hold now."""
         return self._retriever.thresholds(catalog)
+
+    def lookalike_bound(self, view: VectorView) -> float:
+        """Return how close an image must be to be a lookalike by a view's signal alone."""
+        with self._store.reader() as catalog:
+            thresholds = self.thresholds(catalog)
+        return gallery_bound(thresholds, view.index.metric, len(view.index))
 
     @overload
     def answer(self, query: Query[Verdict], options: SearchOptions = ...) -> Verdict: ...

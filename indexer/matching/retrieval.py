@@ -8,6 +8,7 @@ from indexer.matching.bank_membership import BankMembership
 from indexer.matching.candidate_ids import CandidateIds, SearchScope, find_candidate_ids, reach_of
 from indexer.matching.comparison import Candidate
 from indexer.matching.query import EncodedQuery
+from indexer.matching.recall_guard import RecallGuard
 from indexer.matching.search_options import SearchOptions
 from indexer.matching.suppression import Rejections
 from indexer.runtime.timing import timed
@@ -15,7 +16,6 @@ from indexer.settings import Settings
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdResolver, choose_thresholds
 from indexer.types import BankKind, Entry, Fusion, ImageRecord, SearchCompleteness, Space
-from indexer.vector_views import Views
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,10 @@ class CandidateRetriever:
     a view lags.
     """
 
-    def __init__(self, views: Views, space: Space, settings: Settings, fusion: Fusion) -> None:
-        self._views = views
+    def __init__(
+        self, guard: RecallGuard, space: Space, settings: Settings, fusion: Fusion
+    ) -> None:
+        self._guard = guard
         self._space = space
         self._settings = settings
         self._fusion = fusion
@@ -71,7 +73,7 @@ class CandidateRetriever:
                 created_after=options.created_after,
                 exact=options.exact,
             )
-            ids = find_candidate_ids(catalog, self._views, self._membership, query, scope)
+            ids = find_candidate_ids(catalog, self._guard, self._membership, query, scope)
             candidates = _read(catalog, self._space.id, ids, scope)
             completeness = SearchCompleteness(gallery=ids.gallery)
         else:
@@ -86,8 +88,8 @@ class CandidateRetriever:
             candidates,
             thresholds,
             rejections,
-            entry_vectors=len(members) + len(self._views.entries.index),
-            image_vectors=len(self._views.embeddings.index),
+            entry_vectors=len(members) + len(self._guard.views.entries.index),
+            image_vectors=len(self._guard.views.embeddings.index),
             completeness=completeness,
         )
 

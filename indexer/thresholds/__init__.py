@@ -4,6 +4,7 @@ from indexer.thresholds.active_cards import find_card, put_in_force
 from indexer.thresholds.bounds import FROM_MODEL, FROM_REQUEST, FROM_SETTINGS, Threshold, Thresholds
 from indexer.thresholds.calibration import Calibration
 from indexer.thresholds.calibration_run import CalibrationRun, Request
+from indexer.thresholds.gallery_bounds import gallery_bound
 from indexer.thresholds.pairwise_scores import Weighing
 from indexer.thresholds.resolution import ThresholdResolver, choose_thresholds
 from indexer.thresholds.what_if import Position, copy_scores, positions
@@ -23,6 +24,7 @@ __all__ = [
     "choose_thresholds",
     "copy_scores",
     "find_card",
+    "gallery_bound",
     "positions",
     "put_in_force",
 ]

@@ -86,7 +86,7 @@ def measure_recall(
     if not len(queries):
         return RecallSample()
     got, true = approximate(queries, k), exact(queries, k)
-    got_closeness, true_closeness = _closeness(got), _closeness(true)
+    got_closeness, true_closeness = closeness_of(got), closeness_of(true)
     present = true.keys >= 0
     worst = got_closeness.min(axis=1, initial=np.inf, keepdims=True)  # -inf where fewer than k
     among = (true.keys[:, :, None] == got.keys[:, None, :]).any(axis=2)
@@ -145,7 +145,8 @@ def disturbed(vectors: Vectors, random: np.random.Generator) -> Vectors:
     return turned.astype(np.float32)
 
 
-def _closeness(hits: Hits) -> Closeness:
+def closeness_of(hits: Hits) -> Closeness:
+    """Return how close each hit is, (n, k): cosine or negated bits, -inf where there is none."""
     if isinstance(hits, SimilarityHits):
         values = hits.similarities.astype(np.float64)
     elif isinstance(hits, DistanceHits):

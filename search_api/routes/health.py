@@ -27,6 +27,8 @@ class Readiness(BaseModel):
     """Always `ready`; a server that is not ready answers 503."""
     watermark: int
     """The last change of the log that the views have applied."""
+    warnings: list[str]
+    """What is slower or less certain than it should be; the server answers all the same."""
 
 
 @router.get(
@@ -45,10 +47,14 @@ async def healthz() -> Health:
     operation_id="get_readiness",
     summary="Check that the views are current",
     responses={
-        200: examples.answer("Ready.", {"status": "ready", "watermark": 90210}),
+        200: examples.answer("Ready.", {"status": "ready", "watermark": 90210, "warnings": []}),
         **problems(HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
 async def readyz(service: ServiceDependency) -> Readiness:
     """Answer 503 if the log could not be read recently."""
-    return Readiness(status="ready", watermark=service.follower.check())
+    return Readiness(
+        status="ready",
+        watermark=service.follower.check(),
+        warnings=service.matcher.recall_guard.warnings,
+    )

@@ -58,6 +58,8 @@ class GaugeSampler(PeriodicTask):
         metrics = self._metrics
         metrics.memory.set(_resident_bytes())
         metrics.looked.set(time() - self._follower.age)
+        for view, missed in self._matcher.recall_guard.missed.items():
+            metrics.canaries.labels(view).set(missed)
         for gauge, read in self._readings:
             gauge.set(read())
         watermark = self._matcher.views.watermark

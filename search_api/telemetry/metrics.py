@@ -18,6 +18,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 import indexer
+from indexer.matching.shadow_queries import ShadowResult
 from indexer.runtime.timing import Timing
 from indexer.store import LOG_LOCK_HELD, LOG_LOCK_WAITED
 from indexer.types import Tier, Verdict
@@ -142,6 +143,32 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemostrecent",
         )
+        self.recall = Gauge(
+            "lookalike_search_recall",
+            "Recall of the last 1,000 shadow queries of a worker, of the worker with the least.",
+            ["view"],
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
+        self.canaries = Gauge(
+            "lookalike_canaries_missed",
+            "Planted vectors that a view does not find; above 0 it is searched exactly.",
+            ["view"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.missed = Counter(
+            "lookalike_search_missed_above_threshold_total",
+            "Images at the lookalike bound or closer that shadow queries show to be missed.",
+            ["view"],
+            registry=registry,
+        )
+        self.shadow_queries = Counter(
+            "lookalike_shadow_queries_total",
+            "Live queries drawn to be asked again exactly, by outcome.",
+            ["view", "outcome"],
+            registry=registry,
+        )
         self.memory = Gauge(
             "lookalike_worker_resident_memory_bytes",
             "Resident memory of a worker process.",
@@ -167,6 +194,13 @@ class Metrics:
         self.stages.labels(timing.stage).observe(timing.seconds)
         if timing.stage in {"forward", "embed"} and timing.size is not None:
             self.batches.observe(timing.size)
+
+    def count_shadow_query(self, result: ShadowResult) -> None:
+        """Count one shadow query, and show the recall that it adds to."""
+        self.shadow_queries.labels(result.view, result.outcome).inc()
+        if result.recall is not None:
+            self.recall.labels(result.view).set(result.recall)
+            self.missed.labels(result.view).inc(result.missed_above_threshold)
 
     def count_verdict(self, verdict: Verdict) -> None:
         """Count a verdict, and each bank that it matches once."""
