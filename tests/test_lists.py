@@ -149,6 +149,6 @@ def test_a_codebook_finds_the_nearest_lists_and_is_read_as_it_was(tmp_path: Path
     shared = [len(set(a) & set(b)) for a, b in zip(nearest, found.lists, strict=True)]
     assert np.mean(shared) > 19
     assert (np.diff(found.similarities, axis=1) <= 0).all()
-    assert (codebook.assign(vectors[:50]) == nearest[:, 0]).mean() > 0.9
+    assert (codebook.assign(vectors[:50]) == nearest[:, 0]).mean() > 0.8
     with pytest.raises(SnapshotMismatch):
         Codebook.read(path, codebook.id, codebook.trained_on, DIMENSION + 1)

@@ -18,7 +18,7 @@ from indexer.errors import SnapshotMismatch
 from indexer.types import Embeddings
 from indexer.vectors.base import Sink
 from indexer.vectors.faiss_threads import faiss_threads
-from indexer.vectors.spherical_kmeans import two_level_kmeans
+from indexer.vectors.spherical_kmeans import spherical_kmeans, two_level_kmeans
 
 LISTS_PER_ROOT: Final = 8
 """Lists for each root of the vectors' number: so a list has sqrt(n) / 8 vectors."""
@@ -28,7 +28,11 @@ _LEAST_MEMBERS: Final = 8  # vectors a list, on average
 _ROUNDS: Final = 8  # of each k-means
 _NEIGHBOURS: Final = 32  # of a centroid in the graph (HNSW's M)
 _CONSTRUCTION: Final = 80  # candidates when one is inserted (efConstruction)
-_ASSIGNMENT: Final = 24  # candidates when a vector is assigned (efSearch)
+_LEAST_CANDIDATES: Final = 24  # of a search of the graph (efSearch)
+_GROUPS: Final = 12
+"""Groups of centroids, of the root of their number, that a vector is compared with when it is
+assigned: its list is that of the nearest centroid 9 times in 10, in a quarter of the time in which
+the graph finds it 97 times in 100 (10,000 centroids, measured)."""
 _COMPARED: Final = 24
 """Centroids that are compared in the time in which the graph finds one more."""
 _STEP: Final = 8192  # vectors assigned at a time
@@ -121,14 +125,14 @@ class Codebook:
         return cls(uuid4().hex, graph, count)
 
     def assign(self, vectors: Embeddings) -> NDArray[np.int64]:
-        """Return each vector's list, (n,) int64: nearly always that of the nearest centroid."""
+        """Return each vector's list, (n,) int64: mostly that of the nearest centroid."""
         lists = np.empty(len(vectors), np.int64)
         for start in range(0, len(vectors), _STEP):
             part = slice(start, start + _STEP)
-            lists[part] = self.nearest(vectors[part], 1, candidates=_ASSIGNMENT).lists[:, 0]
+            lists[part] = self._assign(vectors[part])
         return lists
 
-    def nearest(self, queries: Embeddings, count: int, candidates: int | None = None) -> Probes:
+    def nearest(self, queries: Embeddings, count: int) -> Probes:
         """Find the lists nearest to each query.
 
         Parameters
@@ -136,16 +140,40 @@ class Codebook:
         queries : ndarray of shape (n, d), float32, unit rows
         count : int
             Lists for each query; all if there are not more.
-        candidates : int, optional
-            How far the graph is searched (efSearch), by default as far as `count`.
         """
         count = min(count, len(self))
-        candidates = max(candidates or _ASSIGNMENT, count)
+        candidates = max(_LEAST_CANDIDATES, count)
         if len(self) <= _COMPARED * candidates:
             return _highest(self.similarities(queries), count)
         parameters = faiss.SearchParametersHNSW(efSearch=candidates)  # type: ignore[attr-defined]
         similarities, lists = self._graph.search(queries, count, params=parameters)
         return Probes(lists, np.where(lists < 0, np.float32(0), similarities))
+
+    @cached_property
+    def _groups(self) -> tuple[Embeddings, list[NDArray[np.int64]]]:
+        """Groups of like centroids: the direction of each, (g, d), and its members."""
+        count = max(1, round(math.sqrt(len(self))))
+        labels, directions = spherical_kmeans(self.centroids, count, rounds=_ROUNDS)
+        order = np.argsort(labels, kind="stable")
+        ends = np.cumsum(np.bincount(labels, minlength=count))
+        return directions, np.split(order, ends[:-1])
+
+    def _assign(self, vectors: Embeddings) -> NDArray[np.int64]:
+        """Compare vectors with the members of the nearest groups: in matrices, unlike the graph."""
+        directions, groups = self._groups
+        nearest = _highest(vectors @ directions.T, min(_GROUPS, len(groups))).lists
+        best = np.full(len(vectors), -np.inf, np.float32)
+        lists = np.zeros(len(vectors), np.int64)
+        for group, members in enumerate(groups):
+            rows = np.flatnonzero((nearest == group).any(axis=1))
+            if len(rows) and len(members):
+                similarities = vectors[rows] @ self.centroids[members].T
+                places = similarities.argmax(axis=1)
+                found = similarities[np.arange(len(rows)), places]
+                nearer = found > best[rows]
+                best[rows[nearer]] = found[nearer]
+                lists[rows[nearer]] = members[places[nearer]]
+        return lists
 
     def similarities(self, queries: Embeddings) -> NDArray[np.float32]:
         """Return the cosines of queries and centroids, (n, len(self)) float32."""
