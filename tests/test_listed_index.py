@@ -40,10 +40,10 @@ def tiny(*, binary: bool = False, target: float = 0.0) -> ListedIndex:
     return ListedIndex(DIMENSION, IN_MEMORY, None, ListRule(20, 20 if binary else 10**9, maker))
 
 
-def restarted(index: ListedIndex, folder: Path) -> ListedIndex:
+def restarted(index: ListedIndex, folder: Path, *, target: float = 0.0) -> ListedIndex:
     folder.mkdir()
     records: list[SegmentRecord] = index.save(SnapshotFiles(folder, None))
-    loaded = tiny()
+    loaded = tiny(target=target)
     loaded.load(folder, records)
     return loaded
 
@@ -163,14 +163,16 @@ def test_vectors_added_later_are_found_at_once_and_put_into_lists_later() -> Non
     assert index.lists.codebook.trained_on > trained_on  # four times as many: trained anew
 
 
-def test_lists_below_the_target_are_not_used() -> None:
+def test_lists_below_the_target_are_not_used(tmp_path: Path) -> None:
     index = tiny(target=1.0)  # no sample can prove that
     index.add(np.arange(100), unit(100, 1))
 
     with capture_logs() as logs:
         assert not index.improve()
         assert not index.improve()  # not tried again before the view has doubled
+        assert not restarted(index, tmp_path / "same", target=1.0).improve()
 
+    assert restarted(index, tmp_path / "lower", target=0.9).improve()
     assert [each["event"] for each in logs] == ["lists not used, view searched exactly"]
     assert index.lists is None
     assert index.completeness.is_proven

@@ -14,6 +14,7 @@ from indexer.vectors.inverted_lists.search_plan import ListSettings
 from indexer.vectors.inverted_lists.view_lists import ViewLists
 
 NAME: Final = "lists.json"
+REFUSAL: Final = "lists-refused.json"
 
 
 def keep_lists(files: FileKeeper, lists: ViewLists) -> None:
@@ -60,6 +61,33 @@ def read_lists(folder: Path, dimension: int) -> ViewLists | None:
         return ViewLists(codebook, said["binary"], settings, completeness)
     except (ValueError, KeyError, TypeError) as error:
         raise SnapshotMismatch(f"{path} does not describe lists: {error!r}.") from error
+
+
+def keep_refusal(files: FileKeeper, vectors: int, target: float) -> None:
+    """Write into a snapshot that lists of so many vectors did not reach a recall."""
+    files.write(REFUSAL, partial(_write, {"vectors": vectors, "target": target}))
+
+
+def read_refusal(folder: Path, target: float) -> int:
+    """Return how many vectors there were when lists were refused; 0 if they never were.
+
+    What did not reach a higher recall than the target may do now.
+
+    Raises
+    ------
+    SnapshotMismatch
+        The file does not hold that.
+    OSError
+        The file could not be read.
+    """
+    path = folder / REFUSAL
+    if not path.exists():
+        return 0
+    try:
+        said = json.loads(path.read_bytes())
+        return int(said["vectors"]) if said["target"] <= target else 0
+    except (ValueError, KeyError, TypeError) as error:
+        raise SnapshotMismatch(f"{path} does not say when lists were refused.") from error
 
 
 def _write(said: dict[str, Any], sink: Sink) -> None:

@@ -15,7 +15,12 @@ from indexer.vectors.faiss_index import FloatIndex, codes_file
 from indexer.vectors.flat_rows import FlatRows
 from indexer.vectors.inverted_lists.codebook import Codebook
 from indexer.vectors.inverted_lists.list_codes import KIND, ListCodes, kind_of
-from indexer.vectors.inverted_lists.list_files import keep_lists, read_lists
+from indexer.vectors.inverted_lists.list_files import (
+    keep_lists,
+    keep_refusal,
+    read_lists,
+    read_refusal,
+)
 from indexer.vectors.inverted_lists.list_search import Probing, nearest_listed, up_to_listed
 from indexer.vectors.inverted_lists.search_plan import planned_probes
 from indexer.vectors.inverted_lists.view_lists import ListMaker, ViewLists, with_rows
@@ -130,7 +135,7 @@ class ListedIndex(FloatIndex):
         """Return an index that shares this one's memory; see `LocalIndex`."""
         with self._changing:
             frozen = super().freeze()
-            frozen._lists = self._lists  # noqa: SLF001 - of our own class
+            frozen._lists, frozen._refused_at = self._lists, self._refused_at  # noqa: SLF001 - ours
         return frozen
 
     def accepts(self, segments: Sequence[SegmentRecord]) -> bool:
@@ -148,11 +153,14 @@ class ListedIndex(FloatIndex):
         """Write the index into a snapshot; see `LocalIndex`."""
         if self._lists is not None:
             keep_lists(files, self._lists)
+        if self._refused_at:
+            keep_refusal(files, self._refused_at, self._rule.maker.target)
         return super().save(files)
 
     def load(self, folder: Path, segments: Sequence[SegmentRecord]) -> None:
         """Fill an empty index with what `save` wrote; see `LocalIndex`."""
         self._lists = read_lists(folder, self.dimension)
+        self._refused_at = read_refusal(folder, self._rule.maker.target)
         super().load(folder, segments)
 
     def _empty(self) -> Self:
@@ -234,7 +242,8 @@ class ListedIndex(FloatIndex):
                 with_rows(each, coded[each.id]) if each.id in coded else each
                 for each in self._segments
             )
-            self._lists = lists or self._lists
+            if lists is not None:
+                self._lists, self._refused_at = lists, 0
 
 
 def _is_listed(record: SegmentRecord) -> bool:
