@@ -1,12 +1,15 @@
 """Alembic environment: one locked transaction, so races and failures leave no half schema."""
 
+import re
 from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy import Connection, TypeDecorator, create_engine, event, pool, text
 
+from indexer.store.database.partitions import PARTITIONED
 from indexer.store.models import Base
 
+_PARTITION = re.compile(rf"({'|'.join(PARTITIONED)})_of_\w+")
 LOCK_KEY = 7_204_318  # arbitrary, but the same for every process that migrates this database
 
 
@@ -26,6 +29,11 @@ def render_item(kind: str, item: Any, _context: object) -> str | Literal[False]:
     return False
 
 
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Pass over partitions, which are made and dropped with their spaces."""
+    return kind != "table" or not _PARTITION.fullmatch(name or "")
+
+
 url = context.config.attributes["database_url"]
 sqlite = url.get_backend_name() == "sqlite"
 # isolation_level None stops pysqlite from opening (and closing) transactions of its own
@@ -41,6 +49,7 @@ with engine.begin() as connection:
         target_metadata=Base.metadata,
         render_as_batch=sqlite,
         render_item=render_item,
+        include_name=is_ours,
         compare_server_default=True,
         transactional_ddl=True,
     )

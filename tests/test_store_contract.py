@@ -596,6 +596,7 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("spaces.activate", lambda w: w.spaces.activate(1)),
     ("spaces.retire", lambda w: w.spaces.retire([2, 3])),
     ("embeddings.drop", lambda w: w.embeddings.drop([2, 3], limit=1)),
+    ("embeddings.empty", lambda w: w.embeddings.empty([1, 99])),
     ("log.append", lambda w: w.log.append("image", "changed", [1])),
     (
         "log.append_entries_where",

@@ -126,7 +126,9 @@ def _drop(store: Store, space_ids: Collection[int]) -> int:
     """Delete the embeddings of spaces; return of how many images."""
     with store.writer() as writer:
         writer.spaces.retire(space_ids)
-    last = dropped = 0
+    with store.writer() as writer:
+        dropped = writer.embeddings.empty(space_ids)
+    last = 0
     while True:
         with store.writer() as writer:
             ids = writer.embeddings.drop(space_ids, after_id=last)

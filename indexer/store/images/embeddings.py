@@ -6,9 +6,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import and_, delete, exists, select, union
+from sqlalchemy import and_, delete, exists, func, select, union
 
 from indexer.errors import DimensionMismatch
+from indexer.store.database.partitions import empty_partitions, has_partitions
 from indexer.store.edits import Edits, Transaction
 from indexer.store.images.integrity import lacking
 from indexer.store.images.records import stored_part
@@ -291,6 +292,35 @@ class EmbeddingEdits(Embeddings, Edits):
         for chunk in chunks(ids):
             self._connection.execute(delete(SemanticRow).where(SemanticRow.image_id.in_(chunk)))
         return len(ids)
+
+    def empty(self, space_ids: Collection[int]) -> int:
+        """Delete at once all that images have in those of some spaces that have partitions.
+
+        As with `drop`, which deletes the rest row by row, programs must have been refused these
+        spaces before, and those that the index uses by now stay.
+
+        Returns
+        -------
+        int
+            How many images had anything there; 0 in SQLite, which has no partitions.
+        """
+        spaces = Spaces(self._connection)
+        active = spaces.active()
+        semantic = spaces.semantic(active.id) if active else None
+        used = {space.id for space in (active, semantic) if space}
+        emptied = 0
+        for space_id in {*space_ids} - used:
+            if has_partitions(self._connection, space_id):
+                found = union(
+                    *(
+                        select(table.image_id).where(table.space_id == space_id)
+                        for table in (EmbeddingRow, SemanticRow)
+                    )
+                ).subquery()
+                statement = select(func.count()).select_from(found)
+                emptied += self._connection.execute(statement).scalar_one()
+                empty_partitions(self._connection, space_id)
+        return emptied
 
     def drop(
         self, space_ids: Collection[int], *, after_id: int = 0, limit: int = 10_000

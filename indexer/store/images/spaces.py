@@ -13,6 +13,7 @@ from indexer.errors import (
     SpaceInUse,
     SpaceReplaced,
 )
+from indexer.store.database.partitions import add_partitions
 from indexer.store.edits import Edits
 from indexer.store.models import ClassificationRow, SpaceRow
 from indexer.store.queries import Queries
@@ -197,7 +198,7 @@ class SpaceEdits(Spaces, Edits):
                 "created_at": self._now,
                 "activated_at": None,
             }
-            self._insert(SpaceRow, [row])
+            add_partitions(self._connection, self._insert_one(SpaceRow, row))
             self._audit.record("space.register", "space", fingerprint, architecture=architecture)
         elif known.classifier != classifier:
             active = self.active()

@@ -45,7 +45,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611302155"
+REVISION = "202611302200"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
