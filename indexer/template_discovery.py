@@ -19,7 +19,7 @@ from indexer.errors import RunUnderWay
 from indexer.store import Catalog, Store
 from indexer.stored_features import read_features
 from indexer.types import FoundTemplate, ImageRecord, Space
-from indexer.vectors import VectorView
+from indexer.vectors import LogView
 from indexer.vectors.results import SimilarityHits
 from indexer.verification import read_thumbnail
 from indexer.verification.cell_agreement import CONTROLS, SharedFrame, find_shared_frame
@@ -60,11 +60,11 @@ class TemplateLearner:
     ----------
     store : Store
     space : Space
-    view : VectorView
+    view : LogView
         The embeddings of the space; the caller keeps it caught up.
     """
 
-    def __init__(self, store: Store, space: Space, view: VectorView) -> None:
+    def __init__(self, store: Store, space: Space, view: LogView) -> None:
         self._store = store
         self._space = space
         self._view = view

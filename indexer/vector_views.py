@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from indexer.engines.engine_choice import choose_engine, open_engine_view
+from indexer.engines.engine_view import EngineView
 from indexer.settings import Settings
 from indexer.store import EmbeddingFeed, EntryPdqFeed, PdqFeed, Store
 from indexer.types import Space
-from indexer.vectors import SnapshotPolicy, VectorView
+from indexer.vectors import LogView, SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
 from indexer.vectors.codes.registry import FLAT, code_kind
 from indexer.vectors.faiss_index import FloatIndex
@@ -24,7 +26,7 @@ _NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?|entries|(pieces|patte
 class Views(NamedTuple):
     """The views of one index, which queries search for candidates."""
 
-    embeddings: VectorView  # of images
+    embeddings: LogView  # of images, in this process or in an engine
     pdqs: VectorView  # of images
     entries: VectorView  # of bank entries that are bare PDQ hashes; its keys are their ids
 
@@ -44,19 +46,23 @@ def open_views(store: Store, space: Space, settings: Settings, *, from_log: bool
         The space whose embeddings are searched.
     settings : Settings
     from_log : bool
-        Whether to start with nothing, passing over all snapshots.
+        Whether to start with nothing, passing over all snapshots. An engine is left as it is.
+
+    Raises
+    ------
+    SettingsError
+        `LOOKALIKE_VECTORS` does not name an engine that can be used.
+    EngineMismatch
+        The index uses another engine.
     """
-    embeddings, pdqs, entries = view_names(space, settings)
+    _, pdqs, entries = view_names(space, settings)
     policy = SnapshotPolicy(settings.snapshot_every, settings.snapshot_seconds)
     tier_rule(settings)
+    engine = choose_engine(store, settings)
     return Views(
-        VectorView.open(
-            settings.views_folder / embeddings,
-            EmbeddingFeed(store, space.id),
-            lambda: _float_index(space.dimension, settings.views_folder / embeddings, settings),
-            policy,
-            from_log=from_log,
-        ),
+        open_engine_view(store, space, settings, engine)
+        if engine
+        else open_local_embeddings(store, space, settings, from_log=from_log),
         VectorView.open(
             settings.views_folder / pdqs,
             PdqFeed(store, settings.pdq_min_quality),
@@ -71,6 +77,26 @@ def open_views(store: Store, space: Space, settings: Settings, *, from_log: bool
             policy,
             from_log=from_log,
         ),
+    )
+
+
+def open_local_embeddings(
+    store: Store, space: Space, settings: Settings, *, from_log: bool = False
+) -> VectorView:
+    """Open the view of a space's embeddings in this process; see `open_views`.
+
+    Raises
+    ------
+    InvalidCodes
+        The settings name codes that there are not, or that cannot be loaded.
+    """
+    folder = settings.views_folder / embedding_view(space.fingerprint)
+    return VectorView.open(
+        folder,
+        EmbeddingFeed(store, space.id),
+        lambda: _float_index(space.dimension, folder, settings),
+        SnapshotPolicy(settings.snapshot_every, settings.snapshot_seconds),
+        from_log=from_log,
     )
 
 
@@ -125,18 +151,24 @@ def patterns_folder(space: Space, settings: Settings) -> Path:
 def rebuild_views(store: Store, space: Space, settings: Settings) -> list[Path]:
     """Make every view anew from the log; return their snapshots, which replace all earlier ones.
 
-    Programs that run meanwhile go on with what they have in memory.
+    Programs that run meanwhile go on with what they have in memory. An engine's collection is
+    dropped and filled again.
 
     Raises
     ------
     SnapshotNotWritten
         The disk is full or cannot be written; what was there before stays.
+    EngineUnavailable
+        The engine cannot be used; the next program goes on from what it acknowledged.
     """
     views = open_views(store, space, settings, from_log=True)
+    if isinstance(views.embeddings, EngineView):
+        views.embeddings.rebuild()
     for view in views:
         view.catch_up()
-        view.index.improve(_no_report)
-    return [view.snapshot(alone=True) for view in views]
+        if isinstance(view, VectorView):
+            view.index.improve(_no_report)
+    return _written(views, alone=True)
 
 
 def write_snapshots(store: Store, space: Space, settings: Settings) -> list[Path]:
@@ -151,7 +183,13 @@ def write_snapshots(store: Store, space: Space, settings: Settings) -> list[Path
     for view in views:
         view.catch_up()
         view.improve()
-    return [view.snapshot() for view in views]
+    return _written(views)
+
+
+def _written(views: Views, *, alone: bool = False) -> list[Path]:
+    """Return the new snapshots of the views that are kept on disk."""
+    written = [view.snapshot(alone=alone) for view in views]
+    return [path for path in written if path]
 
 
 def _no_report() -> None:
@@ -159,21 +197,31 @@ def _no_report() -> None:
 
 
 def forget_purged(store: Store, space: Space | None, settings: Settings) -> None:
-    """Clear the disk of the vectors of purged images: no file of any view holds them afterwards.
+    """Clear disk and engine of the vectors of purged images: nothing holds them afterwards.
 
     Raises
     ------
     SnapshotNotWritten
         The disk is full or cannot be written; some files may hold them still.
+    EngineUnavailable
+        The engine has not acknowledged the removal; it may hold them still.
     """
     for files in find_leftovers(space, settings):
         remove_view(files.folder)
     for folder in _of_runs(space, settings) if space else ():
         if folder.is_dir():
             remove_view(folder)
-    for view in open_views(store, space, settings) if space else ():
+    if space is None:
+        return
+    views = open_views(store, space, settings)
+    local = settings.views_folder / embedding_view(space.fingerprint)
+    if isinstance(views.embeddings, EngineView) and local.is_dir():  # of an earlier time
+        remove_view(local)
+    for view in views:
         view.catch_up()
         view.snapshot(alone=True)
+    if isinstance(views.embeddings, EngineView):
+        views.embeddings.require_current()
 
 
 def find_leftovers(space: Space | None, settings: Settings) -> list[ViewFiles]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli import index_jobs, index_views, quarantine
+from indexer.cli import index_jobs, index_migrate, index_views, quarantine
 from indexer.cli.commands import Commands
 from indexer.cli.options import (
     AsJson,
@@ -269,6 +269,7 @@ def list_images(
     )
 
 
+app.command("migrate")(index_migrate.migrate)
 app.command("work")(index_jobs.work)
 app.command("rebuild")(index_views.rebuild)
 app.command("snapshot")(index_views.snapshot)

@@ -101,3 +101,21 @@ def _print_status(status: "Status") -> None:
         "newest snapshot",
     ]
     print_table("Views", columns, views)
+    if status.engines:
+        echo()
+        engines = [
+            (
+                e.address,
+                e.state.value,
+                e.watermark,
+                e.lag,
+                e.vectors,
+                "not measured" if e.recall is None else f"{e.recall:.4f}",
+            )
+            for e in status.engines
+        ]
+        print_table(
+            "Vector engines",
+            ["engine", "state", "watermark", "behind", "vectors", "recall"],
+            engines,
+        )

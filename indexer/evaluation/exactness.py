@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from indexer.images.fingerprints import hamming
 from indexer.types import ChangeFeed, Keys, Vectors
-from indexer.vectors import DistanceHits, Hits, SimilarityHits, VectorView
+from indexer.vectors import DistanceHits, Hits, LogView, SimilarityHits
 from indexer.vectors.recall import disturbed, measure_recall
 
 _CHUNK: Final = 8192  # keys whose vectors are read from the log at a time
@@ -34,7 +34,7 @@ class Exactness:
     """Time of the view's search, all queries in one call."""
 
 
-def measure_exactness(view: VectorView, *, k: int, sample: int, seed: int = 0) -> Exactness | None:
+def measure_exactness(view: LogView, *, k: int, sample: int, seed: int = 0) -> Exactness | None:
     """Compare a view's answers with those of brute force over the vectors in the log.
 
     The queries are stored vectors, disturbed a little: near ones are what an approximate index is
@@ -42,7 +42,7 @@ def measure_exactness(view: VectorView, *, k: int, sample: int, seed: int = 0) -
 
     Parameters
     ----------
-    view : VectorView
+    view : LogView
         Caught up with the log.
     k : int
         Neighbours of each query.

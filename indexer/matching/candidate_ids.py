@@ -15,7 +15,7 @@ from indexer.store import Catalog
 from indexer.thresholds import ThresholdResolver
 from indexer.types import EXACT, Completeness, Fingerprint, FingerprintKind, Signal
 from indexer.vector_views import Views
-from indexer.vectors import DistanceHits, KeySet, VectorView
+from indexer.vectors import DistanceHits, KeySet, LogView
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def _of_the_bytes(catalog: Catalog, query: EncodedQuery, scope: SearchScope) -> 
 
 
 def _closest(
-    guard: RecallGuard, view: VectorView, query: EncodedQuery, scope: SearchScope, part: _Part
+    guard: RecallGuard, view: LogView, query: EncodedQuery, scope: SearchScope, part: _Part
 ) -> tuple[set[int], Completeness]:
     """Return the k keys within reach that are closest by PDQ, for each piece of the query.
 

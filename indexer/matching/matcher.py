@@ -51,7 +51,7 @@ from indexer.types import (
     cost_of,
 )
 from indexer.vector_views import open_views
-from indexer.vectors import VectorView
+from indexer.vectors import LogView
 
 log = structlog.get_logger(__name__)
 
@@ -175,7 +175,7 @@ class Matcher:
         """Return the bounds that hold now."""
         return self._retriever.thresholds(catalog)
 
-    def lookalike_bound(self, view: VectorView) -> float:
+    def lookalike_bound(self, view: LogView) -> float:
         """Return how close an image must be to be a lookalike by a view's signal alone."""
         with self._store.reader() as catalog:
             thresholds = self.thresholds(catalog)

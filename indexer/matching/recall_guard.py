@@ -4,27 +4,30 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Final
 
+import numpy as np
 import structlog
 
-from indexer.errors import UnavailableError
-from indexer.types import EXACT, Completeness, Vectors
+from indexer.engines.engine_view import EngineView
+from indexer.errors import EngineUnavailable, UnavailableError
+from indexer.types import EXACT, UNSEARCHED, Completeness, CompletenessKind, Vectors
 from indexer.vector_views import Views
-from indexer.vectors import Hits, KeySet, VectorView
+from indexer.vectors import Hits, KeySet, LogView
 from indexer.vectors.canaries import PLANTED, Canaries
 
 _AGAIN: Final = 10.0  # seconds after which a view that missed canaries is tried again
 
 log = structlog.get_logger(__name__)
 
-Observer = Callable[[VectorView, Vectors], None]
+Observer = Callable[[LogView, Vectors], None]
 """Is given what was searched approximately: the view, and the queries of shape (n, d)."""
 
 
 class RecallGuard:
     """Searches views, and withdraws an approximate search that no longer finds its canaries.
 
-    Such a view is searched exactly until a later check finds all of them. Safe to use from several
-    threads; one of them checks.
+    Such a view is searched exactly until a later check finds all of them. Of a vector engine, which
+    has no exact search, the answer says instead that its recall is unknown. Safe to use from
+    several threads; one of them checks.
 
     Parameters
     ----------
@@ -35,8 +38,8 @@ class RecallGuard:
         self.views = views
         self.observe: Observer | None = None
         self._canaries = {view: Canaries(view.feed) for view in (views.embeddings, views.pdqs)}
-        self._missed: Mapping[VectorView, int] = {}
-        self._seen: dict[VectorView, tuple[int, Completeness]] = {}
+        self._missed: Mapping[LogView, int] = {}
+        self._seen: dict[LogView, tuple[int, Completeness]] = {}
         self._again_at = 0.0
 
     @property
@@ -46,10 +49,13 @@ class RecallGuard:
 
     @property
     def warnings(self) -> list[str]:
-        """A sentence for each view that is searched exactly because it missed canaries."""
+        """A sentence for each view that missed canaries."""
         return [
             f"The view {view.name} does not find {missed} of {PLANTED} planted vectors, and is "
             "searched exactly until it does. Run `lookalike verify --recall 1000`."
+            if _can_be_exact(view)
+            else f"The vector engine of the view {view.name} does not find {missed} of {PLANTED} "
+            "planted vectors. Run `lookalike verify`, then `lookalike repair`."
             for view, missed in self._missed.items()
         ]
 
@@ -74,7 +80,7 @@ class RecallGuard:
 
     def search(
         self,
-        view: VectorView,
+        view: LogView,
         queries: Vectors,
         k: int,
         within: KeySet | None = None,
@@ -83,19 +89,25 @@ class RecallGuard:
     ) -> tuple[Hits, Completeness]:
         """Find the k nearest keys of each query, and say how complete that is.
 
-        The index may change its structure meanwhile; the less complete of both is said.
+        The index may change its structure meanwhile; the less complete of both is said. While a
+        vector engine is down, nothing of the gallery is found, and the answer says so.
         """
         index = view.index
-        if exact or view in self._missed:
+        if exact or (view in self._missed and _can_be_exact(view)):
             return index.search(queries, k, within, exact=True), EXACT
         before = index.completeness
-        hits = index.search(queries, k, within)
+        try:
+            hits = index.search(queries, k, within)
+        except EngineUnavailable:
+            return Hits(np.full((len(queries), k), -1, np.int64)), UNSEARCHED
         completeness = Completeness.least(before, index.completeness)
-        if self.observe and not completeness.is_proven:
+        if view in self._missed:
+            completeness = Completeness(CompletenessKind.UNMEASURED)
+        if self.observe and not completeness.is_proven and _can_be_exact(view):
             self.observe(view, queries)
         return hits, completeness
 
-    def _note(self, view: VectorView, missed: int) -> None:
+    def _note(self, view: LogView, missed: int) -> None:
         before = self._missed.get(view, 0)
         others = {each: count for each, count in self._missed.items() if each is not view}
         self._missed = {**others, view: missed} if missed else others
@@ -107,6 +119,11 @@ class RecallGuard:
             log.info("canaries found again", view=view.name)
 
 
-def label_of(view: VectorView) -> str:
+def _can_be_exact(view: LogView) -> bool:
+    """Return whether each query may be compared with all vectors: not where these are elsewhere."""
+    return not isinstance(view, EngineView)
+
+
+def label_of(view: LogView) -> str:
     """Return what a view is called in metrics: `embedding` or `pdq`."""
     return view.name.partition("-")[0]

@@ -12,7 +12,7 @@ import numpy as np
 from indexer.matching.matcher import Matcher
 from indexer.matching.recall_guard import label_of
 from indexer.types import Vectors
-from indexer.vectors import VectorView
+from indexer.vectors import LogView
 from indexer.vectors.recall import RecallSample, measure_recall
 
 _WAITING: Final = 32  # most queries in memory: 64 KB of 512 floats
@@ -61,7 +61,7 @@ class ShadowQueries:
         self._share = share
         self._tell = tell
         self._random = random or Random()  # noqa: S311 -- which queries are drawn is no secret
-        self._waiting: deque[tuple[VectorView, Vectors]] = deque()
+        self._waiting: deque[tuple[LogView, Vectors]] = deque()
         self._windows: dict[str, deque[RecallSample]] = {}
 
     def __len__(self) -> int:
@@ -72,7 +72,7 @@ class ShadowQueries:
         if self._share:
             self._matcher.recall_guard.observe = self.observe
 
-    def observe(self, view: VectorView, queries: Vectors) -> None:
+    def observe(self, view: LogView, queries: Vectors) -> None:
         """Draw a query, or not; it is dropped if the queue is full."""
         if self._random.random() >= self._share:
             return

@@ -28,6 +28,7 @@ from indexer.store.database.lock_times import LOG_LOCK_HELD, LOG_LOCK_WAITED
 from indexer.store.database.migrate import check, current, upgrade
 from indexer.store.feeds.entry_feed import EntryPdqFeed
 from indexer.store.feeds.image_feeds import EmbeddingFeed, PdqFeed
+from indexer.store.log.engine_positions import LOCAL
 from indexer.store.store import Store, open_store
 from indexer.store.values import (
     AddOutcome,
@@ -56,6 +57,7 @@ from indexer.store.writer import Writer
 __all__ = [
     "ANSWERS_KEPT",
     "FOR_GOOD",
+    "LOCAL",
     "LOG_LOCK_HELD",
     "LOG_LOCK_WAITED",
     "SEMANTIC",

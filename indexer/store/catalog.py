@@ -33,6 +33,7 @@ from indexer.store.images.templates import Templates
 from indexer.store.images.thumbnails import Thumbnails
 from indexer.store.log.audit import AuditRecords
 from indexer.store.log.changes import Changes
+from indexer.store.log.engine_positions import Engines
 from indexer.store.reviews.reveals import Reveals
 from indexer.store.reviews.review_items import ReviewItems
 from indexer.store.verdicts.calibration_samples import CalibrationSamples
@@ -60,6 +61,7 @@ class Catalog:
         """The transaction itself, for other modules of this package."""
         self.log = Changes(connection)
         self.audit = AuditRecords(connection)
+        self.engines = Engines(connection)
         self.gauges = Gauges(connection)
         # images
         self.spaces = Spaces(connection)

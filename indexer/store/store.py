@@ -16,6 +16,7 @@ from indexer.store.database.identity import Identity
 from indexer.store.database.locks import Work, claim
 from indexer.store.database.maintenance import Maintenance
 from indexer.store.database.schema import require_current
+from indexer.store.log.engine_positions import EnginePositions
 from indexer.store.models import CatalogInfo
 from indexer.store.reviews.leases import ReviewLeases
 from indexer.store.workers.part_leases import IngestPartLeases
@@ -142,6 +143,38 @@ class Store:
         """
         with claim(self._engine, Work.TEMPLATES) as free:
             yield free
+
+    @contextmanager
+    def feeding(self, engine: str) -> Iterator[bool]:
+        """Claim the feeding of a vector engine for the block, as `clustering` does; give the same.
+
+        Parameters
+        ----------
+        engine : str
+            Its address.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            As for `clustering`.
+        """
+        with claim(self._engine, Work.FEEDING, engine) as free:
+            yield free
+
+    @contextmanager
+    def noting(self) -> Iterator[EnginePositions]:
+        """Write positions of engines in one transaction; in Postgres it waits for no other writer.
+
+        Raises
+        ------
+        DatabaseUnavailable
+            As for `writer`.
+        DatabaseReplaced
+            As for `writer`.
+        """
+        with writing(self._engine, log=False) as connection:
+            self._identity.check(connection)
+            yield EnginePositions(connection, datetime.now(UTC))
 
     def close(self) -> None:
         """Close every connection."""

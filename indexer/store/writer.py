@@ -30,6 +30,7 @@ from indexer.store.images.spaces import SpaceEdits
 from indexer.store.images.templates import TemplateEdits
 from indexer.store.log.audit import Audit
 from indexer.store.log.changes import Log
+from indexer.store.log.engine_positions import EngineEdits
 from indexer.store.reviews.item_edits import ReviewItemEdits
 from indexer.store.reviews.leases import ReviewLeases
 from indexer.store.reviews.reveals import RevealEdits
@@ -68,6 +69,7 @@ class Writer(Catalog):
         now = datetime.now(UTC)
         self.log: Log = Log(connection, now)
         self.audit: Audit = Audit(connection, audit_key)
+        self.engines: EngineEdits = EngineEdits(connection, self.audit, now)
         given = Transaction(connection, self.log, self.audit, now)
         outbox = Outbox(given)
         # reviews

@@ -62,6 +62,7 @@ from indexer.types.clusters import (
 )
 from indexer.types.completeness import (
     EXACT,
+    UNSEARCHED,
     Completeness,
     CompletenessKind,
     SearchCompleteness,
@@ -182,10 +183,11 @@ from indexer.types.sources import (
     SourceStamp,
 )
 from indexer.types.spaces import DroppedSpaces, SpaceKind, SpaceSummary
-from indexer.types.status import Counts, Status, ViewStatus
+from indexer.types.status import Counts, EngineStatus, Status, ViewStatus
 from indexer.types.templates import FoundTemplate, Template, TemplateState
 from indexer.types.traits import COMMON_FUSION, SpaceTraits, query_bias
 from indexer.types.uris import UPLOAD, file_of, place_of
+from indexer.types.vector_engines import EnginePosition, EngineState
 from indexer.types.verdicts import (
     Classification,
     Embedded,
@@ -219,6 +221,7 @@ __all__ = [
     "LEAST_VERIFIED",
     "MOST_ATTEMPTS",
     "PING",
+    "UNSEARCHED",
     "UPLOAD",
     "Action",
     "ActionKind",
@@ -265,6 +268,9 @@ __all__ = [
     "Embedded",
     "Embeddings",
     "Encoding",
+    "EnginePosition",
+    "EngineState",
+    "EngineStatus",
     "Entry",
     "EntryRecord",
     "Evidence",

@@ -18,6 +18,7 @@ class CompletenessKind(StrEnum):
     CERTIFIED = "certified"  # compressed vectors were, with a proven bound on their error
     MEASURED = "measured"  # a part was; its recall is known from a sample of queries
     UNMEASURED = "unmeasured"  # a part was; its recall is not known yet
+    UNSEARCHED = "unsearched"  # none was: the vector engine that holds them cannot be reached
 
 
 @described
@@ -26,7 +27,8 @@ class Completeness:
     """Completeness of a search for the nearest vectors."""
 
     kind: CompletenessKind
-    """exact and certified: all nearest were found; measured: a share; unmeasured: unknown."""
+    """exact and certified: all nearest were found; measured: a share; unmeasured: unknown;
+    unsearched: none, for the vector engine cannot be reached."""
     recall: float | None = None
     """If measured, the share of the true nearest that is found, 0 to 1."""
     interval: tuple[float, float] | None = None
@@ -83,6 +85,7 @@ class Completeness:
 
 
 EXACT: Final = Completeness(CompletenessKind.EXACT)
+UNSEARCHED: Final = Completeness(CompletenessKind.UNSEARCHED)
 
 
 @described

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from indexer.types.banks import Bank
 from indexer.types.pictures import Space
+from indexer.types.vector_engines import EngineState
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,26 @@ class ViewStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """A vector engine, as the programs that feed it have noted."""
+
+    address: str
+    """Its URL without credentials; `local` is the view in each process."""
+    collection: str
+    """What holds the embeddings of one space."""
+    state: EngineState
+    """active: it is searched; joining: it catches up beside that; former: it was searched."""
+    watermark: int
+    """The last change that it has acknowledged."""
+    lag: int
+    """Changes that it has not acknowledged."""
+    vectors: int
+    """Vectors in it."""
+    recall: float | None
+    """Share of the true nearest that a search of it finds, as measured last."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What an index holds, and what it takes on the disk."""
 
@@ -77,3 +98,5 @@ class Status:
     counts: Counts
     banks: tuple[Bank, ...]
     views: tuple[ViewStatus, ...]
+    engines: tuple[EngineStatus, ...]
+    """Vector engines; none where the gallery has always been searched in each process."""

@@ -8,7 +8,7 @@ from indexer.settings import Settings
 from indexer.store import Store
 from indexer.upkeep.recall_check import CheckedRecall, check_recall
 from indexer.vector_views import open_views
-from indexer.vectors import VectorView
+from indexer.vectors import LogView
 
 SAMPLE = 1000
 """Images whose vectors are compared unless all are."""
@@ -84,7 +84,7 @@ def verify(
     )
 
 
-def _check_index(view: VectorView, sample: int | None) -> list[str]:
+def _check_index(view: LogView, sample: int | None) -> list[str]:
     """Return a sentence for each way in which a view differs from the log."""
     try:
         return view.check_index(sample=sample)

@@ -10,6 +10,7 @@ from indexer.model import Encoder, export_model
 from indexer.policy import check_policy
 from indexer.settings import Settings
 from indexer.store import Store, open_store
+from indexer.types import EngineState
 from indexer.upkeep.audit_checks import examine_audit
 from indexer.upkeep.findings import Finding, State, problem_of
 from indexer.upkeep.machine import examine_machine
@@ -138,7 +139,8 @@ def _verification(store: Store) -> Finding:
 
 
 def _views(store: Store, settings: Settings) -> Iterator[Finding]:
-    for view in read_status(store, settings).views:
+    status = read_status(store, settings)
+    for view in status.views:
         found = f"{view.vectors} vectors in the newest snapshot, {view.lag} changes behind the log"
         if view.lag > _LONG_LAG:
             yield Finding(
@@ -149,3 +151,15 @@ def _views(store: Store, settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield Finding(f"view {view.name}", State.OK, found)
+    for engine in status.engines:
+        found = f"{engine.state.value}, {engine.vectors} vectors, {engine.lag} changes behind"
+        what = f"vector engine {engine.address}"
+        if engine.state is EngineState.FORMER:
+            yield Finding(
+                what,
+                State.WARNING,
+                found,
+                "Once every program was restarted, drop it with `lookalike index migrate --drop`.",
+            )
+        else:
+            yield Finding(what, State.OK, found)

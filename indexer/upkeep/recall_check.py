@@ -13,7 +13,7 @@ from indexer.store import Store
 from indexer.thresholds import choose_thresholds, gallery_bound
 from indexer.types import Completeness, Space
 from indexer.vector_views import Views
-from indexer.vectors import VectorView
+from indexer.vectors import LogView
 from indexer.vectors.recall import RecallSample, disturbed, measure_recall
 
 _CHUNK: Final = 256  # queries asked at once
@@ -89,9 +89,7 @@ def check_recall(
     return tuple(checked)
 
 
-def _measure(
-    view: VectorView, bound: float, sample: int, random: np.random.Generator
-) -> RecallSample:
+def _measure(view: LogView, bound: float, sample: int, random: np.random.Generator) -> RecallSample:
     index = view.index
     keys = np.unique(index.keys())
     keys = np.sort(random.choice(keys, min(sample, len(keys)), replace=False))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from indexer.engines.engine_view import EngineView
 from indexer.errors import LookalikeError, UnavailableError
 from indexer.settings import Settings
 from indexer.store import Store
@@ -171,11 +172,17 @@ def _views(
             raise
         except LookalikeError:
             continue  # the database itself holds what no view takes; `verify` says what
-        if problems:
+        if problems and isinstance(view, EngineView):
+            yield _Mending(
+                f"{' '.join(problems)} Sent again from the log.", partial(view.mend, sample=sample)
+            )
+        elif problems:
             yield _Mending(
                 f"{' '.join(problems)} Rebuilt from the log.",
                 partial(rebuild_views, store, space, settings),
             )
+        elif isinstance(view, EngineView):
+            continue  # nothing is on disk
         elif what := _snapshot_need(on_disk.get(view.name), bad, head):
             yield _Mending(f"The view {view.name} {what}: written anew.", view.snapshot)
 

@@ -1,8 +1,8 @@
 """Status of an index: contents, lag of its views, disk use."""
 
 from indexer.settings import Settings
-from indexer.store import Store
-from indexer.types import Status, ViewStatus
+from indexer.store import LOCAL, Store
+from indexer.types import EnginePosition, EngineState, EngineStatus, Status, ViewStatus
 from indexer.vector_views import view_names
 from indexer.vectors.snapshot_inventory import ViewFiles, read_inventory
 
@@ -19,8 +19,13 @@ def read_status(store: Store, settings: Settings) -> Status:
         space = catalog.spaces.active()
         counts = catalog.gauges.counts()
         banks = catalog.banks.all()
+        engines = catalog.engines.all()
     found = {files.name: files for files in read_inventory(settings.views_folder)}
-    names = view_names(space, settings) if space else ()
+    names: tuple[str, ...] = view_names(space, settings) if space else ()
+    if space and any(
+        engine.state is EngineState.ACTIVE and engine.address != LOCAL for engine in engines
+    ):
+        names = names[1:]  # the embeddings are elsewhere
     return Status(
         home=settings.home.absolute(),
         database=store.location,
@@ -32,6 +37,19 @@ def read_status(store: Store, settings: Settings) -> Status:
         views=tuple(
             _view_status(name, found.get(name), store.log_id, counts.changes) for name in names
         ),
+        engines=tuple(_engine_status(engine, counts.changes) for engine in engines),
+    )
+
+
+def _engine_status(position: EnginePosition, head: int) -> EngineStatus:
+    return EngineStatus(
+        address=position.address,
+        collection=position.collection,
+        state=position.state,
+        watermark=position.watermark,
+        lag=max(0, head - position.watermark),
+        vectors=position.vectors,
+        recall=position.recall,
     )
 
 

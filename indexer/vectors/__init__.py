@@ -5,6 +5,7 @@ this package loads none of them.
 """
 
 from indexer.vectors.base import KeySet, LocalIndex, VectorIndex
+from indexer.vectors.log_view import LogView
 from indexer.vectors.results import (
     DistanceHits,
     DistanceRangeHits,
@@ -22,6 +23,7 @@ __all__ = [
     "Hits",
     "KeySet",
     "LocalIndex",
+    "LogView",
     "RangeHits",
     "SimilarityHits",
     "SimilarityRangeHits",

@@ -8,6 +8,7 @@ from time import monotonic, time
 
 from prometheus_client import Gauge
 
+from indexer.engines.engine_view import EngineView
 from indexer.errors import UnavailableError
 from indexer.matching import Matcher
 from indexer.store import Store
@@ -63,6 +64,9 @@ class GaugeSampler(PeriodicTask):
         for gauge, read in self._readings:
             gauge.set(read())
         watermark = self._matcher.views.watermark
+        embeddings = self._matcher.views.embeddings
+        is_down = isinstance(embeddings, EngineView) and embeddings.outage is not None
+        metrics.engine_available.set(0 if is_down else 1)
         with self._store.reader() as catalog:
             behind, since = catalog.log.lag(watermark)
             due = monotonic() - self._counted_at >= self._count_interval

@@ -105,6 +105,9 @@ class Metrics:
             "audit_queue_waiting", "Lookups not yet written to the audit log.", "livesum"
         )
         self.lag = self._gauge("view_lag_changes", "Committed changes not searchable yet.")
+        self.engine_available = self._gauge(
+            "engine_available", "1 if the vector engine answers, or if there is none.", "livemin"
+        )
         self.lag_seconds = self._gauge(
             "view_lag_seconds", "Age of the oldest committed change that is not searchable yet."
         )

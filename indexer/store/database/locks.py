@@ -1,10 +1,11 @@
-"""Locks that outlive a transaction: one clustering run at a time, one learning of templates."""
+"""Locks that outlive a transaction: one clustering run at a time, one feeder of an engine."""
 
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
+from zlib import crc32
 
 from sqlalchemy import Engine, text
 
@@ -19,11 +20,12 @@ class Work(Enum):
 
     CLUSTERING = 7_204_321  # arbitrary, next to the key of the log's lock
     TEMPLATES = 7_204_322
+    FEEDING = 7_204_323
 
 
 @contextmanager
-def claim(engine: Engine, work: Work) -> Iterator[bool]:
-    """Claim some work on an index; give whether it was free.
+def claim(engine: Engine, work: Work, of: str = "") -> Iterator[bool]:
+    """Claim some work on an index, or on one thing `of` it; give whether it was free.
 
     The claim is a lock that ends with the process or its connection, however they end: on a file
     beside a SQLite database, an advisory one of the session in Postgres.
@@ -34,27 +36,31 @@ def claim(engine: Engine, work: Work) -> Iterator[bool]:
         The database cannot be reached, or the file cannot be made.
     """
     file = sqlite_file(engine.url)
-    claimed = _of_session(engine, work) if file is None else _of_file(engine, file, work)
+    part = crc32(of.encode()) - 2**31 if of else 0  # Postgres takes two signed numbers of 32 bits
+    claimed = (
+        _of_session(engine, work, part) if file is None else _of_file(engine, file, work, part)
+    )
     with claimed as free:
         yield free
 
 
 @contextmanager
-def _of_session(engine: Engine, work: Work) -> Iterator[bool]:
-    key = {"key": work.value}
+def _of_session(engine: Engine, work: Work, part: int) -> Iterator[bool]:
+    key = {"key": work.value, "part": part}
     with outside_transactions(engine) as connection:
-        free = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key))
+        free = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key, :part)"), key))
         try:
             yield free
         finally:
             if free and not connection.invalidated:
-                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+                connection.execute(text("SELECT pg_advisory_unlock(:key, :part)"), key)
 
 
 @contextmanager
-def _of_file(engine: Engine, database: Path, work: Work) -> Iterator[bool]:
+def _of_file(engine: Engine, database: Path, work: Work, part: int) -> Iterator[bool]:
+    name = f"{database.name}-{work.name.lower()}" + (f"{part + 2**31:08x}" if part else "")
     try:
-        make_private_file(path := database.with_name(f"{database.name}-{work.name.lower()}"))
+        make_private_file(path := database.with_name(name))
         file = path.open("ab")
     except OSError as error:
         raise DatabaseUnavailable(

@@ -37,6 +37,7 @@ from indexer.store.models.people import PersonalSettingsRow, SavedViewRow
 from indexer.store.models.policies import PolicyRow, VerdictRow
 from indexer.store.models.reviews import RevealRow, ReviewItemRow, ReviewPictureRow
 from indexer.store.models.templates import TemplateLearningRow, TemplateMemberRow, TemplateRow
+from indexer.store.models.vector_engines import EngineRow
 from indexer.store.models.verdicts import (
     DecisionRow,
     RetroMatchRow,
@@ -45,7 +46,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611302200"
+REVISION = "202611302210"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "ContentRow",
     "DecisionRow",
     "EmbeddingRow",
+    "EngineRow",
     "EntryHitsRow",
     "EntryRow",
     "FloodFlagRow",
