@@ -256,8 +256,8 @@ def live_through(
 @pytest.mark.parametrize(
     ("tier", "kind"),
     [
-        ("sq8", CompletenessKind.CERTIFIED),
         ("lists of bytes", CompletenessKind.MEASURED),
+        pytest.param("sq8", CompletenessKind.CERTIFIED, marks=pytest.mark.long),
         pytest.param("flat", CompletenessKind.EXACT, marks=pytest.mark.long),
         pytest.param("fp16", CompletenessKind.CERTIFIED, marks=pytest.mark.long),
         pytest.param("lists of bits", CompletenessKind.MEASURED, marks=pytest.mark.long),

@@ -62,6 +62,7 @@ def test_a_recall_below_the_target_is_an_error_that_names_the_view(index: Index)
     assert "is below the target of 0.99" in done.stderr
 
 
+@pytest.mark.long
 def test_a_proven_search_that_misses_anything_is_an_error(
     index: Index, lossy: pytest.MonkeyPatch
 ) -> None:
