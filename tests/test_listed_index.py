@@ -237,13 +237,20 @@ def test_one_process_makes_the_lists_and_the_others_take_them(tmp_path: Path) ->
     assert isinstance(second.index, ListedIndex)
     assert first.index.lists is not None
     assert second.index.lists is not None
-    assert first.index.lists.codebook.id == second.index.lists.codebook.id
+    trained = first.index.lists.codebook.id
+    assert second.index.lists.codebook.id == trained
     assert len(second.index) == 99
     assert second.verify() == []
     third = open_view(tmp_path, feed)
     third.catch_up()
     assert third.index.completeness == first.index.completeness
     assert third.verify() == []
+    feed.put(*range(1000, 1400))
+    assert first.catch_up()
+    assert second.catch_up()
+    assert first.improve()
+    assert second.improve()
+    assert first.index.lists.codebook.id == second.index.lists.codebook.id != trained
 
 
 def test_a_purge_leaves_no_vector_in_lists(tmp_path: Path) -> None:

@@ -122,14 +122,17 @@ class ListedIndex(FloatIndex):
         lists, count = self._lists, len(self)
         if count < max(self._rule.from_vectors, 2 * self._refused_at):
             return False
-        if lists is None or count >= _GROWN * lists.codebook.trained_on:
+        if lists is None or self._is_outgrown(lists):
             binary = count >= self._rule.binary_from
             return self._make_lists(self._maker(on_progress, binary=binary))
         return self._encode(self._maker(on_progress, binary=lists.binary), lists.codebook)
 
     def is_behind(self, segments: Sequence[SegmentRecord]) -> bool:
-        """Return whether segments on disk have lists, and this index has none; see `LocalIndex`."""
-        return self._lists is None and any(_is_listed(record) for record in segments)
+        """Return whether segments on disk have lists that this index lacks; see `LocalIndex`."""
+        lists = self._lists
+        if lists is not None and not self._is_outgrown(lists):
+            return False
+        return any(_is_listed(each) and not self._has(each.codes) for each in segments)
 
     def freeze(self) -> Self:
         """Return an index that shares this one's memory; see `LocalIndex`."""
@@ -175,6 +178,10 @@ class ListedIndex(FloatIndex):
 
     def _is_mapped(self, record: SegmentRecord) -> bool:
         return _is_listed(record) or super()._is_mapped(record)
+
+    def _is_outgrown(self, lists: ViewLists) -> bool:
+        """Return whether the view has outgrown its lists."""
+        return len(self) >= _GROWN * lists.codebook.trained_on
 
     def _has(self, kind: str | None) -> bool:
         """Return whether codes are lists of the codebook that is in use."""
