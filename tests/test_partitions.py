@@ -105,8 +105,8 @@ def _fill(url: str, spaces: int) -> None:
         for target, selected in (
             (
                 (
-                    "images (id, sha256, md5, pdq, pdq_quality, width, height, format, frame_count, "
-                    "byte_size, created_at)"
+                    "images (id, sha256, md5, pdq, pdq_quality, width, height, format, "
+                    "frame_count, byte_size, created_at)"
                 ),
                 f"{images} FROM generate_series(1, 50) AS g(n)",
             ),

@@ -34,6 +34,7 @@ from indexer.types import (
     ClusterScope,
     Fingerprint,
     FingerprintKind,
+    IngestJobOptions,
     LeaseRequest,
     NewKey,
     NewVerdict,
@@ -123,6 +124,7 @@ READS: Final[dict[str, Read]] = {
     "hits of a cluster": lambda c: c.cluster_members.bank_hits(1, LATE, cluster_id=7),
     "actions on a cluster": lambda c: c.cluster_actions.page(7),
     "matches of a retro-scan": lambda c: c.retro_scans.matches(1, after_id=ROWS - 20),
+    "parts that are left": lambda c: c.ingest_jobs.count_open("photos"),
     "new entries for a retro-scan": lambda c: c.retro_scans.next_entries(c.retro_scans.get(1), 9),
 }
 EDITS: Final[dict[str, Edit]] = {
@@ -142,6 +144,8 @@ EDITS: Final[dict[str, Edit]] = {
     "forgetting hits": lambda w: w.hits.forget(datetime(2026, 1, 1, 0, 9, tzinfo=UTC)),
     "claiming deliveries": lambda w: w.deliveries.claim(4, HOUR, of_each=4),
     "forgetting deliveries": lambda w: w.deliveries.forget(datetime(2026, 1, 1, 0, 9, tzinfo=UTC)),
+    "claiming parts of ingest jobs": lambda w: w.ingest_leases.take("worker", HOUR),
+    "claiming parts of a job": lambda w: w.ingest_leases.take("worker", HOUR, "photos"),
     "leasing reviews": lambda w: w.review_leases.take(
         "key 2", LeaseRequest(QueueKind.RETRO_MATCH, 9), HOUR
     ),
@@ -186,6 +190,7 @@ def _prepare(store: Store) -> None:
         secret = SecretHash(bytes(32), bytes(16), 2, 1, 1)
         writer.keys.add(NewKey("public", "name", (Scope.CHECK,), secret))
         writer.webhooks.create("https://a.example/hook", WebhookEvent, "secret", None)
+        writer.ingest_jobs.begin("photos", IngestJobOptions())
         writer.retro_scans.begin(1, 1, 3_900, ROWS)
         writer.cluster_runs.begin(ClusterAlgorithm.FAMILIES, {}, ClusterScope(), 1)
     with store.writer() as writer:

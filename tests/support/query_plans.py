@@ -23,6 +23,7 @@ SMALL: Final = frozenset(
         "banks",
         "catalog_info",
         "cluster_runs",
+        "ingest_jobs",
         "maps",
         "personal_settings",
         "policies",
@@ -135,6 +136,11 @@ review_items (id, queue, state, rank, query_sha256, image_id, entry_id, bank_id,
     THEN NULL ELSE {moment} END FROM numbers;
 review_pictures (item_id, jpeg)
     SELECT n, {digest} FROM numbers;
+ingest_jobs (id, name, options, created_at)
+    SELECT n + 1, 'job ' || n, '{{}}', {moment} FROM numbers WHERE n < 100;
+ingest_parts (id, job_id, number, label, content, state, attempts, processed, added, skipped)
+    SELECT n, n % 100 + 1, n, '', CASE n % 50 WHEN 0 THEN {digest} END,
+    CASE n % 50 WHEN 0 THEN 'waiting' ELSE 'done' END, 0, 0, 0, 0 FROM numbers;
 reveals (id, person, name, image_id, reason, created_at, expires_at)
     SELECT n, 'key ' || (n % 20), 'jo', n, '', {moment}, {moment} FROM numbers;
 sessions (id, token_sha256, key_id, created_at, expires_at, last_seen_at)
@@ -154,7 +160,7 @@ def fill(writer: Writer, rows: int, dimension: int) -> None:
 
     These are images 1 to `rows`, and one of all else for each.
     Each is a minute younger than the one before. Spaces 1 to 3, banks 1 and 2, cluster run 1,
-    retro-scan 1, key 1 and webhook 1 must be there.
+    retro-scan 1, ingest job 1, key 1 and webhook 1 must be there.
     """
     connection = writer.connection
     is_postgres = connection.dialect.name == "postgresql"

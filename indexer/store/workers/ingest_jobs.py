@@ -2,13 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Row, func, literal_column, select
 
 from indexer.store.models import IngestJobRow, IngestPartRow
 from indexer.store.queries import Queries, from_row, require
 from indexer.types import IngestJob, IngestJobOptions, IngestPart, IngestPartState
 
-OPEN = IngestPartRow.state.in_([IngestPartState.WAITING.value, IngestPartState.RUNNING.value])
+OPEN = IngestPartRow.state.in_(
+    [
+        literal_column(f"'{state.value}'")
+        for state in (IngestPartState.WAITING, IngestPartState.RUNNING)
+    ]
+)
+"""Literal, so that SQLite's planner can prove its index fits."""
 """Parts that are to be worked on, or are being."""
 
 

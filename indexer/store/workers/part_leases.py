@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from indexer.store.models import IngestJobRow, IngestPartRow
 from indexer.store.queries import Queries
-from indexer.store.workers.ingest_jobs import IngestJobs
+from indexer.store.workers.ingest_jobs import OPEN, IngestJobs
 from indexer.types import (
     MOST_ATTEMPTS,
     ClaimedPart,
@@ -59,7 +59,7 @@ class IngestPartLeases(Queries):
         NotFoundError
             There is no such job.
         """
-        conditions: list[ColumnElement[bool]] = []
+        conditions: list[ColumnElement[bool]] = [OPEN]
         if job is not None:
             conditions.append(IngestPartRow.job_id == IngestJobs(self._connection).get(job).id)
         expired = and_(_RUNNING, IngestPartRow.lease_expires_at <= self._now)
@@ -176,7 +176,7 @@ class IngestPartLeases(Queries):
 
     def _quarantine_deadly(self, expired: ColumnElement[bool]) -> None:
         """Quarantine the parts that the last workers in a row have died of."""
-        deadly = update(IngestPartRow).where(expired, IngestPartRow.attempts >= MOST_ATTEMPTS)
+        deadly = update(IngestPartRow).where(OPEN, expired, IngestPartRow.attempts >= MOST_ATTEMPTS)
         self._connection.execute(
             deadly.values(
                 state=IngestPartState.QUARANTINED.value,
