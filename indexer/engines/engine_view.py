@@ -70,6 +70,7 @@ class EngineView:
         self._bank_change = -1  # last change of the banks by which their images are known
         self._started = False
         self._is_down = False
+        self._doubted: EngineUnavailable | None = None  # the last failure that was looked into
         self._catching_up = Lock()
         self._sending = CircuitBreaker()
 
@@ -130,7 +131,11 @@ class EngineView:
     def _follow(self) -> None:
         head = self._feed.head()
         self._feeder.refresh()
-        if self._started and self.watermark >= head:
+        error = self.index.searching.error
+        if error is not None and error is not self._doubted:  # somebody may have dropped it
+            self._doubted = error
+            self._feeder.distrust()
+        elif self._started and self.watermark >= head:
             return
         until = monotonic() + (_SLICE if self._started else PATIENCE)
         while True:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from logging import ERROR, getLogger
+from logging import CRITICAL, getLogger
 from typing import Any, Final
 
 import numpy as np
@@ -24,8 +24,8 @@ _MOST_K: Final = 16_384  # Milvus's own limit
 _ASKED: Final = 64  # queries of one request
 
 
-# it warns at every list of rows that Milvus Lite, or a server before 2.4, has no clock for it
-getLogger("pymilvus.client.iterator.query_iterator").setLevel(ERROR)
+# it prints whatever it raises as well, and at every list of rows that an old server has no clock
+getLogger("pymilvus").setLevel(CRITICAL)
 
 
 class MilvusEngine:
