@@ -18,6 +18,9 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from indexer import vector_views
+from indexer.engines import engine_choice
+from indexer.engines.base import Rows, keys_of
+from indexer.engines.engine_choice import engine_setting
 from indexer.evaluation.exactness import search_log
 from indexer.matching import Matcher, Query, SearchOptions
 from indexer.matching.query import FullAnswer
@@ -42,6 +45,7 @@ from indexer.vectors.inverted_lists.view_lists import ListMaker
 from indexer.vectors.recall import measure_recall
 from indexer.vectors.tiers import TierRule
 from support.catalog import DIMENSION, FINGERPRINT, arrival, bind, new_image
+from support.numpy_engine import NumpyEngine
 
 pytestmark = pytest.mark.numeric
 
@@ -54,6 +58,7 @@ TIERS: Final = {
     "fp16": {"vector_codes": "fp16", "vector_codes_from": FEW},
     "lists of bytes": {"vector_lists_from": FEW},
     "lists of bits": {"vector_lists_from": FEW, "vector_bits_from": FEW},
+    "an engine": {"vectors": "qdrant://vectors.example"},
 }
 EVERY_TIER = pytest.mark.parametrize("tier", TIERS)
 
@@ -83,6 +88,14 @@ def member(seed: int) -> NewImage:
     bits[random.choice(256, random.integers(0, 40), replace=False)] ^= 1
     unit = (embedding / np.linalg.norm(embedding)).astype(np.float32)
     return replace(new_image(seed), embedding=unit, pdq=Pdq(np.packbits(bits).tobytes(), 100))
+
+
+class LossyEngine(NumpyEngine):
+    """An engine that never finds every third image."""
+
+    def nominate(self, queries: Embeddings, k: int, floor: float | None = None) -> Sequence[Rows]:
+        found = super().nominate(queries, k, floor)
+        return [rows[keys_of(rows) % 3 > 0] for rows in found]
 
 
 class Catalogue:
@@ -159,12 +172,15 @@ class Catalogue:
 
 @contextmanager
 def catalogue(template: Path, tier: str) -> Iterator[Catalogue]:
+    engine = LossyEngine()
     with TemporaryDirectory() as folder:
         file = Path(folder) / "lookalike.db"
         copy(template, file)
         with (
             open_store(f"sqlite:///{file}") as store,
             patch.object(vector_views, "TierRule", partial(TierRule, least_rows=FEW)),
+            patch.object(engine_choice, "connect_engine", lambda *_: engine),
+            patch.object(vector_views, "choose_engine", lambda _, chosen: engine_setting(chosen)),
             patch.object(search_plan, "FEW_ROWS", 0),  # small sets are not compared wholly here
             patch.object(vector_views, "ListMaker", partial(ListMaker, least_listed=FEW)),
         ):
@@ -258,6 +274,7 @@ def live_through(
     [
         ("lists of bytes", CompletenessKind.MEASURED),
         pytest.param("sq8", CompletenessKind.CERTIFIED, marks=pytest.mark.long),
+        pytest.param("an engine", CompletenessKind.UNMEASURED, marks=pytest.mark.long),
         pytest.param("flat", CompletenessKind.EXACT, marks=pytest.mark.long),
         pytest.param("fp16", CompletenessKind.CERTIFIED, marks=pytest.mark.long),
         pytest.param("lists of bits", CompletenessKind.MEASURED, marks=pytest.mark.long),
