@@ -6,8 +6,15 @@ Everything below runs once, one after the other, over the same real photos:
 - DataLoader: the same in torch's DataLoader, a worker a core, batches of 32
 - ours: `lookalike index add` into a new SQLite index, with torch and with ONNX Runtime; the rate is
   the command's own, from its first picture to its last commit
-- limits, on one core each: the forward pass alone (inputs in memory), and all that comes before it
-  (read, hash, decode, PDQ, prepare)
+- ours, by workers: the same photos as an ingest job, and as many `lookalike index work` processes
+  of one thread as there are cores; the rate is from the first start of a part to the last end
+- stages, on one core each: all that is stored of a photo, each stage alone, with what it needs in
+  memory. Read and hash; prepare (decode, MD5, PDQ, thumbnail, local features, the pieces that are
+  cut out, each scaled for the model); forward passes, of the photo and its pieces; commit
+
+What the cores could do if all stages were shared out perfectly is `cores / sum of the stages'
+seconds`. It is measured twice: with one process, and with a process on each core at once, since
+cores that share memory, caches or clock speed do less together than each alone.
 
 The peers only embed and classify; ours also hashes, fingerprints and commits every picture.
 
@@ -21,7 +28,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,33 +38,59 @@ from commands import COMMAND
 from indexer.runtime.cpu import limit_library_threads
 
 WARM_UP = 16
+BATCH = 32  # photos of a transaction, as LOOKALIKE_BATCH_SIZE has it
+STAGES = "stages"
 
 
 def main() -> None:
-    """Measure each way and print the table."""
+    """Measure each way and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of photos")
     parser.add_argument("--count", type=int, default=1000, help="photos to take")
+    parser.add_argument("--ours", action="store_true", help="leave the peers and torch out")
     parser.add_argument("--only", help="measure one way, in this process (used by the script)")
+    parser.add_argument("--core", type=int, help="with --only: the core to keep to")
     arguments = parser.parse_args()
     photos = sorted(p for p in arguments.folder.iterdir() if p.is_file())[: arguments.count]
+    if arguments.core is not None:
+        os.sched_setaffinity(0, {arguments.core})
     if arguments.only:
-        print(PEERS[arguments.only](photos))
+        print(json.dumps(ONLY[arguments.only](photos)))
         return
-    rates = {name: peer(name, arguments.folder, len(photos)) for name in PEERS}
+    peers = [] if arguments.ours else list(PEERS)
+    rates = {name: measure(name, arguments.folder, len(photos)) for name in peers}
+    alone = measure(STAGES, arguments.folder, len(photos))
+    together = at_once(arguments.folder, len(photos))
     with tempfile.TemporaryDirectory() as links:
         for photo in photos:
             (Path(links) / photo.name).symlink_to(photo.resolve())
-        for runtime in ("torch", "onnx"):
+        for runtime in ("onnx",) if arguments.ours else ("torch", "onnx"):
             rates[f"ours, {runtime}"] = ours(runtime, Path(links))
+        rates["ours, onnx, by workers"] = ours_by_workers(Path(links))
     print_table(rates, len(photos))
+    print_stages(alone, together, rates)
 
 
-def peer(name: str, folder: Path, count: int) -> float:
+def measure(name: str, folder: Path, count: int) -> Any:
     """Measure one way in a process of its own, so that none inherits another's threads."""
-    command = [sys.executable, __file__, str(folder), "--count", str(count), "--only", name]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[-1])
+    done = subprocess.run(child(name, folder, count), capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def at_once(folder: Path, count: int) -> dict[str, float]:
+    """Measure the stages by a process on each core at the same time; return the mean seconds."""
+    command = child(STAGES, folder, count)
+    processes = [
+        subprocess.Popen([*command, "--core", str(core)], stdout=subprocess.PIPE, text=True)
+        for core in sorted(os.sched_getaffinity(0))
+    ]
+    found = [json.loads(process.communicate()[0].splitlines()[-1]) for process in processes]
+    return {name: sum(each[name] for each in found) / len(found) for name in found[0]}
+
+
+def child(name: str, folder: Path, count: int) -> list[str]:
+    """Return the command that measures one way."""
+    return [sys.executable, __file__, str(folder), "--count", str(count), "--only", name]
 
 
 def ours(runtime: str, folder: Path) -> float:
@@ -72,6 +107,32 @@ def ours(runtime: str, folder: Path) -> float:
         )
     report = json.loads(done.stdout)
     return (report["added"] + report["duplicates"]) / report["seconds"]
+
+
+def ours_by_workers(folder: Path) -> float:
+    """Return the images a second that a worker for each core adds together."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "LOOKALIKE_HOME": home, "LOOKALIKE_WORKER_THREADS": "1"}
+        add = ["index", "add", str(folder), "--queue", "--part-size", "100", "--job", "job"]
+        for command in (["init"], add):
+            subprocess.run([COMMAND, *command], env=environment, check=True, capture_output=True)
+        workers = [
+            subprocess.Popen([COMMAND, "index", "work"], env=environment, stderr=subprocess.DEVNULL)
+            for _ in os.sched_getaffinity(0)
+        ]
+        for worker in workers:
+            worker.wait()
+        done = subprocess.run(
+            [COMMAND, "index", "job", "parts", "job", "--json"],
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    parts = json.loads(done.stdout)
+    begun = min(datetime.fromisoformat(part["started_at"]) for part in parts)
+    ended = max(datetime.fromisoformat(part["ended_at"]) for part in parts)
+    return sum(part["processed"] for part in parts) / (ended - begun).total_seconds()
 
 
 def rate(action: Callable[[Path], object], photos: Sequence[Path]) -> float:
@@ -123,35 +184,60 @@ def data_loader(photos: Sequence[Path]) -> float:
     return len(photos) / (time.perf_counter() - start)
 
 
-def model_only(runtime: str) -> Callable[[Sequence[Path]], float]:
-    """Measure the forward pass alone on one core, with the inputs in memory."""
-
-    def measure(photos: Sequence[Path]) -> float:
-        limit_library_threads()
-        from indexer.images.decode import decode
-        from indexer.settings import load_settings
-
-        encoder, limits = our_encoder(runtime), load_settings().image_limits
-        inputs = {p: encoder.prepare(decode(p.read_bytes(), limits).rgb) for p in photos[:200]}
-        return rate(lambda photo: encoder.forward([inputs[photo]]), list(inputs))
-
-    return measure
-
-
-def before_the_model(photos: Sequence[Path]) -> float:
-    """Measure read, hash, decode, PDQ and prepare on one core, as ingest does them."""
+def stages(photos: Sequence[Path]) -> dict[str, float]:
+    """Measure each stage of what is stored alone, on one core; return seconds a photo."""
     limit_library_threads()
     from indexer.images import fingerprints
     from indexer.ingest.encoding import PictureEncoder
     from indexer.settings import load_settings
 
-    preparer = PictureEncoder(our_encoder("onnx"), load_settings(), tiled=False)
+    encoder = PictureEncoder(our_encoder("onnx"), load_settings(), tiled=False)
+    seconds = dict.fromkeys(("read and hash", "prepare", "forward passes", "commit"), 0.0)
 
-    def one(photo: Path) -> object:
+    def timed(stage: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        start = time.perf_counter()
+        result = call(*arguments)
+        seconds[stage] += time.perf_counter() - start
+        return result
+
+    def read(photo: Path) -> tuple[bytes, bytes]:
         data = photo.read_bytes()
-        return preparer.prepare(data, fingerprints.sha256(data))
+        return data, fingerprints.sha256(data)
 
-    return rate(one, photos)
+    with tempfile.TemporaryDirectory() as home, new_store(Path(home)) as (store, space):
+        encoder.encode([encoder.prepare(*read(photo)) for photo in photos[:WARM_UP]])
+        for start in range(0, len(photos), BATCH):
+            batch = photos[start : start + BATCH]
+            loaded = [timed("read and hash", read, photo) for photo in batch]
+            prepared = [timed("prepare", encoder.prepare, *each) for each in loaded]
+            made = [timed("forward passes", encoder.encode, [each])[0] for each in prepared]
+            timed("commit", write, store, space, batch, made)
+    return {name: each / len(photos) for name, each in seconds.items()}
+
+
+@contextmanager
+def new_store(home: Path) -> Iterator[tuple[Any, Any]]:
+    """Make an empty SQLite index."""
+    from indexer.embedding_space import bind_space
+    from indexer.settings import load_settings
+    from indexer.store import open_store, upgrade
+
+    settings = load_settings(home=home)
+    upgrade(settings.resolved_database_url)
+    with open_store(settings.resolved_database_url) as store:
+        yield store, bind_space(store, settings)
+
+
+def write(store: Any, space: Any, photos: Sequence[Path], images: Sequence[Any]) -> None:
+    """Commit a batch as a run does."""
+    from indexer.store import Arrival
+    from indexer.types import SourceStamp
+
+    stamps = [SourceStamp(str(photo), photo.stat().st_size, "1") for photo in photos]
+    with store.writer() as writer:
+        rows = [(image, Arrival(stamp)) for image, stamp in zip(images, stamps, strict=True)]
+        writer.images.add(rows, space.id)
+        writer.quarantine.release([stamp.uri for stamp in stamps])
 
 
 def our_encoder(runtime: str) -> Any:
@@ -183,21 +269,35 @@ def one_pass(model: Any, batch: Any) -> tuple[Any, Any]:
 
 
 def print_table(rates: dict[str, float], count: int) -> None:
-    """Print images a second, and the ratio to the naive loop."""
-    print(f"{count} photos, {os.cpu_count()} cores")
+    """Print images a second, and the ratio to the naive loop where it was measured."""
+    naive = rates.get("naive loop")
+    print(f"{count} photos, {len(os.sched_getaffinity(0))} cores")
     print("| way | images/s | x naive loop |")
     print("|---|---|---|")
     for name, value in rates.items():
-        print(f"| {name} | {value:.1f} | {value / rates['naive loop']:.2f} |")
+        print(f"| {name} | {value:.1f} | {f'{value / naive:.2f}' if naive else ''} |")
+
+
+def print_stages(
+    alone: dict[str, float], together: dict[str, float], rates: dict[str, float]
+) -> None:
+    """Print milliseconds a photo by stage, what all cores could do, and how much ours does."""
+    print("| stage | ms a photo, one core alone | all cores at once |")
+    print("|---|---|---|")
+    for name, value in alone.items():
+        print(f"| {name} | {1000 * value:.2f} | {1000 * together[name]:.2f} |")
+    limits = [len(os.sched_getaffinity(0)) / sum(seconds.values()) for seconds in (alone, together)]
+    print(f"| limit, images/s on all cores | {limits[0]:.1f} | {limits[1]:.1f} |")
+    for name in ("ours, onnx", "ours, onnx, by workers"):
+        shares = " | ".join(f"{rates[name] / limit:.3f}" for limit in limits)
+        print(f"| share of it, {name} | {shares} |")
 
 
 PEERS: dict[str, Callable[[Sequence[Path]], float]] = {
     "naive loop": naive_loop,
     "DataLoader": data_loader,
-    "limit, one core: forward, torch": model_only("torch"),
-    "limit, one core: forward, ONNX Runtime": model_only("onnx"),
-    "limit, one core: all before the model": before_the_model,
 }
+ONLY: dict[str, Callable[[Sequence[Path]], Any]] = {**PEERS, STAGES: stages}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import tarfile
 from datetime import timedelta
 from pathlib import Path
@@ -314,9 +315,39 @@ def test_the_commands_list_work_and_show(index: Index, place: Place) -> None:
     assert "0 parts done" in index.run_here("index", "work").stdout
     missing = index.run_here("index", "work", "--job", "none", code=4).stderr
     assert "`lookalike index job list` shows them" in missing
-    for options in (("--job", "x"), ("--queue", "--prune"), ("--queue", "--runtime", "onnx")):
-        index.run_here("index", "add", place.folder, *options, code=2)
-    index.run_here("index", "work", "--once", "--wait", code=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--job", "x"), "--job and --part-size require --queue or --ray"),
+        (("--workers", 2), "--workers requires --ray"),
+        (("--queue", "--ray", "local"), "exclude each other"),
+        (("--queue", "--prune"), "--prune needs a run of its own"),
+        (("--queue", "--runtime", "onnx"), "give them to index work"),
+        (("--queue", "--part-size", 0), "--part-size"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_options_that_exclude_each_other_are_refused(
+    tmp_path: Path, options: tuple[object, ...], said: str
+) -> None:
+    ended = Index(tmp_path / "home").run_here("index", "add", tmp_path, *options, code=2)
+
+    assert said in " ".join(ended.stderr.replace("│", " ").split())
+
+
+def test_ray_that_is_missing_or_far_from_the_database_is_said_before_anything_is_listed(
+    index: Index, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = ("index", "add", place.folder, "--ray")
+    if place.store.file is not None:
+        assert "SQLite is a file" in index.run_here(*add, "10.0.0.1:6379", code=2).stderr
+    monkeypatch.setitem(sys.modules, "ray", None)
+
+    assert "pip install 'lookalike[ray]'" in index.run_here(*add, "local", code=2).stderr
+    with place.store.reader() as catalog:
+        assert catalog.ingest_jobs.page() == []
 
 
 @pytest.mark.long

@@ -25,6 +25,7 @@ FILES = 5_000
 PART_SIZE = 250
 KILLS = 10
 SEED = 20261130
+TERMINATED = 143
 CLOSE = 1e-5  # of each component of a vector
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1_800)]
@@ -97,16 +98,20 @@ def test_two_workers_that_are_killed_ten_times_make_the_same_catalog(
         with open_store(database_url) as store:
             workers = [begin(index), begin(index)]
             for number in range(KILLS):
-                wait_for_progress(store, workers, index, (number + chance.random()) / (KILLS + 2))
+                share = (number + chance.random()) / (KILLS + 2)
+                wait_for_images_or_the_end(store, workers, index, int(share * 0.9 * FILES))
                 kill_one(workers, index, chance)
-            codes = [wait_to_the_end(worker, index) for worker in workers]
+            wait_for_images_or_the_end(store, workers, index, FILES)
+            for worker in workers:
+                worker.process.terminate()
+                worker.finish(TERMINATED)
+            start(index, "index", "work").finish(SKIPPED_SOME)  # parts are in quarantine
 
-            assert codes == [SKIPPED_SOME] * 2
             with store.reader() as catalog:
-                [part] = catalog.ingest_jobs.parts("job", state=IngestPartState.QUARANTINED)
+                parts = catalog.ingest_jobs.parts("job", state=IngestPartState.QUARANTINED)
                 assert catalog.ingest_jobs.get("job").waiting == 0
-            assert part.number == 2
-            assert "3 workers in a row" in str(part.reason)
+            assert 2 in {part.number for part in parts}  # others may have had the same bad luck
+            assert all("3 workers in a row" in str(part.reason) for part in parts)
             poison.unlink()
             index.run("index", "job", "retry", "job")
             index.run("index", "work")
@@ -118,7 +123,7 @@ def test_two_workers_that_are_killed_ten_times_make_the_same_catalog(
 
 
 def begin(index: Index) -> Forked:
-    return start(index, "index", "work", prepare=fear_poison)
+    return start(index, "index", "work", "--wait", prepare=fear_poison)
 
 
 def kill_one(workers: list[Forked], index: Index, chance: random.Random) -> None:
@@ -126,33 +131,23 @@ def kill_one(workers: list[Forked], index: Index, chance: random.Random) -> None
     place = chance.randrange(len(workers))
     time.sleep(chance.random() / 4)
     workers[place].process.kill()
-    workers[place].wait()
+    assert workers[place].wait() == KILLED
     workers[place] = begin(index)
 
 
-def wait_for_progress(store: Store, workers: list[Forked], index: Index, share: float) -> None:
-    """Wait until a share of all images is there; replace workers that the poison has killed."""
+def wait_for_images_or_the_end(
+    store: Store, workers: list[Forked], index: Index, wanted: int
+) -> None:
+    """Wait until so many images are there or no part is open; replace whom the poison kills."""
     while True:
-        replace_dead(workers, index)
+        for place, worker in enumerate(workers):
+            if not worker.running():
+                assert worker.wait() == KILLED, worker.stderr
+                workers[place] = begin(index)
         with store.reader() as catalog:
-            if catalog.gauges.counts().images >= share * FILES * 0.9:
+            if catalog.gauges.counts().images >= wanted or not catalog.ingest_jobs.count_open():
                 return
         time.sleep(0.05)
-
-
-def replace_dead(workers: list[Forked], index: Index) -> None:
-    for place, worker in enumerate(workers):
-        if not worker.running():
-            assert worker.wait() == KILLED, worker.stderr
-            workers[place] = begin(index)
-
-
-def wait_to_the_end(worker: Forked, index: Index) -> int:
-    """Return the exit code of a worker, or of those that take its place when poison kills it."""
-    while (code := worker.wait()) == KILLED:
-        worker = begin(index)
-    assert "Traceback" not in worker.stderr, worker.stderr
-    return code
 
 
 def test_workers_on_ray_make_the_same_catalog(
