@@ -40,7 +40,9 @@ from search_vectors import SHARES, TAGS, make_set
 
 TARGETS: Final = (0.95, 0.99)
 _WORKER: Final = Path(__file__).with_name("search_asked.py")
-_FEWER: Final = 4  # times fewer queries a turn under filters and by threshold
+_FEWER: Final = (
+    4  # times fewer queries of a turn under filters and by threshold, and to prove exactness
+)
 
 
 class Asker:
@@ -85,16 +87,15 @@ def command(task: str, name: str, vectors: Path, folder: Path, core: int) -> lis
 
 def built(name: str, vectors: Path, core: int) -> tuple[Path, dict[str, Any]]:
     """Build a contestant unless that was done; return its folder and what it took."""
-    owner = contestant_named(name).built_as or name
-    folder, said = vectors / owner, vectors / f"{owner}.json"
+    folder, said = vectors / name, vectors / f"{name}.json"
     if not said.is_file():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         done = subprocess.run(
-            command("build", owner, vectors, folder, core), stdout=subprocess.PIPE, check=True
+            command("build", name, vectors, folder, core), stdout=subprocess.PIPE, check=True
         )
         said.write_bytes(done.stdout)
-        print(f"built {owner}: {said.read_text()}", file=sys.stderr, flush=True)
+        print(f"built {name}: {said.read_text()}", file=sys.stderr, flush=True)
     measured: dict[str, Any] = json.loads(said.read_text())
     return folder, measured
 
@@ -117,10 +118,11 @@ def least_efforts(asker: Asker, count: int) -> dict[str, tuple[int, float]]:
     Recall grows with the parameter, so halving finds it. Where none reaches a target, it has none.
     """
     known: dict[int, float] = {}
+    asked = count if len(asker.efforts) > 1 else count // _FEWER
 
     def recall(position: int) -> float:
         if position not in known:
-            known[position] = asker.recall(asker.efforts[position], count)
+            known[position] = asker.recall(asker.efforts[position], asked)
         return known[position]
 
     reached = {}

@@ -41,8 +41,6 @@ class Contestant(ABC):
     can_range: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
     """Modules that may be missing."""
-    built_as: ClassVar[str] = ""
-    """The contestant whose folder it opens, where it builds none of its own."""
     note: ClassVar[str] = ""
     """What a reader of the figures has to know."""
 
@@ -54,9 +52,6 @@ class Contestant(ABC):
         """Load libraries, before memory is measured."""
         for module in self.needs:
             import_module(module)
-
-    def prepare(self) -> None:  # noqa: B027 - few share anything
-        """Make what several contestants build from; its time counts for none."""
 
     @abstractmethod
     def build(self) -> None:

