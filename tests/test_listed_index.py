@@ -18,6 +18,7 @@ from indexer.vectors.inverted_lists.search_plan import ListSettings, planned_pro
 from indexer.vectors.inverted_lists.view_lists import ListMaker
 from indexer.vectors.results import SimilarityHits
 from indexer.vectors.snapshot_files import SnapshotFiles
+from indexer.vectors.stated_recall import read_recall, were_lists_refused
 from indexer.vectors.tiers import IN_MEMORY
 from support.memory_feed import MemoryFeed
 
@@ -302,3 +303,15 @@ def test_a_changed_vector_on_disk_fails_the_search_that_meets_it(tmp_path: Path)
 
     with pytest.raises(SnapshotMismatch):
         damaged.index.search(feed.state[99], 1)
+
+
+def test_the_recall_of_lists_can_be_read_without_loading_them(tmp_path: Path) -> None:
+    index = tiny()
+    index.add(np.arange(60), unit(60, 0))
+    assert index.improve()
+    tmp_path.joinpath("snapshot").mkdir()
+    index.save(SnapshotFiles(tmp_path / "snapshot", None))
+
+    assert read_recall(tmp_path / "snapshot") == index.completeness
+    assert read_recall(tmp_path) is None
+    assert not were_lists_refused(tmp_path / "snapshot")

@@ -1,10 +1,17 @@
 """`verify --recall`: stored images asked approximately and exactly."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from indexer.types import EXACT
+from indexer.settings import Settings
+from indexer.store import Store, open_store
+from indexer.types import EXACT, Status
+from indexer.upkeep import doctor
+from indexer.upkeep.findings import State
+from indexer.upkeep.status import read_status
 from indexer.vectors.faiss_index import FloatIndex
 from support.commands import PHOTOS, Index
 from support.lossy import MEASURED, LossyIndex
@@ -71,6 +78,28 @@ def test_a_proven_search_that_misses_anything_is_an_error(
     done = index.run_here("verify", "--recall", 10, code=3)
 
     assert "is below 1, as proven" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"recall": MEASURED}, "recall 0.992 (0.984 to 0.996, 1,000 queries), below the target"),
+        ({"has_refused_lists": True}, "did not reach the target recall: a search compares all"),
+    ],
+)
+def test_the_doctor_warns_of_a_view_that_finds_too_little_or_is_slow(
+    index: Index, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], says: str
+) -> None:
+    def status(store: Store, settings: Settings) -> Status:
+        read = read_status(store, settings)
+        return replace(read, views=tuple(replace(each, **changes) for each in read.views))
+
+    monkeypatch.setattr(doctor, "read_status", status)
+    with open_store(f"sqlite:///{index.home / 'lookalike.db'}") as store:
+        found = list(doctor._views(store, Settings(home=index.home)))  # noqa: SLF001 - the rest takes seconds
+
+    assert {each.state for each in found} == {State.WARNING}
+    assert all(says in each.found for each in found)
 
 
 @pytest.mark.parametrize("count", ["0", "-5", "many"])

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from indexer.types.banks import Bank
+from indexer.types.completeness import Completeness
 from indexer.types.pictures import Space
 from indexer.types.vector_engines import EngineState
 
@@ -60,6 +61,10 @@ class ViewStatus:
     """Bytes of the newest snapshot that are read into memory."""
     mapped_bytes: int
     """Bytes of the newest snapshot that are mapped: float32 vectors beside codes."""
+    recall: Completeness | None
+    """Measured recall of its inverted lists; null if it has none, so that searches are exact."""
+    has_refused_lists: bool
+    """Whether its inverted lists did not reach the target, so that a search compares all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from indexer.model import Encoder, export_model
 from indexer.policy import check_policy
 from indexer.settings import Settings
 from indexer.store import Store, open_store
-from indexer.types import EngineState
+from indexer.types import EngineState, ViewStatus
 from indexer.upkeep.audit_checks import examine_audit
 from indexer.upkeep.findings import Finding, State, problem_of
 from indexer.upkeep.machine import examine_machine
@@ -150,7 +150,7 @@ def _views(store: Store, settings: Settings) -> Iterator[Finding]:
                 "Opening it is slow: write a snapshot with `lookalike index snapshot`.",
             )
         else:
-            yield Finding(f"view {view.name}", State.OK, found)
+            yield _searches_of(view, found, settings.recall_target)
     for engine in status.engines:
         found = f"{engine.state.value}, {engine.vectors} vectors, {engine.lag} changes behind"
         what = f"vector engine {engine.address}"
@@ -163,3 +163,24 @@ def _views(store: Store, settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield Finding(what, State.OK, found)
+
+
+def _searches_of(view: ViewStatus, found: str, target: float) -> Finding:
+    """Say whether a view is searched approximately, and whether that finds enough."""
+    what = f"view {view.name}"
+    if view.recall and not view.recall.reaches(target):
+        return Finding(
+            what,
+            State.WARNING,
+            f"{found}, recall {view.recall.words}, below the target of {target:g}",
+            "Choose how many inverted lists are probed anew with `lookalike index rebuild`, or "
+            "lower LOOKALIKE_RECALL_TARGET.",
+        )
+    if view.has_refused_lists:
+        return Finding(
+            what,
+            State.WARNING,
+            f"{found}, inverted lists did not reach the target recall: a search compares all",
+            "Answers are exact and slow. Lower LOOKALIKE_RECALL_TARGET to accept less recall.",
+        )
+    return Finding(what, State.OK, f"{found}, recall {view.recall.words}" if view.recall else found)

@@ -68,4 +68,6 @@ def _view_status(name: str, files: ViewFiles | None, log_id: str, head: int) -> 
         codes=usable[0].codes if usable else None,
         memory_bytes=usable[0].memory_bytes if usable else 0,
         mapped_bytes=usable[0].mapped_bytes if usable else 0,
+        recall=usable[0].recall if usable else None,
+        has_refused_lists=bool(usable) and usable[0].has_refused_lists,
     )

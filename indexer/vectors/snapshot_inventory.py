@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from indexer.errors import SnapshotMismatch
+from indexer.types import Completeness
 from indexer.vectors.manifest import MANIFEST, Manifest
 from indexer.vectors.snapshots import UNFINISHED, snapshots_in
+from indexer.vectors.stated_recall import read_recall, were_lists_refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class SnapshotSummary:
     codes: str | None  # by which its large segments are searched
     memory_bytes: int  # of files that are read into memory
     mapped_bytes: int  # of files that are mapped
+    recall: Completeness | None  # of its inverted lists, if it has any
+    has_refused_lists: bool  # whether its inverted lists did not reach the recall that was wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ def _summaries(folder: Path) -> Iterator[SnapshotSummary]:
             codes=next((each.codes for each in manifest.segments if each.codes), None),
             memory_bytes=sum(each.size for each in manifest.files.values()) - manifest.mapped_bytes,
             mapped_bytes=manifest.mapped_bytes,
+            recall=read_recall(path),
+            has_refused_lists=were_lists_refused(path),
         )
 
 

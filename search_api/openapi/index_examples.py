@@ -104,8 +104,21 @@ STATUS = {
             "written_at": "2026-11-25T09:30:00Z",
             "byte_size": 40960,
             "codes": None,
+            "recall": None,
+            "has_refused_lists": False,
             "memory_bytes": 20480,
             "mapped_bytes": 0,
+        }
+    ],
+    "engines": [
+        {
+            "address": "qdrant://vectors.example:6333",
+            "collection": "lookalike_0f7c1a52f0b6_9f2b6f6f0f9a4d3c",
+            "state": "active",
+            "watermark": 90210,
+            "lag": 0,
+            "vectors": 4200,
+            "recall": 0.998,
         }
     ],
 }

@@ -4,17 +4,14 @@ import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from indexer.errors import SnapshotMismatch
-from indexer.types import Completeness, CompletenessKind
 from indexer.vectors.base import FileKeeper, Sink
 from indexer.vectors.inverted_lists.codebook import Codebook
 from indexer.vectors.inverted_lists.search_plan import ListSettings
 from indexer.vectors.inverted_lists.view_lists import ViewLists
-
-NAME: Final = "lists.json"
-REFUSAL: Final = "lists-refused.json"
+from indexer.vectors.stated_recall import LISTS, REFUSAL, parse_recall
 
 
 def keep_lists(files: FileKeeper, lists: ViewLists) -> None:
@@ -29,7 +26,7 @@ def keep_lists(files: FileKeeper, lists: ViewLists) -> None:
         "interval": lists.completeness.interval,
         "queries": lists.completeness.queries,
     }
-    files.write(NAME, partial(_write, said))
+    files.write(LISTS, partial(_write, said))
 
 
 def read_lists(folder: Path, dimension: int) -> ViewLists | None:
@@ -42,12 +39,11 @@ def read_lists(folder: Path, dimension: int) -> ViewLists | None:
     OSError
         A file could not be read.
     """
-    path = folder / NAME
+    path = folder / LISTS
     if not path.exists():
         return None
     try:
         said = json.loads(path.read_bytes())
-        low, high = said["interval"]
         codebook = Codebook.read(
             folder / _codebook_file(said["codebook"]),
             said["codebook"],
@@ -55,10 +51,7 @@ def read_lists(folder: Path, dimension: int) -> ViewLists | None:
             dimension,
         )
         settings = ListSettings(said["probes"], said["shortlist"], said["neighbours"])
-        completeness = Completeness(
-            CompletenessKind.MEASURED, said["recall"], (low, high), said["queries"]
-        )
-        return ViewLists(codebook, said["binary"], settings, completeness)
+        return ViewLists(codebook, said["binary"], settings, parse_recall(said))
     except (ValueError, KeyError, TypeError) as error:
         raise SnapshotMismatch(f"{path} does not describe lists: {error!r}.") from error
 
