@@ -21,7 +21,7 @@ from indexer.vectors.flat_rows import FlatRows
 from indexer.vectors.results import Similarities
 from indexer.vectors.segments import Distances, Selection
 
-_FIRST: Final = 64  # nominees of the first search
+_FIRST: Final = 128  # nominees of the first search: seldom too few for the 10 nearest
 _WIDEN: Final = 4  # how many times more the next search asks for
 _SCAN: Final = 8  # from an eighth of all rows on, comparing all of them is quicker
 _UNIT_ROUNDOFF: Final = 2.0**-24  # of float32
@@ -79,7 +79,7 @@ class CodedRows:
             if fetch * _SCAN > selection.count:
                 distances[pending], rows[pending] = self.flat.nearest(asked, k, selection)
                 break
-            nominees, similarities, bounds = self._compared(asked, fetch, selection)
+            nominees, similarities, bounds = self._compared(asked, fetch, selection, k=k)
             order = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
             best = np.take_along_axis(similarities, order, axis=1)
             done = bounds < best[:, -1]
@@ -113,7 +113,9 @@ class CodedRows:
                 distances.append(near)
                 rows.append(found)
                 break
-            nominees, similarities, bounds = self._compared(asked, fetch, selection)
+            nominees, similarities, bounds = self._compared(
+                asked, fetch, selection, lowest=float(lowest)
+            )
             done = bounds < lowest
             if not self._is_proven:  # as good as it gets: nominees beyond the threshold came up
                 done = similarities.min(axis=1) < lowest
@@ -130,9 +132,18 @@ class CodedRows:
         self.flat.write(sink)
 
     def _compared(
-        self, queries: Embeddings, fetch: int, selection: Selection
+        self,
+        queries: Embeddings,
+        fetch: int,
+        selection: Selection,
+        *,
+        k: int = 0,
+        lowest: float = -np.inf,
     ) -> tuple[Nominees, Similarities, NDArray[np.floating]]:
         """Return nominees, their exact similarities and what those of all others are below.
+
+        Nominees that are proven not to be among the k nearest, or below the lowest similarity, are
+        not compared: reading them from the disk would be most of the work.
 
         Raises
         ------
@@ -140,11 +151,16 @@ class CodedRows:
             A vector is not what its code was made of.
         """
         nominees = self.codes.nominate(queries, fetch, selection.bitmap)
-        similarities = self.compare(queries, nominees)
         if not self._is_proven:
-            return nominees, similarities, np.full(len(queries), -np.inf, np.float32)
-        bounds = nominees.similarities[:, -1] + _margins(queries, nominees)
-        return nominees, similarities, bounds
+            unknown = np.full(len(queries), -np.inf, np.float32)
+            return nominees, self.compare(queries, nominees), unknown
+        greatest = nominees.similarities + _margins(queries, nominees)[:, None]
+        floors = np.full(len(queries), lowest)
+        if k:  # the k-th best is at least the least of any k
+            floors = self.flat.similarities_of(queries, nominees.rows[:, :k]).min(axis=1)
+        worth = greatest >= floors[:, None]
+        nominees = nominees._replace(rows=np.where(worth, nominees.rows, -1))
+        return nominees, self.compare(queries, nominees), greatest[:, -1]
 
     def compare(self, queries: Embeddings, nominees: Nominees) -> Similarities:
         """Return the exact similarities of nominees, (n, k) float32; -inf where there is none.
