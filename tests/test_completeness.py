@@ -10,6 +10,7 @@ from indexer.settings import Settings
 from indexer.store import Store
 from indexer.types import (
     EXACT,
+    UNSEARCHED,
     Completeness,
     CompletenessKind,
     Fingerprint,
@@ -113,6 +114,28 @@ def test_digests_are_looked_up_exactly(shelf: Shelf) -> None:
     digest = Fingerprint(FingerprintKind.SHA256, bytes(32))
 
     assert shelf.matcher.answer(Query.fingerprint(digest)).completeness == EXACTLY
+
+
+@pytest.mark.parametrize(
+    ("gallery", "remark"),
+    [
+        (EXACT, None),
+        (Completeness(CompletenessKind.CERTIFIED), None),
+        (MEASURED, WORDS),
+        (
+            Completeness(CompletenessKind.UNMEASURED),
+            "Gallery searched approximately: recall not measured; banks exactly.",
+        ),
+        (
+            UNSEARCHED,
+            "Gallery not searched: its vector engine cannot be reached; banks exactly.",
+        ),
+    ],
+)
+def test_people_are_told_of_a_search_that_may_have_missed_something(
+    gallery: Completeness, remark: str | None
+) -> None:
+    assert SearchCompleteness(gallery=gallery).remark == remark
 
 
 def test_an_answer_is_as_complete_as_the_worse_of_before_and_after(shelf: Shelf) -> None:

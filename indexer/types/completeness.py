@@ -103,6 +103,8 @@ class SearchCompleteness:
         """A sentence for people where something may have been missed; None where nothing can."""
         if self.gallery is None or self.gallery.is_proven:
             return None
+        if self.gallery.kind is CompletenessKind.UNSEARCHED:
+            return "Gallery not searched: its vector engine cannot be reached; banks exactly."
         return f"Gallery searched approximately: recall {self.gallery.words}; banks exactly."
 
 
