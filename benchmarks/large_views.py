@@ -27,8 +27,10 @@ from numpy.typing import NDArray
 from indexer.types import Keys, VectorChanges, VectorKeys
 from indexer.vectors import KeySet, SnapshotPolicy, VectorView
 from indexer.vectors.base import SegmentRecord
+from indexer.vectors.coded_rows import CodedRows
 from indexer.vectors.flat_rows import FlatRows
 from indexer.vectors.inverted_lists.codebook import Codebook
+from indexer.vectors.inverted_lists.list_codes import ListCodes
 from indexer.vectors.inverted_lists.list_search import Probing, nearest_listed
 from indexer.vectors.inverted_lists.listed_index import ListedIndex, ListRule
 from indexer.vectors.inverted_lists.view_lists import HeldOut, ListMaker, ViewLists
@@ -103,15 +105,34 @@ class TimedMaker(ListMaker):
 
     figures: Figures = {}  # noqa: RUF012 - of the process
 
+    kept = Path()
+    """Where what is made is kept, to be made once."""
+
     def train(self, segments: Any) -> Codebook:
         """Train, timed."""
-        return timed(self.figures, "train", lambda: ListMaker.train(self, segments))
+        path = self.kept / "codebook"
+        if not path.exists():
+            made = timed(self.figures, "train", lambda: ListMaker.train(self, segments))
+            self._keep(path, made.write)
+        return Codebook.read(path, "0" * 32, sum(each.live for each in segments), DIMENSION)
 
-    def encode(self, flat: FlatRows, codebook: Codebook) -> Any:
+    def encode(self, flat: FlatRows, codebook: Codebook) -> CodedRows:
         """Encode, timed."""
-        coded = timed(self.figures, "encode", lambda: ListMaker.encode(self, flat, codebook))
-        self.figures.update(codes_bytes=coded.codes.nbytes, lists=len(codebook))
-        return coded
+        path = self.kept / ("rabitq" if self.binary else "sq8")
+        if not path.exists():
+            coded = timed(self.figures, "encode", lambda: ListMaker.encode(self, flat, codebook))
+            self._keep(path, coded.codes.write)
+        codes = ListCodes.read(path, codebook)
+        self.figures.update(codes_bytes=codes.nbytes, lists=len(codebook))
+        return CodedRows(codes.kind, codes, flat)
+
+    def _keep(self, path: Path, write: Callable[[Any], None]) -> None:
+        """Write a file, and the figures that are known by then beside it."""
+        unfinished = path.with_suffix(".unfinished")
+        with unfinished.open("wb") as file:
+            write(file)
+        unfinished.rename(path)
+        path.with_suffix(".json").write_text(json.dumps(self.figures))
 
     def held_out(self, segments: Any) -> HeldOut:
         """Compare the held-out queries with all vectors, timed."""
@@ -179,6 +200,10 @@ class Run:
 
     def lists(self) -> Figures:
         """Make the lists and write a snapshot."""
+        TimedMaker.kept = self.folder
+        for known in self.folder.glob("*.json"):
+            if known.stem in {"codebook", self.name}:
+                TimedMaker.figures.update(json.loads(known.read_text()))
         index = self._new()
         index.load(self.folder / "made", [SegmentRecord(_SEGMENT, self.size, 0)])
         figures = TimedMaker.figures

@@ -96,12 +96,18 @@ class ScalarCodec:
 
     def encode(self, vectors: Embeddings, lists: NDArray[np.int64]) -> Embeddings:
         """Return whole numbers, -128 to 127; see `ListCodec`."""
-        step, origin = self._grid
-        difference = vectors.astype(np.float64) - self._codebook.centroids[lists] - origin
-        values = np.clip(np.rint(difference / np.where(step > 0, step, 1.0)), _LOWEST, _HIGHEST)
-        self._longest = max(self._longest, _greatest_length(values))
-        self.eps = max(self.eps, _greatest_length(difference - values * step))
-        encoded: Embeddings = values.astype(np.float32)
+        step, origin = self._grid.astype(np.float32)
+        difference = vectors - self._codebook.centroids[lists]
+        difference -= origin
+        encoded: Embeddings = difference / np.where(step > 0, step, np.float32(1))
+        np.clip(np.rint(encoded, out=encoded), _LOWEST, _HIGHEST, out=encoded)
+        longest = _greatest_length(encoded)
+        self._longest = max(self._longest, longest)
+        decoded = encoded * step
+        # In float32, that is rounded five times; no part of it is longer than these together.
+        whole = 2 + float(np.linalg.norm(origin)) + _greatest_length(decoded)
+        eps = _greatest_length(difference - decoded) + 5 * _ROUNDOFF * whole
+        self.eps = max(self.eps, eps * _SLACK)
         return encoded
 
     def ask(self, queries: Embeddings, similarities: NDArray[np.float32]) -> Asked:
@@ -184,5 +190,5 @@ def _parameters(
     return kind(sel=selector, **fields)
 
 
-def _greatest_length(vectors: NDArray[np.float64]) -> float:
+def _greatest_length(vectors: NDArray[np.floating]) -> float:
     return float(np.sqrt(np.einsum("ij,ij->i", vectors, vectors).max(initial=0.0)))
