@@ -99,7 +99,8 @@ class ScalarCodec:
         step, origin = self._grid.astype(np.float32)
         difference = vectors - self._codebook.centroids[lists]
         difference -= origin
-        encoded: Embeddings = difference / np.where(step > 0, step, np.float32(1))
+        divisor = np.where(step > 0, step, 1).astype(np.float32)
+        encoded: Embeddings = np.divide(difference, divisor, dtype=np.float32)
         np.clip(np.rint(encoded, out=encoded), _LOWEST, _HIGHEST, out=encoded)
         longest = _greatest_length(encoded)
         self._longest = max(self._longest, longest)
