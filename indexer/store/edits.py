@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, insert, update
 
 from indexer.errors import NotFoundError
+from indexer.store.bulk_insert import bulk_insert
 from indexer.store.log.audit import Audit
 from indexer.store.log.changes import Log
 from indexer.store.models import BankRow, Base, ImageRow
@@ -40,8 +41,7 @@ class Edits(Queries):
         self._now = transaction.now
 
     def _insert(self, table: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            self._connection.execute(insert(table), rows)
+        bulk_insert(self._connection, table.__table__, rows)
 
     def _insert_one(self, table: type[Any], row: Mapping[str, Any]) -> int:
         """Insert a row that the database numbers, and return its id."""

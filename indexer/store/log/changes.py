@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Literal, cast
 
-from sqlalchemy import ColumnElement, Connection, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, Table, func, insert, literal, select
 
+from indexer.store.bulk_insert import bulk_insert
 from indexer.store.models import OF_BANKS, ChangeRow, EntryRow, ImageRow
 from indexer.store.models.columns import UtcDateTime
 from indexer.store.queries import Queries
@@ -106,8 +107,7 @@ class Log(Changes):
             }
             for number, subject_id in enumerate(ids, self._number + 1)
         ]
-        if rows:
-            self._connection.execute(insert(ChangeRow), rows)
+        bulk_insert(self._connection, cast("Table", ChangeRow.__table__), rows)
         self._number += len(rows)
 
     def append_entries_where(self, operation: _Operation, *conditions: ColumnElement[bool]) -> int:
