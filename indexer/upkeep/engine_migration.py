@@ -193,7 +193,12 @@ def _open(store: Store, space: Space, settings: Settings, to: str) -> LogView:
 
 
 def _catch_up(view: LogView, on_progress: OnProgress) -> None:
-    """Bring a view up to the log's end, trying again for a minute where the engine is down."""
+    """Bring a view up to what is committed now, trying again for a minute where the engine is down.
+
+    What is committed meanwhile is left to the programs that will use it: under load that never
+    ends.
+    """
+    head = view.feed.head()
     while True:
         if isinstance(view, EngineView):
             attempts = Retrying(
@@ -205,9 +210,8 @@ def _catch_up(view: LogView, on_progress: OnProgress) -> None:
             attempts(view.advance)
         else:
             view.catch_up()
-        lag = view.lag()
-        on_progress("sending", view.watermark, view.watermark + lag)
-        if not lag:
+        on_progress("sending", view.watermark, max(view.watermark, head))
+        if view.watermark >= head:
             return
 
 
