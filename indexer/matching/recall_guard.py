@@ -39,7 +39,7 @@ class RecallGuard:
         self.observe: Observer | None = None
         self._canaries = {view: Canaries(view.feed) for view in (views.embeddings, views.pdqs)}
         self._missed: Mapping[LogView, int] = {}
-        self._seen: dict[LogView, tuple[int, Completeness]] = {}
+        self._seen: dict[LogView, tuple[int, Completeness, int]] = {}
         self._again_at = 0.0
 
     @property
@@ -63,7 +63,7 @@ class RecallGuard:
         """Look for the canaries of each approximate view that has changed since the last check."""
         for view, canaries in self._canaries.items():
             completeness = view.index.completeness
-            state = view.watermark, completeness
+            state = view.watermark, completeness, id(view.index)
             if completeness.is_proven:
                 missed = 0
             elif state == self._seen.get(view) and not (
