@@ -17,7 +17,6 @@ from typing import Any, Final, TextIO
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LANCE_CPU_THREADS"):
     os.environ[_variable] = "1"
-os.environ["LANCE_LOG"] = "error"  # it warns with every query
 
 import numpy as np
 import psutil

@@ -264,7 +264,7 @@ class Lance(_System):
 
     def _query(self, query: Embeddings, k: int, effort: int) -> Any:
         asked = self._table.search(query).distance_type("dot").nprobes(effort).refine_factor(50)
-        return asked.limit(k).select(["id"])
+        return asked.limit(k).select(["id", "_distance"])
 
     @staticmethod
     def _rows(query: Any) -> Rows:
@@ -273,10 +273,10 @@ class Lance(_System):
 
 
 class Chroma(_System):
-    """Chroma's HNSW in this process; effort is ef_search."""
+    """Chroma's HNSW in this process; effort is ef_search, which holds from when it is opened."""
 
     needs = ("chromadb",)
-    efforts = GRAPH_EFFORTS
+    efforts = (256,)
 
     def build(self) -> None:
         graph = {"space": "ip", "max_neighbors": LINKS, "ef_construction": BUILD_EFFORT}
@@ -293,18 +293,15 @@ class Chroma(_System):
 
     def open(self) -> None:
         self._collection = self._client().get_collection(_NAME, embedding_function=None)
-        self._effort = 0
+        self._collection.modify(configuration={"hnsw": {"ef_search": self.efforts[0]}})
 
-    def search(self, query: Embeddings, k: int, effort: int) -> Rows:
-        return self._ask(query, k, effort)
+    def search(self, query: Embeddings, k: int, effort: int) -> Rows:  # noqa: ARG002
+        return self._ask(query, k)
 
-    def search_tagged(self, query: Embeddings, k: int, effort: int, below: int) -> Rows:
-        return self._ask(query, k, effort, where={"tag": {"$lt": below}})
+    def search_tagged(self, query: Embeddings, k: int, effort: int, below: int) -> Rows:  # noqa: ARG002
+        return self._ask(query, k, where={"tag": {"$lt": below}})
 
-    def _ask(self, query: Embeddings, k: int, effort: int, **more: Any) -> Rows:
-        if effort != self._effort:
-            self._collection.modify(configuration={"hnsw": {"ef_search": effort}})
-            self._effort = effort
+    def _ask(self, query: Embeddings, k: int, **more: Any) -> Rows:
         found = self._collection.query(query_embeddings=[query], n_results=k, include=[], **more)
         return [int(row) for row in found["ids"][0]]
 
