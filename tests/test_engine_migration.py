@@ -10,23 +10,31 @@ from typing import Any
 from unittest.mock import patch
 
 import httpx
+import numpy as np
 import pytest
 
 from indexer.engines.base import Collection
 from indexer.engines.engine_address import parse_engine_address
+from indexer.engines.engine_choice import open_engine_view
 from indexer.engines.pgvector import PgvectorEngine
 from indexer.errors import EngineMismatch, EngineUnavailable, NotFoundError, RecallTooLow
 from indexer.settings import Settings
 from indexer.store import LOCAL, Store
-from indexer.types import Completeness, CompletenessKind, EngineState
+from indexer.types import BankKind, Completeness, CompletenessKind, EngineState
 from indexer.upkeep.engine_migration import drop_engine, migrate, plan_migration
-from support.catalog import add, bind
+from indexer.vector_views import open_local_embeddings
+from indexer.vectors import KeySet
+from support.catalog import add, bind, new_image
 from support.commands import PHOTOS, Index
 from support.numpy_engine import NumpyEngine
 from support.postgres import postgres_database
 
 URL = "qdrant://:secret@vectors.example:6333"
 ADDRESS = "qdrant://vectors.example:6333"
+
+
+PHOTO_FILES = sorted(PHOTOS.rglob("*.jpg"))
+KNOWN, GALLERY = PHOTO_FILES[:5], PHOTO_FILES[5:15]
 
 
 def ignore(what: str, done: int, total: int) -> None:
@@ -145,7 +153,8 @@ def vectors_url(postgres_url: str) -> Iterator[str]:
 def index(tmp_path: Path, tiny_model: Path) -> Index:
     index = Index(tmp_path / "home")
     index.run_here("init", "--model", tiny_model)
-    index.run_here("index", "add", PHOTOS, "--bank", "known", code=2)
+    index.run_here("index", "add", *GALLERY)
+    index.run_here("index", "add", *KNOWN, "--bank", "known")
     return index
 
 
@@ -165,8 +174,60 @@ def matches(index: Index, photo: Path) -> list[Any]:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("scheme", ["qdrant+local", "milvus+local", "pgvector"])
+def test_a_real_engine_takes_a_gallery_that_grows_and_gives_it_back(
+    store: Store, scheme: str, vectors_url: str, tmp_path: Path
+) -> None:
+    url = vectors_url if scheme == "pgvector" else f"{scheme}://{tmp_path / 'vectors.db'}"
+    space, settings = bind(store), Settings(home=tmp_path)
+    with store.writer() as writer:
+        writer.spaces.activate(space.id)
+        unsafe = writer.banks.create("unsafe", BankKind.BLOCK).id
+    within = KeySet(add(store, space, *range(40), frames=1, bank_id=unsafe))
+    add(store, space, *range(100, 300))
+    asked = np.stack([new_image(seed).embedding for seed in (3, 17, 150, 250, 999)])
+    old = open_local_embeddings(store, space, settings)
+    old.catch_up()
+    expected = old.index.search(asked, 10, within, exact=True).keys
+    wrong, rounds, stop = list[Any](), 0, Event()
+
+    def load() -> None:
+        nonlocal rounds
+        while not stop.is_set():
+            add(store, space, 1_000 + rounds)
+            old.catch_up()
+            found = old.index.search(asked, 10, within, exact=True).keys
+            if not np.array_equal(found, expected):
+                wrong.append(found)
+            rounds += 1
+            time.sleep(0.02)  # a gallery that grows faster than it is sent would never arrive
+
+    thread = Thread(target=load)
+    thread.start()
+    try:
+        done = migrate(store, settings, url, ignore)
+    finally:
+        stop.set()
+        thread.join()
+
+    assert (wrong, done.completeness) == ([], Completeness.measured(1.0, 500))
+    assert rounds > 0
+    new = open_engine_view(store, space, settings, parse_engine_address(url))
+    new.catch_up()
+    old.catch_up()
+    assert np.array_equal(new.index.search(asked, 10, within, exact=True).keys, expected)
+    assert np.array_equal(new.index.search(asked, 10).keys, old.index.search(asked, 10).keys)
+    assert new.check_index() == []
+    new.close()
+    back = migrate(store, settings, LOCAL, ignore)
+    assert back.completeness == Completeness.measured(1.0, 500)
+    assert drop_engine(store, settings, url) == 1
+
+
+@pytest.mark.long
 def test_commands_move_a_gallery_to_pgvector_and_back(index: Index, vectors_url: str) -> None:
-    photo = sorted(PHOTOS.rglob("*.jpg"))[3]
+    photo = GALLERY[3]
     before = matches(index, photo)
     there = replace(index, extra={"LOOKALIKE_VECTORS": vectors_url})
     assert "index migrate --to" in there.run_here("search", photo, code=3).stderr
@@ -206,13 +267,15 @@ def test_commands_move_a_gallery_to_pgvector_and_back(index: Index, vectors_url:
 def test_no_verdict_is_wrong_while_a_gallery_moves_under_load(
     index: Index, vectors_url: str
 ) -> None:
-    photos = sorted(PHOTOS.rglob("*.jpg"))[:6]
+    photos = [*KNOWN[:3], *GALLERY[:3]]
     there = replace(index, extra={"LOOKALIKE_VECTORS": vectors_url})
 
     def ask(client: httpx.Client, photo: Path) -> Any:
-        answer = client.post("/v1/search", content=photo.read_bytes()).raise_for_status().json()
+        response = client.post("/v1/search", files={"image": photo.read_bytes()})
+        answer = response.raise_for_status().json()
         assert answer["completeness"]["gallery"]["kind"] != CompletenessKind.UNSEARCHED
-        return answer["tier"], [(m["image_id"], m["tier"]) for m in answer["matches"]]
+        found = [(m["image_id"], m["tier"]) for m in answer["matches"] if m["tier"] != "none"]
+        return answer["tier"], found
 
     asked, wrong = 0, list[Any]()
 
@@ -230,11 +293,13 @@ def test_no_verdict_is_wrong_while_a_gallery_moves_under_load(
         thread = Thread(target=load, args=(old, expected, stop))
         thread.start()
         try:
+            adding = index.start("index", "add", *PHOTO_FILES[15:21])
             begun = index.start("index", "migrate", "--to", vectors_url)
             time.sleep(1.5)  # killed wherever it is by then
             begun.send_signal(signal.SIGKILL)
             begun.communicate()
             index.run("index", "migrate", "--to", vectors_url)
+            adding.communicate()
             with there.serve() as new:
                 for photo in photos:
                     assert ask(new, photo) == expected[photo]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 from unittest.mock import patch
 
@@ -18,6 +19,7 @@ from indexer.engines.engine_choice import choose_engine, open_engine_view
 from indexer.engines.engine_schemes import connect_engine
 from indexer.engines.engine_view import EngineView
 from indexer.errors import EngineMismatch, EngineUnavailable, SettingsError
+from indexer.matching.recall_guard import RecallGuard
 from indexer.settings import Settings
 from indexer.store import EmbeddingFeed, Store
 from indexer.types import (
@@ -28,6 +30,7 @@ from indexer.types import (
     EngineState,
     Space,
 )
+from indexer.vector_views import open_views
 from indexer.vectors import KeySet, SimilarityHits, SimilarityRangeHits
 from indexer.vectors.faiss_index import FloatIndex
 from support.catalog import DIMENSION, add, bind
@@ -198,6 +201,25 @@ def test_banks_are_searched_while_the_engine_is_down_and_nothing_is_lost(gallery
 
     view.require_current()
     assert_same(view.index.search(queries(4), 3), gallery.truth().search(queries(4), 3))
+
+
+def test_an_answer_says_that_the_gallery_was_not_searched(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    add(gallery.store, gallery.space, 1)
+    gallery.open()
+    with patch("indexer.engines.engine_choice.connect_engine", lambda *_: gallery.engine):
+        settings = set_to(monkeypatch, URL).model_copy(update={"home": tmp_path})
+        guard = RecallGuard(open_views(gallery.store, gallery.space, settings))
+    view = guard.views.embeddings
+    view.catch_up()
+    assert guard.search(view, queries(1), 1)[1].kind is CompletenessKind.UNMEASURED
+
+    gallery.engine.is_down = True
+    hits, completeness = guard.search(view, queries(1), 2)
+
+    assert completeness.kind is CompletenessKind.UNSEARCHED
+    assert hits.keys.tolist() == [[-1, -1]]
 
 
 def test_a_search_does_not_wait_for_an_engine_that_was_down_a_moment_ago(gallery: Gallery) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from math import ceil
 from typing import Any, Final
+from weakref import finalize
 
 import numpy as np
 import psycopg
@@ -17,7 +18,6 @@ from indexer.errors import DimensionMismatch, EngineUnavailable, SettingsError
 from indexer.types import Embeddings, Keys
 
 _Connection = psycopg.Connection[tuple[Any, ...]]
-_LEAST_VERSION: Final = [0, 8]  # the first whose scans go on until there are enough rows
 _VERSION: Final = (
     "SELECT string_to_array(extversion, '.')::int[] FROM pg_extension WHERE extname = 'vector'"
 )
@@ -32,6 +32,8 @@ _UPSERT: Final = """
     INSERT INTO {table} AS held VALUES (%s, %s) ON CONFLICT (id) DO UPDATE
     SET embedding = excluded.embedding WHERE held.embedding <> excluded.embedding
 """
+_ROWS: Final = "SELECT id FROM {table} WHERE id > %s ORDER BY id LIMIT %s"
+_NEAREST: Final = "SELECT id FROM {table} ORDER BY embedding <#> %s LIMIT %s"
 _REMOVE: Final = """
     DELETE FROM {table} USING unnest(%s::bigint[]) AS gone(key)
     WHERE id BETWEEN key << 16 AND (key << 16) + 65535
@@ -43,8 +45,7 @@ _FAILURES: Final = (psycopg.Error,)
 class PgvectorEngine:
     """A table in the database of `pgvector://user:password@host/database?option=…`.
 
-    The options are libpq's, and so is what it leaves out: from PGHOST and the like. Half precision
-    suffices, for what is nominated is scored on the catalog's float32.
+    The options are libpq's. Half precision suffices, for the catalog's float32 is what scores.
     """
 
     capabilities = Capabilities(max_k=10_000, floor=False, read_after_write=True)
@@ -54,6 +55,7 @@ class PgvectorEngine:
         self._collection = collection
         self._table = sql.Identifier(collection.name)
         self._idle: list[_Connection] = []
+        self.close = finalize(self, _close_all, self._idle)  # at the latest with the engine
         stated: dict[str, Any] = {
             "host": address.host or None,
             "port": address.port,
@@ -96,7 +98,7 @@ class PgvectorEngine:
         with failing, psycopg.connect(self._conninfo) as connection:
             connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
             version = connection.execute(_VERSION).fetchone()
-            if version is None or version[0] < _LEAST_VERSION:
+            if version is None or version[0] < [0, 8]:
                 raise EngineUnavailable(
                     f"The vector engine {self._address} has a pgvector before 0.8, which loses "
                     "rows of a search. Install a later one, then `ALTER EXTENSION vector UPDATE`."
@@ -110,24 +112,22 @@ class PgvectorEngine:
         return held is None
 
     def upsert(self, rows: Rows, vectors: Embeddings) -> None:
-        statement = sql.SQL(_UPSERT).format(table=self._table)
         values = zip(rows.tolist(), map(HalfVector, vectors), strict=True)
         with self._transaction(_LOADING) as connection, connection.cursor() as cursor:
-            cursor.executemany(statement, values)
+            cursor.executemany(sql.SQL(_UPSERT).format(table=self._table), values)
 
     def remove(self, keys: Keys) -> None:
         with self._transaction(_LOADING) as connection:
             self._execute(connection, _REMOVE, keys.tolist())
 
     def nominate(self, queries: Embeddings, k: int, floor: float | None = None) -> list[Rows]:  # noqa: ARG002 -- as a condition it would make an index scan read on to its end
-        statement = "SELECT id FROM {table} ORDER BY embedding <#> %s LIMIT %s"
         found = []
         with self._transaction(self._collection.timeout) as connection:
             connection.execute("SET LOCAL hnsw.iterative_scan = relaxed_order")
             ef = min(1_000, max(100, 2 * k))  # 1,000 is the most; a scan goes on beyond
             connection.execute(f"SET LOCAL hnsw.ef_search = {ef}")
             for query in queries:
-                rows = self._execute(connection, statement, HalfVector(query), k).fetchall()
+                rows = self._execute(connection, _NEAREST, HalfVector(query), k).fetchall()
                 found.append(np.array([row[0] for row in rows], np.int64))
         return found
 
@@ -136,15 +136,15 @@ class PgvectorEngine:
             return int(self._execute(connection, "SELECT count(*) FROM {table}").fetchone()[0])
 
     def rows(self, after: int, limit: int) -> Rows:
-        statement = "SELECT id FROM {table} WHERE id > %s ORDER BY id LIMIT %s"
         with self._transaction(_LOADING) as connection:
-            rows = self._execute(connection, statement, after, limit).fetchall()
+            rows = self._execute(connection, _ROWS, after, limit).fetchall()
         return np.array([row[0] for row in rows], np.int64)
 
     def drop(self) -> None:
         with self._transaction(_LOADING) as connection:
             self._execute(connection, "DROP TABLE IF EXISTS {table}")
 
-    def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+
+def _close_all(connections: list[_Connection]) -> None:
+    while connections:
+        connections.pop().close()

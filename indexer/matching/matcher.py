@@ -141,7 +141,7 @@ class Matcher:
             self._policy.refresh(catalog)
         if active and active.id == self.space.id and active.classifier != self.space.classifier:
             self._take_classifier(active)
-        for view in self.views:
+        for view in reversed(self.views):  # an engine, which may be slow, comes last
             view.catch_up()
         self.recall_guard.check()
         self._clusters.refresh()
