@@ -39,6 +39,7 @@ from indexer.runtime.cpu import limit_library_threads
 
 WARM_UP = 16
 BATCH = 32  # photos of a transaction, as LOOKALIKE_BATCH_SIZE has it
+PART = 100  # photos of a part of a job
 STAGES = "stages"
 
 
@@ -99,7 +100,7 @@ def ours(runtime: str, folder: Path) -> float:
         environment = {**os.environ, "LOOKALIKE_HOME": home, "LOOKALIKE_RUNTIME": runtime}
         subprocess.run([COMMAND, "init"], env=environment, check=True, capture_output=True)
         done = subprocess.run(
-            [COMMAND, "index", "add", str(folder), "--json"],
+            [COMMAND, "index", "add", str(folder), "--follow-links", "--json"],
             env=environment,
             check=True,
             capture_output=True,
@@ -113,17 +114,23 @@ def ours_by_workers(folder: Path) -> float:
     """Return the images a second that a worker for each core adds together."""
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "LOOKALIKE_HOME": home, "LOOKALIKE_WORKER_THREADS": "1"}
-        add = ["index", "add", str(folder), "--queue", "--part-size", "100", "--job", "job"]
+        queue = ["--follow-links", "--queue", "--part-size", str(PART)]
+        add = ["index", "add", str(folder), *queue]
         for command in (["init"], add):
             subprocess.run([COMMAND, *command], env=environment, check=True, capture_output=True)
         workers = [
-            subprocess.Popen([COMMAND, "index", "work"], env=environment, stderr=subprocess.DEVNULL)
+            subprocess.Popen(
+                [COMMAND, "index", "work"],
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             for _ in os.sched_getaffinity(0)
         ]
         for worker in workers:
             worker.wait()
         done = subprocess.run(
-            [COMMAND, "index", "job", "parts", "job", "--json"],
+            [COMMAND, "index", "job", "parts", "job-1", "--json"],
             env=environment,
             check=True,
             capture_output=True,
