@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -96,6 +97,25 @@ def test_a_migration_fills_the_engine_measures_it_and_chooses_it(
     assert engine.held is None
     with pytest.raises(NotFoundError, match=f"no vector engine {ADDRESS}. It knows: local"):
         drop_engine(filled, settings, URL)
+
+
+def test_a_migration_ends_though_images_are_added_all_the_time(
+    filled: Store, engine: NumpyEngine, tmp_path: Path
+) -> None:
+    upsert, seeds = engine.upsert, count(1_000)
+    with filled.reader() as catalog:
+        space = catalog.spaces.get(1)
+
+    def beside_others(*what: Any) -> None:
+        upsert(*what)
+        add(filled, space, next(seeds))
+
+    with patch.object(engine, "upsert", beside_others):
+        settings = Settings(home=tmp_path, recall_target=0.9)  # the last image is not sent yet
+        done = migrate(filled, settings, URL, ignore)
+
+    assert states(filled)[ADDRESS] is EngineState.ACTIVE
+    assert done.vectors >= 60
 
 
 def test_a_migration_that_was_cut_off_goes_on_where_it_was(

@@ -1,4 +1,4 @@
-"""A gallery is brought into an engine and back under load, without a wrong verdict."""
+"""A gallery is brought into Milvus and back under load, without a wrong verdict."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,7 +21,6 @@ from indexer.upkeep.engine_migration import drop_engine, migrate
 from support.catalog import new_image
 from support.commands import PHOTOS
 from support.milvus_server import running_milvus
-from support.postgres import own_postgres
 from support.shelf import Shelf
 
 KNOWN: Final = ("crab.jpg", "hedgehog.jpg", "koala.jpg")  # entries of a bank
@@ -48,7 +47,7 @@ def shelf(store: Store, encoder: Encoder, tmp_path: Path) -> Shelf:
     return shelf
 
 
-@pytest.mark.parametrize("kind", ["milvus lite", "milvus", "pgvector"])
+@pytest.mark.parametrize("kind", ["milvus lite", "milvus"])
 def test_a_gallery_is_migrated_and_back_under_load_without_a_wrong_verdict(
     shelf: Shelf, kind: str, tmp_path: Path
 ) -> None:
@@ -82,13 +81,10 @@ def test_a_gallery_is_migrated_and_back_under_load_without_a_wrong_verdict(
 def engine_of(kind: str, folder: Path) -> Iterator[str]:
     if kind == "milvus lite":
         yield f"milvus+local://{folder}/milvus.db"
-    elif kind == "milvus":
+    else:
         (folder / "milvus").mkdir()
         with running_milvus(folder / "milvus") as server:
             yield server.url
-    else:
-        with own_postgres() as postgres:
-            yield postgres.url.replace("postgresql", "pgvector", 1)
 
 
 def with_engine(shelf: Shelf, url: str | None) -> Settings:

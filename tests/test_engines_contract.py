@@ -179,6 +179,13 @@ def test_all_are_nominated_where_there_are_fewer_than_k(engine: VectorEngine) ->
     assert sorted(nominated.tolist()) == row_ids(keys).tolist()
 
 
+def test_as_many_as_the_engine_says_can_be_asked_for(engine: VectorEngine) -> None:
+    keys = np.arange(1, 31)
+    stored(engine, keys)
+    (nominated,) = engine.nominate(unit(1, seed=1), k=engine.capabilities.max_k)
+    assert sorted(nominated.tolist()) == row_ids(keys).tolist()
+
+
 def test_a_floor_leaves_out_nothing_above_it(engine: VectorEngine) -> None:
     keys = np.arange(1, 101)
     vectors = stored(engine, keys)
