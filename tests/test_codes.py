@@ -17,6 +17,7 @@ from indexer.vectors.codes.base import CodeKind, SegmentCodes
 from indexer.vectors.codes.registry import GROUP, code_kind, code_names
 from indexer.vectors.flat_rows import FlatRows
 from indexer.vectors.segments import Selection
+from support.extent import extent
 
 pytestmark = pytest.mark.numeric
 
@@ -138,7 +139,7 @@ def test_a_file_of_something_else_is_refused(
     k=st.integers(1, 12),
     share=st.sampled_from([None, 0.01, 0.4]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=extent(15, 200), deadline=None)
 def test_a_certified_answer_is_that_of_all_vectors(
     seed: int, kind: str, count: int, spread: float, k: int, share: float | None
 ) -> None:

@@ -27,6 +27,7 @@ from indexer.vectors.codes import registry
 from indexer.vectors.faiss_index import FloatIndex
 from indexer.vectors.snapshot_inventory import read_inventory
 from indexer.vectors.tiers import IN_MEMORY, TierRule
+from support.extent import extent
 from support.memory_feed import D, MemoryFeed
 from support.unit_vectors import exact_unit
 
@@ -320,7 +321,7 @@ steps = st.lists(
     members=st.lists(st.integers(0, 60)),
     k=st.integers(1, 9),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=extent(10, 200), deadline=None)
 def test_no_tier_code_or_filter_changes_an_answer_against_a_bank(
     tmp_path_factory: pytest.TempPathFactory,
     steps: list[tuple[str, list[int]]],
