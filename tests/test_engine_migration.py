@@ -23,6 +23,7 @@ from indexer.settings import Settings
 from indexer.store import LOCAL, Store
 from indexer.types import BankKind, Completeness, CompletenessKind, EngineState
 from indexer.upkeep.engine_migration import drop_engine, migrate, plan_migration
+from indexer.upkeep.repair import repair
 from indexer.vector_views import open_local_embeddings
 from indexer.vectors import KeySet
 from support.catalog import add, bind, new_image
@@ -48,7 +49,6 @@ def engine() -> Iterator[NumpyEngine]:
     engine = NumpyEngine()
     with (
         patch("indexer.engines.engine_choice.connect_engine", lambda *_: engine),
-        patch("indexer.upkeep.engine_migration.connect_engine", lambda *_: engine),
     ):
         yield engine
 
@@ -158,6 +158,23 @@ def test_an_engine_that_finds_too_little_is_not_chosen(
     ):
         migrate(filled, Settings(home=tmp_path), URL, ignore)
     assert states(filled) == {ADDRESS: EngineState.JOINING}
+
+
+def test_repair_drops_what_an_engine_holds_of_another_model(
+    filled: Store, engine: NumpyEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOKALIKE_VECTORS", URL)
+    migrate(filled, Settings(home=tmp_path), URL, ignore)
+    with filled.writer() as writer:
+        writer.engines.join(ADDRESS, "of_another_model", EngineState.ACTIVE)
+
+    with patch.object(engine, "drop") as drop:
+        repaired = repair(filled, Settings(home=tmp_path))
+
+    assert "another model (of_another_model): dropped" in " ".join(repaired.mended)
+    drop.assert_called_once()
+    with filled.reader() as catalog:
+        assert "of_another_model" not in {each.collection for each in catalog.engines.all()}
 
 
 # Against a real pgvector

@@ -11,7 +11,7 @@ from indexer.engines.engine_view import EngineView
 from indexer.errors import EngineMismatch
 from indexer.settings import Settings
 from indexer.store import LOCAL, EmbeddingFeed, Store
-from indexer.types import EngineState, Space
+from indexer.types import EnginePosition, EngineState, Space
 
 log = structlog.get_logger(__name__)
 
@@ -114,6 +114,45 @@ def open_engine_view(
         store=store,
         feed=EmbeddingFeed(store, space.id),
     )
+
+
+def leftover_collections(store: Store, space: Space, settings: Settings) -> list[EnginePosition]:
+    """Return what the engine of the settings keeps of spaces that the index does not use."""
+    address = str(engine_setting(settings) or LOCAL)
+    used = collection_of(store, space, settings).name
+    with store.reader() as catalog:
+        known = catalog.engines.all()
+    return [
+        position
+        for position in known
+        if position.address == address and position.collection != used
+    ]
+
+
+def drop_collection(
+    store: Store, settings: Settings, address: EngineAddress, position: EnginePosition
+) -> None:
+    """Delete a collection with all its vectors, and forget it.
+
+    Parameters
+    ----------
+    store : Store
+    settings : Settings
+    address : EngineAddress
+        That of the position, with credentials.
+    position : EnginePosition
+
+    Raises
+    ------
+    EngineUnavailable
+        The engine cannot be reached; nothing is forgotten.
+    """
+    # its dimension is of no account to what is dropped
+    engine = connect_engine(address, Collection(position.collection, 1, settings.vectors_timeout))
+    engine.drop()
+    engine.close()
+    with store.writer() as writer:
+        writer.engines.forget(position.address, position.collection)
 
 
 def collection_of(store: Store, space: Space, settings: Settings) -> Collection:

@@ -8,8 +8,13 @@ import numpy as np
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from indexer.embedding_space import bound_space
-from indexer.engines import Collection, connect_engine, parse_engine_address
-from indexer.engines.engine_choice import active_address, engine_states, open_engine_view
+from indexer.engines import parse_engine_address
+from indexer.engines.engine_choice import (
+    active_address,
+    drop_collection,
+    engine_states,
+    open_engine_view,
+)
 from indexer.engines.engine_view import EngineView
 from indexer.errors import EngineMismatch, EngineUnavailable, NotFoundError
 from indexer.settings import Settings
@@ -164,17 +169,12 @@ def drop_engine(store: Store, settings: Settings, which: str) -> int:
     if not mine:
         listed = ", ".join(sorted({each.address for each in known})) or "none"
         raise NotFoundError(f"The index has no vector engine {name}. It knows: {listed}.")
-    space = bound_space(store)
     for position in mine:
-        if name == LOCAL:
-            folder = settings.views_folder / position.collection
-            if folder.is_dir():
-                remove_view(folder)
-        else:
-            collection = Collection(position.collection, space.dimension, settings.vectors_timeout)
-            engine = connect_engine(parse_engine_address(which), collection)
-            engine.drop()
-            engine.close()
+        if name != LOCAL:
+            drop_collection(store, settings, parse_engine_address(which), position)
+            continue
+        if (folder := settings.views_folder / position.collection).is_dir():
+            remove_view(folder)
         with store.writer() as writer:
             writer.engines.forget(position.address, position.collection)
     return len(mine)

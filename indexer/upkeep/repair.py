@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from indexer.engines.engine_choice import (
+    drop_collection,
+    engine_setting,
+    leftover_collections,
+)
 from indexer.engines.engine_view import EngineView
 from indexer.errors import LookalikeError, UnavailableError
 from indexer.settings import Settings
@@ -91,6 +96,7 @@ def _find(
     if space:
         yield from _requeues(store)
         yield from _spoiled_semantics(store)
+        yield from _leftover_collections(store, space, settings)
         yield from _views(store, space, settings, sample)
 
 
@@ -155,6 +161,17 @@ def _spoiled_semantics(store: Store) -> Iterator[_Mending]:
             f"{len(ids)} semantic embeddings are not of their space's length: deleted. `lookalike "
             "model reembed` computes them again.",
             delete,
+        )
+
+
+def _leftover_collections(store: Store, space: Space, settings: Settings) -> Iterator[_Mending]:
+    if (address := engine_setting(settings)) is None:
+        return
+    for position in leftover_collections(store, space, settings):
+        yield _Mending(
+            f"The vector engine {position.address} holds embeddings of another model "
+            f"({position.collection}): dropped.",
+            partial(drop_collection, store, settings, address, position),
         )
 
 
