@@ -345,7 +345,7 @@ class Liar(NumpyEngine):
     st.integers(1, 20),
 )
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_no_engine_changes_what_a_bank_finds(
