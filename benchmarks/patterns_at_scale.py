@@ -1,8 +1,9 @@
 """How long do patterns of many images take? A full graph, and the night after with the kept one.
 
-Embeddings are made up, at 128 dimensions as the shipped model's semantic ones: kinds of 20 to 2,000
-images by a power law, each around a direction of its own at cosines of 0.6 to 0.9, and two of five
-images like no other. They stand for one image of each family; no database is read. The graph and
+Embeddings are made up, at 128 dimensions as the shipped model's semantic ones, whose energies fall
+with their number (1, 1/2, 1/3 ...): kinds of 20 to 2,000 images by a power law, each around a
+direction of its own at cosines of 0.6 to 0.9, and two of five drawn alone. They stand for one
+image of each family; no database is read. The graph and
 its forest are found, and clusters from them. Then 1 % of new images come and 0.1 % go: the kept
 graph is brought up to date, and beside it a new one is found of the same images.
 
@@ -45,11 +46,12 @@ def made_up(n: int, seed: int) -> Embeddings:
     sizes = SMALLEST * (1 - random.random(of_kinds // SMALLEST)) ** (-1 / 1.5)
     kinds = np.minimum(sizes, LARGEST).astype(int)
     kind_of = np.repeat(np.arange(len(kinds)), kinds)[:of_kinds]
-    directions = _unit(random.standard_normal((len(kinds), DIMENSION), dtype=np.float32))
+    scale = np.sqrt(1 / np.arange(1, DIMENSION + 1, dtype=np.float32))
+    directions = _unit(scale * random.standard_normal((len(kinds), DIMENSION), dtype=np.float32))
     vectors = np.empty((n, DIMENSION), np.float32)
     for start in range(0, n, STEP):
         part = vectors[start : start + STEP]
-        part[:] = _unit(random.standard_normal(part.shape, dtype=np.float32))
+        part[:] = _unit(scale * random.standard_normal(part.shape, dtype=np.float32))
         own = kind_of[start : start + STEP]
         low, high = COSINES
         cosines = low + (high - low) * random.random((len(own), 1), dtype=np.float32)

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, select
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
 from indexer.errors import DatabaseUnavailable
 from indexer.store import Store, open_store, upgrade
-from indexer.store.bulk_insert import bulk_insert
+from indexer.store.bulk_insert import COPIED_AS, bulk_insert
 from indexer.store.models import Base, ChangeRow, EmbeddingRow, ImageRow, PartRow, SourceRow
 from indexer.types import SourceDetails
 from support.catalog import add, arrival, bind, new_image
@@ -107,3 +108,9 @@ def test_a_server_that_ends_meanwhile_is_unavailable() -> None:
 
 def _copy(connection: Connection, rows: list[dict[str, object]]) -> None:
     bulk_insert(connection, Base.metadata.tables["embeddings"], rows)
+
+
+def test_every_column_of_the_schema_can_be_copied() -> None:
+    columns = [column for table in Base.metadata.tables.values() for column in table.c]
+    kinds = {column.type.compile(postgresql.dialect()).partition("(")[0] for column in columns}
+    assert kinds <= {*COPIED_AS}

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, Table, insert
 from sqlalchemy.exc import DBAPIError
 
 _LEAST: Final = 16  # rows; of fewer an insert is as quick
-_BINARY: Final = {
+COPIED_AS: Final = {
     "BIGINT": "int8",
     "BOOLEAN": "bool",
     "BYTEA": "bytea",
+    "DOUBLE PRECISION": "float8",
     "FLOAT": "float8",
     "INTEGER": "int4",
     "JSON": "json",
@@ -37,7 +38,7 @@ def bulk_insert(connection: Connection, table: Table, rows: Sequence[Mapping[str
         return
     dialect = connection.dialect
     columns = [table.c[name] for name in rows[0]]
-    kinds = [_BINARY[re.sub(r"\(.*", "", column.type.compile(dialect))] for column in columns]
+    kinds = [COPIED_AS[re.sub(r"\(.*", "", column.type.compile(dialect))] for column in columns]
     processors = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns]
     named = ", ".join(column.name for column in columns)
     statement = f"COPY {table.name} ({named}) FROM STDIN (FORMAT BINARY)"
