@@ -20,6 +20,7 @@ from indexer.vectors.results import SimilarityHits
 from indexer.vectors.snapshot_files import SnapshotFiles
 from indexer.vectors.stated_recall import read_recall, were_lists_refused
 from indexer.vectors.tiers import IN_MEMORY
+from support.extent import extent
 from support.memory_feed import MemoryFeed
 
 pytestmark = pytest.mark.numeric
@@ -72,7 +73,7 @@ steps = st.lists(
     few=st.sampled_from([0, 200_000]),
     threshold=st.sampled_from([-0.2, 0.3, 0.7, 0.9]),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=extent(10, 150), deadline=None)
 def test_lists_miss_but_never_invent_and_exact_searches_miss_nothing(  # noqa: PLR0913 - its cases
     steps: list[tuple[str, list[int]]],
     *,

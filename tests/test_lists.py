@@ -14,6 +14,7 @@ from indexer.vectors.inverted_lists.codebook import Codebook
 from indexer.vectors.inverted_lists.list_codes import ListCodes
 from indexer.vectors.inverted_lists.list_search import Probing, nearest_listed, up_to_listed
 from indexer.vectors.segments import Segment, sealed
+from support.extent import extent
 
 pytestmark = pytest.mark.numeric
 
@@ -50,7 +51,7 @@ def segment(
     dead=st.lists(st.integers(0, 200)),
     threshold=st.sampled_from([-0.5, 0.0, 0.5, 0.8, 0.95]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=extent(20, 200), deadline=None)
 def test_what_lists_find_is_true_and_what_is_called_complete_is(  # noqa: PLR0913 - its cases
     sizes: list[int],
     *,
