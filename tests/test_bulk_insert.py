@@ -1,6 +1,7 @@
 """Rows that are copied into Postgres are those that an insert would write."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -78,6 +79,20 @@ def test_rows_are_the_same_however_many_are_written_at_once(
             for place in ids[name]:
                 row[place] = other[place] = None
             assert row == other
+
+
+def test_columns_may_come_in_another_order(store: Store) -> None:
+    rows = [
+        {"number": n, "subject": "image", "subject_id": 100 + n, "operation": "added"}
+        for n in range(1, MANY + 1)
+    ]
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    mixed = [dict(reversed(row.items())) if row["number"] == 2 else row for row in rows]
+    with store.writer() as writer:
+        table = Base.metadata.tables["changes"]
+        bulk_insert(writer.connection, table, [row | {"created_at": moment} for row in mixed])
+
+    assert contents(store)["changes"] == [[*row.values()] for row in rows]
 
 
 def test_a_row_that_is_refused_is_an_error_as_of_an_insert(store: Store) -> None:

@@ -25,7 +25,7 @@ COPIED_AS: Final = {
 
 
 def bulk_insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows that all name the same columns.
+    """Insert rows that all name the same columns, in any order.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def bulk_insert(connection: Connection, table: Table, rows: Sequence[Mapping[str
         with cursor, cursor.copy(statement) as copy:
             copy.set_types(kinds)
             for row in rows:
-                values = zip(row.values(), processors, kinds, strict=True)
+                values = zip((row[name] for name in rows[0]), processors, kinds, strict=True)
                 copy.write_row([_sent(*value) for value in values])
     except errors as error:
         raise DBAPIError.instance(
