@@ -13,17 +13,14 @@ import structlog
 from indexer.engines.bank_vectors import BankVectors
 from indexer.engines.base import Collection, Rows, VectorEngine, keys_of, row_ids
 from indexer.engines.circuit_breaker import CircuitBreaker
+from indexer.engines.engine_consistency import row_problems, unfound_problem
 from indexer.engines.engine_feeder import CHUNK, LOOKED, PATIENCE, EngineFeeder
 from indexer.engines.engine_index import EngineIndex
 from indexer.errors import EngineUnavailable
 from indexer.store import Catalog, Store
 from indexer.types import ChangeFeed, Completeness, Keys
-from indexer.vectors.log_consistency import PLURAL
 
 _SLICE: Final = 2.0  # seconds of sending, after which other views get their turn
-_ASKED: Final = 64  # vectors that are looked for at once
-_SELF: Final = 0.9999  # similarity of a vector to itself, rounded
-_LEAST_FOUND: Final = 0.95  # share of sampled vectors that must find themselves
 
 log = structlog.get_logger(__name__)
 
@@ -209,18 +206,7 @@ class EngineView:
             The engine cannot be used.
         """
         missing, surplus = self._differences()
-        of = PLURAL[self._feed.subject]
-        problems = []
-        if len(keys := np.unique(keys_of(missing))):
-            problems.append(
-                f"The vector engine {self.address} lacks {len(missing)} vectors of {len(keys)} "
-                f"{of}, the first is {keys[0]}."
-            )
-        if len(keys := np.unique(keys_of(surplus))):
-            problems.append(
-                f"The vector engine {self.address} holds {len(surplus)} vectors of {len(keys)} "
-                f"{of} that the log does not, the first is {keys[0]}."
-            )
+        problems = row_problems(self.address, self._feed.subject, missing, surplus)
         unfound = self._unfound_problem(sample, seed)
         return [*problems, unfound] if unfound else problems
 
@@ -296,26 +282,7 @@ class EngineView:
                 sleep(LOOKED)
 
     def _unfound_problem(self, sample: int | None, seed: int) -> str | None:
-        """Look for sampled images by their own vectors; say so if too many are not found."""
-        keys = np.unique(self._feed.all_keys().keys)
-        if sample is not None and sample < len(keys):
-            keys = np.sort(np.random.default_rng(seed).choice(keys, sample, replace=False))
-        missed = self._missed(keys)
-        if len(missed) <= (1 - _LEAST_FOUND) * len(keys):
-            return None
-        return (
-            f"The vector engine {self.address} does not find {len(missed)} of {len(keys)} sampled "
-            f"{PLURAL[self._feed.subject]} by their own vectors, the first is {missed[0]}."
-        )
-
-    def _missed(self, keys: Keys) -> Keys:
-        """Return those of some keys that a search for their own vectors does not find."""
-        missed = [np.zeros(0, np.int64)]
-        for start in range(0, len(keys), _ASKED):
-            said = self._feed.look_up(keys[start : start + _ASKED])
-            hits = self.index.search(said.vectors, 1)
-            missed.append(said.keys[hits.similarities[:, 0] < _SELF])
-        return np.unique(np.concatenate(missed))
+        return unfound_problem(self.address, self._feed, self.index, sample, seed)
 
 
 def _images_of_banks(catalog: Catalog) -> Keys:
