@@ -103,7 +103,7 @@ def create_app(store: Store, matcher: Matcher, settings: Settings, serve: ServeS
     learning = TemplateLearnerJob(store, matcher)
     sampler.watch(telemetry.metrics.unlearned, lambda: learning.lag)
     shadow_queries = ShadowQueryJob(
-        ShadowQueries(matcher, serve.shadow_share, telemetry.metrics.count_shadow_query),
+        ShadowQueries(store, matcher, serve.shadow_share, telemetry.metrics.count_shadow_query),
         is_idle=lambda: not (pools.pictures.running or pools.pictures.waiting),
     )
     fetcher = Fetcher(serve, max_bytes=settings.max_image_bytes)

@@ -173,7 +173,7 @@ def shelf(store: Store, encoder: Encoder, tmp_path: Path) -> Shelf:
 
 def drawn(shelf: Shelf, share: float = 1) -> tuple[ShadowQueries, list[ShadowResult]]:
     results: list[ShadowResult] = []
-    queries = ShadowQueries(shelf.matcher, share, results.append, Random(7))
+    queries = ShadowQueries(shelf.store, shelf.matcher, share, results.append, Random(7))
     queries.begin()
     return queries, results
 

@@ -13,7 +13,7 @@ from indexer.matching.recall_guard import RecallGuard
 from indexer.runtime.timing import timed
 from indexer.store import Catalog
 from indexer.thresholds import ThresholdResolver
-from indexer.types import EXACT, Completeness, Fingerprint, FingerprintKind, Signal
+from indexer.types import EXACT, Completeness, Fingerprint, FingerprintKind, Keys, Signal
 from indexer.vector_views import Views
 from indexer.vectors import DistanceHits, KeySet, LogView
 
@@ -78,10 +78,10 @@ def find_candidate_ids(
                 part.within,
                 exact=part.exact,
             )
-            images.update(nearest.keys.ravel().tolist())
+            images.update(part.own(nearest.keys.ravel()).tolist())
             gallery = Completeness.least(gallery, completeness)
         closest, completeness = _closest(guard, views.pdqs, query, scope, part)
-        images |= closest
+        images.update(part.own(np.array([*closest], np.int64)).tolist())
         gallery = Completeness.least(gallery, completeness)
     images.discard(-1)  # what an index answers where it has fewer than k
 
@@ -99,6 +99,21 @@ class _Part:
 
     within: KeySet | None  # None for all
     exact: bool
+    apart: KeySet | None = None  # those of them that are searched as another part
+
+    def own(self, keys: Keys) -> Keys:
+        """Return the keys that no other part answers for.
+
+        The k nearest of the gallery hold no entry that the k nearest entries do not hold, unless
+        the gallery was searched approximately. Such an entry is left out, so that what is compared
+        of a bank depends on the search of the bank alone.
+        """
+        if self.apart is None or not len(self.apart):
+            return keys
+        places = np.searchsorted(self.apart.keys, keys)
+        found = self.apart.keys[np.minimum(places, len(self.apart) - 1)]
+        own: Keys = keys[found != keys]
+        return own
 
 
 def _image_scopes(
@@ -111,12 +126,13 @@ def _image_scopes(
         enough = scope.banks or all(
             view.index.is_within(members) for view in (views.embeddings, views.pdqs)
         )
-        return banks if enough else [*banks, _Part(None, exact=scope.exact)]
+        return banks if enough else [*banks, _Part(None, exact=scope.exact, apart=members)]
     recent = scope.created_after
     entries = KeySet(catalog.recency.entry_image_ids(scope.banks or None, scope.at, recent))
     parts = [_Part(entries, exact=True)]
     if not scope.banks:
-        parts.append(_Part(KeySet(catalog.recency.image_ids(recent)), exact=scope.exact))
+        images = KeySet(catalog.recency.image_ids(recent))
+        parts.append(_Part(images, exact=scope.exact, apart=entries))
     return [part for part in parts if part.within is None or len(part.within)]
 
 

@@ -38,7 +38,7 @@ from indexer.runtime.cpu import Cores
 from indexer.runtime.timing import stage, timed
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
-from indexer.thresholds import ThresholdResolver, gallery_bound
+from indexer.thresholds import ThresholdResolver
 from indexer.types import (
     Entry,
     Match,
@@ -51,7 +51,6 @@ from indexer.types import (
     cost_of,
 )
 from indexer.vector_views import open_views
-from indexer.vectors import LogView
 
 log = structlog.get_logger(__name__)
 
@@ -174,12 +173,6 @@ class Matcher:
     def thresholds(self, catalog: Catalog) -> ThresholdResolver:
         """Return the bounds that hold now."""
         return self._retriever.thresholds(catalog)
-
-    def lookalike_bound(self, view: LogView) -> float:
-        """Return how close an image must be to be a lookalike by a view's signal alone."""
-        with self._store.reader() as catalog:
-            thresholds = self.thresholds(catalog)
-        return gallery_bound(thresholds, view.index.metric, len(view.index))
 
     @overload
     def answer(self, query: Query[Verdict], options: SearchOptions = ...) -> Verdict: ...

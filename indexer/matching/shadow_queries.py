@@ -11,6 +11,8 @@ import numpy as np
 
 from indexer.matching.matcher import Matcher
 from indexer.matching.recall_guard import label_of
+from indexer.store import Store
+from indexer.thresholds import gallery_bound
 from indexer.types import Vectors
 from indexer.vectors import LogView
 from indexer.vectors.recall import RecallSample, measure_recall
@@ -42,6 +44,7 @@ class ShadowQueries:
 
     Parameters
     ----------
+    store : Store
     matcher : Matcher
     share : float
         Share of the live queries that is drawn, 0 to 1.
@@ -52,11 +55,13 @@ class ShadowQueries:
 
     def __init__(
         self,
+        store: Store,
         matcher: Matcher,
         share: float,
         tell: Callable[[ShadowResult], None],
         random: Random | None = None,
     ) -> None:
+        self._store = store
         self._matcher = matcher
         self._share = share
         self._tell = tell
@@ -92,7 +97,7 @@ class ShadowQueries:
             index.search,
             partial(index.search, exact=True),
             queries,
-            bound=self._matcher.lookalike_bound(view),
+            bound=self._bound(view),
         )
         name = label_of(view)
         if view.watermark != watermark or view.index is not index:
@@ -109,3 +114,9 @@ class ShadowQueries:
             )
         )
         return True
+
+    def _bound(self, view: LogView) -> float:
+        """Return how close an image must be to be a lookalike by a view's signal alone."""
+        with self._store.reader() as catalog:
+            thresholds = self._matcher.thresholds(catalog)
+        return gallery_bound(thresholds, view.index.metric, len(view.index))
