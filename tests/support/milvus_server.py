@@ -74,6 +74,8 @@ def running_milvus(folder: Path) -> Iterator[Milvus]:
     command = os.environ.get("TEST_MILVUS") or shutil.which("milvus-server")
     if command is None:
         pytest.skip("no milvus-server: see tests/support/milvus_server.py")
+    if _is_healthy():
+        pytest.skip(f"another Milvus answers at {_HEALTH}")
     with socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
