@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from indexer.matching import Query, SearchOptions, similar_images
@@ -91,6 +92,17 @@ def test_an_entry_that_the_gallery_search_misses_is_found_in_its_bank(shelf: She
 
     assert approximately.hits == exactly.hits
     assert approximately.tier is exactly.tier
+
+
+def test_a_gallery_search_that_misses_adds_no_farther_entry_of_a_bank(shelf: Shelf) -> None:
+    shelf.add(photo("bee.jpg"), bank="known")
+    crab = shelf.matcher.views.embeddings.index.reconstruct(np.array([1]))[1][0]
+    query, options = Query.vector(crab.tolist(), shelf.space.fingerprint), SearchOptions(k=1)
+    (nearest,) = shelf.matcher.matches(query, options).matches
+    approximate(shelf, 1, 2)
+
+    assert nearest.image_id == 1
+    assert shelf.matcher.matches(query, options).matches == [nearest]
 
 
 def test_a_search_that_must_be_exact_misses_nothing_and_says_so(shelf: Shelf) -> None:
