@@ -8,11 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
-from indexer.errors import InputError, NotFoundError
-from indexer.ingest import JobListing, Worker
+from indexer.errors import InputError, NotFoundError, UnavailableError
+from indexer.ingest import JobListing, RayOptions, Worker, check_ray
 from indexer.ingest.job_parts import open_part
 from indexer.ingest.part_lease import LeaseLost, PartLease
 from indexer.sources import SourceItem, list_sources
@@ -335,6 +336,12 @@ def test_options_that_exclude_each_other_are_refused(
     ended = Index(tmp_path / "home").run_here("index", "add", tmp_path, *options, code=2)
 
     assert said in " ".join(ended.stderr.replace("│", " ").split())
+
+
+def test_a_ray_cluster_that_does_not_answer_is_said_at_once() -> None:
+    options = RayOptions("127.0.0.1:1")
+    with pytest.raises(UnavailableError, match=r"The Ray cluster 127\.0\.0\.1:1 cannot be used"):
+        check_ray(Mock(file=None), options)
 
 
 def test_ray_that_is_missing_or_far_from_the_database_is_said_before_anything_is_listed(

@@ -6,6 +6,7 @@ the name of the job, and counts; images and pixels never do.
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -23,6 +24,7 @@ from indexer.store import Store, open_store
 LOCAL: Final = "local"
 """Address of a cluster of this machine alone, which is started and ended with the command."""
 _OBJECT_STORE: Final = 2**27  # bytes: about the least that Ray accepts; nothing large goes through
+_CONNECT: Final = 10.0  # seconds
 _LOOK_UP: Final = 1.0  # seconds between two looks at the job
 _LONGEST_STOP: Final = 60.0  # seconds until actors that do not stop are left to their leases
 
@@ -46,6 +48,8 @@ def check_ray(store: Store, options: RayOptions) -> None:
     ------
     InputError
         Ray is not installed, or the workers would not reach the database.
+    UnavailableError
+        Nothing listens at the cluster's address.
     """
     _import_ray()
     if store.file is not None and options.address != LOCAL:
@@ -53,6 +57,7 @@ def check_ray(store: Store, options: RayOptions) -> None:
             f"Workers on other machines cannot reach {store.location}: SQLite is a file of this "
             "one. Use --ray local, or Postgres (LOOKALIKE_DATABASE_URL)."
         )
+    _require_listener(options.address)
 
 
 def work_on_ray(
@@ -196,15 +201,36 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
             **(own if address == LOCAL else {}),
         )
     except (OSError, RuntimeError, ValueError) as error:  # ConnectionError is an OSError
-        reason = " ".join(str(error).split()).removesuffix(".")
-        raise UnavailableError(
-            f"The Ray cluster {address} cannot be used ({reason}). Check the address, and that "
-            "it runs the same versions of Ray and Python."
-        ) from error
+        raise _unreachable(address, error) from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_listener(address: str) -> None:
+    """Make sure that something listens at HOST:PORT; Ray itself would try for minutes.
+
+    Raises
+    ------
+    UnavailableError
+        Nothing does.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return  # `auto`, `local` or a name that Ray resolves
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT).close()
+    except (OSError, OverflowError) as error:
+        raise _unreachable(address, error) from error
+
+
+def _unreachable(address: str, error: Exception) -> UnavailableError:
+    reason = " ".join(str(error).split()).removesuffix(".")
+    return UnavailableError(
+        f"The Ray cluster {address} cannot be used ({reason}). Check the address, and that it runs "
+        "the same versions of Ray and Python."
+    )
 
 
 def _cores_of_smallest_node(ray: Any) -> int:
