@@ -49,7 +49,9 @@ class MilvusEngine:
 
     @cached_property
     def _client(self) -> MilvusClient:
-        return MilvusClient(**self._client_options, timeout=self._timeout, dedicated=True)
+        channel = {"grpc.max_reconnect_backoff_ms": 2_000}  # else two minutes, server up or not
+        options = {"timeout": self._timeout, "dedicated": True, "grpc_options": channel}
+        return MilvusClient(**self._client_options, **options)
 
     @contextmanager
     def _calling(self) -> Iterator[MilvusClient]:
