@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
 from indexer.errors import SnapshotMismatch
+from indexer.evaluation import add_made_up_with
+from indexer.settings import Settings
+from indexer.store import Store
 from indexer.types import CompletenessKind, Keys
+from indexer.vector_views import open_views, write_snapshots
 from indexer.vectors import KeySet, SnapshotPolicy, VectorView
 from indexer.vectors.base import SegmentRecord
 from indexer.vectors.inverted_lists import search_plan
@@ -20,6 +24,7 @@ from indexer.vectors.results import SimilarityHits
 from indexer.vectors.snapshot_files import SnapshotFiles
 from indexer.vectors.stated_recall import read_recall, were_lists_refused
 from indexer.vectors.tiers import IN_MEMORY
+from support.catalog import bind
 from support.extent import extent
 from support.memory_feed import MemoryFeed
 
@@ -316,3 +321,22 @@ def test_the_recall_of_lists_can_be_read_without_loading_them(tmp_path: Path) ->
     assert read_recall(tmp_path / "snapshot") == index.completeness
     assert read_recall(tmp_path) is None
     assert not were_lists_refused(tmp_path / "snapshot")
+
+
+def test_a_gallery_of_the_size_of_the_setting_has_lists_unless_its_codes_are_named(
+    store: Store, tmp_path: Path
+) -> None:
+    space = bind(store)
+    random = np.random.default_rng(1)
+    vectors = random.standard_normal((200, space.dimension)).astype(np.float32)
+    add_made_up_with(store, space, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    large = Settings(home=tmp_path, vector_lists_from=100, recall_target=0.5)
+    named = Settings(home=tmp_path, vector_lists_from=100, vector_codes="sq8")
+
+    write_snapshots(store, space, large)
+
+    for chosen, expected in ((large, CompletenessKind.MEASURED), (named, CompletenessKind.EXACT)):
+        view = open_views(store, space, chosen).embeddings
+        view.catch_up()
+        assert view.index.completeness.kind is expected
+        assert view.check_index() == []
