@@ -11,7 +11,7 @@ from indexer.store import EmbeddingFeed, EntryPdqFeed, PdqFeed, Store
 from indexer.types import Space
 from indexer.vectors import LogView, SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
-from indexer.vectors.codes.registry import FLAT, code_kind
+from indexer.vectors.codes.code_kinds import FLAT, code_kind
 from indexer.vectors.faiss_index import FloatIndex
 from indexer.vectors.inverted_lists.listed_index import ListedIndex, ListRule
 from indexer.vectors.inverted_lists.view_lists import ListMaker

@@ -14,7 +14,7 @@ from indexer.errors import InvalidCodes, SnapshotMismatch
 from indexer.types import CompletenessKind, Embeddings
 from indexer.vectors.coded_rows import CodedRows
 from indexer.vectors.codes.base import CodeKind, SegmentCodes
-from indexer.vectors.codes.registry import GROUP, code_kind, code_names
+from indexer.vectors.codes.code_kinds import GROUP, code_kind, code_names
 from indexer.vectors.flat_rows import FlatRows
 from indexer.vectors.segments import Selection
 from support.extent import extent

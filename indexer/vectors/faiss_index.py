@@ -13,7 +13,7 @@ from indexer.errors import DimensionMismatch, InputError
 from indexer.types import Embeddings, Vectors
 from indexer.vectors.base import FileKeeper, KeySet, SegmentRecord, Sink
 from indexer.vectors.coded_rows import CodedRows
-from indexer.vectors.codes.registry import build_codes, read_codes
+from indexer.vectors.codes.code_kinds import build_codes, read_codes
 from indexer.vectors.flat_rows import FlatRows
 from indexer.vectors.manifest import VECTORS_SUFFIX
 from indexer.vectors.results import SimilarityHits, SimilarityRangeHits

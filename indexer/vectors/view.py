@@ -11,8 +11,8 @@ import structlog
 from indexer.errors import InvalidCodes, SnapshotMismatch, SnapshotNotWritten
 from indexer.types import ChangeFeed, Keys
 from indexer.vectors.base import LocalIndex, SegmentRecord
+from indexer.vectors.log_changes import CHUNK, follow
 from indexer.vectors.log_consistency import PLURAL, count_by_key, differing_keys, key_problems
-from indexer.vectors.log_following import CHUNK, follow
 from indexer.vectors.manifest import START, Identity, Position
 from indexer.vectors.snapshot_loading import load_newest
 from indexer.vectors.snapshot_policy import Schedule, SnapshotPolicy

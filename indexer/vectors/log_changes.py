@@ -1,4 +1,4 @@
-"""Log following: the changes of a log, applied to an index."""
+"""Changes of a log, applied to an index."""
 
 from collections.abc import Iterator
 from typing import Final
