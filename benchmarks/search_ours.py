@@ -100,7 +100,7 @@ class OurFlatMatcher(Contestant):
 
     def search(self, query: Embeddings, k: int, effort: int) -> Rows:  # noqa: ARG002
         asked = Query.vector(query.tolist(), self._model)
-        matches = self._matcher.matches(asked, SearchOptions(k=k))
+        matches = self._matcher.matches(asked, SearchOptions(k=k)).matches
         return [match.image_id - _FIRST_ID for match in matches if match.image_id is not None]
 
     def close(self) -> None:
