@@ -53,8 +53,10 @@ from indexer.types import (
     ClaimedDelivery,
     ClusterAlgorithm,
     ClusterScope,
+    Completeness,
     ContentMetadata,
     DisabledReason,
+    EngineState,
     Fingerprint,
     FingerprintKind,
     FloodState,
@@ -226,6 +228,8 @@ SPACE: Final[dict[str, Any]] = {
     "dimension": 8,
     "labels": LABELS,
 }
+ENGINE: Final = "qdrant://engine:6333"
+
 EDITS: Final[list[tuple[str, Edit]]] = [
     (
         "spaces.register",
@@ -592,6 +596,16 @@ EDITS: Final[list[tuple[str, Edit]]] = [
             2, model=SPACE["model"], labels=SPACE["labels"], classifier=None
         ),
     ),
+    ("engines.join", lambda w: w.engines.join("local", "images", EngineState.ACTIVE)),
+    ("engines.join", lambda w: w.engines.join(ENGINE, "images", EngineState.JOINING)),
+    ("engines.join", lambda w: w.engines.join(ENGINE, "doomed", EngineState.JOINING)),
+    ("engines.note", lambda w: w.engines.note(ENGINE, "images", 7, 5)),
+    (
+        "engines.note_recall",
+        lambda w: w.engines.note_recall(ENGINE, "images", Completeness.measured(0.99, 500)),
+    ),
+    ("engines.activate", lambda w: w.engines.activate(ENGINE)),
+    ("engines.forget", lambda w: w.engines.forget(ENGINE, "doomed")),
     ("spaces.activate", lambda w: w.spaces.activate(2, missing=7)),
     ("spaces.activate", lambda w: w.spaces.activate(1)),
     ("spaces.retire", lambda w: w.spaces.retire([2, 3])),
@@ -626,6 +640,8 @@ READS: Final[list[tuple[str, Read]]] = [
     ("gauges.counts", lambda c: c.gauges.counts()),
     ("gauges.sizes", lambda c: c.gauges.sizes()),
     ("gauges.spaces", lambda c: c.gauges.spaces()),
+    ("engines.all", lambda c: c.engines.all()),
+    ("engines.get", lambda c: (c.engines.get(ENGINE, "images"), c.engines.get(ENGINE, "doomed"))),
     ("spaces.active", lambda c: c.spaces.active()),
     ("spaces.find", lambda c: c.spaces.find(FINGERPRINT)),
     ("spaces.get", lambda c: c.spaces.get(1)),
