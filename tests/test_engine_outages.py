@@ -193,6 +193,7 @@ def test_rows_that_come_back_are_no_hits_and_repair_removes_them(outages: Outage
     outages.assert_nothing_lost_or_doubled(view)
 
 
+@pytest.mark.long
 def test_a_collection_that_somebody_dropped_is_filled_again(outages: Outages) -> None:
     view = outages.open()
     view.catch_up()

@@ -26,6 +26,7 @@ STRANGER = PHOTOS / "aqueduct.jpg"
 LISTS = [
     "index list",
     "index quarantine list",
+    "index job list",
     "bank list",
     "bank show known",
     "decision list",
@@ -79,6 +80,7 @@ def index(tmp_path_factory: pytest.TempPathFactory, pictures: Path, altered: Pat
     run("bank", "create", "known")
     run("bank", "add", "known", pictures / BLOCKED, "--fingerprint", f"sha256 {'ab' * 32}")
     run("index", "add", altered)
+    run("index", "add", altered, "--queue", "--job", "uploads of the north region")
     run("retro-scan", "run")
     run("cluster", "run", "--algorithm", "kmeans", "-k", 2)
     run("decision", "add", altered, "--entry", 1, "--outcome", Outcome.CONFIRMED)

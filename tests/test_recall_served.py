@@ -63,6 +63,7 @@ async def metric(client: httpx.AsyncClient, name: str, value: str) -> None:
             await anyio.sleep(0.05)
 
 
+@pytest.mark.long
 async def test_answers_have_the_recall_of_the_gallery(shelf: Shelf) -> None:
     lose(shelf)
     async with served(shelf) as client:

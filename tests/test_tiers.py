@@ -23,7 +23,7 @@ from indexer.types import CompletenessKind, Embeddings
 from indexer.vector_views import tier_rule
 from indexer.vectors import KeySet, SnapshotPolicy, VectorView, coded_rows
 from indexer.vectors.coded_rows import CodedRows
-from indexer.vectors.codes import registry
+from indexer.vectors.codes import code_kinds
 from indexer.vectors.faiss_index import FloatIndex
 from indexer.vectors.snapshot_inventory import read_inventory
 from indexer.vectors.tiers import IN_MEMORY, TierRule
@@ -255,7 +255,7 @@ def test_a_plug_in_that_fails_leaves_the_view_in_memory(
         def build(self, _vectors: Embeddings) -> None:
             raise ZeroDivisionError
 
-    monkeypatch.setattr(registry, "code_kind", lambda _: Failing())
+    monkeypatch.setattr(code_kinds, "code_kind", lambda _: Failing())
     with capture_logs() as logs:
         view = caught_up(tmp_path, feed)
     assert "could not encode 600 vectors: ZeroDivisionError()" in logs[0]["reason"]
@@ -337,7 +337,7 @@ def test_no_tier_code_or_filter_changes_an_answer_against_a_bank(
     rule = TierRule(kind, from_vectors=20, least_rows=10)
     with pytest.MonkeyPatch.context() as patch:
         for name, place in EXAMPLES.items():
-            patch.setitem(registry._BUILT_IN, name, place)  # noqa: SLF001 - as if installed
+            patch.setitem(code_kinds._BUILT_IN, name, place)  # noqa: SLF001 - as if installed
         patch.setattr(coded_rows, "_FIRST", 2)  # so that nominees are few beside the rows
         patch.setattr(coded_rows, "_SCAN", 1)
         view = open_view(folder, feed, rule)
