@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
@@ -104,6 +104,7 @@ def test_the_pixels_may_be_written_to() -> None:
     at_least=st.tuples(st.integers(1, 60), st.integers(1, 60)),
     orientation=st.integers(1, 8),
 )
+@example(size=(2, 3), at_least=(1, 1), orientation=1)  # a quarter would be enough
 def test_a_jpeg_is_halved_only_where_both_halves_are_enough(
     size: tuple[int, int], at_least: tuple[int, int], orientation: int
 ) -> None:

@@ -39,7 +39,7 @@ def decode_jpeg(data: bytes, size: tuple[int, int], *, halve: bool) -> Rgb | Non
         # Half is the next scale above these bounds that the factor allows: the others, such as
         # 3/8, are too small.
         rgb = simplejpeg.decode_jpeg(
-            data, min_width=width // 2, min_height=height // 2, min_factor=2
+            data, min_width=-(-width // 2), min_height=-(-height // 2), min_factor=2
         )
     except ValueError as error:
         log.debug("JPEG decoded by Pillow", reason=str(error))
