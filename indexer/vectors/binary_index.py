@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from indexer.errors import DimensionMismatch, InputError, SnapshotMismatch
 from indexer.types import EXACT, Completeness, PdqBits, Vectors
 from indexer.vectors.base import KeySet, SegmentRecord, Sink
+from indexer.vectors.faiss_files import callback_writer
 from indexer.vectors.faiss_selection import bitmap_parameters
 from indexer.vectors.results import DistanceHits, DistanceRangeHits
 from indexer.vectors.segmented import SegmentedIndex
@@ -148,6 +149,4 @@ class _BinaryRows:
         return offsets.astype(np.int64), distances, rows.astype(np.int64)
 
     def write(self, sink: Sink) -> None:
-        # Through Python, because FAISS does not notice a full disk when it closes its own file.
-        writer = faiss.PyCallbackIOWriter(sink.write)  # type: ignore[attr-defined] # not in its stubs
-        faiss.write_index_binary(self._flat, writer)
+        faiss.write_index_binary(self._flat, callback_writer(sink))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from indexer.errors import SnapshotMismatch
 from indexer.types import Completeness, CompletenessKind, Embeddings
 from indexer.vectors.base import Sink
-from indexer.vectors.codes.base import Nominees, SegmentCodes
+from indexer.vectors.codes.base import UNIT_ROUNDOFF, Nominees, SegmentCodes
 from indexer.vectors.flat_rows import FlatRows
 from indexer.vectors.results import Similarities
 from indexer.vectors.segments import Distances, Selection
@@ -24,7 +24,6 @@ from indexer.vectors.segments import Distances, Selection
 _FIRST: Final = 128  # nominees of the first search: seldom too few for the 10 nearest
 _WIDEN: Final = 4  # how many times more the next search asks for
 _SCAN: Final = 8  # from an eighth of all rows on, comparing all of them is quicker
-_UNIT_ROUNDOFF: Final = 2.0**-24  # of float32
 
 
 class CodedRows:
@@ -206,7 +205,7 @@ def _margins(queries: Embeddings, nominees: Nominees) -> NDArray[np.float64]:
     """Return how far an exact and an approximate similarity may differ, for each query, (n,)."""
     # The exact similarities are rounded as well: by d roundings at most (Higham 2002, section 3.1),
     # of lengths that are 1 within 0.001.
-    margins: NDArray[np.float64] = nominees.errors + (queries.shape[1] + 2) * _UNIT_ROUNDOFF * 1.01
+    margins: NDArray[np.float64] = nominees.errors + (queries.shape[1] + 2) * UNIT_ROUNDOFF * 1.01
     return margins
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from indexer.errors import SnapshotMismatch
 from indexer.types import Embeddings
 from indexer.vectors.base import Sink
+from indexer.vectors.faiss_files import read_faiss, write_faiss
 from indexer.vectors.faiss_threads import faiss_threads
 from indexer.vectors.knn_graph import Progress
 
@@ -150,7 +151,7 @@ class VectorCells:
 
     def write(self, sink: Sink) -> None:
         """Write the cells in FAISS's format."""
-        faiss.write_index(self._index, faiss.PyCallbackIOWriter(sink.write))  # type: ignore[attr-defined] # not in its stubs
+        write_faiss(self._index, sink)
 
     @classmethod
     def read(cls, path: Path, dimension: int, scale: float) -> Self:
@@ -161,10 +162,7 @@ class VectorCells:
         SnapshotMismatch
             The file holds something else.
         """
-        try:
-            index = faiss.read_index(str(path))
-        except RuntimeError as error:
-            raise SnapshotMismatch(f"{path} is not a FAISS index: {error}") from error
+        index = read_faiss(path)
         if not isinstance(index, faiss.IndexIVFPQFastScan) or index.d != dimension:
             raise SnapshotMismatch(
                 f"{path} holds a {type(index).__name__} of {index.d} dimensions, expected an "

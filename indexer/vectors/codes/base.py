@@ -9,7 +9,7 @@ A plug-in is an object with the methods of `CodeKind`, named by an entry point o
 """
 
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from indexer.types import Embeddings
 from indexer.vectors.base import Bitmap, Sink
 from indexer.vectors.results import Similarities
+
+UNIT_ROUNDOFF: Final = 2.0**-24
+"""Of float32: half the distance from 1 to the next number."""
 
 
 class Nominees(NamedTuple):

@@ -8,42 +8,23 @@ import numpy as np
 
 from indexer.types import Embeddings
 from indexer.vectors.base import Bitmap, Sink
-from indexer.vectors.codes.base import Nominees
-from indexer.vectors.codes.scalar_index import allocate, memory_of, read_codes, write_codes
+from indexer.vectors.codes.base import UNIT_ROUNDOFF, Nominees
+from indexer.vectors.codes.scalar_index import (
+    ScalarCodes,
+    allocate,
+    memory_of,
+    read_codes,
+    write_codes,
+)
 from indexer.vectors.faiss_selection import bitmap_parameters
 
 _QUANTIZER: Final = faiss.ScalarQuantizer.QT_fp16
 _BLOCK: Final = 8192  # rows encoded at a time
 _LONGEST: Final = 1.01  # more than any code's length: vectors are of length 1 within 0.001
-_ROUNDOFF: Final = 2.0**-24  # of float32
 
 
-class Fp16Codes:
-    """Vectors in 16 bits a dimension; see `SegmentCodes`.
-
-    Parameters
-    ----------
-    index : faiss.IndexScalarQuantizer
-    eps : float
-        Greatest error of a similarity, for a query of length 1.
-    """
-
-    def __init__(self, index: faiss.IndexScalarQuantizer, eps: float) -> None:
-        self._index = index
-        self._eps = eps
-
-    def __len__(self) -> int:
-        return int(self._index.ntotal)
-
-    @property
-    def eps(self) -> float:
-        """Greatest error of a similarity; see `SegmentCodes`."""
-        return self._eps
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in memory."""
-        return len(self) * int(self._index.code_size)
+class Fp16Codes(ScalarCodes):
+    """Vectors in 16 bits a dimension; its bound covers sums, too, for a query of length 1."""
 
     def nominate(self, queries: Embeddings, k: int, bitmap: Bitmap | None) -> Nominees:
         """Return the k rows of highest approximate similarity; see `SegmentCodes`."""
@@ -71,7 +52,7 @@ class Fp16Kind:
             farthest = max(farthest, float(np.linalg.norm(away, axis=1).max()))
         # Whatever the order of summation, a product of d terms in float32 is wrong by d roundings
         # of |q| |x| at most (Higham 2002, section 3.1).
-        rounding = (vectors.shape[1] + 2) * _ROUNDOFF * _LONGEST
+        rounding = (vectors.shape[1] + 2) * UNIT_ROUNDOFF * _LONGEST
         return Fp16Codes(index, (farthest + rounding) * 1.0001)
 
     def read(self, path: Path) -> Fp16Codes:

@@ -1,4 +1,4 @@
-"""Scalar-quantised FAISS indexes: their memory and their files."""
+"""Scalar-quantised FAISS indexes: codes in them, their memory and their files."""
 
 from pathlib import Path
 
@@ -8,6 +8,34 @@ from numpy.typing import NDArray
 
 from indexer.errors import SnapshotMismatch
 from indexer.vectors.base import Sink
+
+
+class ScalarCodes:
+    """Codes in a scalar-quantised index; see `SegmentCodes`.
+
+    Parameters
+    ----------
+    index : faiss.IndexScalarQuantizer
+    eps : float
+        See `SegmentCodes.eps`.
+    """
+
+    def __init__(self, index: faiss.IndexScalarQuantizer, eps: float) -> None:
+        self._index = index
+        self._eps = eps
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def eps(self) -> float:
+        """Greatest distance of a vector from its code; see `SegmentCodes`."""
+        return self._eps
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return len(self) * int(self._index.code_size)
 
 
 def allocate(count: int, dimension: int, quantizer: int) -> faiss.IndexScalarQuantizer:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from indexer.errors import SnapshotMismatch
 from indexer.types import Embeddings
 from indexer.vectors.base import Sink
+from indexer.vectors.faiss_files import read_faiss, write_faiss
 from indexer.vectors.faiss_threads import faiss_threads
 from indexer.vectors.spherical_kmeans import spherical_kmeans, two_level_kmeans
 
@@ -187,7 +188,7 @@ class Codebook:
 
     def write(self, sink: Sink) -> None:
         """Write the graph, which holds the centroids, in FAISS's format."""
-        faiss.write_index(self._graph, faiss.PyCallbackIOWriter(sink.write))  # type: ignore[attr-defined] # not in its stubs
+        write_faiss(self._graph, sink)
 
     @classmethod
     def read(cls, path: Path, id_: str, trained_on: int, dimension: int) -> Self:
@@ -198,10 +199,7 @@ class Codebook:
         SnapshotMismatch
             The file holds something else.
         """
-        try:
-            graph = faiss.read_index(str(path))
-        except RuntimeError as error:
-            raise SnapshotMismatch(f"{path} is not a FAISS index: {error}") from error
+        graph = read_faiss(path)
         if not isinstance(graph, faiss.IndexHNSWFlat) or graph.d != dimension:
             raise SnapshotMismatch(
                 f"{path} holds a {type(graph).__name__} of {graph.d} dimensions, expected an "

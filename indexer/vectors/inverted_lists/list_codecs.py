@@ -9,12 +9,19 @@ from numpy.typing import NDArray
 
 from indexer.types import Embeddings
 from indexer.vectors.base import Bitmap
+from indexer.vectors.codes.base import UNIT_ROUNDOFF
+from indexer.vectors.codes.byte_grid import (
+    HIGHEST,
+    LOWEST,
+    SLACK,
+    greatest_length,
+    grid_between,
+    round_queries,
+)
+from indexer.vectors.faiss_selection import bitmap_selector
 from indexer.vectors.inverted_lists.codebook import Codebook
 
-_LOWEST, _HIGHEST = -128, 127
 _QUERY_BITS: Final = 4  # to which RaBitQ quantises a query
-_ROUNDOFF: Final = 2.0**-24  # of float32
-_SLACK: Final = 1 + 1e-6  # for the rounding of the bounds themselves
 
 
 class Asked(NamedTuple):
@@ -51,13 +58,11 @@ class ListCodec(Protocol):
 class ScalarCodec:
     """A signed byte a dimension, on a grid, of the difference of a vector to its centroid.
 
-    As in `Sq8Codes`, grid and query are such that FAISS compares bytes with bytes.
-
     Parameters
     ----------
     codebook : Codebook
     grid : ndarray of shape (2, d), float64
-        Step and origin of each dimension: a difference is about `grid[1] + grid[0] * bytes`.
+        Of the differences; see `grid_between`.
     eps, longest : float
         Greatest distance of a vector from what its bytes stand for, and greatest length of a row of
         bytes. Of the vectors that were encoded.
@@ -78,8 +83,7 @@ class ScalarCodec:
         cls, codebook: Codebook, low: NDArray[np.float32], high: NDArray[np.float32]
     ) -> "ScalarCodec":
         """Return the codec for differences within some bounds, (d,) each: nothing is clipped."""
-        step = (high.astype(np.float64) - low) / (_HIGHEST - _LOWEST)
-        return cls(codebook, np.stack([step, low - _LOWEST * step]))
+        return cls(codebook, grid_between(low, high))
 
     def new_index(self) -> Any:
         """Return an empty index; see `ListCodec`."""
@@ -101,35 +105,26 @@ class ScalarCodec:
         difference -= origin
         divisor = np.where(step > 0, step, 1).astype(np.float32)
         encoded: Embeddings = np.divide(difference, divisor, dtype=np.float32)
-        np.clip(np.rint(encoded, out=encoded), _LOWEST, _HIGHEST, out=encoded)
-        longest = _greatest_length(encoded)
+        np.clip(np.rint(encoded, out=encoded), LOWEST, HIGHEST, out=encoded)
+        longest = greatest_length(encoded)
         self._longest = max(self._longest, longest)
         decoded = encoded * step
         # In float32, that is rounded five times; no part of it is longer than these together.
-        whole = 2 + float(np.linalg.norm(origin)) + _greatest_length(decoded)
-        eps = _greatest_length(difference - decoded) + 5 * _ROUNDOFF * whole
-        self.eps = max(self.eps, eps * _SLACK)
+        whole = 2 + float(np.linalg.norm(origin)) + greatest_length(decoded)
+        eps = greatest_length(difference - decoded) + 5 * UNIT_ROUNDOFF * whole
+        self.eps = max(self.eps, eps * SLACK)
         return encoded
 
     def ask(self, queries: Embeddings, similarities: NDArray[np.float32]) -> Asked:
-        """Round the queries to bytes; see `ListCodec`.
-
-        Of a query q, steps s, bytes c and a query rounded to g * b, the similarity s * q . c is
-        wrong by |s * q - g * b| |c| at most (Cauchy-Schwarz).
-        """
-        step, origin = self._grid
-        exact = queries.astype(np.float64)
-        weighted = exact * step
-        greatest = np.abs(weighted).max(axis=1)
-        units = np.where(greatest > 0, greatest / _HIGHEST, 1.0)
-        rounded = np.rint(weighted / units[:, None])
-        lost = np.linalg.norm(weighted - units[:, None] * rounded, axis=1) * self._longest
+        """Round the queries to bytes; see `ListCodec`."""
+        asked = round_queries(queries, self._grid)
         # Similarities to centroids are wrong by d roundings at most (Higham 2002, section 3.1);
         # sums of bytes beyond 2 ** 24 and the result are rounded, too.
-        largest = units * np.linalg.norm(rounded, axis=1) * self._longest + 2
-        lost += (queries.shape[1] + 4) * _ROUNDOFF * largest
-        given = (similarities + (exact @ origin)[:, None]) / units[:, None]
-        return Asked(rounded.astype(np.float32), given.astype(np.float32), units, lost * _SLACK)
+        largest = asked.units * np.linalg.norm(asked.rounded, axis=1) * self._longest + 2
+        lost = asked.lost * self._longest + (queries.shape[1] + 4) * UNIT_ROUNDOFF * largest
+        given = (similarities + asked.constants[:, None]) / asked.units[:, None]
+        rounded = asked.rounded.astype(np.float32)
+        return Asked(rounded, given.astype(np.float32), asked.units, lost * SLACK)
 
     def parameters(self, probed: int, bitmap: Bitmap | None) -> faiss.SearchParameters:
         """Return the parameters of one search; see `ListCodec`."""
@@ -186,10 +181,4 @@ class BinaryCodec:
 def _parameters(
     kind: Callable[..., faiss.SearchParameters], bitmap: Bitmap | None, **fields: int
 ) -> faiss.SearchParameters:
-    # FAISS's stubs have the C++ constructors; Python's also take fields and arrays.
-    selector = None if bitmap is None else faiss.IDSelectorBitmap(bitmap)  # type: ignore[call-arg, arg-type]
-    return kind(sel=selector, **fields)
-
-
-def _greatest_length(vectors: NDArray[np.floating]) -> float:
-    return float(np.sqrt(np.einsum("ij,ij->i", vectors, vectors).max(initial=0.0)))
+    return kind(sel=bitmap_selector(bitmap), **fields)

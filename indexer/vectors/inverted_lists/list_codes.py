@@ -14,6 +14,7 @@ from indexer.errors import SnapshotMismatch
 from indexer.types import Embeddings
 from indexer.vectors.base import Bitmap, Sink
 from indexer.vectors.codes.base import Nominees
+from indexer.vectors.faiss_files import read_faiss, write_faiss
 from indexer.vectors.inverted_lists.codebook import Codebook, Probes
 from indexer.vectors.inverted_lists.list_codecs import BinaryCodec, ListCodec, ScalarCodec
 from indexer.vectors.vector_files import in_blocks
@@ -168,7 +169,7 @@ class ListCodes:
         index = self._codec.new_index()
         index.replace_invlists(self._index.invlists, False)  # noqa: FBT003 - C++: they stay ours
         index.ntotal = self._index.ntotal
-        faiss.write_index(index, faiss.PyCallbackIOWriter(sink.write))  # type: ignore[attr-defined] # not in its stubs
+        write_faiss(index, sink)
         rest = np.concatenate([self.radii, self._codec.constants()])
         data = rest.astype("<f8").tobytes()
         sink.write(data)
@@ -186,10 +187,7 @@ class ListCodes:
             The file could not be read.
         """
         rest = _read_trailer(path)
-        try:
-            index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
-            raise SnapshotMismatch(f"{path} is not a FAISS index: {error}") from error
+        index = read_faiss(path, mapped=True)
         lists, constants = len(codebook), rest[len(codebook) :]
         codec: ListCodec = BinaryCodec(codebook)
         if isinstance(index, faiss.IndexIVFScalarQuantizer) and len(constants) == 2 + 2 * index.d:
