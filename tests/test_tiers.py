@@ -1,13 +1,9 @@
 """Views that are searched by codes answer as views in memory do, whatever happens to them."""
 
-import os
 import random
-import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
-from subprocess import PIPE, Popen
 from typing import Any
 
 import numpy as np
@@ -28,6 +24,7 @@ from indexer.vectors.faiss_index import FloatIndex
 from indexer.vectors.snapshot_inventory import read_inventory
 from indexer.vectors.tiers import IN_MEMORY, TierRule
 from support.extent import extent
+from support.killed_writer import kill_a_writer
 from support.memory_feed import D, MemoryFeed
 from support.unit_vectors import exact_unit
 
@@ -263,24 +260,6 @@ def test_a_plug_in_that_fails_leaves_the_view_in_memory(
     assert_finds_what_the_log_says(view, feed)
 
 
-# Grows a view by 100 keys at a time: segments are merged into files, encoded and swapped.
-WRITER = """
-import sys
-from pathlib import Path
-from test_tiers import MemoryFeed, open_view
-
-folder, begin = Path(sys.argv[1]), int(sys.argv[2])
-feed = MemoryFeed()
-feed.put(*range(begin))
-view = open_view(folder, feed)
-print("ready", flush=True)
-for start in range(begin, 9000, 100):
-    feed.put(*range(start, start + 100))
-    view.catch_up()
-    view.snapshot()
-"""
-
-
 @pytest.mark.long
 def test_kill_9_while_segments_are_encoded_leaves_a_view_that_opens(tmp_path: Path) -> None:
     moments = random.Random(9)
@@ -288,13 +267,8 @@ def test_kill_9_while_segments_are_encoded_leaves_a_view_that_opens(tmp_path: Pa
     feed.put(*range(9000))
     watermark = 0
     for _ in range(10):
-        command = [sys.executable, "-c", WRITER, str(tmp_path), str(watermark)]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-        with Popen(command, stdout=PIPE, env=environment) as writer:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == b"ready\n"
-            time.sleep(moments.uniform(0.0, 0.2))
-            writer.kill()
+        keys = range(watermark, 9000, 100)
+        kill_a_writer(tmp_path, "test_tiers", keys, seconds=moments.uniform(0.0, 0.2))
         with capture_logs() as logs:
             view = open_view(tmp_path, feed)
         assert logs == []

@@ -3,15 +3,12 @@ import os
 import random
 import resource
 import shutil
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from subprocess import PIPE, Popen
 
 import numpy as np
 import pytest
@@ -23,6 +20,7 @@ from indexer.vectors import SnapshotPolicy, VectorView
 from indexer.vectors.binary_index import BinaryIndex
 from indexer.vectors.faiss_index import FloatIndex
 from support.extent import extent
+from support.killed_writer import kill_a_writer
 from support.memory_feed import D, MemoryFeed
 
 NEVER = 10**9
@@ -492,24 +490,6 @@ def test_views_that_share_a_folder_do_not_hurt_each_other(tmp_path: Path, feed: 
     assert_opens_quietly(tmp_path, feed, at=feed.head())
 
 
-# From a given change on, grows a view by 50 keys at a time and writes a snapshot after each.
-WRITER = """
-import sys
-from pathlib import Path
-from test_view import MemoryFeed, open_view
-
-folder, begin = Path(sys.argv[1]), int(sys.argv[2])
-feed = MemoryFeed()
-feed.put(*range(begin))
-view = open_view(folder, feed)
-print("ready", flush=True)
-for start in range(begin, 5000, 50):
-    feed.put(*range(start, start + 50))
-    view.catch_up()
-    view.snapshot()
-"""
-
-
 @pytest.mark.slow
 def test_kill_9_at_any_moment_leaves_a_view_that_opens(tmp_path: Path) -> None:
     moments = random.Random(9)
@@ -517,13 +497,8 @@ def test_kill_9_at_any_moment_leaves_a_view_that_opens(tmp_path: Path) -> None:
     feed.put(*range(5000))
     watermark = 0
     for _ in range(extent(4, 10)):
-        command = [sys.executable, "-c", WRITER, str(tmp_path), str(watermark)]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-        with Popen(command, stdout=PIPE, env=environment) as writer:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == b"ready\n"
-            time.sleep(moments.uniform(0.0, 0.15))
-            writer.kill()
+        keys = range(watermark, 5000, 50)
+        kill_a_writer(tmp_path, "test_view", keys, seconds=moments.uniform(0.0, 0.15))
         with capture_logs() as logs:
             view = open_view(tmp_path, feed)
         assert logs == []
