@@ -70,7 +70,7 @@ class FaissFlat(_Faiss):
     def build(self) -> None:
         self._fill(faiss.IndexFlatIP(self.gallery.vectors.shape[1]))
 
-    def _parameters(self, effort: int, selector: Any) -> Any:  # noqa: ARG002 - exact
+    def _parameters(self, effort: int, selector: Any) -> Any:
         return faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
 
 

@@ -48,16 +48,16 @@ class OurFlat(Contestant):
         self._view = VectorView.open(home, feed, lambda: self._empty(home), _NONE_DUE)
         self._view.catch_up()
 
-    def search(self, query: Embeddings, k: int, effort: int) -> Rows:  # noqa: ARG002
+    def search(self, query: Embeddings, k: int, effort: int) -> Rows:
         return self._view.index.search(query[np.newaxis], k).keys[0]
 
-    def search_tagged(self, query: Embeddings, k: int, effort: int, below: int) -> Rows:  # noqa: ARG002
+    def search_tagged(self, query: Embeddings, k: int, effort: int, below: int) -> Rows:
         keys = self._sets.get(below)
         if keys is None:
             keys = self._sets[below] = KeySet(np.flatnonzero(self.gallery.tags < below))
         return self._view.index.search(query[np.newaxis], k, keys).keys[0]
 
-    def search_range(self, query: Embeddings, threshold: float, effort: int) -> Rows:  # noqa: ARG002
+    def search_range(self, query: Embeddings, threshold: float, effort: int) -> Rows:
         return self._view.index.range_search(query[np.newaxis], threshold).keys
 
 
@@ -98,7 +98,7 @@ class OurFlatMatcher(Contestant):
         self._matcher = Matcher(store, GivenVector(space), space, settings)
         self._matcher.catch_up()
 
-    def search(self, query: Embeddings, k: int, effort: int) -> Rows:  # noqa: ARG002
+    def search(self, query: Embeddings, k: int, effort: int) -> Rows:
         asked = Query.vector(query.tolist(), self._model)
         matches = self._matcher.matches(asked, SearchOptions(k=k)).matches
         return [match.image_id - _FIRST_ID for match in matches if match.image_id is not None]

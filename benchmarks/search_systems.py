@@ -202,15 +202,15 @@ class QdrantLocal(_System):
             points = models.Batch(ids=list(rows), vectors=vectors.tolist(), payloads=payloads)
             self._client.upsert(_NAME, points)
 
-    def search(self, query: Embeddings, k: int, effort: int) -> Rows:  # noqa: ARG002 - exact
+    def search(self, query: Embeddings, k: int, effort: int) -> Rows:
         return self._ask(query, limit=k)
 
-    def search_tagged(self, query: Embeddings, k: int, effort: int, below: int) -> Rows:  # noqa: ARG002
+    def search_tagged(self, query: Embeddings, k: int, effort: int, below: int) -> Rows:
         models = self._models
         condition = models.FieldCondition(key="tag", range=models.Range(lt=below))
         return self._ask(query, limit=k, query_filter=models.Filter(must=[condition]))
 
-    def search_range(self, query: Embeddings, threshold: float, effort: int) -> Rows:  # noqa: ARG002
+    def search_range(self, query: Embeddings, threshold: float, effort: int) -> Rows:
         return self._ask(query, limit=len(self.gallery.vectors), score_threshold=threshold)
 
     def _ask(self, query: Embeddings, **options: Any) -> Rows:
@@ -295,10 +295,10 @@ class Chroma(_System):
         self._collection = self._client().get_collection(_NAME, embedding_function=None)
         self._collection.modify(configuration={"hnsw": {"ef_search": self.efforts[0]}})
 
-    def search(self, query: Embeddings, k: int, effort: int) -> Rows:  # noqa: ARG002
+    def search(self, query: Embeddings, k: int, effort: int) -> Rows:
         return self._ask(query, k)
 
-    def search_tagged(self, query: Embeddings, k: int, effort: int, below: int) -> Rows:  # noqa: ARG002
+    def search_tagged(self, query: Embeddings, k: int, effort: int, below: int) -> Rows:
         return self._ask(query, k, where={"tag": {"$lt": below}})
 
     def _ask(self, query: Embeddings, k: int, **more: Any) -> Rows:

@@ -79,7 +79,7 @@ class EngineIndex:
             after = int(page[-1])
         return np.concatenate(pages)
 
-    def is_within(self, keys: KeySet) -> bool:  # noqa: ARG002 -- what the engine holds is not known here
+    def is_within(self, keys: KeySet) -> bool:
         """Return False: the gallery is asked even if it holds but entries; see `VectorIndex`."""
         return False
 

@@ -180,11 +180,11 @@ class EngineView:
             ids.update(found)
         return np.array(sorted(ids), np.int64), head
 
-    def snapshot(self, *, alone: bool = False) -> Path | None:  # noqa: ARG002 -- nothing is on disk
+    def snapshot(self, *, alone: bool = False) -> Path | None:
         """Return None: the engine keeps what it holds."""
         return None
 
-    def improve(self, on_progress: Callable[[], None] = lambda: None) -> bool:  # noqa: ARG002 -- the engine does that by itself
+    def improve(self, on_progress: Callable[[], None] = lambda: None) -> bool:
         """Return False: the engine chooses its own structures."""
         return False
 

@@ -120,8 +120,8 @@ class PgvectorEngine:
         with self._transaction(_LOADING) as connection:
             self._execute(connection, _REMOVE, keys.tolist())
 
-    def nominate(self, queries: Embeddings, k: int, floor: float | None = None) -> list[Rows]:  # noqa: ARG002 -- as a condition it would make an index scan read on to its end
-        found = []
+    def nominate(self, queries: Embeddings, k: int, floor: float | None = None) -> list[Rows]:
+        found = []  # the floor is no condition: an index scan would read on to its end
         with self._transaction(self._collection.timeout) as connection:
             connection.execute("SET LOCAL hnsw.iterative_scan = relaxed_order")
             ef = min(1_000, max(100, 2 * k))  # 1,000 is the most; a scan goes on beyond

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any, TypeVar, TypeVarTuple, cast
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
@@ -67,6 +68,21 @@ class Queries:
             for chunk in chunks(ids)
             for row_id in self._ids_where(table, table.id.in_(chunk), *conditions)
         ]
+
+
+class DatedQueries(Queries):
+    """Queries within a transaction that writes, and does not need the log's lock to do so.
+
+    Parameters
+    ----------
+    connection : Connection
+    now : datetime
+        When the transaction began, in UTC.
+    """
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        super().__init__(connection)
+        self._now = now
 
 
 def require(found: Sequence[_ResultT], missing: str, *, brief: str | None = None) -> _ResultT:

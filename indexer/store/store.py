@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from sqlalchemy import Engine, select
 
@@ -18,9 +18,12 @@ from indexer.store.database.maintenance import Maintenance
 from indexer.store.database.schema import require_current
 from indexer.store.log.engine_positions import EnginePositions
 from indexer.store.models import CatalogInfo
+from indexer.store.queries import DatedQueries
 from indexer.store.reviews.leases import ReviewLeases
 from indexer.store.workers.part_leases import IngestPartLeases
 from indexer.store.writer import Writer
+
+_DatedT = TypeVar("_DatedT", bound=DatedQueries)
 
 
 class Store:
@@ -93,9 +96,8 @@ class Store:
         DatabaseReplaced
             As for `writer`.
         """
-        with writing(self._engine, log=False) as connection:
-            self._identity.check(connection)
-            yield ReviewLeases(connection, datetime.now(UTC))
+        with self._beside(ReviewLeases) as found:
+            yield found
 
     @contextmanager
     def leasing_parts(self) -> Iterator[IngestPartLeases]:
@@ -108,9 +110,8 @@ class Store:
         DatabaseReplaced
             As for `writer`.
         """
-        with writing(self._engine, log=False) as connection:
-            self._identity.check(connection)
-            yield IngestPartLeases(connection, datetime.now(UTC))
+        with self._beside(IngestPartLeases) as found:
+            yield found
 
     def joining(self, writer: Writer, *, is_trial: bool = False) -> "Store":
         """Return a store whose transactions are all part of the writer's, and end with it."""
@@ -172,9 +173,15 @@ class Store:
         DatabaseReplaced
             As for `writer`.
         """
+        with self._beside(EnginePositions) as found:
+            yield found
+
+    @contextmanager
+    def _beside(self, kind: type[_DatedT]) -> Iterator[_DatedT]:
+        """Write through one repository in a transaction that does not take the log's lock."""
         with writing(self._engine, log=False) as connection:
             self._identity.check(connection)
-            yield EnginePositions(connection, datetime.now(UTC))
+            yield kind(connection, datetime.now(UTC))
 
     def close(self) -> None:
         """Close every connection."""

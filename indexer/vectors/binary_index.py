@@ -128,7 +128,7 @@ class _BinaryRows:
         k: int,
         selection: Selection,
         *,
-        exact: bool,  # noqa: ARG002 - it always is
+        exact: bool,
     ) -> tuple[Distances, NDArray[np.int64]]:
         distances, rows = self._flat.search(queries, k, params=bitmap_parameters(selection.bitmap))
         return distances, rows
@@ -139,7 +139,7 @@ class _BinaryRows:
         distance: float,
         selection: Selection,
         *,
-        exact: bool,  # noqa: ARG002 - it always is
+        exact: bool,
     ) -> tuple[NDArray[np.int64], Distances, NDArray[np.int64]]:
         # FAISS returns what is below the radius; we promise what is at it, too.
         offsets, distances, rows = self._flat.range_search(

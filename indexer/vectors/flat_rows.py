@@ -46,7 +46,7 @@ class FlatRows:
         k: int,
         selection: Selection,
         *,
-        exact: bool = True,  # noqa: ARG002 - it always is
+        exact: bool = True,
     ) -> tuple[Distances, NDArray[np.int64]]:
         """Return the distances and rows of the k nearest; see `Rows`."""
         similarities = np.empty((len(queries), k), np.float32)
@@ -71,7 +71,7 @@ class FlatRows:
         distance: float,
         selection: Selection,
         *,
-        exact: bool = True,  # noqa: ARG002 - it always is
+        exact: bool = True,
     ) -> tuple[NDArray[np.int64], Distances, NDArray[np.int64]]:
         """Return offsets, distances and rows of all within a distance; see `Rows`."""
         lowest = np.float32(-distance)

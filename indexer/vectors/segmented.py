@@ -116,15 +116,15 @@ class SegmentedIndex(ABC):
     def adopt(self, folder: Path, segments: Sequence[SegmentRecord]) -> None:  # noqa: B027
         """Search by codes what awaits them, which is nothing here; see `LocalIndex`."""
 
-    def improve(self, on_progress: Callable[[], None]) -> bool:  # noqa: ARG002
+    def improve(self, on_progress: Callable[[], None]) -> bool:
         """Do nothing; see `LocalIndex`."""
         return False
 
-    def is_behind(self, segments: Sequence[SegmentRecord]) -> bool:  # noqa: ARG002
+    def is_behind(self, segments: Sequence[SegmentRecord]) -> bool:
         """Return that nothing is missing; see `LocalIndex`."""
         return False
 
-    def mapped_files(self, segments: Sequence[SegmentRecord]) -> frozenset[str]:  # noqa: ARG002
+    def mapped_files(self, segments: Sequence[SegmentRecord]) -> frozenset[str]:
         """Return the names of files that are mapped; see `LocalIndex`."""
         return frozenset()
 
@@ -198,7 +198,7 @@ class SegmentedIndex(ABC):
     def _read(self, folder: Path, record: SegmentRecord) -> Rows:
         """Read what `Rows.write` wrote, or raise what `LocalIndex.load` names."""
 
-    def _keep_codes(self, files: FileKeeper, segment: Segment) -> str | None:  # noqa: ARG002
+    def _keep_codes(self, files: FileKeeper, segment: Segment) -> str | None:
         """Write a segment's codes, if it is to have any, and return their kind."""
         return None
 

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from indexer.store.log.audit import Audit
 from indexer.store.models import EngineRow
-from indexer.store.queries import Queries, from_row
+from indexer.store.queries import DatedQueries, Queries, from_row
 from indexer.types import Completeness, EnginePosition, EngineState
 
 LOCAL: Final = "local"
@@ -32,21 +32,11 @@ class Engines(Queries):
         return from_row(EnginePosition, row, state=EngineState(row.state)) if row else None
 
 
-class EnginePositions(Engines):
+class EnginePositions(Engines, DatedQueries):
     """The positions within a transaction that writes; it does not need the log's lock.
 
     Whoever notes one has claimed the feeding of the engine.
-
-    Parameters
-    ----------
-    connection : Connection
-    now : datetime
-        When the transaction began, in UTC.
     """
-
-    def __init__(self, connection: Connection, now: datetime) -> None:
-        super().__init__(connection)
-        self._now = now
 
     def note(self, address: str, collection: str, watermark: int, vectors: int) -> None:
         """Write what a collection has acknowledged."""

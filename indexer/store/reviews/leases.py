@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, or_, select, update
 from sqlalchemy.orm import aliased
 
 from indexer.store.models import BankRow, ClusterMemberRow, ClusterRunRow, ReviewItemRow
-from indexer.store.queries import Queries
+from indexer.store.queries import DatedQueries
 from indexer.store.reviews.review_items import OPEN, ReviewItems
 from indexer.types import (
     ClusterAlgorithm,
@@ -22,19 +22,11 @@ from indexer.types import (
 _ORDER: Final = (ReviewItemRow.rank, ReviewItemRow.due_at, ReviewItemRow.id)
 
 
-class ReviewLeases(Queries):
-    """The leases within a transaction that writes; it does not need the log's lock.
-
-    Parameters
-    ----------
-    connection : Connection
-    now : datetime
-        When the transaction began, in UTC.
-    """
+class ReviewLeases(DatedQueries):
+    """The leases within a transaction that writes; it does not need the log's lock."""
 
     def __init__(self, connection: Connection, now: datetime) -> None:
-        super().__init__(connection)
-        self._now = now
+        super().__init__(connection, now)
         self._items = ReviewItems(connection)
 
     def take(self, person: str, wanted: LeaseRequest, lease: timedelta) -> list[ReviewItem]:

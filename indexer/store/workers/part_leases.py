@@ -1,12 +1,12 @@
 """Leases of ingest parts: one worker at a time has a part; a dead worker's is free again."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from indexer.store.models import IngestJobRow, IngestPartRow
-from indexer.store.queries import Queries
+from indexer.store.queries import DatedQueries
 from indexer.store.workers.ingest_jobs import OPEN, IngestJobs
 from indexer.types import (
     MOST_ATTEMPTS,
@@ -20,19 +20,8 @@ _REASON_CHARACTERS: Final = 2_000
 _RUNNING: Final = IngestPartRow.state == IngestPartState.RUNNING.value
 
 
-class IngestPartLeases(Queries):
-    """The leases within a transaction that writes; it does not need the log's lock.
-
-    Parameters
-    ----------
-    connection : Connection
-    now : datetime
-        When the transaction began, in UTC.
-    """
-
-    def __init__(self, connection: Connection, now: datetime) -> None:
-        super().__init__(connection)
-        self._now = now
+class IngestPartLeases(DatedQueries):
+    """The leases within a transaction that writes; it does not need the log's lock."""
 
     def take(self, worker: str, lease: timedelta, job: str | None = None) -> ClaimedPart | None:
         """Take the first part that nobody has, or whose worker's lease has expired.

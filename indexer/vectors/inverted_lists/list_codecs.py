@@ -158,7 +158,7 @@ class BinaryCodec:
         index.is_trained = True
         return index
 
-    def encode(self, vectors: Embeddings, lists: NDArray[np.int64]) -> Embeddings:  # noqa: ARG002
+    def encode(self, vectors: Embeddings, lists: NDArray[np.int64]) -> Embeddings:
         """Rotate the vectors; see `ListCodec`."""
         return np.ascontiguousarray(vectors @ self._codebook.rotation)
 
