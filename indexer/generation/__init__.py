@@ -1,0 +1,1 @@
+"""Pictures by diffusion models and style networks, screened before anyone sees them."""

@@ -1,0 +1,1 @@
+"""Bank hardening: made-up variants of entries, stored as further parts of the same entries."""
