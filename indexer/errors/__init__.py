@@ -21,6 +21,9 @@
     - FetchDisabled         fetching images by URL is disabled
     - FetchRefused          a URL, or an address behind it, is not allowed
     - FetchFailed           a request to another server failed
+    - MissingExtra          packages of an optional extra are not installed
+    - UnscreenedOutput      what was asked of a generator cannot be screened
+    - PictureFlagged        screening flagged a generated picture
   x AccessError             access is denied
     - Unauthenticated       the key is missing or invalid
     - Forbidden             the key lacks the required scope
@@ -59,6 +62,7 @@
     - AuditNotWritten       an export of the audit log could not be written to disk
     - AuditUnavailable      lookups cannot be logged, so none is answered
     - RunUnderWay           a cluster run is already under way
+    - ScreeningFailed       generated pictures could not be screened
 """
 
 from indexer.errors.access_errors import (
@@ -81,6 +85,12 @@ from indexer.errors.error_families import (
     MismatchError,
     NotFoundError,
     UnavailableError,
+)
+from indexer.errors.generation_errors import (
+    MissingExtra,
+    PictureFlagged,
+    ScreeningFailed,
+    UnscreenedOutput,
 )
 from indexer.errors.image_errors import (
     CostlyImage,
@@ -170,8 +180,10 @@ __all__ = [
     "LockedOut",
     "LookalikeError",
     "MismatchError",
+    "MissingExtra",
     "ModelMismatch",
     "NotFoundError",
+    "PictureFlagged",
     "RateLimited",
     "RecallTooLow",
     "RequestKeyReused",
@@ -179,6 +191,7 @@ __all__ = [
     "ReviewTaken",
     "RunUnderWay",
     "SchemaMismatch",
+    "ScreeningFailed",
     "SecondPersonNeeded",
     "SettingsError",
     "SnapshotMismatch",
@@ -191,6 +204,7 @@ __all__ = [
     "UnexportableModel",
     "UnreadableImage",
     "UnreadableSource",
+    "UnscreenedOutput",
     "UnusableOutput",
     "UnusableVectors",
     "ViewNotReady",
