@@ -190,6 +190,21 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny(tmp_path_factory.mktemp("model"))
 
 
+@pytest.fixture(scope="session")
+def tiny_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folder of the tiny pipeline: what comes with the package, else untrained networks."""
+    from indexer.generation import tiny
+    from support.pipelines import make_tiny_stand_in
+
+    if (tiny.FOLDER / "unet").is_dir():
+        yield tiny.FOLDER
+        return
+    folder = make_tiny_stand_in(tmp_path_factory.mktemp("tiny"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiny, "FOLDER", folder)
+        yield folder
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with running_browser() as browser:

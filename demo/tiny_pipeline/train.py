@@ -58,15 +58,7 @@ def main() -> None:
 
 def train_autoencoder(pixels: NDArray[np.uint8], out: Path, seconds: float) -> None:
     """Train the autoencoder on pixels `(n, 64, 64, 3)` and save it in `out/vae`."""
-    model = AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
-        block_out_channels=(16, 40, 80),
-        layers_per_block=1,
-        norm_num_groups=8,
-        latent_channels=4,
-        sample_size=64,
-    ).to(memory_format=torch.channels_last)
+    model = new_autoencoder()
     print(f"autoencoder: {count(model):,} parameters", flush=True)
     optimizer = torch.optim.AdamW(model.parameters(), AUTOENCODER_RATE, weight_decay=1e-4)
     start = shown = time.monotonic()
@@ -138,15 +130,7 @@ def train_unet(
     """Train the UNet on the icons' latents and save its moving average in `out/unet`."""
     latents = encode_icons(icons, out)
     states = encode_captions(captions)
-    scheduler = DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_schedule="squaredcos_cap_v2",
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-        clip_sample=False,
-        set_alpha_to_one=True,
-    )
+    scheduler = new_scheduler()
     scheduler.save_pretrained(out / "scheduler")
     state = UnetState(out / "checkpoint.pt")
     print(f"unet: {count(state.model):,} parameters", flush=True)
@@ -198,6 +182,33 @@ def unet_step(
     step_of(loss, state.model, state.optimizer)
     state.average.step(state.model.parameters())
     return loss.item()
+
+
+def new_autoencoder() -> AutoencoderKL:
+    """Return an untrained autoencoder of 64 x 64 pixels."""
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(16, 40, 80),
+        layers_per_block=1,
+        norm_num_groups=8,
+        latent_channels=4,
+        sample_size=64,
+    ).to(memory_format=torch.channels_last)
+
+
+def new_scheduler() -> DDIMScheduler:
+    """Return the noise schedule: of cosines, ending in noise alone (Lin et al., 2024)."""
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        steps_offset=1,
+        clip_sample=False,
+        set_alpha_to_one=True,
+    )
 
 
 def new_unet() -> UNet2DConditionModel:

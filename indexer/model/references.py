@@ -1,11 +1,11 @@
 """Model references, resolved to folders on disk."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from indexer.errors import InvalidModel, NotFoundError, UnavailableError
+from indexer.errors import InvalidModel, NotFoundError
+from indexer.model.hub import HUB_PREFIX, HubReference, hub_errors, parse_hub_reference
 from indexer.settings import SHIPPED_MODEL
 
 CONFIG: Final = "config.json"
@@ -16,8 +16,6 @@ SEMANTIC: Final = "semantic.json"
 SEMANTIC_WEIGHTS: Final = "semantic.safetensors"
 CLASSIFIER: Final = "classifier.json"
 CLASSIFIER_WEIGHTS: Final = "classifier.safetensors"
-_HUB_PREFIX: Final = "hf-hub:"
-_HUB_ID: Final = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 _SHIPPED: Final = Path(__file__).with_name("weights") / "nsfw-mobilenetv2-140-224"
 
 
@@ -102,8 +100,8 @@ def resolve(reference: str) -> ModelFolder:
     """
     if reference == SHIPPED_MODEL:
         return _checked(ModelFolder(reference, _SHIPPED))
-    if reference.startswith(_HUB_PREFIX):
-        return _checked(ModelFolder(reference, _fetch(reference)))
+    if reference.startswith(HUB_PREFIX):
+        return _checked(ModelFolder(reference, _fetch(parse_hub_reference(reference))))
     path = Path(reference).expanduser().absolute()
     try:
         return _checked(ModelFolder(str(path), path))
@@ -116,7 +114,7 @@ def _checked(folder: ModelFolder) -> ModelFolder:
     if not folder.path.exists():
         raise NotFoundError(
             f"The model directory {folder.path} does not exist. Name a directory with "
-            f"{CONFIG} and {WEIGHTS}, {_HUB_PREFIX}owner/name for a model on the hub, or "
+            f"{CONFIG} and {WEIGHTS}, {HUB_PREFIX}owner/name for a model on the hub, or "
             f"`{SHIPPED_MODEL}`."
         )
     if not folder.path.is_dir():
@@ -149,53 +147,26 @@ def _check_pair(folder: ModelFolder, stated: str, weights: str, otherwise: str) 
         )
 
 
-def _fetch(reference: str) -> Path:
+def _fetch(reference: HubReference) -> Path:
     """Download the two files of a hub model, or find them in the hub's cache; return their folder.
 
-    HF_HUB_OFFLINE, HF_HOME, HF_ENDPOINT and HF_TOKEN mean what they mean to huggingface_hub.
+    Both come from one commit, even if the branch moves between the two downloads: the cache names
+    a folder by its commit.
     """
-    matched = _HUB_ID.fullmatch(reference.removeprefix(_HUB_PREFIX))
-    if matched is None:
-        raise InvalidModel(
-            f"{reference!r} is not a model on the hub: write {_HUB_PREFIX}owner/name or "
-            f"{_HUB_PREFIX}owner/name@revision."
-        )
-    config = _download(reference, matched["id"], matched["revision"], CONFIG)
-    # The cache names a folder by its commit: with it both files come from one revision, even if
-    # the branch moves between the two downloads.
-    commit = config.parent.name
-    return _download(reference, matched["id"], commit, WEIGHTS).parent
+    no_config = _no_config(reference.text)
+    no_weights = _no_safetensors(reference.text, "Its repository has other files only.")
+    config = _download(reference, reference.revision, CONFIG, no_config)
+    return _download(reference, config.parent.name, WEIGHTS, no_weights).parent
 
 
-def _download(reference: str, repository: str, revision: str | None, file: str) -> Path:
-    """Fetch one file through the hub's cache; every way to fail becomes one of our errors."""
+def _download(
+    reference: HubReference, revision: str | None, file: str, missing: InvalidModel
+) -> Path:
+    """Fetch one file through the hub's cache; `missing` is raised where the repository lacks it."""
     import huggingface_hub
-    from huggingface_hub import errors
 
-    try:
-        return Path(huggingface_hub.hf_hub_download(repository, file, revision=revision))
-    except errors.LocalEntryNotFoundError as error:
-        raise _unreachable(reference, error) from error
-    except errors.EntryNotFoundError as error:
-        if file == CONFIG:
-            raise _no_config(reference) from error
-        raise _no_safetensors(reference, "Its repository has other files only.") from error
-    except errors.GatedRepoError as error:
-        raise InvalidModel(
-            f"{reference} requires accepting its terms. Accept them on the model's page, "
-            "then log in (`hf auth login`, or HF_TOKEN)."
-        ) from error
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
-        raise NotFoundError(
-            f"The hub has no {reference}, or it is private. Check the spelling of name and "
-            "revision; for a private model log in (`hf auth login`, or HF_TOKEN)."
-        ) from error
-    except errors.HFValidationError as error:
-        raise InvalidModel(f"{reference!r} is not a model on the hub: {error}") from error
-    except Exception as error:
-        # An interrupted transfer raises what the hub's HTTP library raises, which library that is
-        # depends on the version of huggingface_hub.
-        raise _unreachable(reference, error) from error
+    with hub_errors(reference, missing, wanted=f"{CONFIG} {WEIGHTS}"):
+        return Path(huggingface_hub.hf_hub_download(reference.repository, file, revision=revision))
 
 
 def _no_config(place: str) -> InvalidModel:
@@ -211,16 +182,4 @@ def _no_safetensors(place: str, found: str) -> InvalidModel:
         "(.bin, .pt, .pth, .ckpt) can run code. Convert weights that you trust, once: "
         "`safetensors.torch.save_file(torch.load('pytorch_model.bin', weights_only=True), "
         f"'{WEIGHTS}')`."
-    )
-
-
-def _unreachable(reference: str, error: Exception) -> UnavailableError:
-    name = reference.removeprefix(_HUB_PREFIX).partition("@")[0]
-    cause = error.__cause__ or error  # the hub's own message only says that something happened
-    reason = f"{type(cause).__name__}: {' '.join(str(cause).split())}"
-    return UnavailableError(
-        f"{reference} could not be fetched from the hub and is not complete in its local cache "
-        f"({reason}). Try again with a connection and without HF_HUB_OFFLINE; or, on a machine "
-        f"that reaches the hub, run `hf download {name} {CONFIG} {WEIGHTS} --local-dir FOLDER`, "
-        "copy FOLDER here, and name it as the model."
     )

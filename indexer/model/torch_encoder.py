@@ -45,24 +45,31 @@ class TorchNetwork:
 
 def load_encoder(folder: ModelFolder, device: str) -> NetworkEncoder:
     """Load a model with torch; parameters and errors are those of `indexer.model.load_encoder`."""
-    target = _pick_device(device)
+    target = pick_device(device)
     model = load_classified(folder, target)
     return NetworkEncoder(model.card, TorchNetwork(model, target))
 
 
 def load_extractor(folder: ModelFolder, device: str) -> FeatureExtractor:
     """Load a model without its classifier; parameters and errors are those of `load_encoder`."""
-    target = _pick_device(device)
+    target = pick_device(device)
     model = replace(load_model(folder, target), classifier=torch.nn.Identity())
     return FeatureExtractor(model.card, TorchNetwork(model, target))
 
 
 def finds_gpu() -> bool:
     """Tell whether `auto` means a GPU here."""
-    return _pick_device("auto").type != "cpu"
+    return pick_device("auto").type != "cpu"
 
 
-def _pick_device(name: str) -> torch.device:
+def pick_device(name: str) -> torch.device:
+    """Return a torch device by name; `auto` is a GPU if there is one, else the CPU.
+
+    Raises
+    ------
+    SettingsError
+        The device cannot be used here.
+    """
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

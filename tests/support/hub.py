@@ -1,6 +1,7 @@
 """A model hub on loopback, just enough of its protocol for huggingface_hub to download files."""
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,10 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class _Hub(BaseHTTPRequestHandler):
-    """Answers /owner/name/resolve/revision/file as the hub does, or with its error code."""
+    """Answers /owner/name/resolve/revision/file as the hub does, or with its error code.
+
+    And /api/models/owner/name/tree/revision, with the files of a repository.
+    """
 
     repositories: dict[str, Path]
     asked: list[str]
@@ -27,6 +31,8 @@ class _Hub(BaseHTTPRequestHandler):
 
     def _answer(self) -> bytes:
         self.asked.append(self.path)
+        if self.path.startswith("/api/models/"):
+            return self._list(self.path.removeprefix("/api/models/").partition("/tree/")[0])
         name, _, rest = self.path.lstrip("/").partition("/resolve/")
         revision, _, file = rest.partition("/")
         if name not in self.repositories:
@@ -38,6 +44,24 @@ class _Hub(BaseHTTPRequestHandler):
             return self._refuse("EntryNotFound")
         content = path.read_bytes()
         self._send(200, len(content), {"ETag": f'"{hashlib.sha256(content).hexdigest()}"'})
+        return content
+
+    def _list(self, name: str) -> bytes:
+        if name not in self.repositories:
+            return self._refuse("RepoNotFound")
+        folder = self.repositories[name]
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        rows = [
+            {
+                "type": "file",
+                "path": str(path.relative_to(folder)),
+                "size": path.stat().st_size,
+                "oid": hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest(),
+            }
+            for path in files
+        ]
+        content = json.dumps(rows).encode()
+        self._send(200, len(content), {"Content-Type": "application/json"})
         return content
 
     def _refuse(self, code: str) -> bytes:
