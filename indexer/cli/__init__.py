@@ -7,9 +7,10 @@ of them seldom, and not once more at the end: together a fifth of a short comman
 import atexit
 import gc
 
-from indexer.runtime.cpu import limit_library_threads
+from indexer.runtime.cpu import limit_library_threads, switch_threads_early
 
 limit_library_threads()
+switch_threads_early()
 gc.set_threshold(*gc.get_threshold()[:2], 100)
 atexit.register(gc.freeze)
 

@@ -4,7 +4,6 @@ A picture takes 4 to 19 bytes a pixel for a moment, by its format (docs/operatio
 in every thread that decodes one.
 """
 
-import ctypes
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +11,6 @@ from threading import Condition
 
 SMALL = 4_000_000
 """Pixels up to which a picture never waits: the number of threads bounds these well enough."""
-
-_TRIM_FROM, _MAP_FROM = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of mallopt(3)
 
 
 class PixelBudget:
@@ -50,26 +47,9 @@ _budget: PixelBudget | None = None
 
 
 def limit_pixels(pixels: int) -> None:
-    """Set the budget of this process; without one, nothing waits.
-
-    The memory of a large picture goes back to the system when the picture is done with, too.
-    """
+    """Set the budget of this process; without one, nothing waits."""
     global _budget  # noqa: PLW0603 -- one process has one memory
     _budget = PixelBudget(pixels)
-    _return_large_blocks()
-
-
-def _return_large_blocks() -> None:
-    """Have glibc map blocks of memory that hold a large picture, each on its own.
-
-    It keeps what is freed for later otherwise, in every thread: up to gigabytes.
-    """
-    try:
-        set_option = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):  # another C library
-        return
-    set_option(_MAP_FROM, 3 * SMALL)
-    set_option(_TRIM_FROM, 6 * SMALL)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Any, Final
 from indexer.errors import InputError, UnavailableError
 from indexer.ingest.part_worker import Worker, WorkReport
 from indexer.runtime.actor import Actor, acting_as
-from indexer.runtime.cpu import limit_library_threads, usable_cores
+from indexer.runtime.cpu import limit_library_threads, switch_threads_early, usable_cores
 from indexer.settings import PREFIX, SERVE_PREFIX, audit_key_set, load_settings
 from indexer.store import Store, open_store
 
@@ -112,6 +112,7 @@ class _RayWorker:
 
     def __init__(self, environment: dict[str, str], overrides: dict[str, Any]) -> None:
         limit_library_threads()
+        switch_threads_early()
         for name in [name for name in os.environ if name.startswith(PREFIX)]:
             del os.environ[name]
         os.environ.update(environment)

@@ -19,6 +19,7 @@ from indexer.model.exports import Export
 from indexer.model.feature_extractor import FeatureExtractor
 from indexer.model.fusion_file import read_fusion
 from indexer.model.references import ModelFolder, resolve
+from indexer.runtime.c_allocator import keep_small_blocks
 from indexer.runtime.cpu import Cores
 from indexer.settings import Runtime
 from indexer.types import COMMON_FUSION, Embeddings, ExportFormat, Rgb, SpaceTraits
@@ -58,6 +59,8 @@ def load_encoder(
 ) -> Encoder:
     """Load a model; torch and timm are imported only where they are needed.
 
+    A process that has one goes through many pictures: its C allocator is set for that.
+
     Parameters
     ----------
     reference : str
@@ -87,6 +90,7 @@ def load_encoder(
     UnexportableModel
         With `onnx`: the model cannot be exported, or answers otherwise then.
     """
+    keep_small_blocks()
     return runtimes.load(resolve(reference), device, runtime, cache, cores)
 
 

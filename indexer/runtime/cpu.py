@@ -23,6 +23,8 @@ ResultT = TypeVar("ResultT")
 _QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 """Microseconds of CPU time in each period of so many, as a container of cgroup v2 sees its own."""
 
+_SWITCH_INTERVAL: Final = 0.001  # seconds
+
 _POLICY: Final = {
     "OMP_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -37,6 +39,15 @@ def limit_library_threads() -> None:
     """
     for name, value in _POLICY.items():
         os.environ.setdefault(name, value)
+
+
+def switch_threads_early() -> None:
+    """Have a thread that runs Python pass the interpreter on after 1 ms instead of 5.
+
+    Threads that work on pictures are outside the interpreter for most of the time; each needs it
+    for a moment again and again, and waits for those that keep it.
+    """
+    sys.setswitchinterval(_SWITCH_INTERVAL)
 
 
 def usable_cores() -> int:

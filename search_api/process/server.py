@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from indexer.images.pixel_budget import limit_pixels
 from indexer.matching import Matcher, open_matcher
-from indexer.runtime.cpu import Cores
+from indexer.runtime.cpu import Cores, switch_threads_early
 from indexer.runtime.terminal import echo
 from indexer.settings import Settings, audit_key_set
 from indexer.store import open_store
@@ -32,7 +32,6 @@ from search_api.settings import ServeSettings
 
 _AT_ONCE = 32  # connections that a worker by itself accepts before it works on
 _LINGER = 0.5  # seconds that a connection may be silent before a stop closes it
-_SWITCH_INTERVAL = 0.001  # seconds; Python's 0.005, of each busy thread, adds up to late answers
 _KEEP_ALIVE = 75  # seconds; longer than load acceptors keep a connection, so that they close it
 
 log = structlog.get_logger(__name__)
@@ -65,7 +64,7 @@ def answer(
     """
     # uvicorn raises the signal once more when it has shut down: a stop is no failure
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    sys.setswitchinterval(_SWITCH_INTERVAL)
+    switch_threads_early()
     limit_pixels(serve.decode_pixels)
     with open_store(settings.resolved_database_url, audit_key_set()) as store:
         if greet and (message := describe(store, serve)):
