@@ -1,0 +1,1 @@
+"""Fine-tuning of text-to-image pipelines: LoRA and textual inversion."""
