@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,32 @@ def test_vectors_added_later_are_found_at_once_and_put_into_lists_later() -> Non
     trained_on = index.lists.codebook.trained_on
     assert index.improve()
     assert index.lists.codebook.trained_on > trained_on  # four times as many: trained anew
+
+
+@pytest.mark.parametrize("erased", [False, True], ids=["removed", "erased"])
+def test_lists_are_of_one_segment_and_know_what_changed_while_they_were_made(erased: bool) -> None:
+    index, vectors = tiny(), unit(165, 1)
+    for part in (slice(0, 100), slice(100, 145), slice(145, 165)):
+        index.add(np.arange(165)[part], vectors[part])
+    assert len(index.segments) == 3
+    changes: list[Callable[[], None]] = [
+        lambda: index.add(np.array([150, 200]), unit(2, 2)),
+        lambda: (index.erase if erased else index.remove)(np.array([7, 160])),
+    ]
+
+    assert index.improve(lambda: changes.pop()() if changes else None)
+
+    stored = dict(enumerate(vectors)) | dict(zip((150, 200), unit(2, 2), strict=True))
+    del stored[7], stored[160]
+    keys, held = index.reconstruct(np.arange(300))
+    assert keys.tolist() == sorted(stored)
+    assert (held == [stored[key] for key in keys.tolist()]).all()
+    assert len(index.segments) == (4 if erased else 2)
+    assert any(vectors[7].tobytes() in each.rows.vectors.tobytes() for each in index.segments) != (
+        erased
+    )
+    index.improve()
+    assert index.search(vectors[:1], 1).keys.tolist() == [[0]]
 
 
 def test_lists_below_the_target_are_not_used(tmp_path: Path) -> None:

@@ -141,25 +141,37 @@ class CodedRows:
     ) -> tuple[Nominees, Similarities, NDArray[np.floating]]:
         """Return nominees, their exact similarities and what those of all others are below.
 
-        Nominees that are proven not to be among the k nearest, or below the lowest similarity, are
-        not compared: reading them from the disk would be most of the work.
-
         Raises
         ------
         SnapshotMismatch
             A vector is not what its code was made of.
         """
         nominees = self.codes.nominate(queries, fetch, selection.bitmap)
+        bounds = np.full(len(queries), -np.inf)
+        if self._is_proven:
+            bounds = nominees.similarities[:, -1] + _margins(queries, nominees)
+        likely = self.likely(queries, nominees, k=k, lowest=lowest)
+        return likely, self.compare(queries, likely), bounds
+
+    def likely(
+        self, queries: Embeddings, nominees: Nominees, *, k: int = 0, lowest: float = -np.inf
+    ) -> Nominees:
+        """Return the nominees that may be among the k nearest rows, or above the lowest similarity.
+
+        All are returned if the codes prove nothing. To compare the others, too, would be most of
+        the work: each is read from another place of the file.
+        """
         if not self._is_proven:
-            unknown = np.full(len(queries), -np.inf, np.float32)
-            return nominees, self.compare(queries, nominees), unknown
-        greatest = nominees.similarities + _margins(queries, nominees)[:, None]
+            return nominees
         floors = np.full(len(queries), lowest)
         if k:  # the k-th best is at least the least of any k
             floors = self.flat.similarities_of(queries, nominees.rows[:, :k]).min(axis=1)
-        worth = greatest >= floors[:, None]
-        nominees = nominees._replace(rows=np.where(worth, nominees.rows, -1))
-        return nominees, self.compare(queries, nominees), greatest[:, -1]
+        worth = nominees.similarities + _margins(queries, nominees)[:, None] >= floors[:, None]
+        width = max(k, 1, int(np.count_nonzero(worth, axis=1).max(initial=0)))  # highest first
+        return nominees._replace(
+            similarities=nominees.similarities[:, :width],
+            rows=np.where(worth, nominees.rows, -1)[:, :width],
+        )
 
     def compare(self, queries: Embeddings, nominees: Nominees) -> Similarities:
         """Return the exact similarities of nominees, (n, k) float32; -inf where there is none.

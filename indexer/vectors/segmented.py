@@ -39,6 +39,7 @@ class SegmentedIndex(ABC):
         self.dimension = dimension
         self._segments: tuple[Segment, ...] = ()
         self._changing = threading.Lock()
+        self._erasures = 0  # so far, counted under the lock
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -97,6 +98,7 @@ class SegmentedIndex(ABC):
         with self._changing:
             rest = erase(self._segments, gone, self._allocate)
             self._segments = compact(rest, self._allocate)
+            self._erasures += 1
 
     def freeze(self) -> Self:
         """Return an index that shares this one's memory and does not change with it."""

@@ -206,7 +206,7 @@ def compact(segments: Sequence[Segment], allocate: Callable[[int], Rows]) -> tup
         if len(members) == 1 and 4 * members[0].live >= 3 * len(members[0].keys):
             result.append(members[0])
         else:
-            result.append(_rewrite(members, allocate))
+            result.append(merge(members, allocate))
     return tuple(result)
 
 
@@ -219,12 +219,12 @@ def erase(
         if not len(segment.rows_of(keys)):
             result.append(segment)
         elif (rest := segment.without(keys)).live:
-            result.append(_rewrite([rest], allocate))
+            result.append(merge([rest], allocate))
     return tuple(result)
 
 
-def _rewrite(segments: Sequence[Segment], allocate: Callable[[int], Rows]) -> Segment:
-    """Copy what lives in some segments into a new one."""
+def merge(segments: Sequence[Segment], allocate: Callable[[int], Rows]) -> Segment:
+    """Copy what lives in some segments, at least one vector, into a new one."""
     blocks = []
     for segment in segments:
         rows = segment.live_rows()

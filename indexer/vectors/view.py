@@ -181,6 +181,7 @@ class VectorView:
             if not self.index.improve(on_progress):
                 return False
             self.snapshot()
+            self._take_newest()  # whose files are mapped: what was made is in memory
             return True
 
     def check_snapshots(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Codebook: the coarse quantizer of a view, centroids among which a graph finds the nearest.
+"""Codebook: the coarse quantizer of a view, centroids that byte codes find the nearest of.
 
 Every segment of the view shares it, so that a query is compared with the centroids once.
 """
@@ -17,58 +17,51 @@ from numpy.typing import NDArray
 from indexer.errors import SnapshotMismatch
 from indexer.types import Embeddings
 from indexer.vectors.base import Sink
+from indexer.vectors.codes.sq8 import SQ8, Sq8Codes
 from indexer.vectors.faiss_files import read_faiss, write_faiss
-from indexer.vectors.faiss_threads import faiss_threads
+from indexer.vectors.flat_rows import FlatRows
 from indexer.vectors.spherical_kmeans import spherical_kmeans, two_level_kmeans
 
-LISTS_PER_ROOT: Final = 8
-"""Lists for each root of the vectors' number: so a list has sqrt(n) / 8 vectors."""
-TRAINING_VECTORS: Final = 48
+LISTS_PER_ROOT: Final = 32
+"""Lists for each root of the vectors' number: so a list has sqrt(n) / 32 vectors."""
+TRAINING_VECTORS: Final = 16
 """Vectors for each centroid that the training looks at."""
 _LEAST_MEMBERS: Final = 8  # vectors a list, on average
 _ROUNDS: Final = 8  # of each k-means
-_NEIGHBOURS: Final = 32  # of a centroid in the graph (HNSW's M)
-_CONSTRUCTION: Final = 80  # candidates when one is inserted (efConstruction)
-_LEAST_CANDIDATES: Final = 24  # of a search of the graph (efSearch)
 _GROUPS: Final = 12
 """Groups of centroids, of the root of their number, that a vector is compared with when it is
-assigned: its list is that of the nearest centroid 9 times in 10, in a quarter of the time in which
-the graph finds it 97 times in 100 (10,000 centroids, measured)."""
-_COMPARED: Final = 24
-"""Centroids that are compared in the time in which the graph finds one more."""
+assigned: its list is that of the nearest centroid 9 times in 10 (10,000 centroids, measured)."""
 _STEP: Final = 8192  # vectors assigned at a time
 
 
 class Probes(NamedTuple):
-    """The lists that a search looks into, for each of n queries, nearest centroid first."""
+    """The lists that a search looks into, for each of n queries, in no particular order."""
 
     lists: NDArray[np.int64]  # (n, p); -1 where a query has fewer
     similarities: NDArray[np.float32]  # (n, p), cosine of query and centroid
 
 
 class Codebook:
-    """Centroids and a graph over them (HNSW; Malkov and Yashunin, 2016).
+    """Centroids, unit vectors, and a byte code of each.
 
     Parameters
     ----------
     id_ : str
         32 hex digits, another for each training.
-    graph : faiss.IndexHNSWFlat
-        Over the centroids: unit vectors, by inner product.
+    flat : faiss.IndexFlatIP
+        The centroids as FAISS has them.
     trained_on : int
         Vectors that the view had.
     """
 
-    def __init__(self, id_: str, graph: Any, trained_on: int) -> None:
+    def __init__(self, id_: str, flat: Any, trained_on: int) -> None:
         self.id = id_
         self.trained_on = trained_on
-        self._graph = graph
-        count, dimension = graph.ntotal, graph.d
-        flat: Any = faiss.downcast_index(graph.storage)
         self.flat = flat
-        """The centroids as FAISS has them."""
+        count, dimension = flat.ntotal, flat.d
         matrix = faiss.rev_swig_ptr(flat.get_xb(), count * dimension)
-        self.centroids: Embeddings = matrix.reshape(count, dimension)  # in the graph's memory
+        self.centroids: Embeddings = matrix.reshape(count, dimension)  # in the index's memory
+        self._rows = FlatRows(self.centroids)
 
     def __len__(self) -> int:
         return len(self.centroids)
@@ -119,11 +112,9 @@ class Codebook:
         centroids = two_level_kmeans(
             sample, lists, rounds=_ROUNDS, seed=seed, threads=threads, on_progress=on_progress
         )
-        graph = faiss.IndexHNSWFlat(sample.shape[1], _NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
-        graph.hnsw.efConstruction = _CONSTRUCTION
-        with faiss_threads(threads):
-            graph.add(centroids)
-        return cls(uuid4().hex, graph, count)
+        flat = faiss.IndexFlatIP(sample.shape[1])
+        flat.add(centroids)
+        return cls(uuid4().hex, flat, count)
 
     def assign(self, vectors: Embeddings) -> NDArray[np.int64]:
         """Return each vector's list, (n,) int64: mostly that of the nearest centroid."""
@@ -134,7 +125,7 @@ class Codebook:
         return lists
 
     def nearest(self, queries: Embeddings, count: int) -> Probes:
-        """Find the lists nearest to each query.
+        """Find the lists nearest to each query, as far as byte codes tell them apart.
 
         Parameters
         ----------
@@ -142,13 +133,14 @@ class Codebook:
         count : int
             Lists for each query; all if there are not more.
         """
-        count = min(count, len(self))
-        candidates = max(_LEAST_CANDIDATES, count)
-        if len(self) <= _COMPARED * candidates:
-            return _highest(self.similarities(queries), count)
-        parameters = faiss.SearchParametersHNSW(efSearch=candidates)  # type: ignore[attr-defined]
-        similarities, lists = self._graph.search(queries, count, params=parameters)
-        return Probes(lists, np.where(lists < 0, np.float32(0), similarities))
+        if count >= len(self):
+            return self.every_list(queries)
+        lists = self._codes.nominate(queries, count, None).rows
+        return Probes(lists, self._rows.similarities_of(queries, lists))
+
+    @cached_property
+    def _codes(self) -> Sq8Codes:
+        return SQ8.build(self.centroids)
 
     @cached_property
     def _groups(self) -> tuple[Embeddings, list[NDArray[np.int64]]]:
@@ -160,9 +152,10 @@ class Codebook:
         return directions, np.split(order, ends[:-1])
 
     def _assign(self, vectors: Embeddings) -> NDArray[np.int64]:
-        """Compare vectors with the members of the nearest groups: in matrices, unlike the graph."""
+        """Compare vectors with the members of the nearest groups, in matrices."""
         directions, groups = self._groups
-        nearest = _highest(vectors @ directions.T, min(_GROUPS, len(groups))).lists
+        count = min(_GROUPS, len(groups))
+        nearest = np.argpartition(-(vectors @ directions.T), count - 1, axis=1)[:, :count]
         best = np.full(len(vectors), -np.inf, np.float32)
         lists = np.zeros(len(vectors), np.int64)
         for group, members in enumerate(groups):
@@ -187,8 +180,8 @@ class Codebook:
         return Probes(lists.copy(), self.similarities(queries))
 
     def write(self, sink: Sink) -> None:
-        """Write the graph, which holds the centroids, in FAISS's format."""
-        write_faiss(self._graph, sink)
+        """Write the centroids in FAISS's format."""
+        write_faiss(self.flat, sink)
 
     @classmethod
     def read(cls, path: Path, id_: str, trained_on: int, dimension: int) -> Self:
@@ -199,14 +192,13 @@ class Codebook:
         SnapshotMismatch
             The file holds something else.
         """
-        graph = read_faiss(path)
-        if not isinstance(graph, faiss.IndexHNSWFlat) or graph.d != dimension:
+        flat = read_faiss(path)
+        if not isinstance(flat, faiss.IndexFlatIP) or flat.d != dimension:
             raise SnapshotMismatch(
-                f"{path} holds a {type(graph).__name__} of {graph.d} dimensions, expected an "
-                f"IndexHNSWFlat of {dimension}. Delete its folder: the view is rebuilt from the "
-                "log."
+                f"{path} holds a {type(flat).__name__} of {flat.d} dimensions, expected an "
+                f"IndexFlatIP of {dimension}. Delete its folder: the view is rebuilt from the log."
             )
-        return cls(id_, graph, trained_on)
+        return cls(id_, flat, trained_on)
 
 
 def list_count(vectors: int) -> int:
@@ -217,16 +209,3 @@ def list_count(vectors: int) -> int:
 def sample_size(vectors: int) -> int:
     """Return how many vectors of a view its codebook is trained on."""
     return min(vectors, TRAINING_VECTORS * list_count(vectors))
-
-
-def _highest(similarities: NDArray[np.float32], count: int) -> Probes:
-    if count < similarities.shape[1]:
-        lists = np.argpartition(-similarities, count - 1, axis=1)[:, :count]
-    else:
-        lists = np.broadcast_to(np.arange(count), similarities.shape)
-    chosen = np.take_along_axis(similarities, lists, axis=1)
-    order = np.argsort(-chosen, axis=1, kind="stable")
-    return Probes(
-        np.take_along_axis(lists, order, axis=1).astype(np.int64),
-        np.take_along_axis(chosen, order, axis=1),
-    )

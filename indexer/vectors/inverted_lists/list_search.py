@@ -84,16 +84,20 @@ def nearest_listed(
         Lowest first, infinite where there is no key.
     """
     listed, others = divide(segments, probing.codebook)
-    found = [nearest(others, queries, k, within, _NO_DISTANCE)]
     nearby = probing.codebook.nearest(queries, probing.probes)
+    found = []
     for each in listed:
         selection = _selection(each.segment, within)
         if selection.count:
             nominees = each.codes.nominate_from(
                 nearby, queries, probing.shortlist, selection.bitmap
             )
+            if not each.segment.repeats:
+                nominees = each.rows.likely(queries, nominees, k=k)
             similarities = each.rows.compare(queries, nominees)
             found.append((_keys(each.segment, nominees.rows), _distances(similarities)))
+    if others or not found:
+        found.append(nearest(others, queries, k, within, _NO_DISTANCE))
     keys = np.concatenate([part[0] for part in found], axis=1)
     distances = np.concatenate([part[1] for part in found], axis=1)
     if any(segment.repeats for segment in segments):
@@ -192,7 +196,8 @@ def _range(
         asked = queries[pending]
         probes = Probes(nearby.lists[pending], nearby.similarities[pending])
         nominees = listed.codes.nominate_from(probes, asked, fetch, selection.bitmap)
-        similarities = listed.rows.compare(asked, nominees)
+        likely = listed.rows.likely(asked, nominees, lowest=lowest)
+        similarities = listed.rows.compare(asked, likely)
         complete = nominees.rows[:, -1] < 0
         proven = np.isfinite(nominees.errors)
         last = nominees.similarities[:, -1].astype(np.float64)
@@ -201,7 +206,7 @@ def _range(
         unfinished[pending[done & ~complete]] = True
         of, places = np.nonzero((similarities >= np.float32(lowest)) & done[:, None])
         numbers.append(pending[of])
-        rows.append(nominees.rows[of, places])
+        rows.append(likely.rows[of, places])
         found.append(similarities[of, places])
         pending = pending[~done]
         fetch *= _WIDEN

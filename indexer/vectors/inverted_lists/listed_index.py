@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
+import numpy as np
 import structlog
 
 from indexer.errors import InputError, RecallTooLow
@@ -26,7 +27,7 @@ from indexer.vectors.inverted_lists.search_plan import planned_probes
 from indexer.vectors.inverted_lists.view_lists import ListMaker, ViewLists, with_rows
 from indexer.vectors.recall import require_recall
 from indexer.vectors.results import SimilarityHits, SimilarityRangeHits
-from indexer.vectors.segments import Rows, Segment
+from indexer.vectors.segments import Rows, Segment, merge
 from indexer.vectors.tiers import TierRule
 from indexer.vectors.vector_files import map_vectors
 
@@ -205,24 +206,28 @@ class ListedIndex(FloatIndex):
         return Probing(lists.codebook, probes, lists.settings.shortlist_for(k))
 
     def _make_lists(self, maker: ListMaker) -> bool:
-        """Train, encode beside what is searched, measure, and use what is good enough."""
-        segments, count = self._segments, len(self)
-        codebook = maker.train(segments)
-        coded = {
-            segment.id: with_rows(segment, maker.encode(_flat(segment), codebook))
-            for segment in segments
-            if len(segment.keys) >= maker.least_listed
-        }
-        held_out = maker.held_out(segments)
-        listed = [coded.get(segment.id, segment) for segment in segments]
-        measured = maker.measure(listed, codebook, held_out)
+        """Merge, train and encode beside what is searched, measure, and use what is good enough.
+
+        A search takes as long for each segment's part of a list, however short, as for a longer
+        one: so all segments become one.
+        """
+        with self._changing:
+            segments, count, erasures = self._segments, len(self), self._erasures
+        merged = segments[0] if len(segments) == 1 else merge(segments, self._allocate)
+        codebook = maker.train([merged])
+        if len(merged.keys) >= maker.least_listed:
+            merged = with_rows(merged, maker.encode(_flat(merged), codebook))
+        measured = maker.measure([merged], codebook, maker.held_out([merged]))
         try:
             require_recall("the view", measured.completeness, maker.target)
         except RecallTooLow as error:
             self._refused_at = count
             log.warning("lists not used, view searched exactly", vectors=count, reason=str(error))
             return False
-        self._replace_rows({id_: segment.rows for id_, segment in coded.items()}, measured)
+        with self._changing:
+            if self._erasures == erasures:  # else what was erased is in the copy
+                self._segments = _replaced(self._segments, segments, merged)
+            self._lists, self._refused_at = measured, 0
         log.info(
             "lists made",
             vectors=count,
@@ -239,18 +244,13 @@ class ListedIndex(FloatIndex):
             for segment in self._segments
             if len(segment.keys) >= maker.least_listed and not _has_lists(segment, codebook)
         ]
-        self._replace_rows({each.id: maker.encode(_flat(each), codebook) for each in due})
-        return bool(due)
-
-    def _replace_rows(self, coded: dict[str, Any], lists: ViewLists | None = None) -> None:
-        """Swap the rows of the segments that are still there."""
+        coded = {each.id: maker.encode(_flat(each), codebook) for each in due}
         with self._changing:
             self._segments = tuple(
                 with_rows(each, coded[each.id]) if each.id in coded else each
                 for each in self._segments
             )
-            if lists is not None:
-                self._lists, self._refused_at = lists, 0
+        return bool(due)
 
 
 def _is_listed(record: SegmentRecord) -> bool:
@@ -260,6 +260,23 @@ def _is_listed(record: SegmentRecord) -> bool:
 def _has_lists(segment: Segment, codebook: Codebook) -> bool:
     codes = segment.rows.codes if isinstance(segment.rows, CodedRows) else None
     return isinstance(codes, ListCodes) and codes.codebook is codebook
+
+
+def _replaced(
+    current: Sequence[Segment], sources: Sequence[Segment], merged: Segment
+) -> tuple[Segment, ...]:
+    """Put what some segments were merged into in place of those of them that are still there.
+
+    Of the merged vectors those count that still do in a source: others were removed since, or are
+    in a newer segment.
+    """
+    merged_ids = {segment.id for segment in sources}
+    still = [segment for segment in current if segment.id in merged_ids]
+    others = [segment for segment in current if segment.id not in merged_ids]
+    live = [segment.keys[segment.live_rows()] for segment in still]
+    gone = np.setdiff1d(merged.keys, np.concatenate([np.zeros(0, np.int64), *live]))
+    left = merged.without(gone)
+    return (left, *others) if left.live else tuple(others)
 
 
 def _flat(segment: Segment) -> FlatRows:
