@@ -6,6 +6,9 @@ from resource import RUSAGE_CHILDREN, getrusage
 
 import pytest
 
+from indexer.generation.extra import PACKAGES
+from support.commands import PHOTOS, Index
+
 COMMAND = Path(sys.executable).with_name("lookalike")
 HEAVY = {"torch", "timm", "faiss", "sklearn", "sqlalchemy", "alembic", "fastapi", "uvicorn"}
 
@@ -44,6 +47,64 @@ def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
 @pytest.mark.parametrize("package", ["indexer", "search_api", "indexer.model", "indexer.vectors"])
 def test_importing_a_package_loads_no_engine(package: str) -> None:
     assert not imported_by(f"    import {package}") & {"torch", "timm", "faiss", "sklearn"}
+
+
+def test_importing_our_modules_loads_no_generator() -> None:
+    modules = (
+        "search_api.cli, search_api.client.server_screener, indexer.generation.index_screener, "
+        "indexer.generation.safety_checker, indexer.generation.screened_pipeline"
+    )
+
+    assert not imported_by(f"    import {modules}") & {*PACKAGES, "torch"}
+
+
+WITHOUT_THE_EXTRA = """\
+import sys
+
+class Installed:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+    def find_spec(self, name, path=None, target=None):
+        missing = name.partition(".")[0] in {packages}
+        return None if missing else self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = map(Installed, sys.meta_path)
+from search_api.cli import app
+for arguments in {commands}:
+    try:
+        app(arguments)
+    except SystemExit as ended:
+        assert not ended.code, arguments
+from indexer.generation.screened_pipeline import ScreenedPipeline
+try:
+    ScreenedPipeline.from_pretrained("anything", None)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_without_the_extra_all_else_works_and_a_generator_says_what_to_install(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    photo = str(PHOTOS / "bee.jpg")
+    commands = [["init", "--model", str(tiny_model)], ["index", "add", photo], ["search", photo]]
+    code = WITHOUT_THE_EXTRA.replace("{packages}", str({*PACKAGES}))
+
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("{commands}", str(commands))],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=Index(tmp_path / "home").environment,
+    )
+
+    assert "exact" in done.stdout
+    assert "MissingExtra" in done.stdout
+    assert "pip install 'lookalike[generate]'" in done.stdout
 
 
 def test_alembic_is_loaded_only_to_migrate() -> None:

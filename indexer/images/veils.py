@@ -54,6 +54,12 @@ def blurred_grey(picture: Image.Image) -> Image.Image:
     return _grey(picture, 0)
 
 
+def blurred(picture: Image.Image) -> Image.Image:
+    """Return a picture behind a blur of the default strength, RGB, in its own size."""
+    small = _VEILS[Veil.BLUR](picture.convert("RGB"), DEFAULT_STRENGTH - 1)
+    return small.resize(picture.size, Image.Resampling.BICUBIC)
+
+
 def _blurred(picture: Image.Image, side: int, deviation: float) -> Image.Image:
     small = picture.copy()
     small.thumbnail((side, side), Image.Resampling.BOX)
