@@ -75,6 +75,11 @@ class Settings(BaseSettings):
         default=None,
         description="Further classifiers to ask about a query, comma-separated: open_nsfw, a JSON description, a model directory or hf-hub:owner/name; by default none.",
     )
+    generator: str = Field(
+        default="tiny",
+        min_length=1,
+        description="Pipeline that lookalike generate draws with: a folder of diffusers, hf-hub:owner/name, or tiny, which comes with the package.",
+    )
     unsafe_classes: str = Field(
         default="porn,hentai,nsfw,unsafe,explicit",
         min_length=1,

@@ -15,6 +15,7 @@ from indexer.cli import (
     decision,
     evaluate,
     flood,
+    generate,
     index,
     key,
     model,
@@ -122,4 +123,5 @@ app.add_typer(key.app, name="key")
 app.add_typer(audit.app, name="audit")
 app.add_typer(model.app, name="model")
 app.add_typer(space.app, name="space")
+app.add_typer(generate.app, name="generate")
 app.add_typer(db.app, name="db")

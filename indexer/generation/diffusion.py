@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -139,6 +139,18 @@ class DiffusionModel:
             return drawn
         enlarged = drawn.resize(request.picture.size, Image.Resampling.LANCZOS)
         return Image.composite(enlarged, request.picture, request.mask)
+
+    def repainter(
+        self, prompt: str, sampling: Sampling, seed: int
+    ) -> Callable[[Image.Image, float], Image.Image]:
+        """Return what repaints a picture at a strength, the same each time."""
+        from indexer.generation.seeds import generators_of
+
+        def repaint(picture: Image.Image, strength: float) -> Image.Image:
+            request = PictureRequest(prompt, replace(sampling, strength=strength), picture)
+            return self.draw(request, generators_of([seed]))
+
+        return repaint
 
     def _arguments(self, request: PictureRequest) -> dict[str, Any]:
         pipeline = self.pipeline(request.task)

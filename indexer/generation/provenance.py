@@ -42,7 +42,9 @@ class SourceType(StrEnum):
 
     GENERATED = "trainedAlgorithmicMedia"
     EDITED = "compositeWithTrainedAlgorithmicMedia"
-    """Made from another picture: repainted in part, or in another style."""
+    """Made from another picture by a network: repainted in part, or in another style."""
+    ALTERED = "algorithmicallyEnhanced"
+    """Made from another picture without a network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Provenance:
     """What made a picture."""
 
     task: str
-    model: str
+    model: str | None
+    """Reference of the pipeline, or name of the networks; None of an edit without."""
     seed: int | None = None
     prompt: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
@@ -63,8 +66,10 @@ class Provenance:
 
     @property
     def source_type(self) -> SourceType:
-        """Whether another picture went into it."""
-        return SourceType.EDITED if self.source_sha256 else SourceType.GENERATED
+        """How it came to be."""
+        if self.source_sha256 is None:
+            return SourceType.GENERATED
+        return SourceType.EDITED if self.model else SourceType.ALTERED
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON values, what is unknown left out."""

@@ -1,7 +1,6 @@
 """Sampling settings of a diffusion pipeline, and the arguments of its call."""
 
 import inspect
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,7 +10,6 @@ from indexer.generation.tiny import TINY
 
 _GRID: Final = 8  # pixels; sides of pictures are multiples of it
 _MOST_SIDE: Final = 4096  # pixels
-_SEEDS: Final = 2**32
 _TINY_DEFAULTS: Final = {"steps": 25, "guidance": 4.0}
 _ARGUMENTS: Final = {
     "steps": "num_inference_steps",
@@ -98,23 +96,6 @@ def fit_size(size: tuple[int, int], side: int) -> tuple[int, int]:
 
 def _to_grid(side: float) -> int:
     return max(_GRID, round(side / _GRID) * _GRID)
-
-
-def new_seed() -> int:
-    """Return a seed from the system's source of randomness, below 2**32."""
-    return secrets.randbelow(_SEEDS)
-
-
-def check_seed(seed: int) -> None:
-    """Check that a seed is from 0 to 2**32 - 1.
-
-    Raises
-    ------
-    InputError
-        It is not.
-    """
-    if not 0 <= seed < _SEEDS:
-        raise InputError(f"A seed must be from 0 to {_SEEDS - 1}, not {seed}.")
 
 
 def call_arguments(pipeline: Any, model: str, sampling: Sampling) -> dict[str, Any]:
