@@ -16,6 +16,7 @@ from indexer.generation.provenance import Provenance, read_provenance, to_png
 from indexer.generation.sampling import Sampling
 from indexer.generation.source_pictures import read_mask, read_picture
 from support.commands import PHOTOS, Index
+from support.pipelines import make_small_pipeline
 
 COFFEE = PHOTOS / "coffee.jpg"
 QUICK = ("--steps", 2, "--seed", 7)
@@ -159,6 +160,53 @@ def test_variants_are_written_to_a_folder_of_their_own(
     record = chunks(written[0])
     assert record["digital_source_type"] == "algorithmicallyEnhanced"
     assert record["settings"]["edit"].startswith(("inpaint:", "classical:"))
+
+
+@pytest.mark.long
+def test_the_setting_names_a_folder_to_draw_with(index: Index, tmp_path: Path) -> None:
+    folder = make_small_pipeline(tmp_path / "small")
+    other = Index(index.home, extra={**index.extra, "LOOKALIKE_GENERATOR": str(folder)})
+    asked = ("generate", "text", "a red apple", *QUICK, "--out", tmp_path / "out")
+
+    assert other.run_here(*asked).stderr == ""
+    long = other.run_here(
+        "generate", "text", "a red apple icon of a apple", *asked[3:], "--seed", 8
+    )
+
+    assert pixels(tmp_path / "out" / "text-7.png").shape == (16, 16, 3)
+    assert chunks(tmp_path / "out" / "text-7.png")["model"] == str(folder)
+    assert "The model read the prompt but for its last 1 tokens" in long.stderr
+    (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"")
+    said = other.run_here(*asked, "--overwrite", code=2).stderr
+    assert said.startswith("Error (invalid_model): ")
+    assert "unet/diffusion_pytorch_model.bin" in said
+
+
+# --- screening -----------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+def test_a_picture_that_a_bank_knows_is_flagged_and_handled_as_asked(
+    index: Index, tmp_path: Path
+) -> None:
+    known = index.copy(tmp_path / "home")
+    asked = ("generate", "text", "a red apple", *QUICK, "--json", "--out")
+    known.run_here(*asked, tmp_path / "known.png", "--action", "flag")
+    known.run_here("bank", "create", "known-unsafe")
+    known.run_here("bank", "add", "known-unsafe", tmp_path / "known.png")
+
+    [black] = known.run_here(*asked, tmp_path / "black.png").json["pictures"]
+    [again] = known.run_here(*asked, tmp_path / "2.png", "--action", "retry:3").json["pictures"]
+    said = known.run_here(*asked, tmp_path / "none.png", "--action", "raise", code=2).stderr
+
+    assert black["screening"]["flagged"]
+    assert black["screening"]["tier"] == "near_duplicate"
+    assert not pixels(tmp_path / "black.png").any()
+    assert chunks(tmp_path / "black.png")["screening"]["shown"] == "black"
+    assert [attempt["seed"] for attempt in again["screening"]["earlier"]][:1] == [7]
+    assert again["seed"] == chunks(tmp_path / "2.png")["seed"] != 7
+    assert said.startswith("Error (picture_flagged): ")
+    assert not (tmp_path / "none.png").exists()
 
 
 # --- files ---------------------------------------------------------------------------------------

@@ -79,6 +79,10 @@ for arguments in {commands}:
         app(arguments)
     except SystemExit as ended:
         assert not ended.code, arguments
+try:
+    app(["generate", "text", "a red apple"])
+except SystemExit as ended:
+    assert ended.code == 2
 from indexer.generation.screened_pipeline import ScreenedPipeline
 try:
     ScreenedPipeline.from_pretrained("anything", None)
@@ -105,6 +109,7 @@ def test_without_the_extra_all_else_works_and_a_generator_says_what_to_install(
     assert "exact" in done.stdout
     assert "MissingExtra" in done.stdout
     assert "pip install 'lookalike[generate]'" in done.stdout
+    assert "Error (missing_extra): " in done.stderr
 
 
 def test_alembic_is_loaded_only_to_migrate() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from captioned_icons import read_icons
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from indexer.generation.diffusion import DiffusionModel, PictureRequest
 from indexer.generation.sampling import Sampling
@@ -67,7 +67,7 @@ def draw(
 
 def edits(model: DiffusionModel, icon: Image.Image, photo: Image.Image) -> list[Cell]:
     """Repaint an icon and a photo, wholly and within a mask."""
-    small = photo.resize((64, 64))
+    small = ImageOps.fit(photo, (64, 64))
     cells: list[Cell] = []
     for name, picture, prompt in (("icon", icon, "banana"), ("photo", small, "red apple")):
         mask = Image.new("L", picture.size, 0)
@@ -91,7 +91,7 @@ def edits(model: DiffusionModel, icon: Image.Image, photo: Image.Image) -> list[
 
 def styles(photo: Image.Image) -> list[Cell]:
     """Repaint a photo in each of the 26 styles."""
-    small = photo.resize((2 * CELL, 2 * CELL))
+    small = ImageOps.fit(photo, (2 * CELL, 2 * CELL))
     return [("photo", small), *((name, restyle(small, n)) for n, name in enumerate(STYLES))]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from indexer.cli.output import print_json, print_table, shorten_path
 from indexer.cli.progress import show_progress
 from indexer.errors import InputError, UnreadableSource
+from indexer.runtime.terminal import echo
 from indexer.settings import Settings
 
 if TYPE_CHECKING:  # they load the matcher
@@ -91,6 +92,9 @@ def generate(
         print_json({"pictures": shown})
     else:
         print_table(None, ("seed", "action", "shown", "tier", "because", "file"), map(_row, shown))
+    ignored = max(each["provenance"].get("settings", {}).get("ignored_tokens", 0) for each in shown)
+    if ignored:
+        echo(f"The model read the prompt but for its last {ignored} tokens: shorten it.", err=True)
 
 
 @contextmanager

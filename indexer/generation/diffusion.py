@@ -100,6 +100,7 @@ class DiffusionModel:
             "scheduler": type(self.pipeline(request.task).scheduler).__name__,
             "loras": [path.name for path in self._adapters.loras],
             "embeddings": [path.name for path in self._adapters.embeddings],
+            "ignored_tokens": _ignored_tokens(self.pipeline(request.task), request.prompt),
         }
         return {name: value for name, value in (arguments | further).items() if value}
 
@@ -163,6 +164,18 @@ class DiffusionModel:
             return request.sampling.size
         side = native_size(self.pipeline(request.task))
         return fit_size(request.picture.size if request.picture else (side, side), side)
+
+
+def _ignored_tokens(pipeline: Any, prompt: str) -> int:
+    """Return how many tokens at the end of a prompt are beyond what the text encoder reads.
+
+    Where there are several encoders, the longest may read them all: 0.
+    """
+    tokenizer = getattr(pipeline, "tokenizer", None)
+    if tokenizer is None or getattr(pipeline, "tokenizer_2", None) is not None:
+        return 0
+    with quiet_libraries():
+        return max(0, len(tokenizer(prompt).input_ids) - int(tokenizer.model_max_length))
 
 
 def _after_step(on_step: OnStep, total: int) -> Callable[..., dict[str, Any]]:
