@@ -1,6 +1,7 @@
 """Screened pipelines: no picture of a generator is seen before an index has judged it."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from diffusers import (
 from PIL import Image
 
 from indexer.errors import InputError, PictureFlagged, ScreeningFailed, UnscreenedOutput
+from indexer.generation.extra import quiet_libraries
 from indexer.generation.flagged_action import FlaggedAction, Shown, retry
 from indexer.generation.index_screener import IndexScreener, open_screener
 from indexer.generation.safety_checker import SafetyChecker
@@ -32,6 +34,8 @@ from support.diffusion import stable_diffusion, stable_diffusion_xl
 
 PROMPT = "a cat"
 KNOWN = 4  # seed of a picture that is in a block bank
+PAGE = (Path(__file__).parents[1] / "docs" / "screening.md").read_text()
+CODE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 STEPS = {"num_inference_steps": 2}
 
 
@@ -432,9 +436,7 @@ def test_a_saved_pipeline_is_loaded_screened_or_not_at_all(
     loaded.set_progress_bar_config(disable=True)
     with pytest.raises(PictureFlagged):
         loaded(PROMPT, seed=KNOWN, **STEPS)
-    plain = ScreenedPipeline.from_pretrained(
-        tmp_path / "pipeline", screener, pipeline_class=StableDiffusionPipeline
-    )
+    plain = ScreenedPipeline.from_pretrained(tmp_path / "pipeline", screener)
     plain.set_progress_bar_config(disable=True)
     assert is_black(plain(PROMPT, seed=KNOWN, **STEPS).images[0])
     (tmp_path / "screening.json").write_text("{}")
@@ -461,6 +463,14 @@ def test_a_pipeline_that_returns_no_pictures_is_refused(screener: Counted) -> No
 
     with pytest.raises(UnscreenedOutput, match="no list of PIL pictures"):
         ScreenedPipeline(lambda prompt: Frames(), screener)(PROMPT)  # noqa: ARG005
+
+
+@pytest.mark.parametrize("screener", ["http://127.0.0.1:8000", Path("home"), None])
+def test_what_is_no_screener_is_refused_before_anything_is_generated(
+    pipe: StableDiffusionPipeline, screener: Any
+) -> None:
+    with pytest.raises(InputError, match=r"is no screener\. Use `open_screener"):
+        ScreenedPipeline(pipe, screener)
 
 
 @pytest.mark.parametrize(
@@ -528,6 +538,8 @@ def test_a_server_screens_as_its_index_does_and_without_it_nothing_is_returned(
     ]
     with copy.serve() as server:
         url = str(server.base_url)
+        documented = CODE[1].replace("http://127.0.0.1:8000", url).replace("lk_...", key)
+        exec(documented, {"pipe": pipe})  # noqa: S102 -- the page's own code
         with Lookalike(url, key, attempts=1) as api:
             screened = ScreenedPipeline(pipe, ServerScreener(api))
             images, pictures = screened(PROMPT, seed=KNOWN - 1, num_images_per_prompt=2, **STEPS)
@@ -544,6 +556,26 @@ def test_a_server_screens_as_its_index_does_and_without_it_nothing_is_returned(
     assert is_black(images[1])
     assert [each.screening.reasons for each in pictures] == [each.reasons for each in local]
     assert [each.screening.tier for each in pictures] == [each.tier for each in local]
+
+
+def test_the_code_of_the_page_runs(
+    pipe: StableDiffusionPipeline,
+    index: Index,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stable_diffusion_xl().save_pretrained(tmp_path / "sdxl")
+    pipe.save_pretrained(tmp_path / "sd15")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOOKALIKE_HOME", str(index.home))
+    for code in (CODE[0], CODE[2]):
+        with quiet_libraries():
+            exec(code, {})  # noqa: S102 -- the page's own code
+
+    printed = capsys.readouterr().out
+    assert "a lighthouse 7 False ()\na lighthouse 8 False ()\n" in printed
+    assert "[False]" in printed
 
 
 def test_photos_that_are_known_to_nobody_pass(opened: IndexScreener) -> None:

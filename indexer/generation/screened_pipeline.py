@@ -10,10 +10,10 @@ from typing import Any, Final, Self
 
 from PIL import Image
 
-from indexer.errors import PictureFlagged, UnreadableSource, UnscreenedOutput
-from indexer.generation.extra import require_generate_extra
+from indexer.errors import InputError, PictureFlagged, UnreadableSource, UnscreenedOutput
 from indexer.generation.flagged_action import FlaggedAction, Handling, Shown
 from indexer.generation.pipeline_call import PipelineCall
+from indexer.generation.pipelines import load_pipeline
 from indexer.generation.screened_images import (
     Attempt,
     GeneratedPicture,
@@ -62,7 +62,7 @@ class ScreenedPipeline:
     Raises
     ------
     InputError
-        The action is invalid.
+        The action is invalid, or the screener is none.
     """
 
     def __init__(
@@ -73,6 +73,11 @@ class ScreenedPipeline:
     ) -> None:
         if isinstance(action, str):
             action = FlaggedAction.parse(action)
+        if not callable(getattr(screener, "screen", None)):
+            raise InputError(
+                f"{screener!r} is no screener. Use `open_screener()` for an index, or "
+                "`ServerScreener(Lookalike(url, key))` for a server."
+            )
         for name, value in zip(_OWN, (pipe, screener, action), strict=True):
             object.__setattr__(self, name, value)
 
@@ -170,42 +175,33 @@ class ScreenedPipeline:
     @classmethod
     def from_pretrained(
         cls,
-        source: str | Path,
+        reference: str | Path,
         screener: Screener,
         action: FlaggedAction | str | None = None,
-        *,
-        pipeline_class: Any = None,
         **options: Any,
     ) -> Self:
         """Load a pipeline, and screen it.
 
         Parameters
         ----------
-        source : str or Path
-            Folder that `save_pretrained` wrote, or a folder or hub id of diffusers.
+        reference : str or Path
+            Folder that `save_pretrained` wrote; or whatever `load_pipeline` loads.
         screener : Screener
         action : FlaggedAction or str, optional
             By default the saved one, else black.
-        pipeline_class : type, optional
-            Of diffusers; by default the one that the folder names.
         **options
-            Those of its `from_pretrained`. Weights are read from safetensors only.
+            Those of `load_pipeline`: task, adapters, scheduler, device.
 
         Raises
         ------
-        MissingExtra
-            diffusers is not installed.
-        InputError
+        MissingExtra, NotFoundError, InvalidModel, InputError, UnavailableError
+            As for `load_pipeline`.
+        UnreadableSource
             What was saved beside the pipeline is damaged.
         """
-        require_generate_extra()
-        from diffusers import DiffusionPipeline
-
-        saved = _read_record(Path(source))
-        loader = pipeline_class or DiffusionPipeline
-        folder = source if saved is None else Path(source) / _PIPELINE
-        pipe = loader.from_pretrained(str(folder), use_safetensors=True, **options)
-        return cls(pipe, screener, action or saved or "black")
+        saved = _read_record(Path(reference))
+        folder = reference if saved is None else Path(reference) / _PIPELINE
+        return cls(load_pipeline(str(folder), **options), screener, action or saved or "black")
 
     def save_pretrained(self, folder: str | Path, **options: Any) -> None:
         """Save the pipeline so that only `from_pretrained` of this class loads it by the folder.

@@ -21,8 +21,7 @@ class SheetPlan:
 
     prompts: tuple[str, ...]
     seed: int  # of the first picture of each prompt; the next ones for the others
-    columns: int  # pictures of each prompt
-    inference_steps: int | None  # of denoising; None is the pipeline's own
+    columns: int = 4  # pictures of each prompt
 
 
 @dataclass(frozen=True, slots=True)
