@@ -64,9 +64,19 @@ class BenchmarkFolder:
     ) -> None:
         self._file.close()
 
-    def originals(self) -> Iterator[tuple[str, Image.Image]]:
-        """Yield the references that have copies, over and over, each round in another order."""
+    def originals(self, *, photos: bool = False) -> Iterator[tuple[str, Image.Image]]:
+        """Yield the references that have copies, over and over, each round in another order.
+
+        Parameters
+        ----------
+        photos : bool
+            All references that refs.csv calls photos instead, those without copies too.
+        """
         names = sorted({case.reference for case in self.given.cases if case.reference is not None})
+        if photos:
+            with (self.given.root / "refs.csv").open(newline="", encoding="utf-8") as file:
+                rows = csv.DictReader(file)
+                names = sorted(row["reference_path"] for row in rows if row["kind"] == "photo")
         while True:
             for row in self.random.permutation(len(names)):
                 yield names[row], open_rgb(self.given.path(names[row]))

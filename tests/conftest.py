@@ -40,6 +40,9 @@ _ROOM = 4 * 2**30  # bytes, of which a whole run takes one
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the long tests too (make test-all)")
     parser.addoption(
+        "--shipped", action="store_true", help="the shipped model in test_workers_at_size.py, too"
+    )
+    parser.addoption(
         "--live", metavar="URL", help="a vector engine of yours to hold to its contract"
     )
 

@@ -33,7 +33,7 @@ RECIPE = AdapterRecipe(Method.LORA, steps=8, batch=4, learning_rate=2e-3, every=
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draw_concept(tmp_path_factory.mktemp("concept") / "discs")
+    return draw_concept(tmp_path_factory.mktemp("concept") / "badges")
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +223,7 @@ def test_pipelines_of_another_kind_are_refused(make_pipeline: MakePipeline) -> N
 def test_sidecar_captions_win_and_unreadable_pictures_are_named(
     folder: Path, tmp_path: Path
 ) -> None:
-    place = shutil.copytree(folder, tmp_path / "discs")
+    place = shutil.copytree(folder, tmp_path / "badges")
     (place / "03.txt").write_text(" a red disc\n")
     (place / "broken.png").write_bytes(b"\x89PNG no picture")
     shutil.copy(place / "00.png", place / "same.png")
@@ -238,7 +238,7 @@ def test_sidecar_captions_win_and_unreadable_pictures_are_named(
 
 
 def test_too_few_pictures_and_missing_captions_are_refused(folder: Path, tmp_path: Path) -> None:
-    place = shutil.copytree(folder, tmp_path / "discs")
+    place = shutil.copytree(folder, tmp_path / "badges")
     with pytest.raises(InputError, match="Write one to 00"):
         read_pictures(place, SIDE, None, Settings())
     (place / "05.txt").write_text("  \n")

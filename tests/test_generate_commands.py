@@ -64,6 +64,8 @@ def chunks(path: Path) -> dict[str, Any]:
 # --- from the command line -----------------------------------------------------------------------
 
 
+@pytest.mark.long
+@pytest.mark.usefixtures("tiny_pipeline")
 def test_a_prompt_draws_a_screened_picture_that_carries_its_provenance(
     index: Index, tmp_path: Path
 ) -> None:
@@ -87,6 +89,7 @@ def test_a_prompt_draws_a_screened_picture_that_carries_its_provenance(
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("tiny_pipeline")
 def test_all_four_capabilities_but_training_run_as_processes_without_a_network(
     index: Index, tmp_path: Path, photo: Path, mask: Path
 ) -> None:
@@ -108,6 +111,7 @@ def test_all_four_capabilities_but_training_run_as_processes_without_a_network(
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("tiny_pipeline")
 def test_a_mask_is_repainted_and_nothing_else(
     index: Index, tmp_path: Path, photo: Path, mask: Path
 ) -> None:
@@ -123,6 +127,7 @@ def test_a_mask_is_repainted_and_nothing_else(
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("tiny_pipeline")
 def test_a_prompt_repaints_a_picture(index: Index, tmp_path: Path, photo: Path) -> None:
     asked = ("generate", "restyle", photo, "--prompt", "an icon", *QUICK, "--strength", 0.5)
     [shown] = index.run_here(*asked, "--out", tmp_path, "--json").json["pictures"]
@@ -132,7 +137,6 @@ def test_a_prompt_repaints_a_picture(index: Index, tmp_path: Path, photo: Path) 
     assert shown["provenance"]["settings"]["strength"] == 0.5
 
 
-@pytest.mark.long
 def test_a_style_repaints_a_picture_at_its_size(index: Index, tmp_path: Path, photo: Path) -> None:
     asked = ("generate", "restyle", photo, "--out", tmp_path, "--json")
     [named] = index.run_here(*asked, "--style", "great-wave").json["pictures"]
@@ -186,6 +190,7 @@ def test_the_setting_names_a_folder_to_draw_with(index: Index, tmp_path: Path) -
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("tiny_pipeline")
 def test_a_picture_that_a_bank_knows_is_flagged_and_handled_as_asked(
     index: Index, tmp_path: Path
 ) -> None:
@@ -212,24 +217,31 @@ def test_a_picture_that_a_bank_knows_is_flagged_and_handled_as_asked(
 # --- files ---------------------------------------------------------------------------------------
 
 
-def test_a_file_that_exists_is_overwritten_only_on_request(index: Index, tmp_path: Path) -> None:
-    path = tmp_path / "text-7.png"
+def test_a_file_that_exists_is_overwritten_only_on_request(
+    index: Index, tmp_path: Path, photo: Path
+) -> None:
+    path = tmp_path / "photo-mosaic.png"
     path.write_bytes(b"mine")
-    asked = ("generate", "text", "a red apple", *QUICK, "--out")
+    asked = ("generate", "restyle", photo, "--style", "mosaic", "--out")
 
     for out in (tmp_path, path):
         said = index.run_here(*asked, out, code=2).stderr
         assert f"{path} exists. Name another --out, or add --overwrite." in said
     assert path.read_bytes() == b"mine"
     index.run_here(*asked, tmp_path, "--overwrite")
-    assert pixels(path).shape == (64, 64, 3)
+    assert pixels(path).shape == (64, 96, 3)
     said = index.run_here(*asked, tmp_path / "x.jpg", code=2).stderr
     assert "Pictures are written as PNG" in said
-    said = index.run_here(*asked, tmp_path / "x.png", "--count", 2, code=2).stderr
-    assert "is one file for 2 pictures" in said
+
+
+def test_one_file_is_not_named_for_several_pictures(index: Index, tmp_path: Path) -> None:
+    asked = ("generate", "text", "a red apple", "--count", 2, "--out", tmp_path / "x.png")
+
+    assert "is one file for 2 pictures" in index.run_here(*asked, code=2).stderr
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("tiny_pipeline")
 def test_seeds_draw_the_same_pictures_again(index: Index, tmp_path: Path) -> None:
     asked = ("generate", "text", "a red apple", "--steps", 2, "--out")
     index.run_here(*asked, tmp_path / "both", "--seed", 7, "--count", 2)
@@ -283,6 +295,7 @@ def test_nothing_is_generated_without_an_index_to_screen_with(tmp_path: Path) ->
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("tiny_pipeline")
 def test_python_draws_repaints_restyles_and_varies(index: Index, photo: Path, mask: Path) -> None:
     source = read_picture(photo, index.settings.image_limits)
     region = read_mask(mask, index.settings.image_limits, source.image.size)

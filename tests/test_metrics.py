@@ -183,6 +183,21 @@ def test_what_the_index_holds_is_shown(client: httpx.Client, index: Index) -> No
     assert measured(client, "lookalike_worker_resident_memory_bytes") > 10_000_000
 
 
+def test_ingest_jobs_are_shown_by_the_state_of_their_parts(
+    client: httpx.Client, index: Index
+) -> None:
+    add = ("index", "add", PHOTOS / "bee.jpg", PHOTOS / "crab.jpg")
+    index.run_here(*add, "--queue", "--part-size", 1)
+    until(lambda: measured(client, "lookalike_ingest_parts", state="waiting") == 2)
+    assert 'lookalike_ingest_parts{state="quarantined"} 0.0' in client.get("/metrics").text
+
+    index.run_here("index", "work", "--once")
+
+    until(lambda: measured(client, "lookalike_ingest_parts", state="done") == 1)
+    assert measured(client, "lookalike_ingest_parts", state="waiting") == 1
+    assert measured(client, "lookalike_ingest_processed_files") == 1
+
+
 def test_what_left_the_quarantine_is_shown_as_none(client: httpx.Client, index: Index) -> None:
     broken = index.home / "empty.jpg"
     broken.write_bytes(b"")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
+from indexer.settings import SHIPPED_MODEL
 from indexer.store import Store, open_store
 from indexer.types import Embeddings, IngestPartState
 from support.commands import Index
@@ -29,7 +30,7 @@ SEED = 20261130
 ENDED = {143, -signal.SIGTERM}  # the latter before it has begun to work
 CLOSE = 1e-5  # of each component of a vector
 
-pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1_800)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(7_200)]
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,16 @@ class Plain:
     """What one plain run makes of the folder."""
 
     mixed: Mixed
-    model: Path
+    model: Path | str
     content: Content
     vectors: dict[tuple[bytes, int], Embeddings]
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
+def plain(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Plain]:
     base = tmp_path_factory.mktemp("plain")
-    model = make_tiny(base / "model")
+    is_shipped = pytestconfig.getoption("--shipped")
+    model = SHIPPED_MODEL if is_shipped else make_tiny(base / "model")
     mixed = make_mixed(base / "folder", FILES)
     for number, photo in enumerate(sorted(mixed.folder.glob("*.jpg"))):
         with photo.open("ab") as file:  # bytes of its own, where pictures repeat
@@ -161,7 +163,7 @@ def test_workers_on_ray_make_the_same_catalog(
     on_ray = ("--ray", "local", "--workers", 2, "--part-size", PART_SIZE, "--json")
 
     with index.start("index", "add", str(plain.mixed.folder), "--bank", BANK, *on_ray) as command:
-        stdout, stderr = command.communicate(timeout=1_500)
+        stdout, stderr = command.communicate(timeout=7_000)
 
     assert command.returncode == SKIPPED_SOME, stderr
     assert "Traceback" not in stderr, stderr

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli import bank_entries, bank_exchange, bank_state
+from indexer.cli import bank_entries, bank_exchange, bank_harden, bank_state
 from indexer.cli.bank_entries import BankName
 from indexer.cli.commands import Commands
 from indexer.cli.options import AsJson, opened
@@ -125,6 +125,7 @@ app.command("add")(bank_entries.add)
 app.command("disable")(bank_state.disable)
 app.command("enable")(bank_state.enable)
 app.command("remove")(bank_state.remove)
+app.command("harden")(bank_harden.harden)
 app.command("import")(bank_exchange.import_lists)
 app.command("export")(bank_exchange.export)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli import generate_train
 from indexer.cli.commands import Commands
 from indexer.cli.generate_options import (
     Count,
@@ -140,3 +141,4 @@ def inpaint(
 
 app.command("restyle")(restyle)
 app.command("variants")(variants)
+app.add_typer(generate_train.app, name="train")

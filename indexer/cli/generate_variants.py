@@ -1,6 +1,5 @@
 """`generate variants`: a set of edits of one picture."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,10 +7,9 @@ import typer
 
 from indexer.cli.generate_options import Flagged, Model, Out, Overwrite, Picture
 from indexer.cli.options import AsJson, load
-from indexer.errors import InputError
 
 if TYPE_CHECKING:  # it loads Pillow
-    from indexer.generation.edits import EditKind, PictureEdit
+    from indexer.generation.edits import PictureEdit
 
 
 def variants(
@@ -55,7 +53,7 @@ def variants(
     import numpy as np
 
     from indexer.cli.generate_run import Outputs, diffusion_model, generate
-    from indexer.generation.edits import picture_edits
+    from indexer.generation.edits import parse_kinds, picture_edits
     from indexer.generation.sampling import Sampling
     from indexer.generation.source_pictures import read_picture
 
@@ -66,7 +64,7 @@ def variants(
         (path.stem, read_picture(path, settings.image_limits).image) for path in painting or ()
     ]
     edits = picture_edits(
-        _kinds(kind or ()),
+        parse_kinds(kind or ()),
         strength or [0.5],
         paintings=paintings,
         pipelines=[("prompt", drawn_by.repainter(prompt, Sampling(), seed))],
@@ -82,17 +80,6 @@ def variants(
         action=action,
         model=drawn_by,
     )
-
-
-def _kinds(names: Sequence[str]) -> "Sequence[EditKind]":
-    from indexer.generation.edits import DEFAULT_KINDS, EditKind
-
-    unknown = [name for name in names if name not in set(EditKind)]
-    if unknown:
-        raise InputError(
-            f"There is no kind of edit {unknown[0]!r}. Choose from {', '.join(EditKind)}."
-        )
-    return [EditKind(name) for name in names] or DEFAULT_KINDS
 
 
 def _file_name(edit: "PictureEdit") -> str:

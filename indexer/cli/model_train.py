@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexer.cli.model_evaluate import print_skipped
-from indexer.cli.options import AsJson, ModelReference, load, opened
+from indexer.cli.options import AsJson, Board, ModelReference, load, opened
 from indexer.cli.output import print_facts, print_json, print_table
 from indexer.errors import InputError
 from indexer.runtime.terminal import echo
@@ -26,12 +26,6 @@ class Depth(StrEnum):
     PROBE = "probe"
     HEAD = "head"
     FULL = "full"
-
-
-class Board(StrEnum):
-    """What the figures of each epoch are written for, too."""
-
-    TENSORBOARD = "tensorboard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +192,11 @@ def _train_network(
     choice: NetworkChoice,
     reporter: "Reporter",
 ) -> "TrainedModel":
-    from indexer.classification.epoch_board import EpochBoard
     from indexer.classification.network_run import NetworkOptions, train_network
     from indexer.embedding_space import find_model
+    from indexer.runtime.figure_board import FigureBoard
 
-    board = EpochBoard(out.with_name(f"{out.name}.tensorboard")) if choice.board else None
+    board = FigureBoard(out.with_name(f"{out.name}.tensorboard")) if choice.board else None
     recipe = choice.recipe
 
     def note(figures: "EpochFigures") -> None:
@@ -213,7 +207,15 @@ def _train_network(
             err=True,
         )
         if board:
-            board.write(figures)
+            board.write(
+                figures.epoch,
+                {
+                    "loss/training": figures.loss,
+                    "loss/held_out": figures.validation_loss,
+                    "accuracy/held_out": figures.validation_accuracy,
+                    "learning_rate": figures.rate,
+                },
+            )
 
     return train_network(
         find_model(settings),

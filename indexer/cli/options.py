@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +46,12 @@ def load(model: str | None = None, runtime: Runtime | None = None) -> Settings:
     settings = load_settings(model=model, runtime=runtime)
     configure_logging(settings.log_level, settings.log_format)
     return settings
+
+
+class Board(StrEnum):
+    """What the figures of a training are written for, too."""
+
+    TENSORBOARD = "tensorboard"
 
 
 @contextmanager

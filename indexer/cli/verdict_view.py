@@ -229,9 +229,14 @@ def _suppression(by: Suppression | None) -> str:
 
 
 def _piece(part: Part | None) -> str:
-    """Name a frame by its number, a tile or crop by width x height + left + top."""
+    """Name a frame by its number, a tile or crop by width x height + left + top.
+
+    A variant is named by its recipe.
+    """
     if part is None:
         return "whole"
+    if part.recipe is not None:
+        return f"{part.kind} {part.recipe}"
     if part.box is None:
         return f"{part.kind} {part.number}"
     left, top, width, height = part.box

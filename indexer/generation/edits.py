@@ -69,6 +69,21 @@ class PictureEdit:
         return f"{self.kind.value}:{self.name}{strength}"
 
 
+def parse_kinds(names: Sequence[str]) -> Sequence[EditKind]:
+    """Return the kinds of these names; the default ones when there are none.
+
+    Raises
+    ------
+    InputError
+        There is no such kind.
+    """
+    if unknown := [name for name in names if name not in {*EditKind}]:
+        raise InputError(
+            f"There is no kind of edit {unknown[0]!r}. Choose from {', '.join(EditKind)}."
+        )
+    return [EditKind(name) for name in names] or DEFAULT_KINDS
+
+
 def picture_edits(
     kinds: Collection[EditKind],
     strengths: Sequence[float],
@@ -86,7 +101,7 @@ def picture_edits(
         Above 0, at most 1. A style and a pipeline change more with it, a removed region is larger:
         two thirds of each side at 1, a third at one half.
     styles : sequence of str
-        Those of kind style, by name.
+        Those of kind style, by name or number.
     paintings : sequence of (str, Image)
         Pictures whose style is taken, with their names; of kind painting.
     pipelines : sequence of (str, callable)
@@ -152,8 +167,9 @@ def _inpainted(strength: float) -> Iterator[PictureEdit]:
 
 
 def _styled(name: str, strength: float) -> PictureEdit:
-    make = partial(restyle, style=parse_style(name), strength=strength)
-    return PictureEdit(EditKind.STYLE, name, strength, make)
+    number = parse_style(name)
+    make = partial(restyle, style=number, strength=strength)
+    return PictureEdit(EditKind.STYLE, STYLES[number], strength, make)
 
 
 def _painted(name: str, painting: Image.Image, strength: float) -> PictureEdit:

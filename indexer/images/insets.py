@@ -60,7 +60,7 @@ def insets(rgb: Rgb, most: int = 2) -> list[Box]:
     small = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX), np.int16)
     upright, level = _edges(small.transpose(2, 1, 0)), _edges(small.transpose(2, 0, 1))
     tried: list[Box] = []
-    for _, box in sorted(_rectangles(upright, level), reverse=True):
+    for box in _rectangles(upright, level):
         if all(overlap(box, other) < _SAME_PLACE for other in tried):
             tried.append(box)
         if len(tried) == _TRIED:
@@ -116,8 +116,8 @@ def _edges(colours: NDArray[np.int16]) -> Edges:
     return edges
 
 
-def _rectangles(upright: Edges, level: Edges) -> Iterator[tuple[float, Box]]:
-    """Yield the rectangles of a reduced picture, with how clear each is."""
+def _rectangles(upright: Edges, level: Edges) -> Iterator[Box]:
+    """Yield the rectangles of a reduced picture, the clearest first; ties as boxes are ordered."""
     height, width = upright.shape[1], level.shape[1]
     columns, rows = _lines(upright, width), _lines(level, height)
     left, right = np.triu_indices(len(columns), 1)
@@ -134,9 +134,10 @@ def _rectangles(upright: Edges, level: Edges) -> Iterator[tuple[float, Box]]:
     found &= (count > 1) & (np.where(own, 1, sides).min(axis=0) >= _COVERED)
     mean = np.where(own, 0, sides).sum(axis=0) / np.maximum(count, 1)
     clear = mean + _SIDES_COUNT * count + _AREA_COUNTS * share
-    for across, down in np.argwhere(found):
-        place = columns[left[across]], rows[top[down]], wide[across, 0], high[down]
-        yield float(clear[across, down]), Box(*map(int, place))
+    across, down = np.nonzero(found)
+    places = columns[left[across]], rows[top[down]], wide[across, 0], high[down]
+    order = np.lexsort((*places[::-1], clear[found]))[::-1]  # by its last key first
+    yield from map(Box._make, np.stack(places, axis=1)[order].tolist())
 
 
 def _lines(edges: Edges, end: int) -> NDArray[np.int64]:

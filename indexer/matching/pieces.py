@@ -45,7 +45,8 @@ class Pieces:
 def stored_pieces(record: ImageRecord, min_quality: int) -> list[Piece]:
     """Return the pieces of a stored image; none without an embedding in the space asked for.
 
-    The PDQ of a piece is one row, or none for a picture whose quality is below `min_quality`.
+    Its variants are among them. The PDQ of a piece is one row, or none for a picture whose quality
+    is below `min_quality`.
     """
     if record.embedding is None:
         return []

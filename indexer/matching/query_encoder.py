@@ -8,7 +8,7 @@ import numpy as np
 from indexer.errors import DimensionMismatch, InputError, ModelMismatch, NotFoundError
 from indexer.matching.classifier import by_label
 from indexer.matching.picture_pieces import EncodedPicture, encode_picture
-from indexer.matching.pieces import Pieces, stored_pieces
+from indexer.matching.pieces import Piece, Pieces, stored_pieces
 from indexer.matching.query import (
     EncodedQuery,
     Picture,
@@ -23,7 +23,15 @@ from indexer.opinions import Opinions
 from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
-from indexer.types import Embeddings, Fingerprint, FingerprintKind, Space, SpaceTraits
+from indexer.types import (
+    Embeddings,
+    Fingerprint,
+    FingerprintKind,
+    ImageRecord,
+    PartKind,
+    Space,
+    SpaceTraits,
+)
 
 _NO_PDQ = np.empty((0, 32), np.uint8)
 
@@ -107,7 +115,7 @@ class QueryEncoder:
         image_id = image.image_id
         found = catalog.images.get_many([image_id], self._space.id, with_embedding=True)
         record = found.get(image_id)
-        pieces = stored_pieces(record, self._settings.pdq_min_quality) if record else []
+        pieces = _asking_pieces(record, self._settings.pdq_min_quality) if record else []
         if record is None or not pieces:
             raise NotFoundError(
                 f"No image {image_id} is in the index. `lookalike index list` shows the ids."
@@ -174,6 +182,15 @@ class QueryEncoder:
             pieces=pieces,
             traits=self._traits,
         )
+
+
+def _asking_pieces(record: ImageRecord, min_quality: int) -> list[Piece]:
+    """Return the pieces of a stored image that ask: variants are only there to be found."""
+    return [
+        piece
+        for piece in stored_pieces(record, min_quality)
+        if piece[0] is None or piece[0].kind is not PartKind.VARIANT
+    ]
 
 
 def _normalise(values: Sequence[float]) -> Embeddings:

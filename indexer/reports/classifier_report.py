@@ -16,15 +16,14 @@ from indexer.classification.trained_model import CurvePoint, TrainedModel
 from indexer.errors import LookalikeError
 from indexer.images.decode import decoded
 from indexer.reports.html import page_environment
+from indexer.reports.line_chart import SIDE, Line, Points, place
 from indexer.reports.report_pictures import obscure
 from indexer.reports.report_writer import replace_file
 from indexer.runtime.terminal import printable
 from indexer.settings import ImageLimits
 
 _PAGE: Final = Path(__file__).with_name("page")
-_SIDE: Final = 240  # of a chart, without its axes
 _COLOURS: Final = 36  # classes of report.css, c0 to c35
-Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +37,6 @@ class ClassifierReport:
     mistakes: list[Mistake]
     curve: list[CurvePoint] = field(default_factory=list)
     curve_unit: str = "images"
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A curve of a chart."""
-
-    name: str
-    colour: int
-    points: str  # of an SVG polyline
 
 
 def report_on_training(trained: TrainedModel) -> ClassifierReport:
@@ -104,10 +94,10 @@ def save_classifier_report(
             report=report,
             evaluation=evaluation,
             style=(_PAGE / "report.css").read_text(encoding="utf-8"),
-            side=_SIDE,
+            side=SIDE,
             precision=[_line(n, c, c.precision_curve) for n, c in enumerate(evaluation.classes)],
             roc=[_line(n, c, c.roc) for n, c in enumerate(evaluation.classes)],
-            reliability=_points([(b.confidence, b.accuracy) for b in evaluation.calibration.bins]),
+            reliability=place([(b.confidence, b.accuracy) for b in evaluation.calibration.bins]),
             curves=_curves(report.curve),
             shown=shown,
             shade=_shade,
@@ -120,16 +110,11 @@ def _write(out: BinaryIO, text: str) -> None:
     out.write(text.encode("utf-8", "replace"))
 
 
-def _line(number: int, figures: ClassFigures, points: Points) -> _Line:
-    return _Line(printable(figures.label), number % _COLOURS, _points(points))
+def _line(number: int, figures: ClassFigures, points: Points) -> Line:
+    return Line.of(printable(figures.label), number % _COLOURS, points)
 
 
-def _points(points: Points) -> str:
-    """Place points of the unit square on a chart."""
-    return " ".join(f"{x * _SIDE:.1f},{(1 - y) * _SIDE:.1f}" for x, y in points)
-
-
-def _curves(curve: Sequence[CurvePoint]) -> list[_Line]:
+def _curves(curve: Sequence[CurvePoint]) -> list[Line]:
     """Return the accuracy and losses of a training, the losses by their largest."""
     if len(curve) < 2:  # noqa: PLR2004 -- a point is no curve
         return []
@@ -142,9 +127,9 @@ def _curves(curve: Sequence[CurvePoint]) -> list[_Line]:
         (x, each.loss / most) for x, each in zip(xs, curve, strict=True) if each.loss is not None
     ]
     return [
-        _Line("accuracy, held out", 0, _points(accuracy)),
-        _Line(f"loss, held out, of {most:.2f}", 1, _points(held_out)),
-        _Line(f"loss, training, of {most:.2f}", 2, _points(training)),
+        Line.of("accuracy, held out", 0, accuracy),
+        Line.of(f"loss, held out, of {most:.2f}", 1, held_out),
+        Line.of(f"loss, training, of {most:.2f}", 2, training),
     ]
 
 

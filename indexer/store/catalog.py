@@ -31,6 +31,7 @@ from indexer.store.images.sources import Sources
 from indexer.store.images.spaces import Spaces
 from indexer.store.images.templates import Templates
 from indexer.store.images.thumbnails import Thumbnails
+from indexer.store.images.variants import Variants
 from indexer.store.log.audit import AuditRecords
 from indexer.store.log.changes import Changes
 from indexer.store.log.engine_positions import Engines
@@ -71,6 +72,7 @@ class Catalog:
         self.thumbnails = Thumbnails(connection)
         self.local_features = LocalFeatures(connection)
         self.templates = Templates(connection)
+        self.variants = Variants(connection)
         self.quarantine = Quarantine(connection)
         self.repair = Repair(connection)
         # banks

@@ -15,6 +15,7 @@ from indexer.store.models import (
     EmbeddingRow,
     EntryRow,
     ImageRow,
+    IngestPartRow,
     PartRow,
     RevealRow,
     ReviewItemRow,
@@ -27,7 +28,7 @@ from indexer.store.models import (
 from indexer.store.queries import Queries
 from indexer.store.values import Sizes
 from indexer.store.verdicts.cards import Cards
-from indexer.types import Counts, ReviewState, SpaceKind, SpaceSummary
+from indexer.types import Counts, IngestPartState, ReviewState, SpaceKind, SpaceSummary
 
 _REMOVED = select(ImageRow.id).where(ImageRow.removed_at.is_not(None))
 
@@ -57,13 +58,19 @@ class Gauges(Queries):
         )
 
     def sizes(self) -> Sizes:
-        """Count images, entries, quarantine, outbox and reviews: a walk over an index of each."""
+        """Count images, entries, quarantine, outbox and reviews: a walk over an index of each.
+
+        Of parts of ingest jobs, which are few, it walks over the rows.
+        """
         pending, dead = self._deliveries()
+        parts, processed = self._ingest_parts()
         since = datetime.now(UTC) - timedelta(days=1)
         return Sizes(
             images=self._images(),
             entries=self._count(EntryRow, ACTIVE),
             quarantined_by_code=Quarantine(self._connection).counts_by_code(),
+            ingest_parts=parts,
+            ingest_processed=processed,
             deliveries_pending=pending,
             deliveries_dead=dead,
             reviews_open=self._count(ReviewItemRow, ReviewItemRow.state == ReviewState.OPEN.value),
@@ -150,6 +157,16 @@ class Gauges(Queries):
             for space_id, fingerprint in self._connection.execute(spaces)
             if counts[space_id]
         }
+
+    def _ingest_parts(self) -> tuple[dict[IngestPartState, int], int]:
+        """Count parts by state, and what was processed of all."""
+        state, processed = IngestPartRow.state, func.sum(IngestPartRow.processed)
+        rows = self._connection.execute(
+            select(state, func.count(), processed).group_by(state)
+        ).all()
+        counts = Counter({IngestPartState(state): count for state, count, _ in rows})
+        by_state = {state: counts[state] for state in IngestPartState}
+        return by_state, sum(int(processed) for _, _, processed in rows)
 
     def _deliveries(self) -> tuple[int, int]:
         """Count the deliveries that are to be attempted, and those given up while it mattered."""

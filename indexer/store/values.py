@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from indexer.types import (
     Embeddings,
+    IngestPartState,
     Keys,
     Part,
     Pdq,
@@ -159,6 +160,10 @@ class Sizes:
     """Active entries of all banks."""
     quarantined_by_code: dict[str, int]
     """Files that could not be indexed, by the code of the error."""
+    ingest_parts: dict[IngestPartState, int]
+    """Parts of ingest jobs, by state; of each state, also where there are none."""
+    ingest_processed: int
+    """Images and files of these parts that workers have dealt with."""
     deliveries_pending: int
     """Deliveries to webhooks that are to be attempted."""
     deliveries_dead: int

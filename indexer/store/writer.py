@@ -28,6 +28,7 @@ from indexer.store.images.quarantine import QuarantineEdits
 from indexer.store.images.sources import SourceEdits
 from indexer.store.images.spaces import SpaceEdits
 from indexer.store.images.templates import TemplateEdits
+from indexer.store.images.variants import VariantEdits
 from indexer.store.log.audit import Audit
 from indexer.store.log.changes import Log
 from indexer.store.log.engine_positions import EngineEdits
@@ -90,6 +91,7 @@ class Writer(Catalog):
         self.images: ImageEdits = ImageEdits(given, self.entries, self.embeddings)
         self.sources: SourceEdits = SourceEdits(given, self.images)
         self.templates: TemplateEdits = TemplateEdits(given)
+        self.variants: VariantEdits = VariantEdits(given, self.embeddings)
         self.quarantine: QuarantineEdits = QuarantineEdits(given)
         # verdicts
         self.cards: CardEdits = CardEdits(given)

@@ -91,19 +91,22 @@ class PartKind(StrEnum):
     FRAME = "frame"
     TILE = "tile"
     CROP = "crop"  # what is left without a border, and pictures within the picture
+    VARIANT = "variant"  # an edited copy of the whole first frame, which no file shows
 
 
 @described
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of an image that is matched on its own: a later frame, a tile, a crop."""
+    """A piece of an image that is matched on its own: a later frame, a tile, a crop, a variant."""
 
     kind: PartKind
-    """frame, tile or crop."""
+    """frame, tile, crop or variant."""
     number: int
-    """The frame's index in the file, 0 for the first; or the number of the tile or crop."""
+    """The frame's index in the file, 0 for the first; or the part's number among its kind."""
     box: tuple[int, int, int, int] | None
     """Left, top, width, height in pixels of the upright picture; null for a whole frame."""
+    recipe: str | None = None
+    """How a variant was made, such as style:great-wave@0.5; null for every other part."""
 
 
 @dataclass(frozen=True, slots=True)

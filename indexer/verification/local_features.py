@@ -85,7 +85,8 @@ def pack_features(thumbnail: bytes) -> bytes:
     small = cv2.resize(grey, reduced, interpolation=cv2.INTER_AREA)
     points, described = _find(small.astype(np.uint8), _STORED, _STORED_LAYERS)
     places = np.round(points * (factor * _FRACTION)).astype("<u2")
-    levels = np.digitize(_roots(described), _BOUNDS).astype(np.uint8)
+    roots = _roots(described).astype(np.float64)  # the bounds are exact only in that
+    levels = np.sum([roots >= bound for bound in _BOUNDS], axis=0, dtype=np.uint8)
     packed = np.bitwise_or.reduce(levels.reshape(-1, _VALUES // 4, 4) << _SHIFTS, axis=2)
     header = _HEADER.pack(_VERSION, height, width, len(points))
     return b"".join((header, places.tobytes(), packed.tobytes()))

@@ -29,7 +29,7 @@ MATCH = {
     "source": "/data/known/0007.jpg",
     "suppressed_by": None,
     "part": None,
-    "query_part": {"kind": "tile", "number": 0, "box": [200, 3030, 480, 343]},
+    "query_part": {"kind": "tile", "number": 0, "box": [200, 3030, 480, 343], "recipe": None},
     "inliers": None,
     "evidence": [
         {"signal": "embedding", "value": 0.6312, "log_odds": 18.3},
@@ -122,7 +122,7 @@ MATCH_REGIONS = {
     "log_odds": 14.2,
     "query_size": [1080, 1920],
     "image_size": [640, 427],
-    "query_part": {"kind": "crop", "number": 1, "box": [40, 310, 1000, 667]},
+    "query_part": {"kind": "crop", "number": 1, "box": [40, 310, 1000, 667], "recipe": None},
     "part": None,
     "is_mirrored": False,
     "has_features": True,

@@ -82,6 +82,9 @@ class GaugeSampler(PeriodicTask):
             metrics.entries.set(sizes.entries)
             metrics.reviews.set(sizes.reviews_open)
             metrics.decisions_per_reveal.set(sizes.reviews_decided / max(1, sizes.reveals))
+            for state, parts in sizes.ingest_parts.items():
+                metrics.ingest_parts.labels(state).set(parts)
+            metrics.ingest_processed.set(sizes.ingest_processed)
             metrics.deliveries.labels("pending").set(sizes.deliveries_pending)
             metrics.deliveries.labels("dead").set(sizes.deliveries_dead)
             self._show_quarantine(sizes.quarantined_by_code)

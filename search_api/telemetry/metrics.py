@@ -139,6 +139,17 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemostrecent",
         )
+        self.ingest_parts = Gauge(
+            "lookalike_ingest_parts",
+            "Parts of ingest jobs: waiting, running, done or quarantined.",
+            ["state"],
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )
+        self.ingest_processed = self._gauge(
+            "ingest_processed_files",
+            "Images and other files of ingest jobs that workers processed.",
+        )
         self.deliveries = Gauge(
             "lookalike_webhook_deliveries",
             "Unfinished webhook deliveries: pending, or dead (given up).",

@@ -1,19 +1,12 @@
-"""A concept to train generators on: pictures of one thing in many colours."""
+"""A concept to train generators on: the twelve badges of the demonstration."""
 
+import runpy
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+_SCRIPT = Path(__file__).parents[2] / "demo" / "tiny_pipeline" / "badges.py"
 
 
-def draw_concept(folder: Path, count: int = 12, side: int = 64) -> Path:
-    """Draw pictures of one thing, a ringed disc, in as many colours and a few places."""
-    folder.mkdir(parents=True)
-    for number in range(count):
-        picture = Image.new("RGB", (side, side), "white")
-        pen = ImageDraw.Draw(picture)
-        colour = f"hsl({number * 360 // count}, 90%, 50%)"
-        x, y, radius = side // 2 + number % 3 * 2 - 2, side // 2 + number % 4 - 2, side // 3
-        box = (x - radius, y - radius, x + radius, y + radius)
-        pen.ellipse(box, fill=colour, outline="black", width=max(1, side // 16))
-        picture.save(folder / f"{number:02}.png")
-    return folder
+def draw_concept(folder: Path) -> Path:
+    """Draw the badges `00.png` to `11.png` into a new folder."""
+    drawn: Path = runpy.run_path(str(_SCRIPT))["draw_badges"](folder)
+    return drawn

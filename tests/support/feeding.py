@@ -23,7 +23,7 @@ BATCH = 8
 SNAPSHOT_EVERY = 16
 
 
-def make_index(home: Path, model: Path, database_url: str | None = None) -> Index:
+def make_index(home: Path, model: Path | str, database_url: str | None = None) -> Index:
     """Make an index that commits and writes snapshots after a few images."""
     environment = {
         "LOOKALIKE_BATCH_SIZE": str(BATCH),

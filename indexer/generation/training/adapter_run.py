@@ -88,14 +88,15 @@ class AdapterRun:
         adapter = _new_adapter(pipeline, self._pictures.captions, recipe)
         self._on_stage("encoding pictures", 0, None, "")
         search = TrainingPictureSearch(self._pictures.pictures, self._settings)
-        sheets = SheetFolder(_beside(self._out, "sheets"), search)
+        sheets = SheetFolder(_beside(self._out, "sheets"), search, self._base.reference)
         state = _beside(self._out, "training")
         state.mkdir(exist_ok=True)
+        loss = DiffusionLoss(pipeline.scheduler, recipe.min_snr)
         fit = AdapterFit(
             pipeline.unet,
             adapter,
             encode_pictures(pipeline, self._pictures.pictures),
-            DiffusionLoss(pipeline.scheduler, recipe.min_snr),
+            loss,
             recipe,
             self._checkpoint(state / CHECKPOINT),
         )
@@ -111,6 +112,7 @@ class AdapterRun:
             data=self._pictures.digest,
             skipped=self._pictures.skipped,
             duplicates=self._pictures.duplicates,
+            timesteps=loss.timesteps,
             history=tuple(fit.history),
             losses=tuple(fit.losses),
             sheets=sheets.read([each.step for each in fit.history]),

@@ -82,8 +82,7 @@ def read_pictures(
     UnreadableSource
         There is no such folder, or a caption cannot be read.
     """
-    if not folder.is_dir():
-        raise UnreadableSource(f"There is no folder {folder}. Name one with pictures to train on.")
+    check_folder(folder)
     root = folder.resolve()
     kept: dict[bytes, CaptionedPicture] = {}
     skipped: list[SkippedSource] = []
@@ -110,6 +109,17 @@ def read_pictures(
     if len(pictures) < FEWEST:
         raise InputError(_too_few(folder, len(pictures), skipped))
     return TrainingPictures(pictures, tuple(skipped), duplicates)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is not there, before a model is loaded for it.
+
+    Raises
+    ------
+    UnreadableSource
+    """
+    if not folder.is_dir():
+        raise UnreadableSource(f"There is no folder {folder}. Name one with pictures to train on.")
 
 
 def _square(rgb: Rgb, size: int) -> Rgb:

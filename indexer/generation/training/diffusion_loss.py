@@ -1,6 +1,7 @@
 """Loss of a diffusion model: its error of noise or velocity, weighted by timestep."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Final
 
 import torch
@@ -83,3 +84,9 @@ class DiffusionLoss:
     def band(self, times: torch.Tensor) -> torch.Tensor:
         """Return the band of each of n timesteps, int64 of shape (n,), 0 to 3."""
         return times * BANDS // self.timesteps
+
+
+def band_names(timesteps: int) -> list[str]:
+    """Return the timesteps of each band in words, of a schedule of so many."""
+    edges = [band * timesteps // BANDS for band in range(BANDS + 1)]
+    return [f"{low} to {high - 1}" for low, high in pairwise(edges)]

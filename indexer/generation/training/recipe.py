@@ -20,7 +20,7 @@ class AdapterRecipe:
     batch: int
     learning_rate: float
     every: int  # steps between two measurements, validation sheets and checkpoints
-    size: int  # pixels of a picture's side
+    size: int | None = None  # pixels of a picture's side; None is the pipeline's own
     seed: int = 0
     rank: int = 8  # of LoRA's matrices
     token: str = ""  # that textual inversion adds

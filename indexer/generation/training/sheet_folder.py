@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from indexer.errors import UnreadableSource
+from indexer.generation.provenance import Provenance, save_png
 from indexer.generation.training.nearest_picture import NearestPicture, TrainingPictureSearch
 from indexer.generation.training.validation_sheet import Sheet, compose
 from indexer.types import Tier
@@ -46,6 +47,8 @@ class SheetFolder:
     folder : Path
         Made if it does not exist.
     search : TrainingPictureSearch
+    base : str
+        The pipeline that is trained, for the files' provenance.
 
     Raises
     ------
@@ -53,8 +56,8 @@ class SheetFolder:
         The folder cannot be made.
     """
 
-    def __init__(self, folder: Path, search: TrainingPictureSearch) -> None:
-        self._folder, self._search = folder, search
+    def __init__(self, folder: Path, search: TrainingPictureSearch, base: str) -> None:
+        self._folder, self._search, self._base = folder, search, base
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
@@ -74,8 +77,16 @@ class SheetFolder:
             CheckedPicture(each.prompt, each.seed, each.flagged, near)
             for each, near in zip(sheet.pictures, nearest, strict=True)
         )
+        prompts = dict.fromkeys(each.prompt for each in sheet.pictures)
+        provenance = Provenance(
+            "validation sheet",
+            self._base,
+            seed=sheet.pictures[0].seed,
+            prompt="; ".join(prompts),
+            settings={"training_step": sheet.step},
+        )
+        save_png(file, compose(sheet), provenance, overwrite=True)
         try:
-            compose(sheet).save(file)
             stated = json.dumps([asdict(each) for each in pictures], indent=1)
             file.with_suffix(".json").write_text(stated, encoding="utf-8")
         except OSError as error:

@@ -34,13 +34,15 @@ class TokenAdapter:
         self, pipeline: Any, captions: Sequence[str], token: str, initial_words: str
     ) -> None:
         tokenizer, encoder = pipeline.tokenizer, pipeline.text_encoder
+        if token.split() != [token]:
+            raise InputError(f"{token!r} has spaces. Choose a token such as my-thing.")
         words = tokenizer(initial_words, add_special_tokens=False).input_ids
         if not words:
             raise InputError(f"{initial_words!r} has no word that the model knows. Name another.")
         if token in tokenizer.get_vocab():
             raise InputError(
                 f"{token} is a word of the model already. Choose a token that is not, such as "
-                f"<my-{token.strip('<>')}>."
+                f"my-{token}."
             )
         tokenizer.add_tokens(token)
         self._pipeline, self._token = pipeline, token

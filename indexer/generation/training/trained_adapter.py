@@ -20,6 +20,7 @@ class TrainedAdapter:
     data: str  # SHA-256 of pictures and captions, 64 hex digits
     skipped: tuple[SkippedSource, ...]
     duplicates: int
+    timesteps: int  # of the pipeline's schedule
     history: tuple[Measurement, ...]
     losses: tuple[float, ...]  # of each step
     sheets: tuple[CheckedSheet, ...]  # one for each measurement

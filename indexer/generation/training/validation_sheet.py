@@ -21,7 +21,8 @@ class SheetPlan:
 
     prompts: tuple[str, ...]
     seed: int  # of the first picture of each prompt; the next ones for the others
-    columns: int = 4  # pictures of each prompt
+    columns: int  # pictures of each prompt
+    inference_steps: int | None  # of denoising; None is the pipeline's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from sqlalchemy import Select, func, select, update
 
 from indexer.errors import BankExists, BankMismatch, InvalidName, NotFoundError
 from indexer.store.banks.conditions import ACTIVE
+from indexer.store.banks.variant_removal import IS_VARIANT, VariantRemoval
 from indexer.store.edits import Edits, Transaction
-from indexer.store.models import BankRow, EntryRow
+from indexer.store.models import BankRow, EntryRow, PartRow
 from indexer.store.queries import Queries, from_row
 from indexer.store.reviews.item_edits import ReviewItemEdits
 from indexer.store.sql_parameters import MAX_ID
@@ -106,6 +107,7 @@ class BankEdits(Banks, Edits):
     def __init__(self, transaction: Transaction, reviews: ReviewItemEdits) -> None:
         super().__init__(transaction)
         self._reviews = reviews
+        self._variants = VariantRemoval(transaction)
 
     def create(self, name: str, kind: BankKind, details: BankDetails = _UNSAID) -> Bank:
         """Return the bank of this name as it is; make it when there is none.
@@ -176,7 +178,9 @@ class BankEdits(Banks, Edits):
         return self.get(name)
 
     def remove(self, name: str) -> int:
-        """Remove a bank with all its entries; return how many it had. Its images stay.
+        """Remove a bank with all its entries and their variants; return how many entries it had.
+
+        Its images stay, and so do the variants of those that another block bank holds.
 
         The name is free again: a new bank of that name knows nothing of this one.
 
@@ -187,11 +191,14 @@ class BankEdits(Banks, Edits):
         """
         bank_id = self.id_of(name)
         there = (EntryRow.bank_id == bank_id, ACTIVE)
+        of_bank = select(PartRow.image_id).join(EntryRow, EntryRow.image_id == PartRow.image_id)
+        hardened = {*self._connection.scalars(of_bank.where(IS_VARIANT, *there))}
         removed = self._log.append_entries_where("removed", *there)
         gone = {"removed_at": self._now, "removed_by": RemovedBy.USER.value}
         self._connection.execute(update(EntryRow).where(*there).values(gone))
         self._set(BankRow, [bank_id], removed_at=self._now)
         self._reviews.dismiss_bank(bank_id)
+        self._variants.drop_unless_banked(hardened)
         self._log.append("bank", "removed", [bank_id])
         self._audit.record("bank.remove", "bank", bank_id, name=name, entries=removed)
         return removed

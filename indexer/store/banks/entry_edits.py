@@ -10,6 +10,7 @@ from indexer.audit_chain import moment
 from indexer.errors import InputError, NotFoundError
 from indexer.store.banks.conditions import ACTIVE
 from indexer.store.banks.entries import Entries
+from indexer.store.banks.variant_removal import VariantRemoval
 from indexer.store.edits import Edits, Transaction
 from indexer.store.log.audit import named, only
 from indexer.store.models import EntryRow, ImageRow
@@ -28,6 +29,7 @@ class EntryEdits(Entries, Edits):
     def __init__(self, transaction: Transaction, reviews: ReviewItemEdits) -> None:
         super().__init__(transaction)
         self._reviews = reviews
+        self._variants = VariantRemoval(transaction)
 
     def add(self, bank_id: int, image_ids: Iterable[int]) -> int:
         """Make images entries of a bank; return how many were not before.
@@ -206,10 +208,14 @@ class EntryEdits(Entries, Edits):
         return len(added)
 
     def withdraw(self, ids: Sequence[int], by: RemovedBy) -> None:
-        """Remove entries, all of them active, whose removal is audited with its cause."""
+        """Remove entries, all of them active, whose removal is audited with its cause.
+
+        The variants of images that are in no other block bank go with them.
+        """
         self._set(EntryRow, ids, removed_at=self._now, removed_by=by.value)
         self._log.append("entry", "removed", ids)
         self._reviews.dismiss_entries(ids)
+        self._variants.drop_of_withdrawn(ids)
 
     def _change(
         self, ids: Iterable[int], *conditions: ColumnElement[bool], **columns: Any

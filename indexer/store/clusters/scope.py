@@ -28,6 +28,7 @@ from indexer.store.sql_parameters import chunks
 from indexer.types import (
     ClusterScope,
     Keys,
+    PartKind,
     Space,
 )
 
@@ -310,11 +311,12 @@ def _joined(statement: _Statement, space: Space) -> _Statement:
 
 
 def _parts(statement: _Statement, space: Space) -> _Statement:
-    """Join the parts of images with their embeddings."""
+    """Join the parts of images with their embeddings; variants are no pictures of an upload."""
     of_part = and_(
         EmbeddingRow.image_id == PartRow.image_id,
         EmbeddingRow.space_id == space.id,
         EmbeddingRow.part == PartRow.part,
+        PartRow.kind != PartKind.VARIANT.value,
     )
     return (
         statement.select_from(ImageRow)

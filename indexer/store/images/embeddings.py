@@ -39,7 +39,7 @@ from indexer.store.queries import Queries
 from indexer.store.sql_parameters import chunks, possible_ids
 from indexer.store.values import StoredPicture, UnclassifiedVectors
 from indexer.types import Embeddings as Vectors
-from indexer.types import NewImage, Part, Probabilities, Space
+from indexer.types import NewImage, Part, PartKind, Probabilities, Space
 
 _TABLES: Final = (EmbeddingRow, ClassificationRow)
 _SEMANTIC_SPACE: Final = (
@@ -95,7 +95,10 @@ class Embeddings(Queries):
         )
 
     def pictures(self, image_ids: Iterable[int]) -> list[StoredPicture]:
-        """Return what is needed to embed images again: those of them that are active, by id."""
+        """Return what is needed to embed images again: those of them that are active, by id.
+
+        Variants are left out: only hardening makes them anew.
+        """
         ids = possible_ids(image_ids)
         parts = self.part_numbers(ids)
         sources: defaultdict[int, list[str]] = defaultdict(list)
@@ -119,7 +122,7 @@ class Embeddings(Queries):
                 image_id=row.id,
                 sha256=row.sha256,
                 sources=tuple(sources[row.id]),
-                parts=tuple(parts[row.id]),
+                parts=tuple(p for p in parts[row.id] if p.kind is not PartKind.VARIANT),
                 size=(row.width, row.height),
                 has_thumbnail=row.thumbnail is not None,
             )
@@ -129,10 +132,10 @@ class Embeddings(Queries):
     def part_numbers(self, image_ids: Iterable[int]) -> defaultdict[int, dict[Part, int]]:
         """Return the numbers of the stored parts, by image, in the order of the numbers."""
         known: defaultdict[int, dict[Part, int]] = defaultdict(dict)
-        columns = (PartRow.image_id, PartRow.part, PartRow.kind, PartRow.number, PartRow.box)
-        statement = select(*columns).order_by(PartRow.image_id, PartRow.part)
-        for image_id, part, kind, number, box in self._rows(statement, PartRow.image_id, image_ids):
-            known[image_id][stored_part(kind, number, box)] = part
+        statement = select(PartRow.__table__).order_by(PartRow.image_id, PartRow.part)
+        for row in self._rows(statement, PartRow.image_id, image_ids):
+            part = stored_part(row.kind, row.number, row.box, row.recipe)
+            known[row.image_id][part] = row.part
         return known
 
 

@@ -34,7 +34,7 @@ from indexer.store.models import (
     ThumbnailRow,
 )
 from indexer.store.sql_parameters import chunks
-from indexer.types import Space
+from indexer.types import PartKind, Space
 
 _UNIT = 1e-3  # how far an embedding's length may be from 1
 _ACTIVE = ImageRow.removed_at.is_(None)
@@ -206,7 +206,10 @@ def spoiled_semantics() -> Select[Any]:
 def lacking(
     table: _VectorTable, space_id: int | ScalarSelect[Any]
 ) -> tuple[Select[Any], Select[Any]]:
-    """Select the ids of active images without a row in a table, and of those with such a part."""
+    """Select the ids of active images without a row in a table, and of those with such a part.
+
+    A variant may have none: in another space hardening makes variants anew.
+    """
 
     def has(image_id: Any, part: Any) -> ColumnElement[bool]:
         return exists().where(
@@ -215,7 +218,13 @@ def lacking(
 
     return (
         select(ImageRow.id).where(_ACTIVE, ~has(ImageRow.id, literal(0))),
-        select(ImageRow.id).join(PartRow).where(_ACTIVE, ~has(PartRow.image_id, PartRow.part)),
+        select(ImageRow.id)
+        .join(PartRow)
+        .where(
+            _ACTIVE,
+            PartRow.kind != PartKind.VARIANT.value,
+            ~has(PartRow.image_id, PartRow.part),
+        ),
     )
 
 

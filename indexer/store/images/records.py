@@ -150,7 +150,7 @@ def _parts(
     for row in connection.execute(_PARTS, {"ids": ids, "space_id": space_id}):
         found[row.image_id].append(
             StoredPart(
-                part=stored_part(row.kind, row.number, row.box),
+                part=stored_part(row.kind, row.number, row.box, row.recipe),
                 pdq=Pdq(row.pdq, row.pdq_quality),
                 embedding=row.vector,
                 probabilities=row.probabilities or {},
@@ -159,10 +159,10 @@ def _parts(
     return found
 
 
-def stored_part(kind: str, number: int, box: Sequence[int] | None) -> Part:
+def stored_part(kind: str, number: int, box: Sequence[int] | None, recipe: str | None) -> Part:
     """Return what a row of `parts` names."""
     if box is None:
-        return Part(PartKind(kind), number, None)
+        return Part(PartKind(kind), number, None, recipe)
     left, top, width, height = box
     return Part(PartKind(kind), number, (left, top, width, height))
 

@@ -35,9 +35,13 @@ def check_embeddings(images: Sequence[NewImage], space: Space) -> None:
     UnusableOutput
         An embedding is not finite.
     """
+    check_parts([(image, *image.parts) for image in images], space)
+
+
+def check_parts(images: Iterable[Sequence[NewImage | NewPart]], space: Space) -> None:
+    """Do the same as `check_embeddings` for some parts of each image."""
     rows, vectors = [], []
-    for row, image in enumerate(images):
-        contents: tuple[NewImage | NewPart, ...] = (image, *image.parts)
+    for row, contents in enumerate(images):
         for content in contents:
             if content.embedding.shape != (space.dimension,):
                 raise DimensionMismatch(expected=space.dimension, got=content.embedding.size)
@@ -120,6 +124,7 @@ def part_rows(parts: Iterable[NumberedPart]) -> list[dict[str, Any]]:
             "box": item.content.part.box,
             "pdq": item.content.pdq.bits,
             "pdq_quality": item.content.pdq.quality,
+            "recipe": item.content.part.recipe,
         }
         for item in parts
         if isinstance(item.content, NewPart)

@@ -46,7 +46,7 @@ from indexer.store.models.verdicts import (
 )
 from indexer.store.models.webhooks import WebhookDeliveryRow, WebhookRow
 
-REVISION = "202611302210"
+REVISION = "202611302320"
 """Revision of the newest migration: the schema that these models describe."""
 
 __all__ = [

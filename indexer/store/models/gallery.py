@@ -100,17 +100,19 @@ class PartRow(Base):
     __tablename__ = "parts"
     __table_args__ = (
         CheckConstraint("part > 0", "part_is_not_the_whole"),
-        CheckConstraint("kind IN ('frame', 'tile', 'crop')", "kind"),
+        CheckConstraint("kind IN ('frame', 'tile', 'crop', 'variant')", "kind"),
+        CheckConstraint("(kind = 'variant') = (recipe IS NOT NULL)", "variant_has_recipe"),
         CheckConstraint("length(pdq) = 32", "pdq_is_32_bytes"),
     )
 
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
     part: Mapped[int] = mapped_column(Integer, primary_key=True)
     kind: Mapped[str] = mapped_column(String(8))
-    number: Mapped[int]  # frame index, or the number of the tile or crop
+    number: Mapped[int]  # frame index, or the number of the tile, crop or variant
     box: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
     pdq: Mapped[bytes] = mapped_column(Digest)
     pdq_quality: Mapped[int] = mapped_column(SmallInteger)
+    recipe: Mapped[str | None] = mapped_column(String(80))  # how a variant was made
 
 
 class EmbeddingRow(Base):
@@ -180,4 +182,5 @@ class LocalFeaturesRow(Base):
 
 index_while("uq_sources_open_uri", "closed_at IS NULL", SourceRow.uri_sha256, unique=True)
 index_while("ix_sources_closed_uri", "closed_at IS NOT NULL", SourceRow.uri_sha256)
+index_while("ix_parts_variants", "kind = 'variant'", PartRow.image_id)
 index_while("ix_images_removed", "removed_at IS NOT NULL", ImageRow.id)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from indexer.errors import SnapshotMismatch
 from indexer.types import Embeddings
 from indexer.vectors.base import Sink
-from indexer.vectors.codes.sq8 import SQ8, Sq8Codes
+from indexer.vectors.codes.sq8 import SQ8
 from indexer.vectors.faiss_files import read_faiss, write_faiss
 from indexer.vectors.flat_rows import FlatRows
 from indexer.vectors.spherical_kmeans import spherical_kmeans, two_level_kmeans
@@ -62,6 +62,7 @@ class Codebook:
         matrix = faiss.rev_swig_ptr(flat.get_xb(), count * dimension)
         self.centroids: Embeddings = matrix.reshape(count, dimension)  # in the index's memory
         self._rows = FlatRows(self.centroids)
+        self._codes = SQ8.build(self.centroids)
 
     def __len__(self) -> int:
         return len(self.centroids)
@@ -135,12 +136,8 @@ class Codebook:
         """
         if count >= len(self):
             return self.every_list(queries)
-        lists = self._codes.nominate(queries, count, None).rows
+        lists = self._codes.nearest_rows(queries, count)
         return Probes(lists, self._rows.similarities_of(queries, lists))
-
-    @cached_property
-    def _codes(self) -> Sq8Codes:
-        return SQ8.build(self.centroids)
 
     @cached_property
     def _groups(self) -> tuple[Embeddings, list[NDArray[np.int64]]]:

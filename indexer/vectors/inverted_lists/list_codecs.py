@@ -17,6 +17,7 @@ from indexer.vectors.codes.byte_grid import (
     SLACK,
     greatest_length,
     grid_between,
+    lengths_of,
     round_queries,
 )
 from indexer.vectors.faiss_selection import bitmap_selector
@@ -121,7 +122,7 @@ class ScalarCodec:
         asked = round_queries(queries, self._grid)
         # Similarities to centroids are wrong by d roundings at most (Higham 2002, section 3.1);
         # sums of bytes beyond 2 ** 24 and the result are rounded, too.
-        largest = asked.units * np.linalg.norm(asked.rounded, axis=1) * self._longest + 2
+        largest = asked.units * lengths_of(asked.rounded) * self._longest + 2
         lost = asked.lost * self._longest + (queries.shape[1] + 4) * UNIT_ROUNDOFF * largest
         given = (similarities + asked.constants[:, None]) / asked.units[:, None]
         rounded = asked.rounded.astype(np.float32)

@@ -98,13 +98,16 @@ def nearest_listed(
             found.append((_keys(each.segment, nominees.rows), _distances(similarities)))
     if others or not found:
         found.append(nearest(others, queries, k, within, _NO_DISTANCE))
-    keys = np.concatenate([part[0] for part in found], axis=1)
-    distances = np.concatenate([part[1] for part in found], axis=1)
+    keys, distances = found[0]
+    if len(found) > 1:
+        keys = np.concatenate([part[0] for part in found], axis=1)
+        distances = np.concatenate([part[1] for part in found], axis=1)
     if any(segment.repeats for segment in segments):
         distances = one_row_a_key(keys, distances, _NO_DISTANCE)
         keys[np.isinf(distances)] = -1
     order = np.lexsort((keys, distances))[:, :k]
-    return np.take_along_axis(keys, order, axis=1), np.take_along_axis(distances, order, axis=1)
+    query = np.arange(len(queries))[:, None]
+    return keys[query, order], distances[query, order]
 
 
 def up_to_listed(
@@ -223,4 +226,4 @@ def _keys(segment: Segment, rows: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _distances(similarities: Similarities) -> NDArray[np.float32]:
     """Return distances of similarities; infinity where there is no row."""
-    return np.where(np.isneginf(similarities), _NO_DISTANCE, -np.clip(similarities, -1, 1))
+    return np.where(similarities == -np.inf, _NO_DISTANCE, -similarities.clip(-1, 1))
