@@ -36,7 +36,7 @@ INVALID, MISMATCH, UNKNOWN = 2, 3, 4
 STRANGER = PHOTOS / "aqueduct.jpg"
 KNOWN = PHOTOS / "bee.jpg"
 PLAIN = {"LOOKALIKE_QUERY_VIEWS": "none", "LOOKALIKE_SERVE_QUEUE_TIMEOUT": "60"}
-FEW, MANY = 59, 1_999  # images of noise, beside a photo
+FEW, MANY = 29, 1_999  # images of noise, beside a photo
 EASY = -1_000.0  # log-odds that any comparison reaches
 
 
@@ -50,7 +50,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory, models: tuple[Path, Path]) -> Index:
-    """Index 60 images by the earlier model; not to be changed."""
+    """Index 30 images by the earlier model; not to be changed."""
     return filled(tmp_path_factory.mktemp("home"), models[0], FEW)
 
 
@@ -186,7 +186,7 @@ def test_a_server_answers_in_its_space_while_another_is_made_and_then_follows(
     card = add_easy_card(index)
     before = active_of(index)
     command = ("model", "reembed", "--model", models[1], "--json")
-    batches = replace(index, extra={**index.extra, "LOOKALIKE_BATCH_SIZE": "10"})
+    batches = replace(index, extra={**index.extra, "LOOKALIKE_BATCH_SIZE": "5"})
     server = start(index, "serve", "--port", 0, niceness=0)
     asked = Questions(server.address())
     with asked.running():
