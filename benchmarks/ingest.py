@@ -9,12 +9,17 @@ Everything below runs once, one after the other, over the same real photos:
 - ours, by workers: the same photos as an ingest job, and as many `lookalike index work` processes
   of one thread as there are cores; the rate is from the first start of a part to the last end
 - stages, on one core each: all that is stored of a photo, each stage alone, with what it needs in
-  memory. Read and hash; prepare (decode, MD5, PDQ, thumbnail, local features, the pieces that are
-  cut out, each scaled for the model); forward passes, of the photo and its pieces; commit
+  memory, in processor time. Read and hash; prepare (decode, MD5, PDQ, thumbnail, local features,
+  the pieces that are cut out, each scaled for the model); forward passes, of the photo and its
+  pieces; commit
 
 What the cores could do if all stages were shared out perfectly is `cores / sum of the stages'
 seconds`. It is measured twice: with one process, and with a process on each core at once, since
 cores that share memory, caches or clock speed do less together than each alone.
+
+What is missing from that limit is processor time beside the stages, and idle cores: both are those
+of the whole command, less those of the same command over one photo, which is mostly its start. On
+a busy machine the rates and the idle cores say nothing, and processor times say little less.
 
 The peers only embed and classify; ours also hashes, fingerprints and commits every picture.
 
@@ -24,12 +29,14 @@ Example: python benchmarks/ingest.py ../shared/bench/dev/refs --count 1000
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +48,23 @@ WARM_UP = 16
 BATCH = 32  # photos of a transaction, as LOOKALIKE_BATCH_SIZE has it
 PART = 100  # photos of a part of a job
 STAGES = "stages"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took from its start to its end."""
+
+    seconds: float
+    processor: float  # seconds of all cores
+    faults: int  # pages that the system cleared or mapped
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        """Return what it took more than another one."""
+        return Cost(
+            self.seconds - other.seconds,
+            self.processor - other.processor,
+            self.faults - other.faults,
+        )
 
 
 def main() -> None:
@@ -62,14 +86,23 @@ def main() -> None:
     rates = {name: measure(name, arguments.folder, len(photos)) for name in peers}
     alone = measure(STAGES, arguments.folder, len(photos))
     together = at_once(arguments.folder, len(photos))
-    with tempfile.TemporaryDirectory() as links:
-        for photo in photos:
-            (Path(links) / photo.name).symlink_to(photo.resolve())
+    with linked(photos) as links, linked(photos[:1]) as first:
+        _, start = ours("onnx", first)
         for runtime in ("onnx",) if arguments.ours else ("torch", "onnx"):
-            rates[f"ours, {runtime}"] = ours(runtime, Path(links))
-        rates["ours, onnx, by workers"] = ours_by_workers(Path(links))
+            rates[f"ours, {runtime}"], whole = ours(runtime, links)
+        rates["ours, onnx, by workers"] = ours_by_workers(links)
     print_table(rates, len(photos))
     print_stages(alone, together, rates)
+    print_rest(whole - start, together, len(photos) - 1)
+
+
+@contextmanager
+def linked(photos: Sequence[Path]) -> Iterator[Path]:
+    """Make a folder of links to photos."""
+    with tempfile.TemporaryDirectory() as folder:
+        for photo in photos:
+            (Path(folder) / photo.name).symlink_to(photo.resolve())
+        yield Path(folder)
 
 
 def measure(name: str, folder: Path, count: int) -> Any:
@@ -94,11 +127,12 @@ def child(name: str, folder: Path, count: int) -> list[str]:
     return [sys.executable, __file__, str(folder), "--count", str(count), "--only", name]
 
 
-def ours(runtime: str, folder: Path) -> float:
-    """Return the images a second that the command itself reports."""
+def ours(runtime: str, folder: Path) -> tuple[float, Cost]:
+    """Return the images a second that the command itself reports, and what all of it took."""
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "LOOKALIKE_HOME": home, "LOOKALIKE_RUNTIME": runtime}
         subprocess.run([COMMAND, "init"], env=environment, check=True, capture_output=True)
+        begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
             [COMMAND, "index", "add", str(folder), "--follow-links", "--json"],
             env=environment,
@@ -106,8 +140,11 @@ def ours(runtime: str, folder: Path) -> float:
             capture_output=True,
             text=True,
         )
+        seconds, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
     report = json.loads(done.stdout)
-    return (report["added"] + report["duplicates"]) / report["seconds"]
+    processor = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    cost = Cost(seconds, processor, after.ru_minflt - before.ru_minflt)
+    return (report["added"] + report["duplicates"]) / report["seconds"], cost
 
 
 def ours_by_workers(folder: Path) -> float:
@@ -202,9 +239,9 @@ def stages(photos: Sequence[Path]) -> dict[str, float]:
     seconds = dict.fromkeys(("read and hash", "prepare", "forward passes", "commit"), 0.0)
 
     def timed(stage: str, call: Callable[..., Any], *arguments: Any) -> Any:
-        start = time.perf_counter()
+        start = time.process_time()
         result = call(*arguments)
-        seconds[stage] += time.perf_counter() - start
+        seconds[stage] += time.process_time() - start
         return result
 
     def read(photo: Path) -> tuple[bytes, bytes]:
@@ -298,6 +335,17 @@ def print_stages(
     for name in ("ours, onnx", "ours, onnx, by workers"):
         shares = " | ".join(f"{rates[name] / limit:.3f}" for limit in limits)
         print(f"| share of it, {name} | {shares} |")
+
+
+def print_rest(cost: Cost, together: dict[str, float], count: int) -> None:
+    """Print what a photo takes of both cores beside its stages."""
+    cores, stages = len(os.sched_getaffinity(0)), sum(together.values())
+    print("| of a photo in `index add` | ms of a core |")
+    print("|---|---|")
+    print(f"| its stages, as measured alone | {1000 * stages:.2f} |")
+    print(f"| other processor time | {1000 * (cost.processor / count - stages):.2f} |")
+    print(f"| cores idle | {1000 * (cores * cost.seconds - cost.processor) / count:.2f} |")
+    print(f"| page faults, number | {cost.faults / count:.0f} |")
 
 
 PEERS: dict[str, Callable[[Sequence[Path]], float]] = {

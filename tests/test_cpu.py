@@ -1,5 +1,7 @@
 """A caller that is alone gets a second core; several keep to their own."""
 
+import subprocess
+import sys
 from contextlib import ExitStack
 from contextvars import ContextVar
 from pathlib import Path
@@ -115,3 +117,11 @@ def test_a_containers_quota_bounds_the_cores(
     (tmp_path / "cpu.max").write_text(quota)
     assert usable_cores() == most
     assert Cores().count == most
+
+
+def test_threads_of_a_command_wait_a_millisecond_for_the_interpreter() -> None:
+    code = "import sys, indexer.cli; print(sys.getswitchinterval())"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert float(done.stdout) == pytest.approx(0.001)

@@ -12,7 +12,7 @@ def keep_small_blocks() -> None:
     """Have glibc keep the memory of ordinary pictures, and return that of large ones at once.
 
     By default it returns blocks of a few megabytes, as SIFT and resizing need them for every
-    picture: the system clears 3,000 pages a photo then, a tenth of all time, and threads wait for
+    picture: the system clears 3,000 pages a photo then, a tenth of the time, and threads wait for
     each other meanwhile, since they share one memory map. Blocks of large pictures are kept by
     default, in every thread: up to gigabytes. Other C libraries are left as they are.
     """
