@@ -38,17 +38,22 @@ def main() -> None:
     parser.add_argument("icons", type=Path, help="unpacked npm package emoji-datasource-google")
     parser.add_argument("photos", type=Path, help="folder with coffee.jpg")
     parser.add_argument("out", type=Path, help="folder of the sheets")
+    parser.add_argument("--seeds", type=int, default=2, help="pictures a prompt, to count copies")
     arguments = parser.parse_args()
     model = DiffusionModel("tiny", device="cpu")
     icons, captions = read_icons(arguments.icons)
     photo = Image.open(arguments.photos / "coffee.jpg").convert("RGB")
     named = {names[0]: Image.fromarray(icon) for icon, names in zip(icons, captions, strict=True)}
 
-    drawn = [(prompt, draw(model, prompt, seed=1)) for prompt in (*CAPTIONS, *FREE)]
-    save(drawn, arguments.out / "generate-text.png")
+    drawn = {
+        prompt: [draw(model, prompt, seed=seed) for seed in range(arguments.seeds)]
+        for prompt in (*CAPTIONS, *FREE)
+    }
+    first = [(prompt, pictures[0]) for prompt, pictures in drawn.items()]
+    save(first, arguments.out / "generate-text.png")
     save(edits(model, named["red apple"], photo), arguments.out / "generate-edits.png")
     save(styles(photo), arguments.out / "generate-styles.jpg")
-    copies(model, named, arguments.out)
+    save(copies(drawn, named), arguments.out / "generate-copies.png")
 
 
 def draw(
@@ -76,7 +81,7 @@ def edits(model: DiffusionModel, icon: Image.Image, photo: Image.Image) -> list[
         cells += [
             (
                 f"{prompt}, {strength}",
-                draw(model, prompt, seed=1, picture=picture, strength=strength),
+                draw(model, prompt, seed=0, picture=picture, strength=strength),
             )
             for strength in (0.3, 0.6, 0.9)
         ]
@@ -84,7 +89,7 @@ def edits(model: DiffusionModel, icon: Image.Image, photo: Image.Image) -> list[
         masked.paste("white", (16, 16, 48, 48))
         cells.append(("mask", masked))
         cells.append(
-            (f"inpainted: {prompt}", draw(model, prompt, seed=1, picture=picture, mask=mask))
+            (f"inpainted: {prompt}", draw(model, prompt, seed=0, picture=picture, mask=mask))
         )
     return cells
 
@@ -95,22 +100,20 @@ def styles(photo: Image.Image) -> list[Cell]:
     return [("photo", small), *((name, restyle(small, n)) for n, name in enumerate(STYLES))]
 
 
-def copies(model: DiffusionModel, icons: dict[str, Image.Image], out: Path) -> None:
-    """Show each picture of a training caption above its nearest icon; print how many are copies."""
+def copies(drawn: dict[str, list[Image.Image]], icons: dict[str, Image.Image]) -> list[Cell]:
+    """Return pictures of captions, each before its nearest icon; print how many are copies."""
     search = TrainingPictureSearch(
         [CaptionedPicture(name, np.asarray(icon), name) for name, icon in icons.items()], Settings()
     )
     cells: list[Cell] = []
-    for title, prompts, seeds in (("captions", CAPTIONS, (1, 2)), ("free text", FREE, range(1, 7))):
-        pictures = [
-            (prompt, draw(model, prompt, seed=seed)) for prompt in prompts for seed in seeds
-        ]
+    for title, prompts in (("captions", CAPTIONS), ("free text", FREE)):
+        pictures = [(prompt, picture) for prompt in prompts for picture in drawn[prompt]]
         found = search.nearest([np.asarray(picture) for _, picture in pictures])
         copied = sum(each.near_copy for each in found)
         print(f"{title}: {copied} of {len(pictures)} are near copies of a training icon")
-        for (prompt, picture), nearest in list(zip(pictures, found, strict=True))[:: len(seeds)]:
+        for (prompt, picture), nearest in zip(pictures, found, strict=True):
             cells += [(prompt, picture), (f"nearest: {nearest.name}", icons[nearest.name])]
-    save(cells[: 4 * COLUMNS], out / "generate-copies.png")
+    return cells[: 4 * COLUMNS]
 
 
 def save(cells: Sequence[Cell], path: Path) -> None:

@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 from PIL import Image
@@ -66,12 +65,6 @@ class DiffusionModel:
         self._device = device
         self._pipelines: dict[Task, Any] = {}
 
-    @cached_property
-    def _loaded(self) -> Any:
-        return load_pipeline(
-            self.reference, adapters=self._adapters, scheduler=self._scheduler, device=self._device
-        )
-
     def pipeline(self, task: Task) -> Any:
         """Return the pipeline for a task; those of all tasks share their networks.
 
@@ -81,8 +74,7 @@ class DiffusionModel:
             As of `load_pipeline`.
         """
         if task not in self._pipelines:
-            with quiet_libraries():
-                self._pipelines[task] = as_task(self._loaded, task)
+            self._pipelines[task] = self._load(task)
             self._pipelines[task].set_progress_bar_config(disable=True)
         return self._pipelines[task]
 
@@ -152,6 +144,18 @@ class DiffusionModel:
             return self.draw(request, generators_of([seed]))
 
         return repaint
+
+    def _load(self, task: Task) -> Any:
+        for other in self._pipelines.values():
+            with quiet_libraries():
+                return as_task(other, task)
+        return load_pipeline(
+            self.reference,
+            task,
+            adapters=self._adapters,
+            scheduler=self._scheduler,
+            device=self._device,
+        )
 
     def _arguments(self, request: PictureRequest) -> dict[str, Any]:
         pipeline = self.pipeline(request.task)
