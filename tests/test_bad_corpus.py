@@ -150,9 +150,9 @@ def test_a_run_over_all_of_them_accounts_for_every_file(
         content = examine(store)
     assert content.sources.keys() == folder.expected.keys() - refused.keys()
     # nothing has been spoilt: what is there is found, and a second run changes nothing
-    for name in (*GOOD, "zip_behind.jpg", "orientation_99.jpg"):
-        found = json.loads(start(index, "search", folder.path / name, "--json").finish())
-        assert found["tier"] == Tier.EXACT
+    asked = [folder.path / name for name in (*GOOD, "zip_behind.jpg", "orientation_99.jpg")]
+    found = json.loads(start(index, "search", *asked, "--json").finish())
+    assert [verdict["tier"] for verdict in found] == [Tier.EXACT] * len(asked)
     command = ("index", "add", folder.path, "--follow-links", "--json")
     again = json.loads(start(index, *command).finish(SKIPPED_SOME))
     assert (again["added"], again["duplicates"]) == (0, 0)

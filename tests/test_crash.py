@@ -236,12 +236,12 @@ def test_a_purge_that_dies_again_and_again_is_finished_by_repair(
 ) -> None:
     deaths = [
         Death(Moment.WRITTEN, 3),
-        Death(Moment.COMMIT, 1),
         Death(Moment.COMMITTED, 1),
-        Death(Moment.FSYNC, 2),
         Death(Moment.RENAME, 1),
+        Death(Moment.COMMIT, 1),
+        Death(Moment.FSYNC, 2),
         Death(Moment.RENAME, 3),
-    ]
+    ][: extent(3, 6)]
     start(index, "index", "add", *sorted(mixed.good)[: 2 * BATCH]).finish()
     start(index, "index", "snapshot").finish()
     with open_store(database_url) as store:
