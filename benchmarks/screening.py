@@ -2,7 +2,8 @@
 
 A folder is indexed as one block bank. Then a pipeline makes the same pictures in turns: alone,
 screened with the index in its own process, and screened by a server of this machine. Counted are
-the pictures, the matches made for them, and the seconds of the clock and of this process's cores.
+the pictures, the matches made for them (of the server: the searches asked for), and the seconds of
+the clock and of this process's cores.
 After that pictures of several sizes are screened alone, which is what screening adds to a generator
 of any speed.
 
@@ -15,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -63,7 +65,7 @@ def main() -> None:
         ):
             screeners = {"with the index": local, "by a server": ServerScreener(api)}
             compare(pipe, screeners, arguments)
-            time_sizes(screeners, sorted(arguments.folder.iterdir())[:ROUNDS])
+            time_sizes(screeners, sorted(arguments.folder.glob("*.jpg"))[:ROUNDS])
 
 
 def compare(pipe: Any, screeners: dict[str, Screener], arguments: argparse.Namespace) -> None:
@@ -75,7 +77,10 @@ def compare(pipe: Any, screeners: dict[str, Screener], arguments: argparse.Names
     wanted = {"num_images_per_prompt": arguments.pictures, "num_inference_steps": arguments.steps}
     for turn in range(arguments.turns + 1):  # the first one warms up
         for name, way in ways.items():
-            with patch.object(Matcher, "answer", counted(matches, name)):
+            with (
+                counted(Matcher, "answer", matches, name),
+                counted(Lookalike, "search", matches, name),
+            ):
                 cost = timed(lambda way=way: way(PROMPT, **wanted))
             if turn:
                 spent[name].append(cost)
@@ -103,15 +108,17 @@ def time_sizes(screeners: dict[str, Screener], photos: list[Path]) -> None:
             print(f"{name}, {side}, {clock:.0f}, {processor:.0f}")
 
 
-def counted(matches: Counter[str], name: str) -> Callable[..., Any]:
-    """Return the matcher's method, counting its calls."""
-    answer = Matcher.answer
+def counted(
+    owner: type, method: str, calls: Counter[str], name: str
+) -> AbstractContextManager[object]:
+    """Count the calls of a method during the block."""
+    call = getattr(owner, method)
 
-    def count(matcher: Matcher, *arguments: Any) -> Any:
-        matches[name] += 1
-        return answer(matcher, *arguments)
+    def count(*arguments: Any) -> Any:
+        calls[name] += 1
+        return call(*arguments)
 
-    return count
+    return patch.object(owner, method, count)
 
 
 def timed(call: Callable[[], object]) -> tuple[float, float]:

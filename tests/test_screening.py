@@ -11,7 +11,6 @@ import pytest
 import torch
 from diffusers import (
     AutoPipelineForImage2Image,
-    AutoPipelineForText2Image,
     DiffusionPipeline,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionPipeline,
@@ -300,8 +299,7 @@ def test_latents_are_refused(pipe: StableDiffusionPipeline, screener: Counted) -
     assert screener.pictures == 0
 
 
-@pytest.mark.parametrize("output_type", ["np", "pt"])
-@pytest.mark.parametrize("return_dict", [True, False])
+@pytest.mark.parametrize(("output_type", "return_dict"), [("np", False), ("pt", True)])
 def test_arrays_and_tuples_hold_what_may_be_shown(
     pipe: StableDiffusionPipeline, screener: Counted, output_type: str, *, return_dict: bool
 ) -> None:
@@ -341,8 +339,7 @@ def _flagged(screening: Screening) -> Screening:
 
 
 @pytest.mark.parametrize(
-    "pipeline_class",
-    [AutoPipelineForImage2Image, AutoPipelineForText2Image, StableDiffusionImg2ImgPipeline],
+    "pipeline_class", [AutoPipelineForImage2Image, StableDiffusionImg2ImgPipeline]
 )
 def test_from_pipe_makes_no_unscreened_pipeline(
     pipe: StableDiffusionPipeline, screener: Counted, pipeline_class: Any
@@ -494,7 +491,10 @@ def test_arguments_that_cannot_be_meant_are_refused(
 # --- the safety checker of Stable Diffusion 1.x --------------------------------------------------
 
 
-@pytest.mark.parametrize("action", ["black", "blur", "flag"])
+@pytest.mark.parametrize(
+    "action",
+    ["black", *(pytest.param(each, marks=pytest.mark.long) for each in ("blur", "flag"))],
+)
 def test_a_safety_checker_covers_what_is_flagged(screener: Counted, action: str) -> None:
     reports: list[list[Screening]] = []
     checker = SafetyChecker(screener, action, reports.append)
@@ -558,6 +558,7 @@ def test_a_server_screens_as_its_index_does_and_without_it_nothing_is_returned(
     assert [each.screening.tier for each in pictures] == [each.tier for each in local]
 
 
+@pytest.mark.long
 def test_the_code_of_the_page_runs(
     pipe: StableDiffusionPipeline,
     index: Index,
