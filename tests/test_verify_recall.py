@@ -13,6 +13,7 @@ from indexer.upkeep import doctor
 from indexer.upkeep.findings import State
 from indexer.upkeep.status import read_status
 from indexer.vectors.faiss_index import FloatIndex
+from indexer.vectors.stated_recall import REFUSAL
 from support.commands import PHOTOS, Index
 from support.lossy import MEASURED, LossyIndex
 
@@ -100,6 +101,17 @@ def test_the_doctor_warns_of_a_view_that_finds_too_little_or_is_slow(
 
     assert {each.state for each in found} == {State.WARNING}
     assert all(says in each.found for each in found)
+
+
+def test_status_says_which_views_have_lists_that_find_too_little(index: Index) -> None:
+    index.run_here("index", "snapshot")
+    assert "did not reach" not in index.run_here("status").stdout
+    snapshot = max((index.home / "views").glob("embedding-*/snapshot-*"))
+    (snapshot / REFUSAL).touch()
+
+    told = " ".join(index.run_here("status").stdout.split())
+
+    assert f"{snapshot.parent.name}: its inverted lists did not reach LOOKALIKE_RECALL" in told
 
 
 @pytest.mark.parametrize("count", ["0", "-5", "many"])

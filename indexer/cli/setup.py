@@ -101,6 +101,12 @@ def _print_status(status: "Status") -> None:
         "newest snapshot",
     ]
     print_table("Views", columns, views)
+    for view in status.views:
+        if view.has_refused_lists:
+            echo(
+                f"{view.name}: its inverted lists did not reach LOOKALIKE_RECALL_TARGET, so a "
+                "search compares all vectors, which is exact and slow."
+            )
     if status.engines:
         echo()
         engines = [
