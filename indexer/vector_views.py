@@ -16,8 +16,8 @@ from indexer.vectors.faiss_index import FloatIndex
 from indexer.vectors.inverted_lists.listed_index import ListedIndex, ListRule
 from indexer.vectors.inverted_lists.view_lists import ListMaker
 from indexer.vectors.snapshot_inventory import ViewFiles, read_inventory
-from indexer.vectors.snapshots import remove_view
 from indexer.vectors.tiers import IN_MEMORY, TierRule
+from indexer.vectors.view_folder import remove_view
 
 _NAME = re.compile(r"embedding-[0-9a-f]{16}|pdq(-\d{1,3})?|entries|(pieces|patterns)-[0-9a-f]{16}")
 """What a view may be called; "pdq" alone was, by earlier versions."""

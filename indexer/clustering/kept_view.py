@@ -16,7 +16,8 @@ from indexer.store import EmbeddingFeed, Store
 from indexer.types import Keys, Space
 from indexer.vectors.base import Savable
 from indexer.vectors.manifest import Identity, Position
-from indexer.vectors.snapshots import SnapshotFolder, remove_view
+from indexer.vectors.snapshots import SnapshotFolder
+from indexer.vectors.view_folder import remove_view
 
 log = structlog.get_logger(__name__)
 

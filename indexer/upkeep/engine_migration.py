@@ -23,7 +23,7 @@ from indexer.types import Completeness, EngineState, Space
 from indexer.vector_views import embedding_view, open_local_embeddings
 from indexer.vectors import LogView
 from indexer.vectors.recall import NEIGHBOURS, disturbed, measure_recall, require_recall
-from indexer.vectors.snapshots import remove_view
+from indexer.vectors.view_folder import remove_view
 
 QUERIES: Final = 500
 """Queries by which recall is measured: if all find everything, its lower end is 0.992."""

@@ -18,7 +18,7 @@ from indexer.types import PartKind, SkippedSource, Space
 from indexer.upkeep.consistency import SAMPLE, verify
 from indexer.vector_views import find_leftovers, open_views, rebuild_views
 from indexer.vectors.snapshot_inventory import ViewFiles, read_inventory
-from indexer.vectors.snapshots import remove_view
+from indexer.vectors.view_folder import remove_view
 
 NO_EMBEDDING: Final = "no_embedding"
 """Code under which files stand in quarantine that must be encoded again."""

@@ -10,7 +10,7 @@ from indexer.store import Store
 from indexer.types import DroppedSpaces, SpaceSummary
 from indexer.vector_views import embedding_view, find_leftovers
 from indexer.vectors.snapshot_inventory import read_inventory
-from indexer.vectors.snapshots import remove_view
+from indexer.vectors.view_folder import remove_view
 
 _FEWEST_DIGITS: Final = 4  # of a fingerprint
 

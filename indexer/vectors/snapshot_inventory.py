@@ -9,8 +9,8 @@ from pathlib import Path
 from indexer.errors import SnapshotMismatch
 from indexer.types import Completeness
 from indexer.vectors.manifest import MANIFEST, Manifest
-from indexer.vectors.snapshots import UNFINISHED, snapshots_in
 from indexer.vectors.stated_recall import read_recall, were_lists_refused
+from indexer.vectors.view_folder import UNFINISHED, snapshots_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,30 @@
 """Snapshot folder of one view."""
 
-import fcntl
 import os
-import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+import numpy as np
 import structlog
 
 from indexer.errors import SnapshotMismatch, SnapshotNotWritten
 from indexer.runtime.private_files import make_private_folder, private
-from indexer.types import ChangeFeed
-from indexer.vectors.base import Savable, SegmentRecord
+from indexer.types import ChangeFeed, Keys
+from indexer.vectors.base import LocalIndex, Savable, SegmentRecord
 from indexer.vectors.manifest import MANIFEST, Identity, Manifest, Position
 from indexer.vectors.snapshot_files import SnapshotFiles, sync_folder
-
-PREFIX = "snapshot-"
-UNFINISHED = "unfinished-"
-LOCK = "lock"
-IMPROVING = "improving"
+from indexer.vectors.view_folder import (
+    PREFIX,
+    UNFINISHED,
+    snapshots_in,
+    turn,
+    turn_to_improve,
+    watermark_of,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +96,7 @@ class SnapshotFolder:
             A file of it is missing or unreadable.
         """
         manifest = Manifest.read(path, self._identity)
-        if manifest.watermark != _watermark_of(path):
+        if manifest.watermark != watermark_of(path):
             raise SnapshotMismatch(f"{path} holds the state at change {manifest.watermark}.")
         mark = feed.mark(manifest.watermark)
         if mark is None:
@@ -110,6 +112,18 @@ class SnapshotFolder:
             )
         manifest.verify_files(path, except_for(manifest.segments))
         return manifest
+
+    def problem_of(
+        self, path: Path, feed: ChangeFeed, index: LocalIndex, purged: Keys
+    ) -> str | None:
+        """Return a sentence if a snapshot is not as written, or holds what was purged."""
+        try:
+            manifest = self.verified(path, feed)
+            stored = index.stored_keys(path, manifest.segments)
+        except (SnapshotMismatch, OSError) as error:
+            return str(error)
+        kept = np.intersect1d(purged, stored)
+        return f"{path} still holds vectors of {len(kept)} purged images." if len(kept) else None
 
     def refuse(self, path: Path) -> None:
         """Remember that a snapshot is bad: nothing is taken from it, the next write removes it."""
@@ -136,31 +150,16 @@ class SnapshotFolder:
         """
         return Manifest.read(path, self._identity)
 
-    @contextmanager
-    def turn_to_improve(self) -> Iterator[bool]:
-        """Yield whether no other process is improving the view; if so, none does meanwhile.
+    def turn_to_improve(self) -> AbstractContextManager[bool]:
+        """Yield whether no other process is improving the view; see `view_folder`."""
+        return turn_to_improve(self._folder)
 
-        Raises
-        ------
-        SnapshotNotWritten
-            The folder cannot be written.
-        """
-        with ExitStack() as stack:
-            try:
-                make_private_folder(self._folder)
-                path = self._folder / IMPROVING
-                file = stack.enter_context(open(path, "w", opener=private))
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                ours = False
-            except OSError as error:
-                raise SnapshotNotWritten(
-                    f"The folder {self._folder} cannot be written: {error}. Correct its "
-                    "permissions."
-                ) from error
-            else:
-                ours = True
-            yield ours
+    def segments_of(self, path: Path) -> tuple[SegmentRecord, ...]:
+        """Return the segments of a snapshot; none if it cannot be read."""
+        try:
+            return self.manifest(path).segments
+        except (SnapshotMismatch, OSError):
+            return ()
 
     def write(
         self,
@@ -196,7 +195,7 @@ class SnapshotFolder:
         target = self._folder / f"{PREFIX}{position.watermark:020d}"
         try:
             make_private_folder(self._folder)
-            with _turn(self._folder):
+            with turn(self._folder):
                 self._discard_unfinished()
                 if not alone:
                     target = self._newest_sound(position.watermark, accepts) or target
@@ -239,7 +238,7 @@ class SnapshotFolder:
 
         A view that lags behind another process's does not write what that one has outgrown.
         """
-        as_new = (path for path in self.newest_first() if _watermark_of(path) >= watermark)
+        as_new = (path for path in self.newest_first() if watermark_of(path) >= watermark)
         return next((path for path in as_new if self._will_do(path, accepts)), None)
 
     def _will_do(self, path: Path, accepts: Callable[[Sequence[SegmentRecord]], bool]) -> bool:
@@ -283,50 +282,3 @@ class SnapshotFolder:
     def _discard_unfinished(self) -> None:
         for path in self._folder.glob(f"{UNFINISHED}*"):
             shutil.rmtree(path)
-
-
-def snapshots_in(folder: Path) -> list[Path]:
-    """List the snapshots in a view's folder, newest first, valid or not.
-
-    Raises
-    ------
-    OSError
-        The folder is not there or cannot be read.
-    """
-    found = [path for path in folder.iterdir() if re.fullmatch(PREFIX + r"\d+", path.name)]
-    return sorted(found, key=_watermark_of, reverse=True)
-
-
-def remove_view(folder: Path) -> None:
-    """Remove all that a view has on disk; files that are not a view's stay, and their folder.
-
-    Raises
-    ------
-    SnapshotNotWritten
-        The folder cannot be written.
-    """
-    try:
-        with _turn(folder):
-            for path in (*folder.glob(f"{UNFINISHED}*"), *snapshots_in(folder)):
-                shutil.rmtree(path)
-        (folder / LOCK).unlink()
-        (folder / IMPROVING).unlink(missing_ok=True)
-        if not any(folder.iterdir()):
-            folder.rmdir()
-    except OSError as error:
-        raise SnapshotNotWritten(
-            f"The view in {folder} could not be removed: {error}. Correct the folder's "
-            "permissions, or remove it by hand."
-        ) from error
-
-
-@contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    """Wait for the other processes that write snapshots into a folder."""
-    with open(folder / LOCK, "w", opener=private) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _watermark_of(path: Path) -> int:
-    return int(path.name.removeprefix(PREFIX))

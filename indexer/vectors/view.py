@@ -1,22 +1,22 @@
 """Vector view: an index that follows the log."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import structlog
 
 from indexer.errors import InvalidCodes, SnapshotMismatch, SnapshotNotWritten
-from indexer.types import ChangeFeed, Keys
-from indexer.vectors.base import LocalIndex, SegmentRecord
-from indexer.vectors.log_changes import CHUNK, follow
-from indexer.vectors.log_consistency import PLURAL, count_by_key, differing_keys, key_problems
+from indexer.types import ChangeFeed
+from indexer.vectors.base import LocalIndex
+from indexer.vectors.log_changes import follow
 from indexer.vectors.manifest import START, Identity, Position
 from indexer.vectors.snapshot_loading import load_newest
 from indexer.vectors.snapshot_policy import Schedule, SnapshotPolicy
 from indexer.vectors.snapshots import SnapshotFolder
+from indexer.vectors.view_check import ViewCheck
 
 log = structlog.get_logger(__name__)
 
@@ -176,7 +176,7 @@ class VectorView:
             if not ours:
                 return False
             newest = next(iter(self._snapshots.newest_first()), None)
-            if newest is not None and self.index.is_behind(self._records(newest)):
+            if newest is not None and self.index.is_behind(self._snapshots.segments_of(newest)):
                 return self._take_newest()
             if not self.index.improve(on_progress):
                 return False
@@ -198,9 +198,9 @@ class VectorView:
         problems = []
         with self._snapshotting:
             for path in self._snapshots.newest_first():
-                problem = self._snapshot_problem(path, purged)
+                problem = self._snapshots.problem_of(path, self._feed, self.index, purged)
                 if problem:  # look again: another process may just have replaced it
-                    problem = self._snapshot_problem(path, purged)
+                    problem = self._snapshots.problem_of(path, self._feed, self.index, purged)
                 if problem and path.exists():
                     self._snapshots.refuse(path)
                     problems.append(problem)
@@ -223,7 +223,8 @@ class VectorView:
         list of str
             A sentence for each problem; empty when all is well.
         """
-        return [*self._key_problems(), *self._vector_problems(sample, seed)]
+        check = ViewCheck(self.name, self._feed, self._caught_up)
+        return [*check.key_problems(), *check.vector_problems(sample, seed)]
 
     def verify(self) -> list[str]:
         """Compare the snapshots and the index with all that they must agree with."""
@@ -291,60 +292,9 @@ class VectorView:
             self.index, self._position = index, position
         return True
 
-    def _records(self, path: Path) -> tuple[SegmentRecord, ...]:
-        """Return the segments of a snapshot; none if it cannot be read."""
-        try:
-            return self._snapshots.manifest(path).segments
-        except (SnapshotMismatch, OSError):
-            return ()
-
-    def _snapshot_problem(self, path: Path, purged: Keys) -> str | None:
-        try:
-            manifest = self._snapshots.verified(path, self._feed)
-            stored = self.index.stored_keys(path, manifest.segments)
-        except (SnapshotMismatch, OSError) as error:
-            return str(error)
-        kept = np.intersect1d(purged, stored)
-        return f"{path} still holds vectors of {len(kept)} purged images." if len(kept) else None
-
-    def _key_problems(self) -> list[str]:
-        logged = self._feed.all_keys()
-        expected = count_by_key(logged.keys)  # vectors by key, as the log has them
-        after = logged.watermark
-        while True:
-            with self._applying:
-                self._apply(until=self._feed.head())
-                changes = self._feed.read(after, CHUNK)
-                # Nothing was committed meanwhile, so both have seen the same log.
-                done = changes.watermark == after == self.watermark
-                held = self.index.keys() if done else None
-            if held is not None:
-                return key_problems(self.name, self._feed.subject, expected, held)
-            for key in changes.removed.tolist():
-                expected.pop(key, None)
-            expected.update(count_by_key(changes.keys))
-            after = changes.watermark
-
-    def _vector_problems(self, sample: int | None, seed: int) -> list[str]:
-        keys = np.unique(self.index.keys())
-        if sample is not None and sample < len(keys):
-            keys = np.sort(np.random.default_rng(seed).choice(keys, sample, replace=False))
-        differing: list[int] = []
-        for start in range(0, len(keys), CHUNK):
-            differing += self._differing(keys[start : start + CHUNK])
-        if not differing:
-            return []
-        problem = (
-            f"The view {self.name} holds other vectors than the log for {len(differing)} of "
-            f"{len(keys)} compared {PLURAL[self._feed.subject]}, the first is {differing[0]}."
-        )
-        return [problem]
-
-    def _differing(self, keys: Keys) -> list[int]:
-        while True:
-            with self._applying:
-                self._apply(until=self._feed.head())
-                said = self._feed.look_up(keys)
-                if said.watermark == self.watermark:  # both have seen the same log
-                    held = self.index.reconstruct(keys)
-                    return differing_keys((said.keys, said.vectors), held)
+    @contextmanager
+    def _caught_up(self) -> Iterator[tuple[LocalIndex, int]]:
+        """Yield the index and its watermark, all committed changes applied, and hold them there."""
+        with self._applying:
+            self._apply(until=self._feed.head())
+            yield self.index, self.watermark
