@@ -49,7 +49,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Mixed:
-    return make_mixed(tmp_path_factory.mktemp("mixed") / "folder", 120)
+    return make_mixed(tmp_path_factory.mktemp("mixed") / "folder", extent(72, 120))
 
 
 def finish_unavailable(command: Forked, code: str = "database_unavailable") -> str:

@@ -36,11 +36,12 @@ from support.mixed import Mixed, make_mixed
 from support.models import make_tiny
 
 INTERRUPTED = 130
-FILES = 120
+FILES = extent(72, 120)
 KILLS = 6  # from outside, for each database
 ROUNDS = 2  # indexes that these kills are dealt out to
 CHAINS = extent(1, 4)  # indexes for each database whose writers die once at each kind of moment
 SEED = 20261123
+FOLLOWED = 0.6  # seconds in which a server reads the log three times
 # The latest of each kind that a command is sure to come to, however much is done already.
 LATEST_OF_ADD = {
     Moment.DECODE: 2 * BATCH,
@@ -210,7 +211,7 @@ def test_a_command_that_dies_while_it_writes_snapshots_spoils_nothing(
 
     with open_store(index.settings.resolved_database_url) as store:
         content = examine(store)
-        for number in count(1, extent(3, 1)):
+        for number in count(1, extent(5, 1)):
             shutil.rmtree(views, ignore_errors=True)
             shutil.copytree(kept, views)
             death = Death(moment, number)
@@ -264,7 +265,7 @@ def test_a_purge_that_dies_again_and_again_is_finished_by_repair(
 
 
 def test_a_server_that_is_killed_leaves_nothing_that_misleads_the_next(
-    index: Index, database_url: str, mixed: Mixed, pace: Pace
+    index: Index, database_url: str, mixed: Mixed
 ) -> None:
     chance = random.Random(SEED)
     adding = start_adding(index, mixed)
@@ -273,7 +274,7 @@ def test_a_server_that_is_killed_leaves_nothing_that_misleads_the_next(
             server = start(index, "serve", "--port", 0)
             server.address()
             wait_for_images(store, adding.running, part * len(mixed.images) // 3)
-            time.sleep(chance.random() * 3 * pace.batch)
+            time.sleep(chance.random() * FOLLOWED)
             server.kill()  # it follows the log, and writes a snapshot every few changes
         adding.finish(SKIPPED_SOME)
         assert_complete(index, store, mixed)

@@ -36,7 +36,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Mixed:
-    return make_mixed(tmp_path_factory.mktemp("mixed") / "folder", extent(96, 160))
+    return make_mixed(tmp_path_factory.mktemp("mixed") / "folder", extent(64, 160))
 
 
 @pytest.fixture
