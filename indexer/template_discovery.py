@@ -32,6 +32,7 @@ from indexer.verification.local_features import in_both_hands
 _NEIGHBOURS: Final = 16  # of an image, each compared with it
 _NEAR: Final = 0.4  # cosine of neighbours worth comparing; strangers reach it once in a thousand
 _FAR: Final = 0.2  # of those that are if details are equal at one place: controls over photos
+_MEMBERS: Final = 12  # images of a template that one is compared with before it joins
 _STEP: Final = 64  # images between commits
 _AT_HAND: Final = 128  # images whose cells are kept while their neighbours are compared: 100 MB
 _PAUSE: Final = 0.1  # seconds between two looks whether another program is done
@@ -204,11 +205,12 @@ class TemplateLearner:
         }
 
     def _join_by_mask(self, image_ids: Iterable[int]) -> int:
-        """Let images join the template of a neighbour whose frame they have; return how many did.
+        """Let images join a template of their neighbours whose frame they have; count them.
 
         So do those whose content is too plain for a pair to tell frame and content apart.
         """
         joining: dict[int, int] = {}
+        seen: set[tuple[int, int]] = set()
         with self._store.reader() as catalog:
             _, pairs = self._neighbours(catalog, image_ids)
             templates = catalog.templates.of_images({i for pair in pairs for i in pair})
@@ -217,10 +219,12 @@ class TemplateLearner:
                 template = templates.get(other)
                 if template is None or image_id in templates or image_id in joining:
                     continue
-                image, stored = grids.get(image_id), grids.get(other)
-                mask = bytes.fromhex(template.mask)
-                if image and stored and shows_frame(image, stored, mask):
-                    joining[image_id] = template.id
+                if (image_id, template.id) not in seen and (image := grids.get(image_id)):
+                    seen.add((image_id, template.id))
+                    ids = catalog.templates.images(template.id, limit=_MEMBERS)
+                    members = [grid for grid in map(grids.get, ids) if grid]
+                    if shows_frame(image, members, bytes.fromhex(template.mask)):
+                        joining[image_id] = template.id
         _write(self._store, joining, [])
         return len(joining)
 

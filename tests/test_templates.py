@@ -20,10 +20,11 @@ from indexer.vector_views import open_views
 from indexer.verification import make_thumbnail, read_thumbnail, shrink
 from indexer.verification.cell_agreement import find_shared_frame
 from indexer.verification.cell_grid import CellGrid, Extent
-from indexer.verification.detail_agreement import DetailAgreement
+from indexer.verification.detail_agreement import DetailAgreement, Hands
 from indexer.verification.frame_groups import LEAST_IMAGES
-from indexer.verification.known_frame import find_known_frame, share_content
+from indexer.verification.known_frame import find_known_frame, share_content, shows_frame
 from indexer.verification.local_features import find_in_query, pack_features, unpack_features
+from indexer.verification.recurring_details import RecurringDetails
 from indexer.verification.veiled_preview import draw_preview
 from support.commands import PHOTOS, Index
 from support.extent import extent
@@ -240,6 +241,44 @@ def test_controls_in_place_over_other_photos_make_no_copy_within_a_known_frame()
 
         assert agreement.compare(content)
         assert (frame is not None) is is_other, name
+
+
+def test_a_panel_whose_details_images_of_a_template_have_is_no_picture() -> None:
+    def screen(name: str, seed: int) -> Image.Image:
+        drawn = player(photo(name), seed)
+        drawn.paste(ImageOps.fit(photo("windmills-at-the-water.jpg"), (290, 560)), (650, 30))
+        return drawn
+
+    def found(drawn: Image.Image) -> Hands:
+        return find_in_query(shrink(np.asarray(drawn)))
+
+    query, stored = screen("bee.jpg", 1), screen("castle-front.jpg", 2)
+    names = ("koala.jpg", "coffee.jpg", "forest-stream.jpg")
+    ours, theirs = found(query), found(stored)[0]
+    others = [found(screen(name, 3))[0] for name in names]
+    panel, place = Extent(0.68, 0.05, 0.98, 0.98), Extent(0.02, 0.1, 0.65, 0.75)
+
+    recurring = RecurringDetails(lambda: ours[0], lambda: others)
+    too_few = RecurringDetails(lambda: ours[0], lambda: others[:2])
+
+    assert (recurring.fill(panel), recurring.fill(place)) == (True, False)
+    for known, is_shared in ((recurring, False), (too_few, True), (None, True)):
+        agreement = DetailAgreement(lambda: ours, lambda: theirs, recurring=known)
+        shared = share_content(cells(query), cells(stored), bytes(32), [panel], agreement)
+        assert shared is is_shared
+
+
+def test_an_image_has_the_frame_in_which_it_agrees_with_most_members() -> None:
+    names = ("bee.jpg", "koala.jpg", "castle-front.jpg")
+    members = [cells(chat(photo(name), seed)) for seed, name in enumerate(names)]
+    plain = Image.new("RGB", (540, 800), "#808080")
+    another = ImageOps.fit(photo("two-dogs.jpg"), (540, 800))
+    mask = b"\xff\xff" * 4 + bytes(2) * 5 + b"\xff\xff" * 7
+
+    assert shows_frame(cells(chat(plain, 9)), members, mask)
+    assert not shows_frame(cells(another), members, mask)
+    assert not shows_frame(cells(another), [*members[:2], *[cells(another)] * 2], mask)
+    assert not shows_frame(cells(feed(plain, 9).resize((800, 540))), members, mask)
 
 
 def test_content_that_is_surely_another_one_needs_no_visible_frame() -> None:

@@ -5,7 +5,7 @@ frame as the query, only pictures within the content are compared, and only at a
 where they are known to differ: the same photo further down the screen still matches.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain
@@ -33,15 +33,17 @@ from indexer.verification import Grey, read_thumbnail
 from indexer.verification.cell_agreement import SharedFrame, find_shared_frame
 from indexer.verification.cell_grid import CellGrid, Extent, is_picture
 from indexer.verification.detail_agreement import DetailAgreement, Hands
-from indexer.verification.known_frame import find_known_frame, share_content
+from indexer.verification.known_frame import find_known_frame, frame_of, share_content
 from indexer.verification.local_features import Features, in_both_hands
 from indexer.verification.placed_parts import PlacedParts, find_other_content
+from indexer.verification.recurring_details import RecurringDetails
 
 _WITHIN: Final = 0.7  # share of a part that must lie in the content for it to be content
 _ELSEWHERE: Final = 0.3  # overlap of two places below which they are different ones
 _SAME: Final = 16
 """PDQ distance up to which no frame is looked for without pixels: screenshots of one application
 that show other photos differ by 25 bits and more."""
+_MEMBERS: Final = 12  # images of a template, by which its recurring details are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +131,25 @@ class TemplateDiscount:
         def hands() -> Hands:
             return query.pixels.hands if query.pixels else in_both_hands(self._features(asked[0]))
 
+        @cache
+        def recurring(template: Template) -> RecurringDetails:
+            return RecurringDetails(lambda: hands()[0], lambda: self._others(hands, template))
+
         looked_at = (
             self._look(
                 query,
                 ours,
                 each,
                 greys.get(each.image_id),
-                templates.get(each.image_id),
+                template,
                 DetailAgreement(
-                    hands, partial(self._features, each.image_id), in_place=each.in_place
+                    hands,
+                    partial(self._features, each.image_id),
+                    in_place=each.in_place,
+                    recurring=recurring(template) if template else None,
                 ),
             )
-            for each in matching
+            for each, template in ((each, templates.get(each.image_id or 0)) for each in matching)
             if each.image_id is not None
         )
         return [each for each in looked_at if each]
@@ -148,6 +157,18 @@ class TemplateDiscount:
     def _features(self, image_id: int) -> Features:
         with self._store.reader() as catalog:
             return read_features(catalog, [image_id])[image_id]
+
+    def _others(self, hands: Callable[[], Hands], template: Template) -> list[Features]:
+        """Return the features of images of a template that do not show what the query does."""
+        content = ~frame_of(bytes.fromhex(template.mask))
+        with self._store.reader() as catalog:
+            members = catalog.templates.images(template.id, limit=_MEMBERS)
+            found = read_features(catalog, members).values()
+        return [
+            features
+            for features in found
+            if not DetailAgreement(hands, partial(_itself, features)).compare(content)
+        ]
 
     def _look(
         self,
@@ -196,6 +217,10 @@ class TemplateDiscount:
         if bits is not None and bits <= _SAME:
             return None
         return ours.placed.may_differ(theirs.placed)
+
+
+def _itself(features: Features) -> Features:
+    return features
 
 
 def _frame(

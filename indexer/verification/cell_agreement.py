@@ -323,7 +323,8 @@ def _hash(grey: Grey, extent: Extent) -> Pdq:
 def share_picture(pair: ImagePair, pictures: Iterable[Extent], least_area: float) -> bool:
     """Return whether one of some rectangles is large enough, a picture, and the same in both.
 
-    Of a picture that has too little to tell, PDQ hashes must not differ either.
+    Of a picture that has too little to tell, PDQ hashes must not differ either. A panel whose
+    details recur in images of a template is no picture.
     """
     for extent in pictures:
         inside = cells_within(extent)
@@ -334,6 +335,7 @@ def share_picture(pair: ImagePair, pictures: Iterable[Extent], least_area: float
             and (is_picture(pair.query.grey, extent) or is_picture(pair.stored.grey, extent))
             and (is_copy := pair.is_copy(extent)) is not False
             and (is_copy or not differs(pair, extent))
+            and not (pair.details and pair.details.recur_in(extent))
         ):
             return True
     return False

@@ -71,6 +71,14 @@ class Extent(NamedTuple):
         """Return the rectangle around two."""
         return Extent(*map(min, self[:2], other[:2]), *map(max, self[2:], other[2:]))
 
+    def holds(self, places: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return which places, (n, 2) shares of width and height, lie in the rectangle, (n,)."""
+        x, y = places.T
+        across = (self.left <= x) & (x <= self.right)
+        down = (self.top <= y) & (y <= self.bottom)
+        inside: NDArray[np.bool_] = across & down
+        return inside
+
 
 @dataclass(frozen=True, slots=True)
 class CellGrid:

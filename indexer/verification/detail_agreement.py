@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from indexer.verification.cell_grid import GRID, Cells, Extent
 from indexer.verification.geometry import find_inliers
 from indexer.verification.local_features import Features
+from indexer.verification.recurring_details import RecurringDetails
 
 _PLENTY: Final = 20  # features of a region in either image, from which they can tell strangers
 _CHANCE: Final = 4  # inliers that strangers have at most
@@ -38,6 +39,8 @@ class DetailAgreement:
         Returns the features of the stored image.
     in_place : bool
         Whether verification found that inliers lie at the same places of both.
+    recurring : RecurringDetails, optional
+        Those of the query that images of the stored image's template have.
     """
 
     def __init__(
@@ -46,8 +49,10 @@ class DetailAgreement:
         stored: Callable[[], Features],
         *,
         in_place: bool = False,
+        recurring: RecurringDetails | None = None,
     ) -> None:
         self.in_place: Final = in_place
+        self._recurring = recurring
         self._find_hands = hands
         self._find_stored = stored
 
@@ -62,7 +67,7 @@ class DetailAgreement:
     @cached_property
     def _places(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Where the features of both lie, as shares of width and height, (n, 2) and (m, 2)."""
-        return _shares(self._hands[0]), _shares(self._stored)
+        return self._hands[0].places, self._stored.places
 
     @cached_property
     def _equal(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -122,11 +127,12 @@ class DetailAgreement:
 
         None for too little, as for `compare`.
         """
-        ours, theirs = (
-            _lie_in(places, extent)
-            for places, extent in zip(self._places, (query, stored), strict=True)
-        )
-        return self._compare(ours, theirs)
+        ours, theirs = self._places
+        return self._compare(query.holds(ours), stored.holds(theirs))
+
+    def recur_in(self, extent: Extent) -> bool:
+        """Return whether a rectangle of the query shows what most images of a template do."""
+        return self._recurring is not None and self._recurring.fill(extent)
 
     def _compare(self, ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> bool | None:
         """Compare some features of the query with some of the stored image."""
@@ -142,26 +148,10 @@ class DetailAgreement:
         return False if least >= _PLENTY and found.count <= few else None
 
 
-def _shares(features: Features) -> NDArray[np.float32]:
-    height, width = features.size
-    return (features.points / (width, height)).astype(np.float32)
-
-
 def _cells(places: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows and columns of the cells that places lie in."""
     columns, rows = np.clip((places * GRID).astype(np.intp), 0, GRID - 1).T
     return rows, columns
-
-
-def _lie_in(places: NDArray[np.float32], extent: Extent) -> NDArray[np.bool_]:
-    """Return which places lie in a rectangle."""
-    x, y = places.T
-    across, down = (
-        (extent.left <= x) & (x <= extent.right),
-        (extent.top <= y) & (y <= extent.bottom),
-    )
-    inside: NDArray[np.bool_] = across & down
-    return inside
 
 
 def _select(features: Features, chosen: NDArray[np.bool_]) -> Features:

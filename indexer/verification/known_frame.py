@@ -27,7 +27,8 @@ from indexer.verification.detail_agreement import DetailAgreement
 from indexer.verification.image_pair import ImagePair
 
 _LEAST_KNOWN: Final = 6  # the same of a frame that is known
-_MEMBER: Final = 0.75  # share of the textured cells of a frame that an image with it has
+_PART_OF_FRAME: Final = 0.3  # share of its cells that are enough around content that surely differs
+_MEMBER: Final = 0.4  # share of them that are the same in two members; in strangers 0.28 at most
 _SOME_FRAME: Final = 0.3  # share of a picture in the content that may lie in the frame
 _UNLIKE: Final = 0.2  # correlation of edges of content that is another one; of copies 0.37 and more
 _LEAST_SHOWN: Final = 4  # textured cells of the content of a known frame
@@ -52,7 +53,7 @@ def share_content(
         The local features of both.
     """
     cells = correlate_cells(query, stored)
-    frame = _frame_of(mask)
+    frame = frame_of(mask)
     contents = [extent for extent in pictures if frame[cells_within(extent)].mean() <= _SOME_FRAME]
     return cells is not None and share_picture(
         ImagePair(query, stored, cells, details), contents, 0.0
@@ -79,7 +80,7 @@ def find_known_frame(
         None where the query has not the frame, shares the content, or the mask leaves none.
     """
     cells = correlate_cells(query, stored)
-    frame = _frame_of(mask)
+    frame = frame_of(mask)
     if cells is None or frame.all():
         return None
     rows, columns = (np.flatnonzero((~frame).any(axis=axis)) for axis in (1, 0))
@@ -101,13 +102,14 @@ def _shows_other(pair: ImagePair, frame: Cells, content: Extent) -> bool:
     cells, details = pair.cells, pair.details
     textured, same = int((cells.textured & frame).sum()), int((cells.same & frame).sum())
     has_frame = same >= max(_LEAST_KNOWN, WHOLE_FRAME * textured)
+    has_some = same >= max(_LEAST_KNOWN, _PART_OF_FRAME * textured)
     is_copy = pair.compare(~frame)
     if is_copy and details and details.lie_in_place(~frame):
         alike = correlate_edges(pair.query, pair.stored, ~frame)
         is_copy = alike is None or alike > _UNLIKE
     if is_copy is False and details:
         return (
-            has_frame
+            has_some
             or details.count_equal(frame) >= CONTROLS
             or (details.compare(~frame) is False and differs(pair, content))
         )
@@ -115,24 +117,30 @@ def _shows_other(pair: ImagePair, frame: Cells, content: Extent) -> bool:
     return not is_copy and has_frame and shown >= _LEAST_SHOWN and shared < AGREES * shown
 
 
-def shows_frame(image: CellGrid, stored: CellGrid, mask: bytes) -> bool:
+def shows_frame(image: CellGrid, members: Iterable[CellGrid], mask: bytes) -> bool:
     """Return whether an image has the frame of a template, whatever its content.
+
+    It has if it agrees with most of its images: texts in a frame and what shines through it make a
+    single pair differ.
 
     Parameters
     ----------
-    image, stored : CellGrid
-        `stored` has the frame.
+    image : CellGrid
+    members : iterable of CellGrid
+        Some images of the template.
     mask : bytes
         As for `find_known_frame`.
     """
-    cells = correlate_cells(image, stored)
-    if cells is None:
-        return False
-    frame = _frame_of(mask)
-    textured, same = int((cells.textured & frame).sum()), int((cells.same & frame).sum())
-    return same >= max(LEAST_FRAME, _MEMBER * textured)
+    frame, agree = frame_of(mask), []
+    for member in members:
+        cells = correlate_cells(image, member)
+        if cells is None:
+            return False
+        textured, same = int((cells.textured & frame).sum()), int((cells.same & frame).sum())
+        agree.append(same >= max(LEAST_FRAME, _MEMBER * textured))
+    return sum(agree) > len(agree) / 2
 
 
-def _frame_of(mask: bytes) -> Cells:
+def frame_of(mask: bytes) -> Cells:
     """Return the cells that 32 bytes of a mask set."""
     return np.unpackbits(np.frombuffer(mask, np.uint8)).reshape(GRID, GRID).astype(bool)

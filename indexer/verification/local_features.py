@@ -50,6 +50,12 @@ class Features:
     descriptors: NDArray[np.float32]  # (n, 128), unit rows
     size: tuple[int, int]  # height and width of the image, in the same pixels
 
+    @property
+    def places(self) -> NDArray[np.float32]:
+        """Where they lie, as shares of width and height, (n, 2)."""
+        height, width = self.size
+        return (self.points / (width, height)).astype(np.float32)
+
 
 def find_in_query(grey: Grey) -> tuple[Features, Features]:
     """Find the features of a query as it is and mirrored: SIFT knows turned copies, no mirrored.
