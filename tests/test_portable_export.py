@@ -29,6 +29,7 @@ from indexer.model.preprocessing import Preprocessor
 from indexer.settings import SHIPPED_MODEL
 from support.browser import open_tab, running_browser
 from support.commands import PHOTOS, Index
+from support.extent import extent
 from support.models import make_tiny
 
 CLIENT = Path(__file__).parents[1] / "clients" / "node"
@@ -198,7 +199,7 @@ def test_the_client_prepares_pixels_as_the_index_does(mode: str, tmp_path: Path)
         std=(0.229, 0.224, 0.225),
     )
     random = np.random.default_rng(0)
-    sizes = (300, 500), (500, 120), (40, 37)
+    sizes = extent([(300, 500), (40, 37)], [(300, 500), (500, 120), (40, 37)])
     asked = [
         (replace(card, interpolation=each), random.integers(0, 256, (*size, 3), np.uint8))
         for each in ("bilinear", "bicubic", "lanczos")
