@@ -1,89 +1,26 @@
-"""Screens of five made-up applications around any picture, drawn by code.
+"""Screens of eight made-up applications around any picture, drawn by code.
 
 The frame of each is always the same; messages, captions, counts and times depend on the seed.
 """
 
-from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
-Picture = Image.Image
-Colour = tuple[int, int, int]
-Application = Callable[[Picture, int], Picture]
-"""Draws a screen around a picture; what differs from screen to screen depends on the seed."""
-
-WHITE: Final = (255, 255, 255)
-DARK: Final = (20, 20, 20)
-WORDS: Final = (
-    *("river", "lamp", "garden", "stone", "music", "paper", "window", "market", "silver"),
-    *("winter", "orange", "travel", "quiet", "letter", "morning", "bridge", "coffee", "summer"),
-    *("ocean", "yellow", "forest", "planet", "simple", "number", "north", "kitchen", "story"),
+from made_up_screen import (
+    DARK,
+    GREY,
+    SHADES,
+    WHITE,
+    WORDS,
+    Application,
+    Picture,
+    Screen,
+    words,
 )
+
 SECTIONS: Final = ("World", "Politics", "Culture", "Science", "Sport", "Weather")
-
-
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return Pillow's own font, at least 8 pixels high."""
-    return ImageFont.load_default(size=max(8, size))
-
-
-def words(random: Random, count: int) -> str:
-    """Return some words."""
-    return " ".join(random.choices(WORDS, k=count))
-
-
-class Screen:
-    """A canvas with what applications are made of."""
-
-    def __init__(self, width: int, height: int, ground: Colour) -> None:
-        self.image = Image.new("RGB", (width, height), ground)
-        self.draw = ImageDraw.Draw(self.image)
-
-    def text(self, place: tuple[float, float], text: str, size: int, ink: Colour = DARK) -> None:
-        """Write one line."""
-        self.draw.text(place, text, ink, font=font(size))
-
-    def lines(
-        self, place: tuple[int, int], width: int, count: int, random: Random, ink: Colour
-    ) -> int:
-        """Write lines of random words, 17 pixels high; return the y below them."""
-        left, top = place
-        for _ in range(count):
-            line = words(random, 9)
-            while self.draw.textlength(line, font=font(17)) > width:
-                line = line.rsplit(" ", 1)[0]
-            self.text((left, top), line, 17, ink)
-            top += 26
-        return top
-
-    def avatar(self, left: int, top: int, side: int, ground: Colour) -> None:
-        """Draw a round head and shoulders."""
-        x, y, s, ink = left, top, side, (70, 60, 60)
-        self.draw.ellipse((x, y, x + s, y + s), fill=ground)
-        self.draw.ellipse((x + s * 0.33, y + s * 0.2, x + s * 0.67, y + s * 0.52), fill=ink)
-        self.draw.pieslice(
-            (x + s * 0.15, y + s * 0.5, x + s * 0.85, y + s * 1.2), 180, 360, fill=ink
-        )
-
-    def icon(self, kind: int, left: int, top: int, side: int, ink: Colour = DARK) -> None:
-        """Draw a square, a circle, a triangle, a cross or an arc."""
-        box = (left, top, left + side, top + side)
-        middle = top + side / 2
-        match kind % 5:
-            case 0:
-                self.draw.rectangle(box, outline=ink, width=3)
-            case 1:
-                self.draw.ellipse(box, outline=ink, width=3)
-            case 2:
-                corners = (left, top + side, left + side / 2, top, left + side, top + side)
-                self.draw.polygon(corners, outline=ink)
-            case 3:
-                self.draw.line((left, middle, left + side, middle), ink, 3)
-                self.draw.line((left + side / 2, top, left + side / 2, top + side), ink, 3)
-            case _:
-                self.draw.arc(box, 30, 330, ink, 3)
 
 
 def chat(picture: Picture, seed: int) -> Picture:
@@ -244,11 +181,77 @@ def story(picture: Picture, seed: int) -> Picture:
     return screen.image
 
 
+def snap(picture: Picture, seed: int) -> Picture:
+    """Return the picture filling a screen of 720 x 1480, words across it at any height."""
+    random, screen = Random(seed), Screen(720, 1480, (0, 0, 0))
+    screen.image.paste(ImageOps.fit(picture, (720, 1480)), (0, 0))
+    y = random.randrange(500, 1000)
+    strip = screen.image.crop((0, y, 720, y + 64))
+    screen.image.paste(Image.blend(strip, Image.new("RGB", (720, 64)), 0.6), (0, y))
+    screen.text((80, y + 12), words(random, 5), 34, WHITE)
+    screen.avatar(24, 40, 70, (255, 250, 80))
+    screen.text((110, 46), "Team", 32, WHITE)
+    screen.text((110, 84), f"{random.randrange(1, 23)}h ago", 22, WHITE)
+    screen.icon(3, 650, 54, 40, WHITE)
+    for number in range(4):
+        screen.icon(number, 650, 160 + 90 * number, 44, WHITE)
+    screen.draw.rounded_rectangle((24, 1380, 560, 1450), 34, fill=(30, 30, 30))
+    screen.text((60, 1396), "Send a chat", 30, (200, 200, 200))
+    screen.icon(1, 600, 1392, 46, WHITE)
+    return screen.image
+
+
+def lightbox(picture: Picture, seed: int) -> Picture:
+    """Return a picture on dark ground with its comments to the right, 1280 x 720."""
+    random, screen = Random(seed), Screen(1280, 720, (24, 25, 26))
+    shown = ImageOps.contain(picture, (820, 640))
+    screen.image.paste(shown, (40 + (820 - shown.width) // 2, 40 + (640 - shown.height) // 2))
+    screen.text((14, 10), "x", 30, WHITE)
+    screen.icon(3, 840, 14, 24, WHITE)
+    screen.draw.rectangle((900, 0, 1280, 720), fill=WHITE)
+    screen.avatar(916, 20, 48, (90, 150, 200))
+    screen.text((976, 22), words(random, 2).title(), 20)
+    screen.text((976, 48), f"{random.randrange(1, 59)} min", 15, GREY)
+    y = screen.lines((916, 84), 340, random.randrange(1, 4), random, DARK) + 10
+    for number, label in enumerate(("Like", "Comment", "Share")):
+        screen.icon(number + 1, 924 + 118 * number, y + 8, 20, GREY)
+        screen.text((952 + 118 * number, y + 6), label, 16, GREY)
+    y += 44
+    while y < 590:  # noqa: PLR2004 -- where the input begins
+        screen.avatar(916, y, 36, random.choice(SHADES))
+        screen.draw.rounded_rectangle((962, y, 1262, y + 66), 14, fill=(240, 242, 245))
+        screen.lines((974, y + 8), 276, 2, random, (40, 40, 40))
+        y += 78
+    screen.draw.rounded_rectangle((916, 668, 1262, 706), 18, fill=(240, 242, 245))
+    screen.text((936, 676), "Write a comment", 16, GREY)
+    return screen.image
+
+
+def broadcast(picture: Picture, seed: int) -> Picture:
+    """Return the picture filling a television screen of 1280 x 720, words across its bottom."""
+    random, screen = Random(seed), Screen(1280, 720, (0, 0, 0))
+    screen.image.paste(ImageOps.fit(picture, (1280, 720)), (0, 0))
+    screen.draw.rectangle((1130, 36, 1240, 76), fill=(200, 30, 40))
+    screen.text((1146, 40), "LIVE", 30, WHITE)
+    screen.draw.rectangle((60, 560, 1000, 620), fill=WHITE)
+    screen.text((80, 566), words(random, 4).upper(), 40, (20, 30, 80))
+    screen.draw.rectangle((60, 620, 700, 656), fill=(20, 30, 80))
+    screen.text((80, 624), words(random, 5).capitalize(), 24, WHITE)
+    screen.draw.rectangle((0, 676, 1280, 720), fill=(235, 235, 235))
+    screen.text((20, 684), words(random, 14), 24)
+    screen.draw.rectangle((1120, 676, 1280, 720), fill=(20, 30, 80))
+    screen.text((1150, 682), f"{random.randrange(10, 24)}:{random.randrange(10, 60)}", 28, WHITE)
+    return screen.image
+
+
 APPS: Final[dict[str, Application]] = {
     "chat": chat,
     "feed": feed,
     "player": player,
     "browser": browser,
     "story": story,
+    "snap": snap,
+    "lightbox": lightbox,
+    "broadcast": broadcast,
 }
 """By name."""

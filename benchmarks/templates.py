@@ -31,7 +31,8 @@ from dev_set import DEFAULT
 from indexer.matching import Matcher, Query, SearchOptions, open_matcher
 from indexer.settings import Settings
 from indexer.store import open_store
-from made_up_apps import APPS, Application
+from made_up_apps import APPS
+from made_up_screen import Application
 from unseen_apps import UNSEEN
 
 SIZES = (1, 10, 100)
