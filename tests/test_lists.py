@@ -13,7 +13,7 @@ from indexer.vectors.flat_rows import FlatRows
 from indexer.vectors.inverted_lists.codebook import Codebook
 from indexer.vectors.inverted_lists.list_codes import ListCodes
 from indexer.vectors.inverted_lists.list_search import Probing, nearest_listed, up_to_listed
-from indexer.vectors.segments import Segment, sealed
+from indexer.vectors.segments import Segment, Selection, sealed
 from support.extent import extent
 
 pytestmark = pytest.mark.numeric
@@ -112,6 +112,24 @@ def test_all_lists_hold_all_vectors(binary: bool) -> None:
         assert np.corrcoef(nominees.similarities.ravel(), cosines.ravel())[0, 1] > 0.8
     else:
         assert np.abs(nominees.similarities - cosines).max() <= nominees.errors[0] < 0.05
+
+
+def test_nominees_that_codes_rule_out_are_not_read_and_belong_to_no_answer() -> None:
+    vectors, queries = unit(2000, 1, families=50), unit(20, 2)
+    codebook = Codebook.train(vectors, len(vectors))
+    listed = segment(vectors, codebook, 0, binary=False)
+    assert isinstance(listed.rows, CodedRows)
+    nominees = listed.rows.codes.nominate(queries, 200, None)
+
+    likely = listed.rows.likely(queries, nominees, k=10)
+    keys, distances = nearest_listed(
+        [listed], Probing(codebook, len(codebook), 200), queries, 10, None
+    )
+
+    assert np.count_nonzero(likely.rows >= 0) < nominees.rows.size / 3
+    flat = listed.rows.flat.nearest(queries, 10, Selection(None, len(vectors)))
+    assert (keys == flat[1]).all()
+    assert (distances == flat[0]).all()
 
 
 @pytest.mark.parametrize("binary", [False, True], ids=["sq8", "rabitq"])
