@@ -4,15 +4,13 @@ Example: python demo/tiny_pipeline/pack.py tiny/
 """
 
 import argparse
-import shutil
+import json
 from pathlib import Path
 
-import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from train import UnetState, new_scheduler
 
 from indexer.generation.tiny import FOLDER
-
-NETWORKS = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
 
 
 def main() -> None:
@@ -25,15 +23,25 @@ def main() -> None:
 
 
 def pack(trained: Path, out: Path) -> None:
-    """Copy the networks at half precision, and the scheduler and `training.json` as they are."""
-    for name, kind in NETWORKS.items():
-        network = kind.from_pretrained(trained / name, torch_dtype=torch.float16)
-        network.save_pretrained(out / name)
-    shutil.copytree(trained / "scheduler", out / "scheduler", dirs_exist_ok=True)
-    if (trained / "training.json").exists():
-        shutil.copy(trained / "training.json", out)
+    """Write the networks at half precision; of a training that still runs, its last checkpoint."""
+    unet, steps = load_unet(trained)
+    unet.half().save_pretrained(out / "unet")
+    AutoencoderKL.from_pretrained(trained / "vae").half().save_pretrained(out / "vae")
+    new_scheduler().save_pretrained(out / "scheduler")
+    (out / "training.json").write_text(json.dumps({"steps": steps}) + "\n")
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
-    print(f"{out}: {size / 1e6:.1f} MB")
+    print(f"{out}: {size / 1e6:.1f} MB, {steps} steps")
+
+
+def load_unet(trained: Path) -> tuple[UNet2DConditionModel, int]:
+    """Return the moving average of the UNet's weights, and the steps that it was trained."""
+    if (trained / "unet").exists():
+        steps = json.loads((trained / "training.json").read_text())["steps"]
+        return UNet2DConditionModel.from_pretrained(trained / "unet"), steps
+    state = UnetState(trained / "checkpoint.pt")
+    _, steps = state.load()
+    state.average.copy_to(state.model.parameters())
+    return state.model, steps
 
 
 if __name__ == "__main__":

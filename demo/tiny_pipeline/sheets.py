@@ -50,10 +50,10 @@ def main() -> None:
         for prompt in (*CAPTIONS, *FREE)
     }
     first = [(prompt, pictures[0]) for prompt, pictures in drawn.items()]
-    save(first, arguments.out / "generate-text.png")
-    save(edits(model, named["red apple"], photo), arguments.out / "generate-edits.png")
+    save(first, arguments.out / "generate-text.jpg")
+    save(edits(model, named["red apple"], photo), arguments.out / "generate-edits.jpg")
     save(styles(photo), arguments.out / "generate-styles.jpg")
-    save(copies(drawn, named), arguments.out / "generate-copies.png")
+    save(copies(drawn, named), arguments.out / "generate-copies.jpg")
 
 
 def draw(
@@ -112,7 +112,7 @@ def copies(drawn: dict[str, list[Image.Image]], icons: dict[str, Image.Image]) -
         copied = sum(each.near_copy for each in found)
         print(f"{title}: {copied} of {len(pictures)} are near copies of a training icon")
         for (prompt, picture), nearest in zip(pictures, found, strict=True):
-            cells += [(prompt, picture), (f"nearest: {nearest.name}", icons[nearest.name])]
+            cells += [(prompt, picture), (f"like: {nearest.name}", icons[nearest.name])]
     return cells[: 4 * COLUMNS]
 
 
@@ -126,7 +126,7 @@ def save(cells: Sequence[Cell], path: Path) -> None:
         x, y = place % COLUMNS * CELL, place // COLUMNS * (CELL + LABEL)
         sharp = Image.Resampling.NEAREST if picture.width < CELL else Image.Resampling.LANCZOS
         sheet.paste(picture.resize((CELL - 8, CELL - 8), sharp), (x + 4, y + 4))
-        pen.text((x + CELL // 2, y + CELL + 4), name[:24], "black", font, anchor="mt")
+        pen.text((x + CELL // 2, y + CELL + 4), name[:20], "black", font, anchor="mt")
     sheet.save(path, optimize=True, quality=85)
     print(path)
 
