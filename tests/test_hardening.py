@@ -181,6 +181,14 @@ def test_an_allow_bank_and_a_foreign_entry_are_refused(index: Index) -> None:
     assert f"Entry {first} is of bank known, not other" in foreign.stderr
 
 
+def test_a_pipeline_that_cannot_be_loaded_ends_the_run(filled: Index, tmp_path: Path) -> None:
+    arguments = ("--kind", "img2img", "--pipeline", tmp_path)
+    ended = filled.end_here("bank", "harden", "known", *arguments)
+
+    assert ended.code != 0
+    assert "model_index.json" in ended.stderr
+
+
 @pytest.mark.long
 def test_a_killed_run_leaves_whole_entries_and_goes_on(filled: Index, tmp_path: Path) -> None:
     index = filled.copy(tmp_path / "home")

@@ -66,10 +66,16 @@ class CopyMaker:
 
     @cached_property
     def directions(self) -> dict[str, Embeddings]:
-        """The direction (d,) of each edit, by recipe; takes some copies of each to find."""
+        """The direction (d,) of each edit, by recipe; takes some copies of each to find.
+
+        Raises
+        ------
+        InputError
+            An edit cannot be made of any picture: its pipeline or a package is missing.
+        """
         found: dict[str, list[Embeddings]] = {}
         for picture in control_pictures():
-            for recipe, _, encoding in self._edited(picture):
+            for recipe, _, encoding in self._edited(picture, strict=True):
                 found.setdefault(recipe, []).append(encoding.embeddings)
         return {recipe: mean_direction(vectors) for recipe, vectors in found.items()}
 
@@ -87,13 +93,17 @@ class CopyMaker:
             if recipe in self.directions
         ]
 
-    def _edited(self, picture: Image.Image) -> list[tuple[str, PdqOrientations, Encoding]]:
+    def _edited(
+        self, picture: Image.Image, *, strict: bool = False
+    ) -> list[tuple[str, PdqOrientations, Encoding]]:
         made: list[tuple[str, PdqOrientations, Prepared]] = []
         for edit in self._edits:
             try:
                 rgb = np.asarray(edit.make(picture))
                 prepared = self._encoder.prepare(rgb)
             except InputError as error:
+                if strict:
+                    raise
                 log.debug("edit left out", recipe=edit.recipe, reason=str(error))
                 continue
             made.append((edit.recipe, fingerprints.pdq_orientations(rgb), prepared))
