@@ -36,6 +36,7 @@ ONE_FILE_A_NOUN = (
 SAME_EVERYWHERE = {
     "access": "who may use the server",
     "actions": "analysts' edits of clusters",
+    "bank_entries": "the entries of a bank",
     "base": "what the siblings of a module share",
     "cli": "commands",
     "client": "the client of the API, and its module",
