@@ -26,8 +26,9 @@ from torch.nn import functional
 
 from indexer.generation.text_encoder import load_text_encoder, load_tokenizer
 
-BATCH = 32
-PHOTO_CROPS = 3_000
+AUTOENCODER_BATCH, BATCH = 16, 32
+PHOTO_CROPS = 1_500
+CHROMA = 1.5  # without it, colours are learnt last
 KL_WEIGHT = 1e-5
 MIN_SNR = 5.0
 EMPTY_CAPTIONS = 0.1
@@ -62,7 +63,7 @@ def train_autoencoder(pixels: NDArray[np.uint8], out: Path, seconds: float) -> N
     print(f"autoencoder: {count(model):,} parameters", flush=True)
     optimizer = torch.optim.AdamW(model.parameters(), AUTOENCODER_RATE, weight_decay=1e-4)
     start = shown = time.monotonic()
-    for step, (_, batch) in enumerate(batches(pixels, BATCH, seed=0)):
+    for step, (_, batch) in enumerate(batches(pixels, AUTOENCODER_BATCH, seed=0)):
         part = (time.monotonic() - start) / seconds
         if part >= 1:
             break
@@ -80,14 +81,23 @@ def train_autoencoder(pixels: NDArray[np.uint8], out: Path, seconds: float) -> N
 
 
 def reconstruction_loss(drawn: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Return the absolute difference of pixels and of their gradients, on two scales."""
+    """Return the differences of brightness, colour and their gradients, on three scales."""
     loss = torch.zeros(())
-    for scale in (1, 2):
-        a, b = functional.avg_pool2d(drawn, scale), functional.avg_pool2d(wanted, scale)
-        loss = loss + functional.l1_loss(a, b)
+    for scale in (1, 2, 8):
+        a, b = (functional.avg_pool2d(_opponent(pixels), scale) for pixels in (drawn, wanted))
+        loss = loss + functional.l1_loss(a, b) + functional.mse_loss(a, b)
         for axis in (2, 3):
             loss = loss + functional.l1_loss(a.diff(dim=axis), b.diff(dim=axis))
     return loss
+
+
+def _opponent(pixels: torch.Tensor) -> torch.Tensor:
+    """Return brightness, red less green and blue less yellow, colour weighted by `CHROMA`."""
+    red, green, blue = pixels.unbind(1)
+    brightness = (red + green + blue) / 3
+    return torch.stack(
+        (brightness, CHROMA * (red - green), CHROMA * (blue - (red + green) / 2)), dim=1
+    )
 
 
 class UnetState:
