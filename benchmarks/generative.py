@@ -115,15 +115,15 @@ class Encoding:
 
 
 def photos_of(source: Path, most: int) -> list[Path]:
-    """Return some of the references that DEV calls photos, in a random order."""
+    """Return photos of DEV's gallery in a random order, first those that DEV has copies of."""
     with (source / "refs.csv").open(newline="", encoding="utf-8") as file:
-        rows = [
-            row
-            for row in csv.DictReader(file)
-            if row["kind"] == "photo" and row["role"] == "reference"
-        ]
-    Random(SEED).shuffle(rows)
-    return [source / row["reference_path"] for row in rows[:most]]
+        rows = [row for row in csv.DictReader(file) if row["kind"] == "photo"]
+    copied = [row for row in rows if row["role"] == "reference"]
+    others = [row for row in rows if row["role"] != "reference"]
+    random = Random(SEED)
+    random.shuffle(copied)
+    random.shuffle(others)
+    return [source / row["reference_path"] for row in (copied + others)[:most]]
 
 
 def main() -> None:

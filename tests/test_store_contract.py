@@ -73,10 +73,13 @@ from indexer.types import (
     NewDecision,
     NewIngestPart,
     NewKey,
+    NewPart,
     NewReveal,
     NewReviewItem,
     NewVerdict,
     Outcome,
+    Part,
+    PartKind,
     PartProgress,
     Person,
     PolicyCitation,
@@ -138,6 +141,10 @@ EVIDENCE: Final = ReviewEvidence(
 )
 SEMANTIC: Final = SemanticEmbeddings("7e" * 32, new_image(1).embedding)
 SHOWN: Final = replace(new_image(4), semantic=SEMANTIC)
+COPY: Final = new_image(30)
+VARIANT: Final = NewPart(
+    Part(PartKind.VARIANT, 1, None, "style:mist@1"), COPY.pdq, COPY.embedding, COPY.probabilities
+)
 
 
 def md5_of(seed: int) -> Fingerprint:
@@ -611,6 +618,9 @@ EDITS: Final[list[tuple[str, Edit]]] = [
     ("spaces.retire", lambda w: w.spaces.retire([2, 3])),
     ("embeddings.drop", lambda w: w.embeddings.drop([2, 3], limit=1)),
     ("embeddings.empty", lambda w: w.embeddings.empty([1, 99])),
+    ("variants.replace", lambda w: w.variants.replace(1, {1: [VARIANT], 99: [VARIANT]}, 1, None)),
+    ("variants.remove", lambda w: w.variants.remove(1, [1, 99])),
+    ("variants.replace", lambda w: w.variants.replace(1, {1: [VARIANT]}, 1, None)),
     ("log.append", lambda w: w.log.append("image", "changed", [1])),
     (
         "log.append_entries_where",
@@ -685,6 +695,8 @@ READS: Final[list[tuple[str, Read]]] = [
     ("sources.page", lambda c: c.sources.page("/pictures/", not_met_by=c.sources.begin_walk())),
     ("sources.labels", lambda c: c.sources.labels(range(20))),
     ("sources.uploaders", lambda c: c.sources.uploaders(range(20))),
+    ("variants.hardened", lambda c: c.variants.hardened([1, 3, 99], 1)),
+    ("variants.recipes", lambda c: c.variants.recipes([1, 3, 99])),
     ("thumbnails.get_many", lambda c: c.thumbnails.get_many([11, 12])),
     ("thumbnails.ids", lambda c: c.thumbnails.ids([11, 12])),
     ("local_features.get_many", lambda c: c.local_features.get_many([11, 12])),

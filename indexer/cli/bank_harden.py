@@ -85,7 +85,7 @@ def harden(
     variants are passed over, so that an interrupted run can be run again. Variants go with their
     entry. If pictures cannot be had, the entries are listed and the exit code is 2.
 
-    Example: lookalike bank harden known-unsafe --budget 4 --kind style --kind inpaint
+    Example: lookalike bank harden known-unsafe --budget 4 --kind style
     """
     if undo and plan:
         raise InputError("--undo and --plan are mutually exclusive.")

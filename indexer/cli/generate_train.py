@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # they load torch
 app = Commands(
     help="""Train a generator on a folder of pictures.
 
-    Example: lookalike generate train lora badges/ --out star --prompt "a star badge"
+    Example: lookalike generate train lora badges/ --out star --prompt "a star"
     """
 )
 
@@ -96,7 +96,7 @@ def lora(
     on from the last sheet when run again. Writes weights in the format of diffusers, and a report
     beside the folder. Train on pictures that you have the right to use.
 
-    Example: lookalike generate train lora badges/ --out star --prompt "a star badge"
+    Example: lookalike generate train lora badges/ --out star --prompt "a star"
     """
     from indexer.generation.training.recipe import AdapterRecipe, Method
     from indexer.generation.training.train import SheetRequest, TrainingRequest
@@ -149,7 +149,7 @@ def textual_inversion(
     Every caption must contain the word: those in a.txt beside a.png as well. Nothing else of the
     model changes. Sheets, screening, resumption and the report are as of `generate train lora`.
 
-    Example: lookalike generate train textual-inversion badges/ --out star --token my-star
+    Example: lookalike generate train textual-inversion badges --out star --token star
     """
     from indexer.generation.training.recipe import AdapterRecipe, Method
     from indexer.generation.training.train import SheetRequest, TrainingRequest

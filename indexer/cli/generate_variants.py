@@ -48,7 +48,7 @@ def variants(
     the like, and on request image to image by a diffusion model. By default they are written to a
     new folder, PICTURE-variants.
 
-    Example: lookalike generate variants photo.jpg --kind style --strength 0.5 --strength 1
+    Example: lookalike generate variants photo.jpg --kind style --strength 0.5
     """
     import numpy as np
 
