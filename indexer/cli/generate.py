@@ -109,7 +109,7 @@ def inpaint(
     The rest of the picture stays as it is, and so does its size. --size is that at which the model
     works.
 
-    Example: lookalike generate inpaint room.jpg --mask mask.png --prompt "an apple"
+    Example: lookalike generate inpaint room.jpg --mask mask.png --prompt apple
     """
     from indexer.cli.generate_run import Outputs, diffusion_model, generate, new_seeds, sampling
     from indexer.generation.source_pictures import read_mask, read_picture

@@ -149,7 +149,7 @@ def textual_inversion(
     Every caption must contain the word: those in a.txt beside a.png as well. Nothing else of the
     model changes. Sheets, screening, resumption and the report are as of `generate train lora`.
 
-    Example: lookalike generate train textual-inversion badges --out star --token star
+    Example: lookalike generate train textual-inversion stars --out s --token star
     """
     from indexer.generation.training.recipe import AdapterRecipe, Method
     from indexer.generation.training.train import SheetRequest, TrainingRequest
