@@ -493,7 +493,7 @@ def test_learning_a_few_changes_at_a_time_finds_what_learning_all_at_once_finds(
     index.run_here("index", "add", tmp_path)
     with open_store(index.settings.resolved_database_url) as store:
         learner = open_learner(index, store)
-        reports = [learner.learn_new(2) for _ in range(6)]
+        reports = [learner.learn_new(2) for _ in range(12)]
         with store.reader() as catalog:
             [template] = catalog.templates.page()
             lag = catalog.log.head() - catalog.templates.watermark()
