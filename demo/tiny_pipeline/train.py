@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from indexer.generation.text_encoder import load_text_encoder, load_tokenizer
+from indexer.generation.training.text_states import tokens_of
 
 AUTOENCODER_BATCH, BATCH = 16, 32
 PHOTO_CROPS = 1_500
@@ -252,17 +253,7 @@ def encode_icons(icons: NDArray[np.uint8], out: Path) -> torch.Tensor:
 def encode_captions(captions: list[list[str]]) -> list[torch.Tensor]:
     """Return each icon's captions' states, `(captions, 24, 384)`; those of "" come last."""
     tokenizer, encoder = load_tokenizer(), load_text_encoder()
-    encoded = []
-    for texts in [*captions, [""]]:
-        ids = tokenizer(
-            texts,
-            padding="max_length",
-            max_length=tokenizer.model_max_length,
-            truncation=True,
-            return_tensors="pt",
-        ).input_ids
-        encoded.append(encoder(ids)[0].clone())
-    return encoded
+    return [encoder(tokens_of(tokenizer, texts))[0].clone() for texts in [*captions, [""]]]
 
 
 @torch.inference_mode()

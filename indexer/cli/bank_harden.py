@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from indexer.cli.bank_entries import BankName
+from indexer.cli.generate_options import Kinds, Paintings
 from indexer.cli.options import AsJson, load, opened
 from indexer.cli.output import counted, print_facts, print_json
 from indexer.errors import InputError
@@ -22,15 +23,6 @@ _SHOWN: Final = 20  # entries listed on a terminal; --json lists the first thous
 _RECIPES_SHOWN: Final = 5
 
 Budget = Annotated[int, typer.Option(min=1, help="Most variants of an entry.")]
-Kinds = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--kind",
-        metavar="KIND",
-        help="style, inpaint, classical, painting or img2img; may be repeated; default the first "
-        "three.",
-    ),
-]
 Strengths = Annotated[
     list[float] | None,
     typer.Option(
@@ -45,12 +37,6 @@ Styles = Annotated[
         "--style",
         metavar="STYLE",
         help="Style, by name or number; may be repeated; default all 26.",
-    ),
-]
-Paintings = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--painting", metavar="FILE", help="Picture whose style is taken; may be repeated."
     ),
 ]
 
@@ -121,15 +107,14 @@ def _edits(
     from indexer.generation.diffusion import DiffusionModel
     from indexer.generation.edits import parse_kinds, picture_edits
     from indexer.generation.sampling import Sampling
-    from indexer.generation.source_pictures import read_picture
+    from indexer.generation.source_pictures import read_paintings
     from indexer.generation.styles import STYLES
 
-    limits = settings.image_limits
     return picture_edits(
         parse_kinds(kinds),
         strengths or [1],
         styles=styles or STYLES,
-        paintings=[(path.stem, read_picture(path, limits).image) for path in paintings],
+        paintings=read_paintings(paintings, settings.image_limits),
         pipelines=[(pipeline, DiffusionModel(pipeline).repainter("", Sampling(), 0))],
     )
 

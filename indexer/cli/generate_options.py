@@ -59,6 +59,21 @@ Flagged = Annotated[
         help="For flagged pictures: flag, blur, black, raise, retry:N.",
     ),
 ]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind",
+        metavar="KIND",
+        help="style, inpaint, classical, painting or img2img; may be repeated; default the first "
+        "three.",
+    ),
+]
+Paintings = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--painting", metavar="FILE", help="Picture whose style is taken; may be repeated."
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="FOLDER|FILE.png", help="Where to write; default here."),

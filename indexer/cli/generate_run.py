@@ -39,6 +39,8 @@ class Outputs:
         UnreadableSource
             The folder cannot be made.
         """
+        from indexer.generation.provenance import file_exists
+
         out = self.out or Path()
         if out.suffix and not out.is_dir():
             if out.suffix.lower() != _PNG:
@@ -52,7 +54,7 @@ class Outputs:
             files = [out / f"{name}{_PNG}" for name in names]
         for file in files:
             if file.exists() and not self.overwrite:
-                raise InputError(f"{file} exists. Name another --out, or add --overwrite.")
+                raise file_exists(file)
         try:
             files[0].parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

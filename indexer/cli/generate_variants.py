@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.generate_options import Flagged, Model, Out, Overwrite, Picture
+from indexer.cli.generate_options import Flagged, Kinds, Model, Out, Overwrite, Paintings, Picture
 from indexer.cli.options import AsJson, load
 
 if TYPE_CHECKING:  # it loads Pillow
@@ -15,22 +15,12 @@ if TYPE_CHECKING:  # it loads Pillow
 def variants(
     picture: Picture,
     *,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KIND",
-            help="style, inpaint, classical, painting or img2img; may be repeated; default the "
-            "first three.",
-        ),
-    ] = None,
+    kind: Kinds = None,
     strength: Annotated[
         list[float] | None,
         typer.Option(metavar="X", help="Strength of edits, up to 1; may be repeated; default 0.5."),
     ] = None,
-    painting: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Picture whose style is taken; may be repeated."),
-    ] = None,
+    painting: Paintings = None,
     prompt: Annotated[str, typer.Option(metavar="TEXT", help="Prompt of img2img.")] = "an icon",
     count: Annotated[
         int | None, typer.Option(min=1, help="Maximum number of edits, drawn at random.")
@@ -55,18 +45,15 @@ def variants(
     from indexer.cli.generate_run import Outputs, diffusion_model, generate
     from indexer.generation.edits import parse_kinds, picture_edits
     from indexer.generation.sampling import Sampling
-    from indexer.generation.source_pictures import read_picture
+    from indexer.generation.source_pictures import read_paintings, read_picture
 
     settings = load()
     source = read_picture(picture, settings.image_limits)
     drawn_by = diffusion_model(settings, model)
-    paintings = [
-        (path.stem, read_picture(path, settings.image_limits).image) for path in painting or ()
-    ]
     edits = picture_edits(
         parse_kinds(kind or ()),
         strength or [0.5],
-        paintings=paintings,
+        paintings=read_paintings(painting or (), settings.image_limits),
         pipelines=[("prompt", drawn_by.repainter(prompt, Sampling(), seed))],
     )
     if count is not None and count < len(edits):

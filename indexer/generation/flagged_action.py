@@ -40,6 +40,17 @@ class FlaggedAction:
         return f"retry:{self.retries}" if self.handling is Handling.RETRY else self.handling.value
 
     @classmethod
+    def of(cls, given: Self | str) -> Self:
+        """Return an action, parsed if it is text.
+
+        Raises
+        ------
+        InputError
+            As for `parse`.
+        """
+        return cls.parse(given) if isinstance(given, str) else given
+
+    @classmethod
     def parse(cls, text: str) -> Self:
         """Read `flag`, `blur`, `black`, `raise` or `retry:N`.
 

@@ -83,7 +83,7 @@ class PictureGenerator:
         on_progress: OnProgress | None = None,
     ) -> None:
         self._screener = screener
-        self._action = FlaggedAction.parse(action) if isinstance(action, str) else action
+        self._action = FlaggedAction.of(action)
         self._model = model or DiffusionModel("tiny")
         self._on_progress = on_progress or (lambda _done, _total: None)
 

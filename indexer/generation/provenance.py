@@ -113,7 +113,7 @@ def save_png(
 
 def file_exists(path: Path) -> InputError:
     """Return the error for a file that is in the way."""
-    return InputError(f"{path} exists. Name another --out, or overwrite it with --overwrite.")
+    return InputError(f"{path} exists. Name another --out, or add --overwrite.")
 
 
 def read_provenance(path: Path) -> dict[str, Any] | None:

@@ -1,14 +1,14 @@
 """Safety checker of Stable Diffusion 1.x pipelines, by an index instead of CLIP."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, Self
 
 import numpy as np
 from PIL import Image
 
-from indexer.errors import InputError, PictureFlagged, ScreeningFailed
+from indexer.errors import InputError, ScreeningFailed
 from indexer.generation.flagged_action import FlaggedAction, Handling
-from indexer.generation.screening import Screener, Screening, screen_all
+from indexer.generation.screening import Screener, Screening, raise_if_flagged, screen_all
 
 
 class PictureBatch:
@@ -62,7 +62,7 @@ class SafetyChecker:
         action: FlaggedAction | str = "black",
         report: Callable[[list[Screening]], object] | None = None,
     ) -> None:
-        self._action = FlaggedAction.parse(action) if isinstance(action, str) else action
+        self._action = FlaggedAction.of(action)
         if self._action.handling is Handling.RETRY:
             raise InputError("A safety checker cannot retry. Use a ScreenedPipeline.")
         self._screener = screener
@@ -96,7 +96,7 @@ class SafetyChecker:
         if self._report:
             self._report(screenings)
         if self._action.handling is Handling.RAISE:
-            _raise_if_flagged(screenings)
+            raise_if_flagged(screenings, screenings)
         for place, (picture, screening) in enumerate(
             zip(clip_input.pictures, screenings, strict=True)
         ):
@@ -104,13 +104,6 @@ class SafetyChecker:
                 shown = self._action.shown.cover(picture.convert("RGB"))
                 images[place] = _like(np.asarray(shown, np.float32) / 255, images)
         return images, [screening.flagged for screening in screenings]
-
-
-def _raise_if_flagged(screenings: Sequence[Screening]) -> None:
-    flagged = [screening for screening in screenings if screening.flagged]
-    if flagged:
-        reasons = [reason for screening in flagged for reason in screening.reasons]
-        raise PictureFlagged(len(flagged), list(dict.fromkeys(reasons)), screenings)
 
 
 def _like(pixels: Any, images: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from PIL import Image
 
-from indexer.errors import InputError, PictureFlagged, UnreadableSource, UnscreenedOutput
+from indexer.errors import InputError, UnreadableSource, UnscreenedOutput
 from indexer.generation.flagged_action import FlaggedAction, Handling, Shown
 from indexer.generation.pipeline_call import PipelineCall
 from indexer.generation.pipelines import load_pipeline
@@ -20,7 +20,7 @@ from indexer.generation.screened_images import (
     ScreenedImages,
     converted,
 )
-from indexer.generation.screening import Screener, screen_all
+from indexer.generation.screening import Screener, raise_if_flagged, screen_all
 
 _RECORD: Final = "screening.json"
 _PIPELINE: Final = "pipeline"
@@ -71,8 +71,7 @@ class ScreenedPipeline:
         screener: Screener,
         action: FlaggedAction | str = "black",
     ) -> None:
-        if isinstance(action, str):
-            action = FlaggedAction.parse(action)
+        action = FlaggedAction.of(action)
         if not callable(getattr(screener, "screen", None)):
             raise InputError(
                 f"{screener!r} is no screener. Use `open_screener()` for an index, or "
@@ -146,10 +145,8 @@ class ScreenedPipeline:
         self, images: list[Image.Image], pictures: list[GeneratedPicture], output_type: str
     ) -> ScreenedImages:
         """Cover what is flagged, or raise."""
-        flagged = [picture for picture in pictures if picture.flagged]
-        if flagged and self._action.handling is Handling.RAISE:
-            reasons = [reason for picture in flagged for reason in picture.screening.reasons]
-            raise PictureFlagged(len(flagged), list(dict.fromkeys(reasons)), pictures)
+        if self._action.handling is Handling.RAISE:
+            raise_if_flagged([picture.screening for picture in pictures], pictures)
         shown = [self._action.shown if each.flagged else Shown.WHOLE for each in pictures]
         covered = [how.cover(image) for how, image in zip(shown, images, strict=True)]
         return ScreenedImages(

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from PIL import Image
 from pydantic_core import to_jsonable_python
 
-from indexer.errors import ScreeningFailed
+from indexer.errors import PictureFlagged, ScreeningFailed
 from indexer.matching.verdict_evidence import evidence_of
 from indexer.policy import PolicyDocument, default_policy, parse_policy
 from indexer.policy.rule_evaluation import rule_on
@@ -95,6 +95,25 @@ def screen_all(screener: Screener, pictures: Sequence[Image.Image]) -> list[Scre
     if len(screenings) != len(pictures):
         raise ScreeningFailed(f"{len(screenings)} screenings of {len(pictures)} pictures.")
     return screenings
+
+
+def raise_if_flagged(screenings: Sequence[Screening], pictures: Sequence[object]) -> None:
+    """Raise an error if a picture is flagged.
+
+    Parameters
+    ----------
+    screenings : sequence of Screening
+    pictures : sequence
+        What the error says of each picture.
+
+    Raises
+    ------
+    PictureFlagged
+    """
+    flagged = [screening for screening in screenings if screening.flagged]
+    if flagged:
+        reasons = [reason for screening in flagged for reason in screening.reasons]
+        raise PictureFlagged(len(flagged), list(dict.fromkeys(reasons)), pictures)
 
 
 def png_of(picture: Image.Image) -> bytes:

@@ -1,6 +1,7 @@
 """Source pictures and masks: what inpainting and restyling start from."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,17 @@ def read_picture(path: Path, limits: ImageLimits) -> SourcePicture:
     data = read(path, limits.max_bytes)
     image = Image.fromarray(decode(data, limits).rgb)
     return SourcePicture(path.name, image, hashlib.sha256(data).hexdigest())
+
+
+def read_paintings(paths: Iterable[Path], limits: ImageLimits) -> list[tuple[str, Image.Image]]:
+    """Read pictures whose style is taken, each with its name.
+
+    Raises
+    ------
+    UnreadableSource, EmptyImage, ImageTooLarge, UnreadableImage
+        As for `read_picture`.
+    """
+    return [(path.stem, read_picture(path, limits).image) for path in paths]
 
 
 def read_mask(path: Path, limits: ImageLimits, size: tuple[int, int]) -> Image.Image:

@@ -39,7 +39,7 @@ class LoraAdapter:
         self._parameters = [each for each in pipeline.unet.parameters() if each.requires_grad]
         texts = list(dict.fromkeys(captions))
         with torch.no_grad():
-            self._states = encode_tokens(pipeline, tokens_of(pipeline, texts))
+            self._states = encode_tokens(pipeline, tokens_of(pipeline.tokenizer, texts))
         self._row_of = [texts.index(each) for each in captions]
 
     @property

@@ -6,9 +6,8 @@ from typing import Any
 import torch
 
 
-def tokens_of(pipeline: Any, texts: Sequence[str]) -> torch.Tensor:
+def tokens_of(tokenizer: Any, texts: Sequence[str]) -> torch.Tensor:
     """Return the padded token ids of n texts, int64 of shape (n, tokens)."""
-    tokenizer = pipeline.tokenizer
     ids: torch.Tensor = tokenizer(
         list(texts),
         padding="max_length",

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 
 from indexer.errors import InputError
+from indexer.generation.adapters import EMBEDDING_FILE
 from indexer.generation.training.text_states import encode_tokens, tokens_of
-
-_FILE: Final = "learned_embeds.safetensors"  # the name that load_textual_inversion expects
 
 
 class TokenAdapter:
@@ -54,7 +53,7 @@ class TokenAdapter:
             first = table.weight[words].float().mean(dim=0)
         self._embedding = torch.nn.Parameter(first)
         table.register_forward_hook(self._insert)
-        self._ids = tokens_of(pipeline, captions)
+        self._ids = tokens_of(tokenizer, captions)
         for caption, ids in zip(captions, self._ids, strict=True):
             if self._id not in ids:
                 raise InputError(
@@ -76,7 +75,7 @@ class TokenAdapter:
         from safetensors.torch import save_file
 
         folder.mkdir(exist_ok=True)
-        save_file({self._token: self._embedding.detach().cpu()}, folder / _FILE)
+        save_file({self._token: self._embedding.detach().cpu()}, folder / EMBEDDING_FILE)
 
     def _insert(
         self, _table: torch.nn.Module, inputs: tuple[torch.Tensor, ...], found: torch.Tensor
