@@ -20,7 +20,6 @@ from indexer.vectors.codes.byte_grid import (
     HIGHEST,
     LOWEST,
     SLACK,
-    RoundedQueries,
     greatest_length,
     grid_between,
     lengths_of,
@@ -72,7 +71,9 @@ class Sq8Codes(ScalarCodes):
     def nominate(self, queries: Embeddings, k: int, bitmap: Bitmap | None) -> Nominees:
         """Return the k rows of highest approximate similarity; FAISS's sums are of integers."""
         asked = round_queries(queries, self._grid)
-        sums, rows = self._search(asked, k, bitmap)
+        sums, rows = self._index.search(
+            asked.rounded.astype(np.float32), k, params=bitmap_parameters(bitmap)
+        )
         similarities = asked.units[:, None] * sums + asked.constants[:, None]
         similarities[rows < 0] = -np.inf
         lengths = lengths_of(queries.astype(np.float64))
@@ -80,18 +81,6 @@ class Sq8Codes(ScalarCodes):
         rounding = 2 * UNIT_ROUNDOFF * (asked.units * np.abs(sums).max(axis=1, initial=0.0) + 1)
         errors = (self._eps * lengths + asked.lost * self._longest + rounding) * SLACK
         return Nominees(similarities.astype(np.float32), rows, errors)
-
-    def nearest_rows(self, queries: Embeddings, k: int) -> NDArray[np.int64]:
-        """Return the rows that `nominate` does, (n, k), without saying how similar they are."""
-        return self._search(round_queries(queries, self._grid), k, None)[1]
-
-    def _search(
-        self, asked: RoundedQueries, k: int, bitmap: Bitmap | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        rounded = asked.rounded.astype(np.float32)
-        found: tuple[NDArray[np.float32], NDArray[np.int64]]
-        found = self._index.search(rounded, k, params=bitmap_parameters(bitmap))
-        return found
 
     def write(self, sink: Sink) -> None:
         """Write the bounds, the grid and the bytes."""

@@ -24,7 +24,7 @@ from indexer.vectors.vector_files import in_blocks
 
 LEAST_LISTED: Final = 16_384
 """Vectors of a segment from which it has lists; comparing fewer takes 1 ms."""
-_LONGEST: Final = {False: 64, True: 8192}
+_LONGEST: Final = {False: 512, True: 8192}
 """Rows whose exact vectors are compared at most, for codes of a byte and of a bit a dimension."""
 _BLOCK: Final = 16_384  # vectors compared with the held-out queries at a time
 _TOGETHER: Final = 100  # held-out queries searched at a time
