@@ -125,12 +125,13 @@ def test_a_merged_segment_is_encoded_at_once(tmp_path: Path, feed: MemoryFeed) -
 
 
 def test_a_merged_segment_lies_in_a_file_without_a_name(tmp_path: Path, feed: MemoryFeed) -> None:
-    index = FloatIndex(D, RULE, tmp_path)
+    folder = tmp_path / "view"  # made when it is needed
+    index = FloatIndex(D, RULE, folder)
     index.add(np.arange(600), np.concatenate([feed.state[key] for key in range(600)]))
-    open_files = [Path(f"/proc/self/map_files/{name}").readlink() for name in _maps(tmp_path)]
+    open_files = [Path(f"/proc/self/map_files/{name}").readlink() for name in _maps(folder)]
     assert len(open_files) == 1
     assert open_files[0].name.endswith("(deleted)")
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 def _maps(folder: Path) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 
 from indexer.errors import DimensionMismatch, InputError
+from indexer.runtime.private_files import make_private_folder
 from indexer.types import Embeddings, Vectors
 from indexer.vectors.base import FileKeeper, KeySet, SegmentRecord, Sink
 from indexer.vectors.coded_rows import CodedRows
@@ -139,6 +140,7 @@ class FloatIndex(SegmentedIndex):
     def _allocate(self, count: int) -> FlatRows:
         if self._folder and self._tiers.is_large(count):
             try:
+                make_private_folder(self._folder)  # there is none before the first snapshot
                 return FlatRows(scratch_vectors(count, self.dimension, self._folder))
             except OSError as error:
                 log.warning("segment kept in memory", vectors=count, reason=str(error))
