@@ -182,7 +182,7 @@ def test_an_allow_bank_and_a_foreign_entry_are_refused(index: Index) -> None:
 
 
 def test_a_pipeline_that_cannot_be_loaded_ends_the_run(filled: Index, tmp_path: Path) -> None:
-    arguments = ("--kind", "img2img", "--pipeline", tmp_path)
+    arguments = ("--kind", "img2img", "--model", tmp_path)
     ended = filled.end_here("bank", "harden", "known", *arguments)
 
     assert ended.code != 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from indexer.cli.bank_entries import BankName
-from indexer.cli.generate_options import Kinds, Paintings
+from indexer.cli.generate_options import Kinds, Model, Paintings
 from indexer.cli.options import AsJson, load, opened
 from indexer.cli.output import counted, print_facts, print_json
 from indexer.errors import InputError
@@ -53,12 +53,7 @@ def harden(
     strength: Strengths = None,
     style: Styles = None,
     painting: Paintings = None,
-    pipeline: Annotated[
-        str,
-        typer.Option(
-            metavar="tiny|DIR|hf-hub:OWNER/NAME", help="Diffusion pipeline of kind img2img."
-        ),
-    ] = "tiny",
+    model: Model = None,
     undo: Annotated[bool, typer.Option("--undo", help="Remove the variants again.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Only count what would be done.")] = False,
     as_json: AsJson = False,
@@ -81,7 +76,7 @@ def harden(
         if undo:
             _undo(store, name, entries, as_json=as_json)
             return
-        edits = _edits(settings, kind or (), strength, style, painting or (), pipeline)
+        edits = _edits(settings, kind or (), strength, style, painting or (), model)
         if plan:
             _print_plan(store, name, edits, budget, entries, as_json=as_json)
             return
@@ -102,20 +97,21 @@ def _edits(
     strengths: Sequence[float] | None,
     styles: Sequence[str] | None,
     paintings: Sequence[Path],
-    pipeline: str,
+    model: str | None,
 ) -> "list[PictureEdit]":
-    from indexer.generation.diffusion import DiffusionModel
+    from indexer.cli.generate_run import diffusion_model
     from indexer.generation.edits import parse_kinds, picture_edits
     from indexer.generation.sampling import Sampling
     from indexer.generation.source_pictures import read_paintings
     from indexer.generation.styles import STYLES
 
+    drawn_by = diffusion_model(settings, model)
     return picture_edits(
         parse_kinds(kinds),
         strengths or [1],
         styles=styles or STYLES,
         paintings=read_paintings(paintings, settings.image_limits),
-        pipelines=[(pipeline, DiffusionModel(pipeline).repainter("", Sampling(), 0))],
+        pipelines=[(drawn_by.reference, drawn_by.repainter("", Sampling(), 0))],
     )
 
 
