@@ -1,12 +1,8 @@
-"""Do log-odds mean the same everywhere? On other kinds of pictures, and among more of them.
+"""Log-odds in galleries of any size: the false matches of an upload at some bounds.
 
-Packages: as calibration.py, for the log-odds and one comparison in 10,000 alone. Whole source
-packages of DEV's distractors are held out, 20 times over; a threshold is calibrated on the rest,
-and its rate on what was held out is held against the interval of the card.
-
-Galleries: uploads are asked about among strangers, whole pictures, PDQ in 8 orientations, no
-verification. At some bounds the false matches of an upload are counted, and the uploads that have
-one: a bound should have one rate, whatever the size. A gallery below 1,000 counts as 1,000, which
+Uploads are asked about among strangers, whole pictures, PDQ in 8 orientations, no verification. At
+some bounds the false matches of an upload are counted, and the uploads that have one: a bound
+should have one rate, whatever the size. A gallery below 1,000 counts as 1,000, which
 makes its rate lower; it is counted as it is as well.
 
 - real: DEV's queries without a reference among some of its references, and all
@@ -20,12 +16,11 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration import TRAITS, WEIGHING, by_package, load, outcomes
+from calibration import TRAITS, WEIGHING
 from dev_set import DEFAULT, load_dev_set
 from indexer.model import load_encoder
 from indexer.runtime.cpu import limit_library_threads
@@ -33,11 +28,9 @@ from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.thresholds.background_folder import as_pictures, measure_files
 from indexer.thresholds.pairwise_scores import Measure
 from indexer.thresholds.picture_matrix import NO_ID, Pictures
-from indexer.types import LogOdds, RateUnit, Signal, cost_of, count_comparisons
+from indexer.types import LogOdds, Signal, cost_of, count_comparisons
 from made_up_kinds import MadeUpKinds
 
-SPLITS = 20
-TARGET = 1e-4  # of comparisons
 GALLERIES = (10, 1_000, 100_000, 1_000_000)
 CHUNK = 5_000  # strangers scored at a time
 BLOCKS = 100  # galleries of one size at most
@@ -46,46 +39,6 @@ CHANCE = 84  # bits
 PAIRS = 200_000  # whose PDQ are compared at a time
 FLOOR = np.float32(cost_of(count_comparisons(1)))  # taken off by `Measure` for one reference
 SEED = 5
-
-
-def print_packages(folder: Path, splits: int) -> None:
-    """Print how often the rate on held-out packages lies within the interval of the card."""
-    pictures, packages = load(folder, None)
-    halves = [by_package(packages, seed) for seed in range(splits)]
-    print(
-        f"{len(pictures)} distractors of {len(set(packages))} packages, {TARGET:g} of comparisons"
-    )
-    by_picture = replace(pictures, sources=None)
-    aim = Signal.FUSED, RateUnit.COMPARISON, TARGET
-    alone = list(outcomes(by_picture, halves, *aim))
-    found = list(outcomes(pictures, halves, *aim))
-    for interval, within, ends in (
-        (
-            "confidence, sources unknown",
-            [each.holds for each in alone],
-            [(each.card.rate_low, each.card.rate_high) for each in alone],
-        ),
-        (
-            "confidence, sources known",
-            [each.holds for each in found],
-            [(each.card.rate_low, each.card.rate_high) for each in found],
-        ),
-        (
-            "prediction for other sources",
-            [each.is_predicted for each in found],
-            [(each.card.prediction_low or 0, each.card.prediction_high or 0) for each in found],
-        ),
-    ):
-        low, high = (median(side) for side in zip(*ends, strict=True))
-        print(
-            f"| {interval} | {low:.2g} to {high:.2g} | **{sum(within)} of {len(within)}** |",
-            flush=True,
-        )
-    rates = sorted(each.held_out for each in found)
-    print(
-        f"held-out rates {rates[0]:.2g} to {rates[-1]:.2g}, median {median(rates):.2g}; "
-        f"median bound {median(each.card.value for each in found):.2f} nats"
-    )
 
 
 def load_real(paths: Sequence[Path]) -> Pictures:
@@ -225,16 +178,13 @@ def gallery_rows(found: Sequence[FalseMatches]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print both."""
+    """Print a table of real galleries and one of made-up ones."""
     limit_library_threads()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT)
-    parser.add_argument("--splits", type=int, default=SPLITS)
     parser.add_argument("--uploads", type=int, default=2000, help="made-up pictures asked about")
     parser.add_argument("--galleries", type=int, nargs="+", default=GALLERIES)
     arguments = parser.parse_args()
-    if arguments.splits:
-        print_packages(arguments.folder, arguments.splits)
     for name, found in (
         ("real", among_real(arguments.folder, (10, 100, 1_000))),
         ("made-up", among_made_up(arguments.uploads, arguments.galleries)),
