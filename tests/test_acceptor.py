@@ -4,7 +4,8 @@ import asyncio
 import errno
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from search_api.process.acceptor import Acceptor
+from search_api.process.worker_loads import WorkerLoads
 from support.commands import Index
 from support.running import Running, running, until
 
@@ -68,3 +70,38 @@ def test_a_process_without_file_descriptors_goes_on_when_it_has_some(
         asyncio.run(accept(listener))
     assert listener.refused == 1
     assert "cannot accept connections" in caplog.text
+
+
+def connections(pid: int) -> int:
+    found = psutil.Process(pid).net_connections(kind="tcp")
+    return sum(each.status == psutil.CONN_ESTABLISHED for each in found)
+
+
+@contextmanager
+def opened(server: Running, count: int) -> Iterator[list[int]]:
+    """Open connections; give how many of them each worker has."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with ExitStack() as held:
+        for _ in range(count):
+            held.enter_context(socket.create_connection((host, int(port))))
+        until(lambda: sum(map(connections, server.workers())) == count)
+        yield [connections(pid) for pid in server.workers()]
+
+
+def test_each_worker_gets_as_many_connections(server: Running) -> None:
+    until(lambda: sum(map(connections, server.workers())) == 0)
+    with opened(server, 16) as shares:
+        assert all(6 <= share <= 10 for share in shares)
+
+
+def test_a_worker_with_less_load_than_the_others_has_the_least() -> None:
+    loads = WorkerLoads(get_context("spawn"), 2)
+    first = loads.assign(set())
+    assert first.is_least(5)  # it is alone
+    second = loads.assign({first.place})
+    second.publish(3)
+    assert first.is_least(3)
+    assert not first.is_least(4)
+    second.withdraw()
+    assert first.is_least(4)
+    assert loads.assign({first.place}).place == second.place

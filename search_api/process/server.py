@@ -28,6 +28,7 @@ from search_api.process.http_protocol import HttpProtocol
 from search_api.process.open_files import raise_limit, room_for_connections
 from search_api.process.waiting_connections import WaitingConnections
 from search_api.process.warmup import warm_up, warm_up_routes
+from search_api.process.worker_loads import WorkerLoad
 from search_api.settings import ServeSettings
 
 _AT_ONCE = 32  # connections that a worker by itself accepts before it works on
@@ -44,6 +45,7 @@ def answer(
     *,
     on_ready: Callable[[Matcher, Callable[[], None]], object],
     greet: bool = True,
+    load: WorkerLoad | None = None,
 ) -> None:
     """Open the index and serve until told to leave; SIGTERM ends the process with code 0.
 
@@ -61,6 +63,8 @@ def answer(
         return, with the listener open for others.
     greet : bool
         Whether to say on stderr who may ask.
+    load : WorkerLoad, optional
+        Where other workers accept on the same socket.
     """
     # uvicorn raises the signal once more when it has shut down: a stop is no failure
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
@@ -86,8 +90,7 @@ def answer(
         )
         most = min(serve.max_connections, room_for_connections(raise_limit()))
         waiting = WaitingConnections(serve.proxy_networks)
-        at_once = _AT_ONCE if serve.workers == 1 else 1
-        server = _Server(config, partial(on_ready, matcher), waiting, most, at_once=at_once)
+        server = _Server(config, partial(on_ready, matcher), waiting, most, load)
         server.run(sockets=[listener])
 
 
@@ -117,14 +120,13 @@ class _Server(uvicorn.Server):
         on_ready: Callable[[Callable[[], None]], object],
         waiting: WaitingConnections,
         most: int,
-        *,
-        at_once: int,
+        load: WorkerLoad | None,
     ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
         self._waiting = waiting
         self._most = most
-        self._at_once = at_once
+        self._load = load
         self._acceptors: list[Acceptor] = []
         self._is_leaving = False
 
@@ -169,9 +171,11 @@ class _Server(uvicorn.Server):
             listener,
             self.server_state.connections,
             make_protocol,
-            at_once=self._at_once,
+            at_once=_AT_ONCE if self._load is None else 1,
             most=self._most,
             end_one=self._waiting.end_one,
+            requests=self.server_state.tasks,
+            load=self._load,
         )
         acceptor.start(self.config.backlog)
         self._acceptors.append(acceptor)

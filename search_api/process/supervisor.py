@@ -1,5 +1,6 @@
 """Supervisor of worker processes on one socket: start, replacement, stop."""
 
+import multiprocessing
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -11,7 +12,8 @@ from typing import Any
 import structlog
 
 from indexer.settings import Settings
-from search_api.process.worker_process import WorkerProcess
+from search_api.process.worker_loads import WorkerLoads
+from search_api.process.worker_process import START_METHOD, WorkerProcess
 from search_api.settings import ServeSettings
 from search_api.telemetry.metrics import forget_worker, shared_metrics
 
@@ -52,6 +54,8 @@ class Supervisor:
     ) -> None:
         self._arguments = (listener, settings, serve)
         self._wanted = serve.workers
+        context = multiprocessing.get_context(START_METHOD)
+        self._loads = WorkerLoads(context, serve.workers) if serve.workers > 1 else None
         self._grace = serve.grace
         self._on_ready = on_ready
         self._workers = [first] if first else []
@@ -96,7 +100,9 @@ class Supervisor:
         return self._exit_code
 
     def _start(self) -> WorkerProcess:
-        worker = WorkerProcess.start(*self._arguments, greet=not self._was_ready)
+        taken = {worker.load.place for worker in self._workers if worker.load}
+        load = self._loads.assign(taken) if self._loads else None
+        worker = WorkerProcess.start(*self._arguments, greet=not self._was_ready, load=load)
         self._workers.append(worker)
         return worker
 
@@ -145,6 +151,8 @@ class Supervisor:
         for worker in [w for w in self._workers if w.process.exitcode is not None]:
             self._workers.remove(worker)
             worker.pipe.close()
+            if worker.load:
+                worker.load.withdraw()
             forget_worker(worker.process.pid or 0)
             if not worker.leaving:
                 self._on_death(worker)

@@ -15,6 +15,7 @@ from indexer.errors import LookalikeError
 from indexer.runtime.log_setup import configure_logging
 from indexer.runtime.terminal import echo
 from indexer.settings import Settings
+from search_api.process.worker_loads import WorkerLoad
 from search_api.settings import ServeSettings
 
 if TYPE_CHECKING:  # it loads the model's libraries
@@ -33,6 +34,7 @@ def work(
     supervisor: Connection,
     *,
     greet: bool,
+    load: WorkerLoad | None,
 ) -> None:
     """Answer until SIGTERM, or until the supervisor is gone; it gets a heartbeat from readiness on.
 
@@ -51,6 +53,7 @@ def work(
             serve,
             on_ready=lambda matcher, _leave: _beat(supervisor, matcher),
             greet=greet,
+            load=load,
         )
     except LookalikeError as error:
         echo(f"Error ({error.code}): {error}", err=True)

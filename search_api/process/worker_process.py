@@ -11,6 +11,7 @@ from typing import Final
 
 from indexer.settings import Settings
 from search_api.process.worker import OUTDATED, work
+from search_api.process.worker_loads import WorkerLoad
 from search_api.settings import ServeSettings
 
 START_METHOD: Final = "spawn"
@@ -26,13 +27,20 @@ class WorkerProcess:
     process: SpawnProcess
     pipe: Connection
     born: float
+    load: WorkerLoad | None = None
     heard: float | None = None  # when its event loop was last known to turn; None until it is ready
     outdated: bool = False  # it has said that the index moved to another model
     kill_at: float | None = None  # set once it was asked to leave
 
     @classmethod
     def start(
-        cls, listener: socket.socket, settings: Settings, serve: ServeSettings, *, greet: bool
+        cls,
+        listener: socket.socket,
+        settings: Settings,
+        serve: ServeSettings,
+        *,
+        greet: bool,
+        load: WorkerLoad | None = None,
     ) -> "WorkerProcess":
         """Start a worker, which says on stderr who may ask if it is to `greet`."""
         context = multiprocessing.get_context(START_METHOD)
@@ -40,12 +48,12 @@ class WorkerProcess:
         process = context.Process(
             target=work,
             args=(listener, settings, serve, theirs),
-            kwargs={"greet": greet},
+            kwargs={"greet": greet, "load": load},
             name="lookalike-worker",
         )
         process.start()
         theirs.close()
-        return cls(process, ours, monotonic())
+        return cls(process, ours, monotonic(), load)
 
     @property
     def leaving(self) -> bool:

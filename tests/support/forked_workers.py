@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from indexer.settings import Settings
@@ -42,8 +43,7 @@ def _begin(
     settings: Settings,
     serve: ServeSettings,
     pipe: Connection,
-    *,
-    greet: bool,
+    **options: Any,
 ) -> None:
     """Be a worker."""
     signal.set_wakeup_fd(-1)
@@ -55,4 +55,4 @@ def _begin(
             # pipes stay: the end of one tells the supervisor of ours
             if int(path.name) not in kept and str(path.readlink()).startswith("socket:"):
                 os.close(int(path.name))
-    does(listener, settings, serve, pipe, greet=greet)
+    does(listener, settings, serve, pipe, **options)

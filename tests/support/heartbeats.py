@@ -26,14 +26,13 @@ def live(
     settings: Settings,
     serve: ServeSettings,
     supervisor: Connection,
-    *,
-    greet: bool,
+    **_options: object,
 ) -> None:
     """Beat; say that the index moved once the file `moved` is in the home. Takes `work`'s place.
 
     One that was started after the move has nothing to say, or dies if the file's text is "broken".
     """
-    del listener, serve, greet
+    del listener, serve
 
     def leave(*_: object) -> None:
         supervisor.send_bytes(OUTDATED)  # a beat that was due: nobody needs another successor
