@@ -1,9 +1,10 @@
-"""A picture is asked about in two steps: its whole first frame, then its parts if need be."""
+"""A picture is looked at in steps: its whole first frame, then its parts if need be."""
 
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -12,12 +13,28 @@ from PIL import Image, ImageOps
 from indexer.embedding_space import bind_space, load_bound_encoder
 from indexer.ingest import Ingest
 from indexer.matching import Matcher, matcher, open_matcher
-from indexer.matching.verdict import is_settled
+from indexer.matching.comparison import Candidate, Compared, Comparison
+from indexer.matching.settlement import candidates_that_may_settle, is_settled
 from indexer.model import Encoder
 from indexer.settings import Settings
 from indexer.sources import walk
 from indexer.store import Store
-from indexer.types import BankKind, Match, Signal, Suppression, SuppressionKind, Tier
+from indexer.thresholds import choose_thresholds
+from indexer.types import (
+    COMMON_FUSION,
+    BankKind,
+    Contribution,
+    Entry,
+    Evidence,
+    ImageRecord,
+    Match,
+    Signal,
+    Suppression,
+    SuppressionKind,
+    Tier,
+    cost_of,
+)
+from indexer.types.fusion import Curve
 from support.commands import PHOTOS
 from support.queries import match
 
@@ -98,6 +115,40 @@ def test_a_copy_of_a_block_entry_costs_one_pass_and_no_verification(
     assert verdict.banks == ("known",)
     assert encoder.passes == 1
     assert {found.inliers for found in verdict.matches} == {None}
+
+
+def test_a_copy_that_its_parts_show_costs_no_verification(place: Place) -> None:
+    place.add(BLOCKED, "known")
+    opened, _ = place.open()
+
+    small = edited(BLOCKED, lambda image: ImageOps.expand(image, image.width, "white"))
+    verdict = match(opened, small, "query")
+
+    assert verdict.tier is Tier.NEAR_DUPLICATE
+    assert {found.inliers for found in verdict.matches} == {None}
+
+
+@pytest.mark.parametrize(("log_odds", "verified"), [(-0.5, True), (-1.5, False)])
+def test_only_what_verification_can_make_a_near_duplicate_is_verified_first(
+    log_odds: float, verified: bool
+) -> None:
+    fusion = replace(COMMON_FUSION, details=Curve((0, 30), (-1.0, 9.0)), near_duplicate=8.0)
+    entry = Entry(1, "known", BankKind.BLOCK, 7)
+    evidence = Evidence(
+        same_bytes=False,
+        pdq_distance=None,
+        similarity=0.5,
+        contributions=(Contribution("embedding", 0.5, log_odds + cost_of(1000)),),
+    )
+    compared = Compared(
+        Candidate(cast("ImageRecord", SimpleNamespace(id=7)), (entry,)),
+        [Comparison(None, evidence, {})],
+    )
+    bounds = choose_thresholds(Settings(), fusion=fusion)
+
+    found = candidates_that_may_settle([compared], bounds, lambda _: 1000, fusion)
+
+    assert found == ({7} if verified else set())
 
 
 def test_what_is_no_copy_is_asked_about_part_by_part(place: Place) -> None:

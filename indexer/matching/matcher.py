@@ -1,6 +1,7 @@
 """Matcher: answers queries from an open index, following its log."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Final, cast, overload
 
@@ -27,15 +28,16 @@ from indexer.matching.ranking import rank
 from indexer.matching.recall_guard import RecallGuard
 from indexer.matching.retrieval import CandidateRetriever, CandidateSet
 from indexer.matching.search_options import SearchOptions
+from indexer.matching.settlement import candidates_that_may_settle, is_settled
 from indexer.matching.suppression import suppress
 from indexer.matching.template_discount import TemplateDiscount
-from indexer.matching.verdict import is_displaced, is_settled, summarise
+from indexer.matching.verdict import is_displaced, summarise
 from indexer.matching.verdict_evidence import evidence_of
 from indexer.model import Encoder, load_traits
 from indexer.opinions import Opinions, load_opinions
 from indexer.policy import ActivePolicy
 from indexer.runtime.cpu import Cores
-from indexer.runtime.timing import stage, timed
+from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
 from indexer.thresholds import ThresholdResolver
@@ -217,7 +219,7 @@ class Matcher:
         encoded, compared = self._ask(query, options)
         if is_displaced(compared.matches, options):
             for k in options.wider():
-                compared = self._judge(encoded, self._retrieve(encoded, k, options))
+                compared = self._judge_nearest(encoded, k, options)
                 if not is_displaced(compared.matches, options):
                     break
         matches = compared.matches
@@ -263,36 +265,74 @@ class Matcher:
                 self._require_space(catalog)
                 encoded = self._query_encoder.read_image(catalog, query.subject)
                 found = self._retriever.retrieve(catalog, encoded, options.k, options)
-            return self._judge(encoded, found)
+            return self._judge(encoded, found, self._compare(encoded, found))
         return self._ask(query, options)[1]
 
     def _ask(
         self, query: Query[VerdictT], options: SearchOptions
     ) -> tuple[EncodedQuery, ComparedMatches]:
-        """Encode a query, and judge the k nearest; of a picture first its whole first frame."""
-        first: tuple[CandidateSet, ComparedMatches] | None = None
+        """Encode a query, and judge the k nearest; of a picture first its whole first frame.
 
-        def settled(whole: EncodedQuery) -> bool:
-            nonlocal first
+        Each look costs more than the one before, and is the last one if it settles the verdict.
+        """
+        found: CandidateSet | None = None
+        settled: ComparedMatches | None = None
+
+        def is_enough(whole: EncodedQuery) -> bool:
+            nonlocal found, settled
             found = self._retrieve(whole, options.k, options)
-            with stage("judge"):
-                compared = self._compare(whole, found)
-            for verified in (False, True) if whole.pixels else (False,):
-                judged = self._judge(whole, found, compared, verified=verified)
-                first = found, judged
-                if is_settled(judged.matches, alone=not found.entry_vectors):
-                    return True
-            return False
+            compared = self._compare(whole, found)
+            settled = self._settle(whole, found, compared, verified=False)
+            if settled is None and whole.pixels:
+                settled = self._settle(whole, found, compared, verified=True)
+            return settled is not None
 
-        encoded = self._query_encoder.encode(query, settled)
-        if first is None:
-            return encoded, self._judge(encoded, self._retrieve(encoded, options.k, options))
-        found, judged = first
-        if encoded.is_first_step:
-            return encoded, judged
+        encoded = self._query_encoder.encode(query, is_enough)
+        if settled:
+            return encoded, settled
+        if found is None:
+            return encoded, self._judge_nearest(encoded, options.k, options)
         if len(encoded.pieces.parts) > 1:
             found = self._retrieve(encoded, options.k, options)
-        return encoded, self._judge(encoded, found)
+        compared = self._compare(encoded, found)
+        if len(encoded.pieces.parts) > 1:
+            # until details are compared, whatever may be a frame is taken for one
+            cautious = replace(encoded, is_first_step=True)
+            settled = self._settle(cautious, found, compared, verified=False)
+        return encoded, settled or self._judge(encoded, found, compared)
+
+    def _judge_nearest(
+        self, query: EncodedQuery, k: int, options: SearchOptions
+    ) -> ComparedMatches:
+        found = self._retrieve(query, k, options)
+        return self._judge(query, found, self._compare(query, found))
+
+    def _settle(
+        self,
+        query: EncodedQuery,
+        found: CandidateSet,
+        compared: list[Compared],
+        *,
+        verified: bool,
+    ) -> ComparedMatches | None:
+        """Judge a query; None where its verdict is not settled.
+
+        Verified are only the candidates that it would make near duplicates.
+        """
+        decisive = (
+            candidates_that_may_settle(
+                compared,
+                found.thresholds,
+                lambda entry: query.comparisons(found.searched(entry)),
+                self._fusion,
+            )
+            if verified
+            else frozenset()
+        )
+        if verified and not decisive:
+            return None
+        judged = self._judge(query, found, compared, verified=decisive)
+        return judged if is_settled(judged.matches, alone=not found.entry_vectors) else None
 
     def _retrieve(self, query: EncodedQuery, k: int, options: SearchOptions) -> CandidateSet:
         with self._store.reader() as catalog:
@@ -308,6 +348,7 @@ class Matcher:
         if self._refusal:
             raise self._refusal.with_traceback(None)
 
+    @timed("judge")
     def _compare(self, query: EncodedQuery, found: CandidateSet) -> list[Compared]:
         return compare(query, found.candidates, self._min_quality, self._fusion)
 
@@ -316,21 +357,24 @@ class Matcher:
         self,
         query: EncodedQuery,
         found: CandidateSet,
-        compared: list[Compared] | None = None,
+        compared: list[Compared],
         *,
-        verified: bool = True,
+        verified: Collection[int] | None = None,
     ) -> ComparedMatches:
-        """Compare, verify, judge and suppress; a stored image does not match itself."""
+        """Verify, judge and suppress; a stored image does not match itself.
+
+        Verified are the likeliest of all candidates, or of the images that `verified` names.
+        """
 
         def comparisons(entry: Entry | None) -> int:
             return query.comparisons(found.searched(entry))
 
-        if compared is None:
-            compared = self._compare(query, found)
-        if verified:
-            compared = verify_pieces(
-                self._verifier, query, compared, lambda each: _log_odds(each, comparisons)
-            )
+        def weigh(each: Compared) -> float:
+            named = verified is None or each.image_id in verified
+            return _log_odds(each, comparisons) if named else -inf
+
+        if verified is None or verified:
+            compared = verify_pieces(self._verifier, query, compared, weigh)
         judged = judge(compared, found.thresholds, comparisons)
         matching = {each.record.id for each in judged if each.record and each.matches}
         discounted = self._template_discount.apply(

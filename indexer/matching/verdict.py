@@ -41,25 +41,6 @@ def is_displaced(matches: Sequence[Match], options: SearchOptions) -> bool:
     return wanted < options.k <= len(found) and stronger > 0
 
 
-def is_settled(matches: Sequence[Match], *, alone: bool) -> bool:
-    """Return whether the whole first frame of a picture says all that a verdict needs.
-
-    It does if it is a copy of an entry that accuses: exactly, or as a near duplicate. A copy of a
-    gallery image settles it only where no bank is searched, since a known picture may hold another.
-
-    Parameters
-    ----------
-    matches : sequence of Match
-        Of every tier, strongest first.
-    alone : bool
-        Whether the gallery alone is searched.
-    """
-    return any(
-        match.tier in (Tier.EXACT, Tier.NEAR_DUPLICATE) and (alone or match.bank is not None)
-        for match in deciding_matches(matches)
-    )
-
-
 def summarise(  # noqa: PLR0913 -- one for each thing that is said besides the matches
     name: str,
     query: EncodedQuery,
