@@ -158,10 +158,29 @@ class EncodedQuery:
     semantic: SemanticEmbeddings | None = None  # of a picture
 
     @classmethod
-    def of(cls, sha256: bytes, md5: bytes, pieces: Pieces, traits: SpaceTraits) -> Self:
-        """Make a query with its bias towards the background of the space."""
-        bias = query_bias(pieces.embeddings, traits.background, traits.fusion.bias)
-        return cls(sha256, md5, pieces, bias)
+    def of(
+        cls,
+        sha256: bytes,
+        md5: bytes,
+        pieces: Pieces,
+        traits: SpaceTraits,
+        known: LogOdds | None = None,
+    ) -> Self:
+        """Make a query with its bias towards the background of the space.
+
+        Parameters
+        ----------
+        sha256, md5 : bytes
+            Empty where unknown.
+        pieces : Pieces
+        traits : SpaceTraits
+        known : ndarray of shape (n,), float32, optional
+            The bias of the first n pieces.
+        """
+        known = np.empty(0, np.float32) if known is None else known
+        rest = pieces.embeddings[len(known) :]
+        bias = query_bias(rest, traits.background, traits.fusion.bias)
+        return cls(sha256, md5, pieces, np.concatenate([known, bias]))
 
     @property
     def orientations(self) -> int:

@@ -127,6 +127,13 @@ class QueryEncoder:
     def _encode_picture(
         self, picture: Picture, settled: Callable[[EncodedQuery], bool]
     ) -> EncodedQuery:
+        whole: EncodedQuery | None = None
+
+        def ask_first(first: EncodedPicture) -> bool:
+            nonlocal whole
+            whole = self._asked(first)
+            return settled(whole)
+
         encoded = encode_picture(
             picture.data,
             self._encoder,
@@ -134,11 +141,12 @@ class QueryEncoder:
             self._settings,
             self._cores,
             tiled=picture.tiles,
-            settled=lambda first: settled(self._asked(first)),
+            settled=ask_first,
         )
-        return self._asked(encoded)
+        return whole if whole and encoded.is_first_step else self._asked(encoded, whole)
 
-    def _asked(self, encoded: EncodedPicture) -> EncodedQuery:
+    def _asked(self, encoded: EncodedPicture, whole: EncodedQuery | None = None) -> EncodedQuery:
+        """Return an encoded picture as a query; `whole` is its whole first frame as one."""
         probabilities = by_label(self._space.labels, encoded.probabilities)
         facts = PictureFacts(
             probabilities,
@@ -147,7 +155,8 @@ class QueryEncoder:
             tuple(encoded.opinions),
             self._opinions.disagree(probabilities, encoded.opinions),
         )
-        asked = EncodedQuery.of(encoded.sha256, encoded.md5, encoded.pieces, self._traits)
+        known = whole.bias if whole else None
+        asked = EncodedQuery.of(encoded.sha256, encoded.md5, encoded.pieces, self._traits, known)
         return replace(
             asked,
             facts=facts,

@@ -114,9 +114,7 @@ def _read(
     itself. With a moment only what was added after it counts: of an image that was indexed before,
     the entries that were made since.
     """
-    records = catalog.images.get_many(
-        sorted(ids.images), space_id, with_embedding=True, at=scope.at
-    ).values()
+    records = _read_records(catalog, space_id, ids.images, scope.at)
     bare = catalog.entries.in_force(sorted(ids.entries), scope.at).values()
     named = [entry for record in records for entry in record.entries] + list(bare)
     counting = _counting(catalog, named, scope)
@@ -145,13 +143,22 @@ def _read_entries(
 ) -> list[Candidate]:
     """Read some entries, whatever any view says; those that do not count now are left out."""
     entries = catalog.entries.in_force(entry_ids, at).values()
-    of_images = sorted({entry.image_id for entry in entries if entry.image_id is not None})
-    records = catalog.images.get_many(of_images, space_id, with_embedding=True, at=at).values()
+    of_images = {entry.image_id for entry in entries if entry.image_id is not None}
+    records = _read_records(catalog, space_id, of_images, at)
     images = [
         Candidate(record, tuple(entry for entry in record.entries if entry.id in entry_ids))
         for record in records
     ]
     return images + [Candidate(None, (entry,)) for entry in entries if entry.image_id is None]
+
+
+def _read_records(
+    catalog: Catalog, space_id: int, image_ids: Collection[int], at: datetime
+) -> Collection[ImageRecord]:
+    found = catalog.images.get_many(
+        sorted(image_ids), space_id, with_embedding=True, with_probabilities=False, at=at
+    )
+    return found.values()
 
 
 def _own_allow_entries(record: ImageRecord | None) -> list[Candidate]:

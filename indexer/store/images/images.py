@@ -54,6 +54,7 @@ class Images(Queries):
         space_id: int | None = None,
         *,
         with_embedding: bool = False,
+        with_probabilities: bool = True,
         at: datetime | None = None,
     ) -> dict[int, ImageRecord]:
         """Return the active images among `ids`, by id, ascending.
@@ -66,6 +67,8 @@ class Images(Queries):
             Space of the probabilities and the embedding; the active one by default.
         with_embedding : bool
             Whether the records carry their vectors.
+        with_probabilities : bool
+            Whether they carry class probabilities.
         at : datetime, optional
             The moment at which the entries of a record must count; now by default.
         """
@@ -76,6 +79,7 @@ class Images(Queries):
             possible_ids(ids),
             space_id,
             with_embedding=with_embedding,
+            with_probabilities=with_probabilities,
             at=at or datetime.now(UTC),
         )
 

@@ -1,11 +1,21 @@
 """Image records, put together from their tables some thousands at a time."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import product
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, null, select
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    null,
+    select,
+)
+from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.store.banks.conditions import IN_FORCE
 from indexer.store.models import (
@@ -25,56 +35,53 @@ _IDS: Final[BindParameter[list[int]]] = bindparam("ids")
 _SPACE: Final[BindParameter[int | None]] = bindparam("space_id")
 
 
-def _select_images(*, with_embedding: bool) -> Select[Any]:
-    vector = EmbeddingRow.vector if with_embedding else null()
+_PROBABILITIES: Final = ClassificationRow.probabilities
+_VECTOR: Final = EmbeddingRow.vector
+
+
+def _select_images(*, with_embedding: bool, with_probabilities: bool) -> Select[Any]:
+    columns = (
+        _PROBABILITIES if with_probabilities else null().label("probabilities"),
+        _VECTOR if with_embedding else null().label("vector"),
+    )
     statement = (
-        select(ImageRow.__table__, ClassificationRow.probabilities, vector.label("vector"))
+        select(ImageRow.__table__, *columns)
         .select_from(ImageRow)
-        .outerjoin(
-            ClassificationRow,
-            and_(
-                ClassificationRow.image_id == ImageRow.id,
-                ClassificationRow.space_id == _SPACE,
-                ClassificationRow.part == 0,
-            ),
-        )
         .where(ImageRow.id.in_(_IDS), ImageRow.removed_at.is_(None))
     )
-    if not with_embedding:
-        return statement
-    return statement.outerjoin(
-        EmbeddingRow,
-        and_(
-            EmbeddingRow.image_id == ImageRow.id,
-            EmbeddingRow.space_id == _SPACE,
-            EmbeddingRow.part == 0,
-        ),
-    )
+    return _with_joined(statement, ImageRow.id, 0, columns)
 
 
-_IMAGES: Final = {wanted: _select_images(with_embedding=wanted) for wanted in (False, True)}
-_PARTS: Final = (
-    select(PartRow.__table__, EmbeddingRow.vector, ClassificationRow.probabilities)
-    .select_from(PartRow)
-    .outerjoin(
-        EmbeddingRow,
-        and_(
-            EmbeddingRow.image_id == PartRow.image_id,
-            EmbeddingRow.space_id == _SPACE,
-            EmbeddingRow.part == PartRow.part,
-        ),
+def _select_parts(*, with_probabilities: bool) -> Select[Any]:
+    columns = _VECTOR, _PROBABILITIES if with_probabilities else null().label("probabilities")
+    statement = (
+        select(PartRow.__table__, *columns)
+        .select_from(PartRow)
+        .where(PartRow.image_id.in_(_IDS))
+        .order_by(PartRow.image_id, PartRow.part)
     )
-    .outerjoin(
-        ClassificationRow,
-        and_(
-            ClassificationRow.image_id == PartRow.image_id,
-            ClassificationRow.space_id == _SPACE,
-            ClassificationRow.part == PartRow.part,
-        ),
-    )
-    .where(PartRow.image_id.in_(_IDS))
-    .order_by(PartRow.image_id, PartRow.part)
-)
+    return _with_joined(statement, PartRow.image_id, PartRow.part, columns)
+
+
+def _with_joined(
+    statement: Select[Any],
+    image: InstrumentedAttribute[int],
+    part: InstrumentedAttribute[int] | int,
+    columns: Collection[Any],
+) -> Select[Any]:
+    """Join the tables that some of the columns are read from."""
+    for column, row in ((_VECTOR, EmbeddingRow), (_PROBABILITIES, ClassificationRow)):
+        if any(column is each for each in columns):
+            of_part = and_(row.image_id == image, row.space_id == _SPACE, row.part == part)
+            statement = statement.outerjoin(row, of_part)
+    return statement
+
+
+_IMAGES: Final = {
+    wanted: _select_images(with_embedding=wanted[0], with_probabilities=wanted[1])
+    for wanted in product((False, True), repeat=2)
+}
+_PARTS: Final = {wanted: _select_parts(with_probabilities=wanted) for wanted in (False, True)}
 _SOURCES: Final = (
     select(SourceRow.image_id, SourceRow.uri)
     .where(SourceRow.image_id.in_(_IDS), SourceRow.closed_at.is_(None))
@@ -94,6 +101,7 @@ def read_records(
     space_id: int | None,
     *,
     with_embedding: bool,
+    with_probabilities: bool,
     at: datetime,
 ) -> dict[int, ImageRecord]:
     """Return the active images among `ids` with their open sources and the entries that count.
@@ -105,6 +113,8 @@ def read_records(
         Space of the probabilities and the embedding; None gives neither.
     with_embedding : bool
         Whether to read the vectors, by far the largest share of a record, and the parts.
+    with_probabilities : bool
+        Whether to read the class probabilities, too.
     at : datetime
         The moment at which the entries must count.
 
@@ -116,10 +126,15 @@ def read_records(
     records: dict[int, ImageRecord] = {}
     for chunk in chunks(ids):
         wanted = {"ids": chunk, "space_id": space_id}
-        found = {row.id: row for row in connection.execute(_IMAGES[with_embedding], wanted)}
+        images = _IMAGES[with_embedding, with_probabilities]
+        found = {row.id: row for row in connection.execute(images, wanted)}
         sources = _sources(connection, chunk)
         entries = _entries(connection, chunk, at)
-        parts = _parts(connection, chunk, space_id) if with_embedding else {}
+        parts = (
+            _parts(connection, wanted, with_probabilities=with_probabilities)
+            if with_embedding
+            else {}
+        )
         for image_id in chunk:
             if row := found.get(image_id):
                 records[image_id] = ImageRecord(
@@ -143,11 +158,11 @@ def read_records(
 
 
 def _parts(
-    connection: Connection, ids: Sequence[int], space_id: int | None
+    connection: Connection, wanted: Mapping[str, Any], *, with_probabilities: bool
 ) -> defaultdict[int, list[StoredPart]]:
     """Return the parts by image, in the order in which they were added."""
     found: defaultdict[int, list[StoredPart]] = defaultdict(list)
-    for row in connection.execute(_PARTS, {"ids": ids, "space_id": space_id}):
+    for row in connection.execute(_PARTS[with_probabilities], wanted):
         found[row.image_id].append(
             StoredPart(
                 part=stored_part(row.kind, row.number, row.box, row.recipe),
