@@ -9,7 +9,8 @@ graph is brought up to date, and beside it a new one is found of the same images
 
 Recall is of the graph's neighbours, on a sample, as the run measures it. ARI is the adjusted Rand
 index of the night's clusters to those of the new graph. Each size is a process of its own; peaks
-include the embeddings. The exponent is the slope of log time over log n.
+include the embeddings. In brackets is processor time, of which the night's share and the exponents
+are, the slopes of log time over log n.
 
 Example: python benchmarks/patterns_at_scale.py --sizes 100000 300000 1000000
 """
@@ -21,8 +22,8 @@ import subprocess
 import sys
 from itertools import pairwise
 from math import log
-from time import perf_counter
-from typing import Any, Final
+from time import perf_counter, process_time
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
@@ -73,34 +74,56 @@ def measure(n: int, threads: int) -> dict[str, Any]:
     vectors = made_up(n + came, seed=n)
     first = np.arange(n)
     chosen = ClusterParameters().chosen(n, semantic=True)
-    begun = perf_counter()
+    least = chosen.min_cluster_size
+    begun = Clock.now()
     graph = PatternGraph.build(first, vectors[:n], chosen, threads=threads)
-    built = perf_counter() - begun
-    labels = graph.divide(chosen.min_cluster_size).labels
-    divided = perf_counter() - begun - built
+    built = Clock.now()
+    labels = graph.divide(least).labels
+    divided = Clock.now()
     peak = _peak()
     ids = np.setdiff1d(np.arange(n + came), np.random.default_rng(1).choice(n, went, replace=False))
     now = vectors[ids]
-    begun = perf_counter()
+    dusk = Clock.now()
     night = graph.updated(ids, now, chosen, threads=threads)
-    updated = perf_counter() - begun
-    begun = perf_counter()
+    dawn = Clock.now()
     anew = PatternGraph.build(ids, now, chosen, threads=threads)
-    again = perf_counter() - begun
-    least = chosen.min_cluster_size
+    again = Clock.now() - dawn
+    updated = dawn - dusk
     return {
         "images": n,
         "clusters": int(labels.max()) + 1,
         "in none": round(float((labels < 0).mean()), 3),
         "recall": round(graph.neighbours.recall, 3),
-        "graph, s": round(built, 1),
-        "clusters of it, s": round(divided, 1),
+        "graph, s": (built - begun).shown(),
+        "clusters of it, s": (divided - built).shown(),
         "peak, MiB": peak,
-        "night, s": round(updated, 1),
-        "new graph, s": round(again, 1),
-        "night's share": f"{updated / again:.1%}",
+        "night, s": updated.shown(),
+        "its recall": round(night.neighbours.recall, 3),
+        "new graph, s": again.shown(),
+        "night's share": f"{updated.processor / again.processor:.1%}",
         "ARI": round(adjusted_rand_score(anew.divide(least).labels, night.divide(least).labels), 3),
+        "processor": [(built - begun).processor, updated.processor],
     }
+
+
+class Clock(NamedTuple):
+    """Seconds on the clock, and of all cores."""
+
+    wall: float
+    processor: float
+
+    @classmethod
+    def now(cls) -> Self:
+        """Read both."""
+        return cls(perf_counter(), process_time())
+
+    def __sub__(self, other: "Clock") -> "Clock":
+        """Return what passed since then."""
+        return Clock(self.wall - other.wall, self.processor - other.processor)
+
+    def shown(self) -> str:
+        """Return both for a table."""
+        return f"{self.wall:.1f} ({self.processor:.1f})"
 
 
 def _peak() -> int:
@@ -118,17 +141,19 @@ def main() -> None:
         print(json.dumps(measure(given.one, given.threads)))
         return
     rows: list[dict[str, Any]] = []
+    processor: list[list[float]] = []
     for size in given.sizes:
         command = [sys.executable, __file__, "--one", str(size), "--threads", str(given.threads)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         rows.append(json.loads(done.stdout))
+        processor.append(rows[-1].pop("processor"))
         if len(rows) == 1:
             print("| " + " | ".join(rows[0]) + " |")
             print("|" + "---|" * len(rows[0]))
         print("| " + " | ".join(map(str, rows[-1].values())) + " |", flush=True)
-    for before, after in pairwise(rows):
+    for (before, after), both in zip(pairwise(rows), pairwise(processor), strict=True):
         steps = log(after["images"] / before["images"])
-        slopes = (log(after[name] / before[name]) / steps for name in ("graph, s", "night, s"))
+        slopes = (log(b / a) / steps for a, b in zip(*both, strict=True))
         print("growth exponents of graph and night: " + ", ".join(f"{each:.2f}" for each in slopes))
 
 

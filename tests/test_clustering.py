@@ -16,6 +16,7 @@ from indexer.clustering.kmeans import choose_k, kmeans
 from indexer.store import ClusterReach
 from indexer.types import Embeddings
 from indexer.vectors import knn_graph as neighbouring
+from indexer.vectors import neighbour_cells
 from indexer.vectors.knn_graph import KnnGraph, build_knn_graph
 from support.hdbscan import hdbscan_by_definition
 from support.unit_vectors import exact_unit
@@ -100,10 +101,23 @@ def test_many_vectors_are_compared_by_cells_which_say_how_good_they_were(
 
     truth = np.argsort(-exact, axis=1)[:, :10]
     shared = [len({*ours} & {*theirs}) for ours, theirs in zip(found.rows, truth, strict=True)]
-    assert found.recall >= neighbouring._ENOUGH  # more cells are searched until it is  # noqa: SLF001
+    assert found.recall >= neighbour_cells._ENOUGH  # more cells are searched until it is  # noqa: SLF001
     # 200 of 2,020 vectors are measured: three standard errors of a share of nine in ten are 0.06
     assert np.mean(shared) / 10 == pytest.approx(found.recall, abs=0.06)
     assert (np.diff(found.similarities, axis=1) <= 0).all()
+
+
+def test_vectors_without_cells_to_speak_of_are_compared_with_a_bounded_number_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(neighbouring, "EXACT_UP_TO", 1_000)
+    monkeypatch.setattr(neighbour_cells, "_MOST_COMPARED", 200)
+    vectors = unit(np.random.default_rng(0).standard_normal((4_000, 64)))
+
+    found = build_knn_graph(vectors, 10)
+
+    assert found.rows.min() >= 0
+    assert found.recall < 0.5  # and it says so
 
 
 def test_however_many_threads_find_the_same_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +139,7 @@ def test_cells_that_several_threads_learn_find_as_much(monkeypatch: pytest.Monke
     one, several = (build_knn_graph(vectors, 10, seed=3, threads=n) for n in (1, 4))
 
     # a cell may lie elsewhere where a sum is rounded otherwise; enough is found all the same
-    assert min(one.recall, several.recall) >= neighbouring._ENOUGH  # noqa: SLF001
+    assert min(one.recall, several.recall) >= neighbour_cells._ENOUGH  # noqa: SLF001
     assert one.rows.shape == several.rows.shape
 
 

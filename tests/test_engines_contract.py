@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 
 from indexer.engines import VectorEngine
@@ -238,3 +239,17 @@ def test_a_collection_can_be_dropped_and_made_again(engine: VectorEngine) -> Non
     assert engine.ensure()
     assert eventually(engine, lambda: engine.count() == 0)
     assert held_rows(engine) == []
+
+
+def test_pgvector_keeps_vectors_in_half_precision(postgres_url: str) -> None:
+    name = unused_name()
+    with postgres_database(postgres_url) as url:
+        with closing(connected(url.replace("postgresql", "pgvector", 1), name)) as engine:
+            engine.ensure()
+        with psycopg.connect(url) as connection:
+            held = connection.execute(
+                "SELECT format_type(atttypid, atttypmod) FROM pg_attribute "
+                "WHERE attrelid = to_regclass(%s) AND attname = 'embedding'",
+                [name],
+            ).fetchone()
+    assert held == (f"halfvec({DIMENSION})",)

@@ -20,6 +20,7 @@ from indexer.clustering.spanning_forest import (
 )
 from indexer.errors import SnapshotMismatch
 from indexer.types import Keys
+from indexer.vectors import knn_updates
 from indexer.vectors.knn_graph import KnnGraph, build_knn_graph
 from indexer.vectors.knn_updates import update_knn_graph
 from indexer.vectors.snapshot_files import SnapshotFiles
@@ -225,6 +226,33 @@ def test_lists_change_where_a_new_vector_is_nearer_than_the_last_one() -> None:
     is_other = (fresh.rows[old] != old[before.rows]).any(axis=1)
     assert updated.changed[old].tolist() == is_other.tolist()
     assert updated.changed[1::2].all()
+
+
+def test_lists_of_many_are_updated_by_cells_which_find_most_and_say_how_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(knn_updates, "_EXACT_UP_TO", 1_000)
+    random = np.random.default_rng(2)
+    centres = np.repeat(random.standard_normal((100, 12)), 30, axis=0)
+    vectors = exact_unit(centres + 0.3 * random.standard_normal((3_000, 12))).astype(np.float32)
+    vectors = vectors[random.permutation(3_000)]
+    before = build_knn_graph(vectors[:2_900], K)
+    ids = np.arange(100, 3_000)
+    places = np.where(np.arange(2_900) < 100, -1, np.arange(2_900) - 100)
+
+    updated = update_knn_graph(vectors[ids], before, places)
+
+    fresh = build_knn_graph(vectors[ids], K)
+    is_found = updated.graph.similarities >= fresh.similarities[:, -1:] - 1e-6
+    assert is_found.mean() >= 0.95
+    assert updated.graph.recall == pytest.approx(is_found.mean(), abs=0.05)
+    assert (updated.graph.rows != np.arange(2_900)[:, np.newaxis]).all()
+    assert all(len({*row}) == K for row in updated.graph.rows.tolist())
+    cosines = (vectors[ids][updated.graph.rows] * vectors[ids][:, np.newaxis]).sum(axis=2)
+    np.testing.assert_allclose(updated.graph.similarities, cosines, atol=1e-5)
+    lists = np.arange(2_800)
+    is_other = (updated.graph.rows[:2_800] != before.rows[100:] - 100).any(axis=1)
+    assert updated.changed[lists[is_other]].all()
 
 
 def test_nothing_new_leaves_the_forest_as_it_is() -> None:
