@@ -29,7 +29,7 @@ from support.deaths import Death
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["support.preload"])
 KILLED = -signal.SIGKILL
-_PATIENCE = 240  # seconds; far more than any command here takes
+_PATIENCE = 240  # seconds; far more than almost any command here takes
 ResultT = TypeVar("ResultT")
 P = ParamSpec("P")
 
@@ -151,15 +151,15 @@ class Forked:
         """Press Ctrl-C."""
         os.kill(self.pid, signal.SIGINT)
 
-    def wait(self) -> int:
+    def wait(self, seconds: float = _PATIENCE) -> int:
         """Wait for the end and return the exit code."""
-        self.process.join(_PATIENCE)
+        self.process.join(seconds)
         assert self.process.exitcode is not None, f"it hangs\n{self.stdout}\n{self.stderr}"
         return self.process.exitcode
 
-    def finish(self, code: int = 0) -> str:
+    def finish(self, code: int = 0, seconds: float = _PATIENCE) -> str:
         """Wait for the end, hold it to an exit code, and return what it printed."""
-        ended = self.wait()
+        ended = self.wait(seconds)
         assert ended == code, f"exit {ended}\n{self.stdout}\n{self.stderr}"
         assert "Traceback" not in self.stderr, self.stderr
         return self.stdout
