@@ -207,6 +207,34 @@ def test_more_details_in_common_never_weigh_less(fusion: Fusion, one: int, other
     assert fusion.details(fewer) <= fusion.details(more)
 
 
+@pytest.mark.parametrize(
+    ("normalised", "bits", "counts"),
+    [(0.3, 40, True), (0.3, 120, True), (0.3, None, True), (-0.3, 80, False), (None, 80, False)],
+)
+def test_few_details_speak_against_no_copy_of_which_pdq_alone_is_left(
+    normalised: float | None, bits: int | None, counts: bool
+) -> None:
+    added = SHIPPED.of_details(0, normalised, bits)
+
+    assert added == pytest.approx(SHIPPED.details(0) if counts else 0, abs=0.1)
+
+
+@given(st.integers(0, 100), st.floats(-1, 1), st.integers(0, 256))
+def test_details_are_joined_with_what_edits_leave(
+    inliers: int, normalised: float, bits: int
+) -> None:
+    e, p = float(SHIPPED.embedding(normalised)), float(SHIPPED.of_pdq(bits))
+    g = float(SHIPPED.details(inliers))
+    with_details = np.logaddexp.reduce(
+        [e + p + g, SHIPPED.embedding_alone + e + g, SHIPPED.pdq_alone + p + max(g, 0)]
+    )
+    without = float(SHIPPED.weigh(normalised, bits)) - SHIPPED.prior
+
+    added = SHIPPED.of_details(inliers, normalised, bits)
+
+    assert added == pytest.approx(with_details - without, abs=1e-4)
+
+
 @pytest.mark.parametrize("fusion", [COMMON_FUSION, SHIPPED], ids=lambda f: f.version)
 def test_many_details_speak_for_a_copy_and_none_do_not(fusion: Fusion) -> None:
     assert fusion.details(60) > 1

@@ -89,9 +89,10 @@ class Compared:
         """Add what whole pictures have in common to the evidence of the piece that speaks most."""
         best = self._best
         verified = list(self.comparisons)
-        evidence = replace(verified[best].evidence, inliers=inliers).adding(
-            Contribution(Signal.GEOMETRY, inliers, float(fusion.details(inliers)))
-        )
+        evidence = replace(verified[best].evidence, inliers=inliers)
+        measured = {each.signal: each.value for each in evidence.contributions}
+        nats = fusion.of_details(inliers, measured.get(Signal.EMBEDDING), measured.get(Signal.PDQ))
+        evidence = evidence.adding(Contribution(Signal.GEOMETRY, inliers, nats))
         verified[best] = replace(verified[best], evidence=evidence)
         return replace(self, comparisons=verified, in_place=in_place)
 

@@ -3,16 +3,18 @@
 An edit leaves both signals intact, or only one of them. With e and p the log-likelihood ratios of a
 copy against a stranger by the embedding and by PDQ, where they survive the edit:
 
-    log-odds = prior + ln(exp(e + p) + exp(a + e) + exp(b + p)) + details - ln(comparisons)
+    log-odds = prior + ln(exp(e + p + g) + exp(a + e + g) + exp(b + p + max(g, 0)))
+               - ln(comparisons)
 
-So a signal that did not survive does not speak against the other. All are in nats. With the number
-of comparisons taken off, strangers reach a bound b about exp(-b) times an upload however many
-images are searched: the number of false alarms of a-contrario detection (Desolneux, Moisan and
+So a signal that did not survive does not speak against the other: edits that leave PDQ alone
+repaint the details as well, so that few inliers (g) do not speak against it. All are in nats. With
+the number of comparisons taken off, strangers reach a bound x about exp(-x) times an upload however
+many images are searched: the number of false alarms of a-contrario detection (Desolneux, Moisan and
 Morel 2000), which sequence search knows as the E-value (Karlin and Altschul 1990).
 """
 
 from dataclasses import dataclass
-from math import exp, log, log1p
+from math import exp, expm1, log, log1p
 from typing import Final
 
 import numpy as np
@@ -115,6 +117,25 @@ class Fusion:
             PDQ distance; anything above 256 where it is unknown.
         """
         return self.join(self.embedding(normalised), self.of_pdq(bits))
+
+    def of_details(self, inliers: int, normalised: float | None, bits: float | None) -> float:
+        """Return what verification adds to the weight of a pair, in nats.
+
+        Parameters
+        ----------
+        inliers : int
+        normalised : float, optional
+            Cosine minus the bias of the query; None where it is unknown.
+        bits : float, optional
+            PDQ distance; None where it is unknown.
+        """
+        nats = float(self.details(inliers))
+        if nats >= 0:
+            return nats
+        e = 0.0 if normalised is None else float(self.embedding(normalised))
+        p = 0.0 if bits is None else float(self.of_pdq(bits))
+        only_pdq = exp(min(0.0, self.prior + self.pdq_alone + p - float(self.join(e, p))))
+        return nats + log1p(only_pdq * expm1(-nats))
 
     def shares(
         self, normalised: ArrayLike | None, bits: ArrayLike | None
