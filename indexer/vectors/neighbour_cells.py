@@ -53,6 +53,13 @@ class NeighbourCells:
 
         It ends sooner where each vector would be compared with too many others.
 
+        Parameters
+        ----------
+        k : int
+            Neighbours of each.
+        random : numpy.random.Generator
+            Draws the sample.
+
         Returns
         -------
         float
@@ -67,7 +74,10 @@ class NeighbourCells:
             self._index.nprobe = min(most, int(_WIDER * self._index.nprobe))
 
     def nearest(self, own: NDArray[np.int64], k: int) -> Neighbours:
-        """Find the k nearest others of some rows."""
+        """Find the k nearest others of some rows (m,), among the vectors of the cells searched.
+
+        Where the cells hold fewer than k others, all vectors are compared.
+        """
         _, candidates = self._index.search(self._reduced[own], int(_SPARE * k) + 1)
         found = nearest_of(self._vectors, own, candidates, k)
         lacking = np.flatnonzero((found.rows < 0).any(axis=1))  # the cells hold too few

@@ -24,7 +24,21 @@ class Neighbours(NamedTuple):
 
 
 def exact_neighbours(vectors: Embeddings, own: NDArray[np.int64], k: int) -> Neighbours:
-    """Find the k nearest others of some rows among all."""
+    """Find the k nearest others of some rows among all.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, d), float32, unit rows
+    own : ndarray of shape (m,), int64
+        Rows whose neighbours are wanted.
+    k : int
+        Neighbours of each, fewer than n.
+
+    Returns
+    -------
+    Neighbours
+        Of shape (m, k), nearest first, ties by row.
+    """
     similarities, rows = faiss.knn(vectors[own], vectors, k + 1, metric=faiss.METRIC_INNER_PRODUCT)
     return _without_self(rows, np.clip(similarities, -1, 1), own)
 
@@ -32,7 +46,20 @@ def exact_neighbours(vectors: Embeddings, own: NDArray[np.int64], k: int) -> Nei
 def nearest_of(
     vectors: Embeddings, own: NDArray[np.int64], candidates: NDArray[np.int64], k: int
 ) -> Neighbours:
-    """Choose the k nearest of the candidates of some rows by their full vectors."""
+    """Choose the k nearest of the candidates of some rows by their full vectors.
+
+    Parameters
+    ----------
+    vectors, own, k
+        As for `exact_neighbours`.
+    candidates : ndarray of shape (m, c), int64
+        Rows, c > k; -1 where there is none.
+
+    Returns
+    -------
+    Neighbours
+        Of shape (m, k), nearest first, ties by row; -1 and a cosine of -2 where candidates lack.
+    """
     measured = _measure(vectors, vectors[own], candidates)
     order = np.lexsort((candidates, -measured), axis=1)[:, : k + 1]
     rows = np.take_along_axis(candidates, order, 1)
