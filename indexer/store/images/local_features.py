@@ -1,12 +1,19 @@
 """Local features: what is verified of images, where the settings allowed to keep it."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from sqlalchemy import exists, or_, select
 
 from indexer.store.models import ImageRow, LocalFeaturesRow, ThumbnailRow
-from indexer.store.queries import Queries
+from indexer.store.queries import IDS, Queries
 from indexer.store.sql_parameters import possible_ids
+
+_PACKED: Final = (
+    select(LocalFeaturesRow.image_id, LocalFeaturesRow.packed)
+    .join(ImageRow, ImageRow.id == LocalFeaturesRow.image_id)
+    .where(ImageRow.removed_at.is_(None), LocalFeaturesRow.image_id.in_(IDS))
+)
 
 
 class LocalFeatures(Queries):
@@ -17,13 +24,7 @@ class LocalFeatures(Queries):
 
         Not every image has some.
         """
-        statement = (
-            select(LocalFeaturesRow.image_id, LocalFeaturesRow.packed)
-            .join(ImageRow, ImageRow.id == LocalFeaturesRow.image_id)
-            .where(ImageRow.removed_at.is_(None))
-        )
-        rows = self._rows(statement, LocalFeaturesRow.image_id, possible_ids(image_ids))
-        return {row.image_id: row.packed for row in rows}
+        return {row.image_id: row.packed for row in self._rows_of(_PACKED, image_ids)}
 
     def ids(self, image_ids: Iterable[int]) -> set[int]:
         """Return the images that have local features."""

@@ -1,16 +1,19 @@
 """Templates: frames that many images share, and the images that have them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, func, select, update
 
 from indexer.store.edits import Edits
 from indexer.store.models import TemplateLearningRow, TemplateMemberRow, TemplateRow
-from indexer.store.queries import Queries, from_row, require
-from indexer.store.sql_parameters import MAX_ID, possible_ids
+from indexer.store.queries import IDS, Queries, from_row, require
+from indexer.store.sql_parameters import MAX_ID
 from indexer.types import FoundTemplate, Template, TemplateState
 
+_TEMPLATES_OF: Final = select(TemplateMemberRow.image_id, TemplateMemberRow.template_id).where(
+    TemplateMemberRow.image_id.in_(IDS)
+)
 _DECIDED = {TemplateState.CONFIRMED: "confirm", TemplateState.REJECTED: "reject"}
 
 
@@ -41,8 +44,7 @@ class Templates(Queries):
 
     def of_images(self, image_ids: Iterable[int]) -> dict[int, Template]:
         """Return the templates of images, by image id; most images have none."""
-        statement = select(TemplateMemberRow.image_id, TemplateMemberRow.template_id)
-        rows = self._rows(statement, TemplateMemberRow.image_id, possible_ids(image_ids))
+        rows = self._rows_of(_TEMPLATES_OF, image_ids)
         template_of = {row.image_id: row.template_id for row in rows}
         if not template_of:
             return {}
