@@ -159,6 +159,15 @@ def test_what_is_no_copy_is_asked_about_part_by_part(place: Place) -> None:
     assert encoder.passes > 1
 
 
+def test_a_part_that_is_nearly_all_of_a_picture_costs_no_pass(place: Place) -> None:
+    place.add(BLOCKED, "known")
+    opened, encoder = place.open()
+    narrow = edited("moose.jpg", lambda image: ImageOps.expand(image, image.width // 40, "white"))
+
+    assert match(opened, narrow, "query").tier is Tier.NONE
+    assert encoder.passes == 1
+
+
 def test_a_copy_of_a_gallery_image_costs_one_pass_where_there_is_no_bank(place: Place) -> None:
     place.add(GALLERY)
     opened, encoder = place.open()

@@ -21,6 +21,7 @@ from indexer.runtime.cpu import Cores
 from indexer.settings import Settings
 from indexer.types import (
     DecodedImage,
+    Embeddings,
     Opinion,
     Part,
     PdqBits,
@@ -33,6 +34,9 @@ from indexer.verification import shrink
 log = structlog.get_logger(__name__)
 
 _SMALL = 0.25  # share of a picture's area up to which a part is verified by itself
+_LARGE = 0.8
+"""Share of a picture's area from which a part takes the embedding of the whole: only its PDQ, which
+minds a border more, is its own."""
 _SAME_PLACE = 0.95  # share of two boxes that they have in common, from which one is enough
 
 
@@ -59,7 +63,7 @@ class _Prepared:
 
     part: Part
     pdq: PdqBits
-    prepared: Prepared  # for the model
+    prepared: Prepared | None  # for the model; None where the embedding of the whole is enough
     pixels: QueryPixels | None  # for verification; None where the whole has its details as well
 
 
@@ -124,7 +128,7 @@ def encode_picture(  # noqa: PLR0913 -- what is asked, and what answers it
         if settled(first):
             return first
         prepared = list(_prepare(data, picture, encoder, settings, tiled=tiled))
-    pieces = Pieces.of([whole, *_embed(prepared, encoder)])
+    pieces = Pieces.of([whole, *_embed(prepared, encoder, encoding.embeddings[0])])
     part_pixels = {item.part: item.pixels for item in prepared if item.pixels}
     return replace(first, pieces=pieces, is_first_step=False, part_pixels=part_pixels)
 
@@ -134,22 +138,24 @@ def _prepare(
 ) -> Iterator[_Prepared]:
     """Hash each part and bring it to the size of the model, so that its pixels can go."""
     for part, rgb in _parts(data, picture, settings, tiled=tiled):
+        share = _share(part, picture)
         try:
-            pixels = encoder.prepare(rgb)
+            pixels = None if share >= _LARGE else encoder.prepare(rgb)
         except InputError as error:
             log.info("query part skipped", part=part.kind, code=error.code)
             continue
         pdq = _usable(fingerprints.pdq_orientations(rgb), settings)
-        small = settings.verifies and _is_small(part, picture)
+        # a small part has details that the whole first frame, reduced, has not
+        small = settings.verifies and share < _SMALL
         yield _Prepared(part, pdq, pixels, QueryPixels(shrink(rgb)) if small else None)
 
 
-def _is_small(part: Part, picture: DecodedImage) -> bool:
-    """Return whether a part has details that the whole first frame, reduced, has not."""
+def _share(part: Part, picture: DecodedImage) -> float:
+    """Return the share of the first frame that a part shows; 0 for a later frame."""
     if part.box is None:
-        return True  # a later frame
+        return 0.0
     _, _, width, height = part.box
-    return width * height < _SMALL * picture.width * picture.height
+    return width * height / (picture.width * picture.height)
 
 
 def _parts(
@@ -166,13 +172,20 @@ def _parts(
             yield part, rgb
 
 
-def _embed(prepared: Sequence[_Prepared], encoder: Encoder) -> Iterator[Piece]:
-    """Run the model over the parts, leaving out those that it gives no usable answer for."""
+def _embed(parts: Sequence[_Prepared], encoder: Encoder, whole: Embeddings) -> Iterator[Piece]:
+    """Run the model over the parts, leaving out those that it gives no usable answer for.
+
+    Parts that need no pass come first, with the embedding of the whole, (d,).
+    """
+    yield from ((item.part, item.pdq, whole) for item in parts if item.prepared is None)
+    prepared = [item for item in parts if item.prepared is not None]
     for start in range(0, len(prepared), encoder.batch_size):
         batch = list(prepared[start : start + encoder.batch_size])
         while batch:
             try:
-                embeddings = encoder.embed([item.prepared for item in batch])
+                embeddings = encoder.embed(
+                    [item.prepared for item in batch if item.prepared is not None]
+                )
             except UnusableOutput as error:
                 log.info("query parts skipped", parts=len(error.rows), code=error.code)
                 batch = [item for row, item in enumerate(batch) if row not in error.rows]
