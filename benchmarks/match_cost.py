@@ -58,6 +58,7 @@ STAGES = (
     "catalog",
     "judge",
     "verify",
+    "templates",
 )
 Times = dict[str, float]
 """Milliseconds by stage, and of the whole."""
@@ -79,7 +80,7 @@ def timed_call(function: Callable[[bytes], object], data: bytes) -> Times:
         begun = time.perf_counter()
         function(data)
         whole = 1000 * (time.perf_counter() - begun)
-    times["judge"] -= times["verify"]  # which is part of it
+    times["judge"] -= times["verify"] + times["templates"]  # which are part of it
     times["other"] = whole - sum(times.values())
     times["match"] = whole
     return times
