@@ -132,6 +132,7 @@ def test_a_moment_that_no_database_can_hold_is_refused(index: Index, since: str)
     assert "Error (invalid" in index.run_here("audit", "list", "--since", since, code=2).stderr
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_database_that_is_replaced_under_a_server_is_noticed(
     index: Index, tmp_path: Path

@@ -237,6 +237,7 @@ def fill_queue(store: Store, count: int) -> None:
         writer.connection.execute(insert(ReviewItemRow), made_up)
 
 
+@pytest.mark.long
 def test_a_family_of_24_is_decided_at_once_but_for_the_one_left_out(
     tab: Tab, api: Lookalike
 ) -> None:
@@ -359,6 +360,7 @@ def test_two_persons_sign_and_the_second_does_not_see_what_the_first_said(
     assert (second.outcome, second.decision_id) == ("confirmed", first.decision_id)
 
 
+@pytest.mark.long
 def test_a_decision_offline_is_saved_later_and_a_lost_lease_is_told_in_words(
     browser: Browser, spare: Index, tmp_path: Path
 ) -> None:

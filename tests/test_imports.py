@@ -91,6 +91,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.long
 def test_without_the_extra_all_else_works_and_a_generator_says_what_to_install(
     tmp_path: Path, tiny_model: Path
 ) -> None:

@@ -197,6 +197,7 @@ def test_invalid_scores_are_refused_with_their_line(
     assert message in done.stderr.replace("\n", " ")
 
 
+@pytest.mark.long
 def test_two_models_are_compared_on_the_same_images(
     places: tuple[Path, Path], index: Index, tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def space_of(index: Index) -> str:
     return str(index.run_here("status", "--json").json["space"]["fingerprint"])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.postgres
 def test_a_run_that_is_killed_goes_on_where_it_was(

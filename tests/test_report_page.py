@@ -45,6 +45,7 @@ def shown(tab: Tab, file: Path) -> Page:
     return tab.page
 
 
+@pytest.mark.long
 def test_the_map_of_50_000_points_draws_and_answers_a_click(browser: Browser, large: Path) -> None:
     with open_tab(browser, large.as_uri()) as tab:
         page = shown(tab, large)

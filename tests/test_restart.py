@@ -141,6 +141,7 @@ def test_workers_end_when_their_supervisor_is_killed(index: Index) -> None:
     until(lambda: not any(psutil.pid_exists(pid) for pid in workers), 30)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_database_that_is_restarted_is_found_again(tmp_path: Path) -> None:
     with own_postgres() as postgres:

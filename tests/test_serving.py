@@ -133,6 +133,7 @@ def test_uploads_that_do_not_arrive_keep_nobody_out(server: Running) -> None:
     until(lambda: server.search(data).status_code == HTTPStatus.OK)  # they have hung up
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_picture_that_does_not_arrive_is_not_waited_for(server: Running) -> None:
     begun = monotonic()
@@ -162,6 +163,7 @@ def test_under_overload_whatever_is_answered_is_right(server: Running) -> None:
     assert {"answered", "overloaded"} <= {*outcomes} <= {"answered", "overloaded", "timed_out"}
 
 
+@pytest.mark.long
 def test_who_would_wait_too_long_is_told_so(server: Running) -> None:
     with Image.open(PHOTOS / KNOWN[0]) as photo:
         large = pictures.encode(photo.resize((5000, 5000)), "PNG", compress_level=1)

@@ -364,7 +364,11 @@ def test_no_file_stays_open_once_the_members_are_gone(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("suffix", "members", "most"), [(".tar", 10_000, 2), (".tar.gz", extent(2_500, 10_000), 80)]
+    ("suffix", "members", "most"),
+    [
+        pytest.param(".tar", 10_000, 2, marks=pytest.mark.long),
+        (".tar.gz", extent(2_500, 10_000), 80),
+    ],
 )
 def test_thousands_of_members_take_no_more_memory_than_a_window(
     tmp_path: Path, suffix: str, members: int, most: int

@@ -179,6 +179,7 @@ class Questions:
         self.stranger.append((verdict["model"], verdict["tier"], card))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_server_answers_in_its_space_while_another_is_made_and_then_follows(
     index: Index, models: tuple[Path, Path]

@@ -187,6 +187,7 @@ def test_a_webhook_is_used_by_command_alone(tmp_path: Path, tiny_model: Path, we
 # --- deaths --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_what_a_killed_server_had_claimed_is_delivered_after_its_restart(
     index: Index, store: Store, web: Web

@@ -282,9 +282,10 @@ class Matcher:
             nonlocal found, settled
             found = self._retrieve(whole, options.k, options)
             compared = self._compare(whole, found)
-            settled = self._settle(whole, found, compared, verified=False)
+            settled = self._settle(whole, found, compared)
             if settled is None and whole.pixels:
-                settled = self._settle(whole, found, compared, verified=True)
+                decisive = self._decisive(whole, found, compared)
+                settled = self._settle(whole, found, compared, decisive) if decisive else None
             return settled is not None
 
         encoded = self._query_encoder.encode(query, is_enough)
@@ -298,7 +299,7 @@ class Matcher:
         if len(encoded.pieces.parts) > 1:
             # until details are compared, whatever may be a frame is taken for one
             cautious = replace(encoded, is_first_step=True)
-            settled = self._settle(cautious, found, compared, verified=False)
+            settled = self._settle(cautious, found, compared)
         return encoded, settled or self._judge(encoded, found, compared)
 
     def _judge_nearest(
@@ -307,31 +308,26 @@ class Matcher:
         found = self._retrieve(query, k, options)
         return self._judge(query, found, self._compare(query, found))
 
+    def _decisive(
+        self, query: EncodedQuery, found: CandidateSet, compared: list[Compared]
+    ) -> frozenset[int]:
+        """Return the images that verification may make near duplicates."""
+        return candidates_that_may_settle(
+            compared,
+            found.thresholds,
+            lambda entry: query.comparisons(found.searched(entry)),
+            self._fusion,
+        )
+
     def _settle(
         self,
         query: EncodedQuery,
         found: CandidateSet,
         compared: list[Compared],
-        *,
-        verified: bool,
+        verified: Collection[int] = (),
     ) -> ComparedMatches | None:
-        """Judge a query; None where its verdict is not settled.
-
-        Verified are only the candidates that it would make near duplicates.
-        """
-        decisive = (
-            candidates_that_may_settle(
-                compared,
-                found.thresholds,
-                lambda entry: query.comparisons(found.searched(entry)),
-                self._fusion,
-            )
-            if verified
-            else frozenset()
-        )
-        if verified and not decisive:
-            return None
-        judged = self._judge(query, found, compared, verified=decisive)
+        """Judge a query, with some images verified; None where its verdict is not settled."""
+        judged = self._judge(query, found, compared, verified=verified)
         return judged if is_settled(judged.matches, alone=not found.entry_vectors) else None
 
     def _retrieve(self, query: EncodedQuery, k: int, options: SearchOptions) -> CandidateSet:

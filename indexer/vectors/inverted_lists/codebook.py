@@ -52,7 +52,7 @@ class Codebook:
     """Centroids, unit vectors; if they are many, with a short code of each.
 
     The codes are of product quantization, four bits for two dimensions, which FAISS compares by
-    look-ups in registers (André, Kermarrec and Le Scouarnec, 2015): in a sixth of the time of a
+    look-ups in registers (André, Kermarrec and Le Scouarnec, 2015): in a third of the time of a
     byte a dimension.
 
     Parameters
