@@ -56,7 +56,7 @@ def with_onnx() -> Run:
     def run(data: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with Image.open(BytesIO(data)) as image:
             pixels = transform(image.convert("RGB"))[None].numpy()
-        logits, embedding = session.run(None, {"pixels": pixels})
+        logits, embedding, *_ = session.run(None, {"pixels": pixels})
         return logits, embedding
 
     return run

@@ -19,8 +19,8 @@ LINKS = 32
 """M of every HNSW graph: 64 links on its lowest level."""
 BUILD_EFFORT = 200
 """efConstruction of every HNSW graph."""
-GRAPH_EFFORTS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1000)
-LIST_EFFORTS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048)
+GRAPH_EFFORTS = (10, 16, 24, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1000)
+LIST_EFFORTS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024, 2048)
 BATCH = 10_000  # vectors written at a time
 
 
