@@ -156,7 +156,7 @@ def server() -> Iterator[Postgres]:
         yield running
 
 
-@pytest.mark.parametrize("ending", [LONG(Ending.FAST), LONG(Ending.IMMEDIATE), Ending.KILLED])
+@pytest.mark.parametrize("ending", [LONG(each) for each in Ending])
 def test_a_postgres_that_ends_while_adding_loses_nothing_acknowledged(
     server: Postgres, tmp_path: Path, model: Path, mixed: Mixed, ending: Ending
 ) -> None:

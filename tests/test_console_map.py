@@ -63,6 +63,7 @@ def complaints(tab: Tab) -> list[str]:
     return [each for each in tab.complaints if "404" not in each]
 
 
+@pytest.mark.long
 def test_pictures_and_names_are_on_the_map_at_every_zoom(tab: Tab, client: httpx.Client) -> None:
     page = tab.page
     page.emulate_media(reduced_motion="reduce")

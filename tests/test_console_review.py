@@ -273,6 +273,7 @@ def test_a_family_of_24_is_decided_at_once_but_for_the_one_left_out(
     assert tab.complaints == []
 
 
+@pytest.mark.long
 def test_reasons_history_and_honest_queue_figures(tab: Tab, api: Lookalike) -> None:
     page = tab.page
     before = len([*api.reviews(bank="copied", state=ReviewState.OPEN)])
