@@ -15,6 +15,7 @@ from indexer.generation.extra import quiet_libraries
 from indexer.generation.pipelines import Task, as_task, load_pipeline
 from indexer.generation.sampling import Sampling, fit_size, parse_size
 from indexer.generation.schedulers import SCHEDULERS, set_scheduler
+from indexer.generation.tiny import FOLDER
 from support.pipelines import make_small_pipeline
 
 QUICK = Sampling(steps=2)
@@ -48,6 +49,13 @@ def photo(width: int = 48, height: int = 32) -> Image.Image:
 
 
 # --- loading -------------------------------------------------------------------------------------
+
+
+def test_the_tiny_pipeline_names_no_folder_of_the_machine_that_packed_it() -> None:
+    configurations = [path.read_text() for path in FOLDER.glob("*/*.json")]
+
+    assert len(configurations) >= 3
+    assert not any("_name_or_path" in text for text in configurations)
 
 
 @pytest.mark.long

@@ -27,10 +27,19 @@ def pack(trained: Path, out: Path) -> None:
     unet, steps = load_unet(trained)
     unet.half().save_pretrained(out / "unet")
     AutoencoderKL.from_pretrained(trained / "vae").half().save_pretrained(out / "vae")
+    for network in ("unet", "vae"):
+        _drop_path(out / network / "config.json")
     new_scheduler().save_pretrained(out / "scheduler")
     (out / "training.json").write_text(json.dumps({"steps": steps}) + "\n")
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     print(f"{out}: {size / 1e6:.1f} MB, {steps} steps")
+
+
+def _drop_path(config: Path) -> None:
+    """Drop from a network's configuration the folder that it was loaded from."""
+    said = json.loads(config.read_text())
+    said.pop("_name_or_path", None)
+    config.write_text(json.dumps(said, indent=2, sort_keys=True) + "\n")
 
 
 def load_unet(trained: Path) -> tuple[UNet2DConditionModel, int]:
