@@ -178,19 +178,17 @@ def _embed(parts: Sequence[_Prepared], encoder: Encoder, whole: Embeddings) -> I
     Parts that need no pass come first, with the embedding of the whole, (d,).
     """
     yield from ((item.part, item.pdq, whole) for item in parts if item.prepared is None)
-    prepared = [item for item in parts if item.prepared is not None]
-    for start in range(0, len(prepared), encoder.batch_size):
-        batch = list(prepared[start : start + encoder.batch_size])
+    rest = [(item, item.prepared) for item in parts if item.prepared is not None]
+    for start in range(0, len(rest), encoder.batch_size):
+        batch = rest[start : start + encoder.batch_size]
         while batch:
             try:
-                embeddings = encoder.embed(
-                    [item.prepared for item in batch if item.prepared is not None]
-                )
+                embeddings = encoder.embed([prepared for _, prepared in batch])
             except UnusableOutput as error:
                 log.info("query parts skipped", parts=len(error.rows), code=error.code)
-                batch = [item for row, item in enumerate(batch) if row not in error.rows]
+                batch = [each for row, each in enumerate(batch) if row not in error.rows]
                 continue
-            for item, embedding in zip(batch, embeddings, strict=True):
+            for (item, _), embedding in zip(batch, embeddings, strict=True):
                 yield item.part, item.pdq, embedding
             break
 

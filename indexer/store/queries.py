@@ -37,8 +37,8 @@ _Columns = TypeVarTuple("_Columns")
 
 
 IDS: BindParameter[list[int]] = bindparam("ids")
-"""What a statement of `Queries._rows_of` compares ids with. One that runs for each search is made
-once: SQLAlchemy takes longer to make it than SQLite to answer it."""
+"""What statements that are made once compare ids with. One that runs for each search is: SQLAlchemy
+takes longer to make it than SQLite to answer it."""
 
 
 class Queries:

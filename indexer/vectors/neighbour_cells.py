@@ -22,8 +22,8 @@ _TRAINING: Final = 64  # vectors that each cell's centre is learnt from
 _ROUNDS: Final = 8  # of k-means
 _SPARE: Final = 1.5  # candidates looked at in full for each neighbour that is wanted
 _PROBES: Final = 200  # vectors whose neighbours are also looked up exactly, ...
-_ROUNDING: Final = np.float32(1e-6)  # of a similarity
 _PARTS: Final = 10  # ... in so many parts: each takes 20 floats for each of all vectors
+_ROUNDING: Final = np.float32(1e-6)  # of a similarity
 
 
 class NeighbourCells:

@@ -94,8 +94,12 @@ class Acceptor:
     def _present(self) -> int:
         return len(self._connections) + len(self._welcoming)
 
+    @property
+    def _own_load(self) -> int:
+        return self._present + len(self._requests)
+
     def _publish(self, load: WorkerLoad) -> None:
-        load.publish(self._present + len(self._requests))
+        load.publish(self._own_load)
         self._publishing = self._loop.call_later(_PUBLISHED, self._publish, load)
 
     def _look(self) -> None:
@@ -111,7 +115,7 @@ class Acceptor:
 
     def _defers(self, load: WorkerLoad) -> bool:
         """Return whether to leave a connection to a worker with less load."""
-        own, now = self._present + len(self._requests), self._loop.time()
+        own, now = self._own_load, self._loop.time()
         load.publish(own)
         if load.is_least(own):
             return False

@@ -12,7 +12,7 @@ from indexer.errors import NotFoundError
 from indexer.store.banks.banks import Banks
 from indexer.store.banks.conditions import ACTIVE, IN_FORCE, idle
 from indexer.store.models import BankRow, ChangeRow, EntryRow
-from indexer.store.queries import Queries, from_row
+from indexer.store.queries import IDS, Queries, from_row
 from indexer.store.sql_parameters import MAX_ID, chunks, possible_ids
 from indexer.types import (
     BankKind,
@@ -40,7 +40,7 @@ _COUNTING: Final = (
     .where(IN_FORCE)
     .order_by(EntryRow.id)
 )
-_COUNTING_BY_ID: Final = _COUNTING.where(EntryRow.id.in_(bindparam("ids")))
+_COUNTING_BY_ID: Final = _COUNTING.where(EntryRow.id.in_(IDS))
 _COUNTING_BY_FINGERPRINT: Final = _COUNTING.where(
     EntryRow.fingerprint_kind == bindparam("kind"), EntryRow.fingerprint.in_(bindparam("values"))
 )

@@ -6,15 +6,7 @@ from datetime import datetime
 from itertools import product
 from typing import Any, Final
 
-from sqlalchemy import (
-    BindParameter,
-    Connection,
-    Select,
-    and_,
-    bindparam,
-    null,
-    select,
-)
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, null, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from indexer.store.banks.conditions import IN_FORCE
@@ -27,14 +19,12 @@ from indexer.store.models import (
     PartRow,
     SourceRow,
 )
+from indexer.store.queries import IDS
 from indexer.store.sql_parameters import chunks
 from indexer.types import BankKind, Entry, ImageRecord, Part, PartKind, Pdq, StoredPart
 
 # Statements are made once: SQLAlchemy takes longer to make one than SQLite to answer it.
-_IDS: Final[BindParameter[list[int]]] = bindparam("ids")
 _SPACE: Final[BindParameter[int | None]] = bindparam("space_id")
-
-
 _PROBABILITIES: Final = ClassificationRow.probabilities
 _VECTOR: Final = EmbeddingRow.vector
 
@@ -47,7 +37,7 @@ def _select_images(*, with_embedding: bool, with_probabilities: bool) -> Select[
     statement = (
         select(ImageRow.__table__, *columns)
         .select_from(ImageRow)
-        .where(ImageRow.id.in_(_IDS), ImageRow.removed_at.is_(None))
+        .where(ImageRow.id.in_(IDS), ImageRow.removed_at.is_(None))
     )
     return _with_joined(statement, ImageRow.id, 0, columns)
 
@@ -57,7 +47,7 @@ def _select_parts(*, with_probabilities: bool) -> Select[Any]:
     statement = (
         select(PartRow.__table__, *columns)
         .select_from(PartRow)
-        .where(PartRow.image_id.in_(_IDS))
+        .where(PartRow.image_id.in_(IDS))
         .order_by(PartRow.image_id, PartRow.part)
     )
     return _with_joined(statement, PartRow.image_id, PartRow.part, columns)
@@ -84,13 +74,13 @@ _IMAGES: Final = {
 _PARTS: Final = {wanted: _select_parts(with_probabilities=wanted) for wanted in (False, True)}
 _SOURCES: Final = (
     select(SourceRow.image_id, SourceRow.uri)
-    .where(SourceRow.image_id.in_(_IDS), SourceRow.closed_at.is_(None))
+    .where(SourceRow.image_id.in_(IDS), SourceRow.closed_at.is_(None))
     .order_by(SourceRow.id)
 )
 _ENTRIES: Final = (
     select(EntryRow.id, EntryRow.image_id, BankRow.name, BankRow.kind)
     .join(BankRow, BankRow.id == EntryRow.bank_id)
-    .where(EntryRow.image_id.in_(_IDS), IN_FORCE)
+    .where(EntryRow.image_id.in_(IDS), IN_FORCE)
     .order_by(EntryRow.id)
 )
 
