@@ -24,7 +24,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.types import Keys, VectorChanges, VectorKeys
+from indexer.types import ChangeFeed, Keys, VectorChanges, VectorKeys
 from indexer.vectors import KeySet, SnapshotPolicy, VectorView
 from indexer.vectors.base import SegmentRecord
 from indexer.vectors.coded_rows import CodedRows
@@ -45,7 +45,7 @@ from made_up_gallery import BLOCK, DIMENSION, MadeUpGallery
 
 STEPS: Final = ("make", "lists", "query", "remove", "verify")
 TARGETS: Final = (0.95, 0.99)
-_SEGMENT: Final = "0" * 32
+ONE_SEGMENT: Final = "0" * 32
 _LOG: Final = "made-up"
 _POLICY: Final = SnapshotPolicy(every=10**12, seconds=1e12)
 _ASKED: Final = 320  # queries that are timed
@@ -168,6 +168,20 @@ class MappedIndex(ListedIndex):
         return super()._read(folder, record)
 
 
+def write_snapshot(folder: Path, log: ChangeFeed, index: MappedIndex) -> None:
+    """Write an index that holds all of a log as the snapshot of a view."""
+    position = Position(log.head(), log.mark(log.head()) or "")
+    identity = Identity(folder.name, log.log_id, index.metric, index.dimension)
+    VectorView(
+        feed=log,
+        index=index,
+        position=position,
+        snapshots=SnapshotFolder(folder, identity, 2),
+        schedule=Schedule(_POLICY, position.watermark),
+        new_index=lambda: index,
+    ).snapshot()
+
+
 class Run:
     """One size in one folder."""
 
@@ -183,7 +197,7 @@ class Run:
         """Write the vectors as one segment."""
         made, rows = self.folder / "made", self.size
         made.mkdir(parents=True, exist_ok=True)
-        path = made / f"segment-{_SEGMENT}.vectors.npy"
+        path = made / f"segment-{ONE_SEGMENT}.vectors.npy"
         text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {DIMENSION}), }}"
         gallery, width = MadeUpGallery(), DIMENSION * 4
         with path.open("ab") as file:
@@ -195,7 +209,7 @@ class Run:
                 file.truncate(_HEADER + number * BLOCK * width)
                 file.write(gallery.block(number).tobytes())
             file.truncate(_HEADER + rows * width)
-        np.save(made / f"segment-{_SEGMENT}.keys.npy", np.arange(rows))
+        np.save(made / f"segment-{ONE_SEGMENT}.keys.npy", np.arange(rows))
         return {}
 
     def lists(self) -> Figures:
@@ -205,23 +219,12 @@ class Run:
             if known.stem in {"codebook", self.name}:
                 TimedMaker.figures.update(json.loads(known.read_text()))
         index = self._new()
-        index.load(self.folder / "made", [SegmentRecord(_SEGMENT, self.size, 0)])
+        index.load(self.folder / "made", [SegmentRecord(ONE_SEGMENT, self.size, 0)])
         figures = TimedMaker.figures
         if not timed(figures, "improve", index.improve):
             raise SystemExit("Recall is below the lower target: no lists.")
         log = MadeUpLog(self.size, removals=False)
-        position = Position(log.head(), log.mark(log.head()) or "")
-        identity = Identity(self._views.name, _LOG, index.metric, index.dimension)
-        snapshots = SnapshotFolder(self._views, identity, 2)
-        view = VectorView(
-            feed=log,
-            index=index,
-            position=position,
-            snapshots=snapshots,
-            schedule=Schedule(_POLICY, position.watermark),
-            new_index=self._new,
-        )
-        timed(figures, "snapshot", view.snapshot)
+        timed(figures, "snapshot", lambda: write_snapshot(self._views, log, index))
         return figures
 
     def query(self) -> Figures:

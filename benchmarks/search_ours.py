@@ -41,9 +41,13 @@ class OurFlat(Contestant):
         self.open()
         self._view.snapshot()
 
-    def open(self) -> None:
+    def _home(self) -> Path:
         home = self.folder / "embedding-benchmark"
         home.mkdir(exist_ok=True)
+        return home
+
+    def open(self) -> None:
+        home = self._home()
         feed = ArrayFeed(self.folder.parent / "vectors.npy")
         self._view = VectorView.open(home, feed, lambda: self._empty(home), _NONE_DUE)
         self._view.catch_up()

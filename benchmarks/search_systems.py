@@ -59,7 +59,7 @@ class Pgvector(_System):
                     copy.set_types(["int8", "int4", "vector"])
                     for row in zip(rows, tags, vectors, strict=True):
                         copy.write_row(row)
-        self._execute("SET maintenance_work_mem = '3GB'")
+        self._execute("SET maintenance_work_mem = '4GB'")
         self._execute("SET max_parallel_maintenance_workers = 0")
         self._execute(f"CREATE INDEX ON {_NAME} (tag)")
         self._execute(
