@@ -1,6 +1,7 @@
 """Tables of robustness.md."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from indexer.evaluation import (
     BenchmarkQuery,
@@ -154,10 +155,10 @@ def rate_of(rate: Rate) -> str:
     return f"{rate.share:.3f} ({rate.low:.3f} to {rate.high:.3f})"
 
 
-def stage_table(stages: Mapping[str, float], whole: float) -> Iterator[str]:
-    """Yield milliseconds a query by stage, and of all of it."""
-    yield "| stage | ms a query |"
-    yield "|---|---|"
-    for name, milliseconds in stages.items():
-        yield f"| {name} | {milliseconds:.1f} |"
-    yield f"| **all** | {whole:.1f} |"
+def cost_table(costs: Mapping[str, Mapping[str, float]], unit: str, digits: int) -> Iterator[str]:
+    """Yield a column for each set of queries, a row for each part of the cost."""
+    yield f"| {unit} a query | {' | '.join(costs)} |"
+    yield "|---" * (1 + len(costs)) + "|"
+    for name in dict.fromkeys(chain.from_iterable(costs.values())):
+        figures = " | ".join(f"{cost.get(name, 0):.{digits}f}" for cost in costs.values())
+        yield f"| {name} | {figures} |"
