@@ -10,7 +10,8 @@ once more by a full run.
 
 The exponent is the slope of log time over log n. ARI is the adjusted Rand index to the true
 families of the made-up images, and of the run since the last to the full run, over all images. A
-million takes long.
+million takes long. `--evidence` makes no index: it prints how many copies the evidence of a pair
+suffices to link with their original, and the ARI if these and no others were in its family.
 
 Example: python benchmarks/families_at_scale.py --home /tmp/families --sizes 20000 60000 200000
 """
@@ -18,7 +19,7 @@ Example: python benchmarks/families_at_scale.py --home /tmp/families --sizes 200
 import argparse
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import pairwise
 from math import log
@@ -31,8 +32,10 @@ from sklearn.metrics import adjusted_rand_score
 
 from commands import run
 from incremental import new_index
+from indexer.clustering.families.piece_table import ORIENTATIONS
 from indexer.embedding_space import bound_space
-from indexer.settings import Settings
+from indexer.model import load_traits
+from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.store import Arrival, ScopedPieces, Store, open_store
 from indexer.types import (
     ClusterScope,
@@ -43,6 +46,9 @@ from indexer.types import (
     SourceDetails,
     SourceStamp,
     Space,
+    cost_of,
+    count_comparisons,
+    query_bias,
 )
 from indexer.types.pictures import NewPart
 
@@ -52,6 +58,9 @@ COSINES = 0.7, 0.99  # of an edit's embedding to the original's
 CROPS = 0.4, 0.9  # of a part's embedding to that of the whole
 BITS = 0, 60  # by which an edit's PDQ differs, half of them; the others lose it
 DAY = 0.01
+ORIGINALS = 4_000  # whose copies are compared with them
+
+LOST = 90  # bits beyond which a PDQ says nothing
 STEP = 2_000
 
 
@@ -228,16 +237,42 @@ def measure(n: int, real: ScopedPieces, parts: float, root: Path) -> float:
     return full.seconds
 
 
+def print_evidence(sizes: Sequence[int], real: ScopedPieces, settings: Settings) -> None:
+    """Print what the evidence of copies with their originals suffices for, at each size."""
+    traits, maker = load_traits(settings.model or SHIPPED_MODEL), Maker(real.images.vectors)
+    fusion, random = traits.fusion, np.random.default_rng(1)
+    originals, pdqs = maker.originals(ORIGINALS)
+    copies, hashes = maker.edits(originals, pdqs)
+    biases = [query_bias(each, traits.background, fusion.bias) for each in (originals, copies)]
+    bits = np.bitwise_count(pdqs ^ hashes).sum(axis=1, dtype=np.int64)
+    log_odds = fusion.weigh(np.sum(originals * copies, axis=1) - np.mean(biases, axis=0), bits)
+    print("| images | copies linked with their original | of those without a PDQ | ARI |")
+    print("|---|---|---|---|")
+    for n in sizes:
+        cost = cost_of(count_comparisons(n, orientations=ORIENTATIONS))
+        linked = (log_odds - cost >= fusion.lookalike) | (bits <= settings.pdq_max_distance)
+        families = maker.families(n)
+        alone = families.max() + 1 + np.arange(n)
+        found = np.where(random.random(n) < linked.mean(), families, alone)
+        lost = linked[bits > LOST].mean()
+        ari = adjusted_rand_score(families, found)
+        print(f"| {n:,} | {linked.mean():.3f} | {lost:.3f} | {ari:.3f} |")
+
+
 def main() -> None:
     """Print a row for each size, and the exponents."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--home", type=Path, required=True, help="an index of real images")
     parser.add_argument("--sizes", type=int, nargs="+", default=[20_000, 60_000, 200_000])
     parser.add_argument("--parts", type=float, help="of a made-up image; by default as real ones")
+    parser.add_argument("--evidence", action="store_true", help="compare with originals alone")
     arguments = parser.parse_args()
-    url = Settings(home=arguments.home).resolved_database_url
-    with open_store(url) as store, store.reader() as catalog:
+    settings = Settings(home=arguments.home)
+    with open_store(settings.resolved_database_url) as store, store.reader() as catalog:
         real = catalog.cluster_scopes.pieces(ClusterScope(), bound_space(store))
+    if arguments.evidence:
+        print_evidence(sorted(arguments.sizes), real, settings)
+        return
     images, parts = len(real.images.ids), arguments.parts
     if parts is None:
         parts = len(real.owners) / images - 1
