@@ -1,4 +1,9 @@
-"""Neighbour cells: vectors in the cells of an inverted file (IVF), searched for nearest others."""
+"""Neighbour cells: an inverted file of quantised vectors (IVF-PQ), searched for nearest others.
+
+Two dimensions at a time are quantised to four bits (product quantisation, Jégou, Douze and Schmid
+2011; scanned as in André, Kermarrec and Le Scouarnec 2015). The candidates that this nominates are
+compared by their full vectors.
+"""
 
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -13,6 +18,7 @@ from indexer.vectors.neighbour_lists import Neighbours, exact_neighbours, neares
 _SAMPLE: Final = 20_000  # vectors that the reduction is fitted on
 _KEPT: Final = 0.97  # share of the vectors' energy that the reduction keeps, ...
 _MOST_DIMENSIONS: Final = 128  # ... where so many dimensions are enough for it
+_TOGETHER: Final = 2  # dimensions that are quantised together
 _CELLS: Final = 2  # cells of the index for each root of the vectors' number
 _PROBED: Final = 8  # cells that a vector's neighbours are looked for in, more until ...
 _ENOUGH: Final = 0.87  # ... so large a share of the true neighbours of a sample is found, ...
@@ -20,7 +26,7 @@ _MOST_COMPARED: Final = 65_536  # ... or each vector is compared with about so m
 _WIDER: Final = 1.25  # times the cells, each time too little is found
 _TRAINING: Final = 64  # vectors that each cell's centre is learnt from
 _ROUNDS: Final = 8  # of k-means
-_SPARE: Final = 1.5  # candidates looked at in full for each neighbour that is wanted
+_SPARE: Final = 16  # candidates looked at in full for each neighbour that is wanted
 _PROBES: Final = 200  # vectors whose neighbours are also looked up exactly, ...
 _PARTS: Final = 10  # ... in so many parts: each takes 20 floats for each of all vectors
 _ROUNDING: Final = np.float32(1e-6)  # of a similarity
@@ -41,7 +47,8 @@ class NeighbourCells:
         self._reduced = _reduce(vectors, random)
         n, dimension = self._reduced.shape
         self._cells = int(_CELLS * n**0.5)
-        index: Any = faiss.index_factory(dimension, f"IVF{self._cells},Flat")
+        codes = f"PQ{dimension // _TOGETHER}x4fs"
+        index: Any = faiss.index_factory(dimension, f"IVF{self._cells},{codes}")
         index.cp.niter, index.nprobe = _ROUNDS, _PROBED
         sample = np.sort(random.choice(n, min(n, _TRAINING * self._cells), replace=False))
         index.train(self._reduced[sample])
@@ -78,7 +85,7 @@ class NeighbourCells:
 
         Where the cells hold fewer than k others, all vectors are compared.
         """
-        _, candidates = self._index.search(self._reduced[own], int(_SPARE * k) + 1)
+        _, candidates = self._index.search(self._reduced[own], _SPARE * k + 1)
         found = nearest_of(self._vectors, own, candidates, k)
         lacking = np.flatnonzero((found.rows < 0).any(axis=1))  # the cells hold too few
         if len(lacking):
@@ -114,11 +121,16 @@ def _kth_similarity(vectors: Embeddings, own: NDArray[np.int64], k: int) -> NDAr
 
 
 def _reduce(vectors: Embeddings, random: np.random.Generator) -> Embeddings:
-    """Turn to the directions in which the vectors lie, and keep those with most of the energy."""
+    """Turn to the directions in which the vectors lie, and keep those with most of the energy.
+
+    Their number is even: a last one is filled up with zeros.
+    """
     sample = vectors[
         np.sort(random.choice(len(vectors), min(len(vectors), _SAMPLE), replace=False))
     ]
     energies, directions = np.linalg.eigh(sample.T @ sample)  # ascending
     shares = np.cumsum(energies[::-1]) / energies.sum()
     enough = min(_MOST_DIMENSIONS, int(np.searchsorted(shares, _KEPT)) + 1, len(shares))
-    return np.ascontiguousarray(vectors @ directions[:, ::-1][:, :enough], dtype=np.float32)
+    kept = directions[:, ::-1][:, :enough]
+    even = np.pad(kept, ((0, 0), (0, -enough % _TOGETHER)))
+    return np.ascontiguousarray(vectors @ even, dtype=np.float32)
