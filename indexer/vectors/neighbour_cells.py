@@ -26,7 +26,8 @@ _MOST_COMPARED: Final = 65_536  # ... or each vector is compared with about so m
 _WIDER: Final = 1.25  # times the cells, each time too little is found
 _TRAINING: Final = 64  # vectors that each cell's centre is learnt from
 _ROUNDS: Final = 8  # of k-means
-_SPARE: Final = 16  # candidates looked at in full for each neighbour that is wanted
+_SPARE: Final = 4  # candidates looked at in full for each neighbour that is wanted, ...
+_FEWEST: Final = 256  # ... and so many at least
 _PROBES: Final = 200  # vectors whose neighbours are also looked up exactly, ...
 _PARTS: Final = 10  # ... in so many parts: each takes 20 floats for each of all vectors
 _ROUNDING: Final = np.float32(1e-6)  # of a similarity
@@ -85,7 +86,8 @@ class NeighbourCells:
 
         Where the cells hold fewer than k others, all vectors are compared.
         """
-        _, candidates = self._index.search(self._reduced[own], _SPARE * k + 1)
+        wanted = max(_FEWEST, _SPARE * k) + 1  # itself among them
+        _, candidates = self._index.search(self._reduced[own], wanted)
         found = nearest_of(self._vectors, own, candidates, k)
         lacking = np.flatnonzero((found.rows < 0).any(axis=1))  # the cells hold too few
         if len(lacking):
