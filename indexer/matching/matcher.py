@@ -1,8 +1,7 @@
 """Matcher: answers queries from an open index, following its log."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import inf
 from typing import Final, cast, overload
 
 import structlog
@@ -10,11 +9,8 @@ import structlog
 from indexer.cluster_assignment import AskedCluster, NewestClusters
 from indexer.embedding_space import load_bound_encoder
 from indexer.errors import LookalikeError, SpaceReplaced
+from indexer.matching.candidate_judge import CandidateJudge
 from indexer.matching.classifier import Classifier
-from indexer.matching.comparison import Compared, compare
-from indexer.matching.geometric_verification import GeometricVerifier
-from indexer.matching.judgement import judge
-from indexer.matching.piece_verification import verify_pieces
 from indexer.matching.query import (
     ComparedMatches,
     EncodedQuery,
@@ -24,25 +20,19 @@ from indexer.matching.query import (
     VerdictT,
 )
 from indexer.matching.query_encoder import QueryEncoder
-from indexer.matching.ranking import rank
 from indexer.matching.recall_guard import RecallGuard
 from indexer.matching.retrieval import CandidateRetriever, CandidateSet
 from indexer.matching.search_options import SearchOptions
-from indexer.matching.settlement import candidates_that_may_settle, is_settled
-from indexer.matching.suppression import suppress
-from indexer.matching.template_discount import TemplateDiscount
 from indexer.matching.verdict import is_displaced, summarise
 from indexer.matching.verdict_evidence import evidence_of
 from indexer.model import Encoder, load_traits
 from indexer.opinions import Opinions, load_opinions
 from indexer.policy import ActivePolicy
 from indexer.runtime.cpu import Cores
-from indexer.runtime.timing import timed
 from indexer.settings import Settings
 from indexer.store import Catalog, Store
 from indexer.thresholds import ThresholdResolver
 from indexer.types import (
-    Entry,
     Match,
     PartialVerdict,
     Space,
@@ -50,7 +40,6 @@ from indexer.types import (
     Tier,
     Verdict,
     VerdictCluster,
-    cost_of,
 )
 from indexer.vector_views import open_views
 
@@ -110,13 +99,11 @@ class Matcher:
         self._opinions = opinions
         self._untaken: set[str | None] = set()  # classifiers that could not be loaded
         self._min_quality = settings.pdq_min_quality
-        self._fusion = traits.fusion
         self._query_encoder = QueryEncoder(
             store, encoder, space, settings, traits, self.cores, opinions=opinions
         )
         self._retriever = CandidateRetriever(self.recall_guard, space, settings, traits.fusion)
-        self._verifier = GeometricVerifier(store, settings, traits.fusion)
-        self._template_discount = TemplateDiscount(store, settings, traits.fusion)
+        self._judge = CandidateJudge(store, settings, traits.fusion)
         self._clusters = NewestClusters(store, space)
         self._refusal: SpaceReplaced | None = None
         self.is_outdated = False
@@ -265,7 +252,7 @@ class Matcher:
                 self._require_space(catalog)
                 encoded = self._query_encoder.read_image(catalog, query.subject)
                 found = self._retriever.retrieve(catalog, encoded, options.k, options)
-            return self._judge(encoded, found, self._compare(encoded, found))
+            return self._judge.judge(encoded, found)
         return self._ask(query, options)[1]
 
     def _ask(
@@ -281,11 +268,10 @@ class Matcher:
         def is_enough(whole: EncodedQuery) -> bool:
             nonlocal found, settled
             found = self._retrieve(whole, options.k, options)
-            compared = self._compare(whole, found)
-            settled = self._settle(whole, found, compared)
+            compared = self._judge.compare(whole, found)
+            settled = self._judge.settle(whole, found, compared)
             if settled is None and whole.pixels:
-                decisive = self._decisive(whole, found, compared)
-                settled = self._settle(whole, found, compared, decisive) if decisive else None
+                settled = self._judge.settle_by_details(whole, found, compared)
             return settled is not None
 
         encoded = self._query_encoder.encode(query, is_enough)
@@ -295,40 +281,17 @@ class Matcher:
             return encoded, self._judge_nearest(encoded, options.k, options)
         if len(encoded.pieces.parts) > 1:
             found = self._retrieve(encoded, options.k, options)
-        compared = self._compare(encoded, found)
+        compared = self._judge.compare(encoded, found)
         if len(encoded.pieces.parts) > 1:
             # until details are compared, whatever may be a frame is taken for one
             cautious = replace(encoded, is_first_step=True)
-            settled = self._settle(cautious, found, compared)
-        return encoded, settled or self._judge(encoded, found, compared)
+            settled = self._judge.settle(cautious, found, compared)
+        return encoded, settled or self._judge.judge_compared(encoded, found, compared)
 
     def _judge_nearest(
         self, query: EncodedQuery, k: int, options: SearchOptions
     ) -> ComparedMatches:
-        found = self._retrieve(query, k, options)
-        return self._judge(query, found, self._compare(query, found))
-
-    def _decisive(
-        self, query: EncodedQuery, found: CandidateSet, compared: list[Compared]
-    ) -> frozenset[int]:
-        """Return the images that verification may make near duplicates."""
-        return candidates_that_may_settle(
-            compared,
-            found.thresholds,
-            lambda entry: query.comparisons(found.searched(entry)),
-            self._fusion,
-        )
-
-    def _settle(
-        self,
-        query: EncodedQuery,
-        found: CandidateSet,
-        compared: list[Compared],
-        verified: Collection[int] = (),
-    ) -> ComparedMatches | None:
-        """Judge a query, with some images verified; None where its verdict is not settled."""
-        judged = self._judge(query, found, compared, verified=verified)
-        return judged if is_settled(judged.matches, alone=not found.entry_vectors) else None
+        return self._judge.judge(query, self._retrieve(query, k, options))
 
     def _retrieve(self, query: EncodedQuery, k: int, options: SearchOptions) -> CandidateSet:
         with self._store.reader() as catalog:
@@ -343,54 +306,6 @@ class Matcher:
             self._refusal = error
         if self._refusal:
             raise self._refusal.with_traceback(None)
-
-    @timed("judge")
-    def _compare(self, query: EncodedQuery, found: CandidateSet) -> list[Compared]:
-        return compare(query, found.candidates, self._min_quality, self._fusion)
-
-    @timed("judge")
-    def _judge(
-        self,
-        query: EncodedQuery,
-        found: CandidateSet,
-        compared: list[Compared],
-        *,
-        verified: Collection[int] | None = None,
-    ) -> ComparedMatches:
-        """Verify, judge and suppress; a stored image does not match itself.
-
-        Verified are the likeliest of all candidates, or of the images that `verified` names.
-        """
-
-        def comparisons(entry: Entry | None) -> int:
-            return query.comparisons(found.searched(entry))
-
-        def weigh(each: Compared) -> float:
-            named = verified is None or each.image_id in verified
-            return _log_odds(each, comparisons) if named else -inf
-
-        if verified is None or verified:
-            compared = verify_pieces(self._verifier, query, compared, weigh)
-        judged = judge(compared, found.thresholds, comparisons)
-        matching = {each.record.id for each in judged if each.record and each.matches}
-        discounted = self._template_discount.apply(
-            query, [each for each in compared if each.image_id in matching and not each.same_bytes]
-        )
-        if discounted:
-            ids = {each.image_id for each in discounted}
-            judged = [each for each in judged if each.record is None or each.record.id not in ids]
-            judged += judge(discounted, found.thresholds, comparisons)
-        matches = rank(suppress(judged, found.rejections, query.pieces.parts))
-        own = query.record.id if query.record else None
-        others = [match for match in matches if own is None or match.image_id != own]
-        return ComparedMatches(others, found.completeness)
-
-
-def _log_odds(compared: Compared, comparisons: Callable[[Entry | None], int]) -> float:
-    """Return the log-odds of a candidate by the kindest count of the comparisons."""
-    if compared.log_odds is None:
-        return -inf
-    return compared.log_odds - min(cost_of(comparisons(e)) for e in compared.candidate.entries)
 
 
 def open_matcher(

@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from indexer.verification import Grey
+from indexer.verification.cell_grid import CellGrid
 from indexer.verification.geometry import Agreement, compare_hands
 from indexer.verification.local_features import Features, find_in_query
 
@@ -27,6 +28,11 @@ class QueryPixels:
     def hands(self) -> tuple[Features, Features]:
         """Its local features, as it is and mirrored."""
         return find_in_query(self.grey)
+
+    @cached_property
+    def cells(self) -> CellGrid:
+        """Its cells."""
+        return CellGrid.of(self.grey)
 
     def unverified(self, image_ids: list[int]) -> list[int]:
         """Return the images that it was not verified against yet."""

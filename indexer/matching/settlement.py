@@ -1,10 +1,11 @@
 """Settlement: whether a verdict stands already, so that a picture need not be looked at further."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Final
 
 from indexer.matching.comparison import Compared
+from indexer.matching.judgement import Judged
 from indexer.matching.verdict import deciding_matches
 from indexer.thresholds import ThresholdResolver
 from indexer.types import Entry, Fusion, Match, Tier, cost_of
@@ -28,6 +29,21 @@ def is_settled(matches: Sequence[Match], *, alone: bool) -> bool:
     return any(
         match.tier in (Tier.EXACT, Tier.NEAR_DUPLICATE) and (alone or match.bank is not None)
         for match in deciding_matches(matches)
+    )
+
+
+def may_be_settled(judged: Iterable[Judged]) -> bool:
+    """Return whether a verdict may stand: discounts and suppression only take matches away.
+
+    Parameters
+    ----------
+    judged : iterable of Judged
+        Before templates are discounted.
+    """
+    return any(
+        finding.judgement.tier in (Tier.EXACT, Tier.NEAR_DUPLICATE)
+        for each in judged
+        for finding in each.findings
     )
 
 

@@ -29,7 +29,7 @@ from indexer.types import (
     TemplateEvidence,
     TemplateState,
 )
-from indexer.verification import Grey, read_thumbnail
+from indexer.verification import read_thumbnail
 from indexer.verification.cell_agreement import SharedFrame, find_shared_frame
 from indexer.verification.cell_grid import CellGrid, Extent, is_picture
 from indexer.verification.detail_agreement import DetailAgreement, Hands
@@ -61,13 +61,13 @@ class _Sheet:
         parts: Sequence[Part | None],
         embedded: Sequence[Piece],
         size: tuple[int, int],
-        grey: Grey | None,
+        cells: CellGrid | None,
     ) -> "_Sheet":
         """Make a sheet; `size` is width and height in the pixels of the parts' boxes."""
         boxes = (part.box if part and part.kind is not PartKind.FRAME else None for part in parts)
         return cls(
             PlacedParts.of(size, embedded),
-            None if grey is None else CellGrid.of(grey),
+            cells,
             parts,
             [box and Extent.of(box, size) for box in boxes],
         )
@@ -121,11 +121,13 @@ class TemplateDiscount:
             kept = [*asked, *wanted] if self._keeps_thumbnails else []
             thumbnails = catalog.thumbnails.get_many(kept)
             templates = catalog.templates.of_images(wanted)
-        greys = {image_id: read_thumbnail(jpeg) for image_id, jpeg in thumbnails.items()}
-        grey = query.pixels.grey if query.pixels else greys.pop(asked[0], None)
-        ours = _Sheet.of(
-            query.pieces.parts, query.pieces.embedded(), query.size, grey if greys else None
-        )
+        grids = {
+            image_id: CellGrid.of(read_thumbnail(jpeg)) for image_id, jpeg in thumbnails.items()
+        }
+        own = grids.pop(asked[0], None) if asked else None
+        if grids and query.pixels:
+            own = query.pixels.cells
+        ours = _Sheet.of(query.pieces.parts, query.pieces.embedded(), query.size, own)
 
         @cache
         def hands() -> Hands:
@@ -140,7 +142,7 @@ class TemplateDiscount:
                 query,
                 ours,
                 each,
-                greys.get(each.image_id),
+                grids.get(each.image_id),
                 template,
                 DetailAgreement(
                     hands,
@@ -175,7 +177,7 @@ class TemplateDiscount:
         query: EncodedQuery,
         ours: _Sheet,
         compared: Compared,
-        stored: Grey | None,
+        stored: CellGrid | None,
         template: Template | None,
         details: DetailAgreement,
     ) -> Compared | None:
