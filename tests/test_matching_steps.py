@@ -12,9 +12,14 @@ from PIL import Image, ImageOps
 
 from indexer.embedding_space import bind_space, load_bound_encoder
 from indexer.ingest import Ingest
-from indexer.matching import Matcher, matcher, open_matcher
+from indexer.matching import Matcher, candidate_judge, open_matcher
 from indexer.matching.comparison import Candidate, Compared, Comparison
-from indexer.matching.settlement import candidates_that_may_settle, is_settled
+from indexer.matching.judgement import Finding, Judged
+from indexer.matching.settlement import (
+    candidates_that_may_settle,
+    is_settled,
+    may_be_settled,
+)
 from indexer.model import Encoder
 from indexer.settings import Settings
 from indexer.sources import walk
@@ -27,6 +32,7 @@ from indexer.types import (
     Entry,
     Evidence,
     ImageRecord,
+    Judgement,
     Match,
     Signal,
     Suppression,
@@ -222,6 +228,15 @@ def test_a_copy_of_a_gallery_image_settles_a_verdict_where_no_bank_is_searched()
     assert not is_settled([replace(OF_GALLERY, tier=Tier.LOOKALIKE)], alone=True)
 
 
+@pytest.mark.parametrize("tier", Tier)
+def test_only_what_may_be_a_copy_may_settle_a_verdict(tier: Tier) -> None:
+    evidence = Evidence(same_bytes=False, pdq_distance=None, similarity=0.9)
+    judgement = Judgement(tier, Signal.FUSED, 4.6, None)
+    judged = Judged(None, None, [Finding.of_signal(evidence, judgement)])
+
+    assert may_be_settled([judged]) == (tier in {Tier.EXACT, Tier.NEAR_DUPLICATE})
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -240,7 +255,7 @@ def test_asking_in_two_steps_changes_no_verdict(
     place.add(GALLERY)
     opened, _ = place.open()
     verdict = match(opened, data, "query")
-    monkeypatch.setattr(matcher, "is_settled", lambda *_, **__: False)
+    monkeypatch.setattr(candidate_judge, "is_settled", lambda *_, **__: False)
 
     at_once = match(opened, data, "query")
 
