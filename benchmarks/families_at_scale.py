@@ -59,7 +59,6 @@ CROPS = 0.4, 0.9  # of a part's embedding to that of the whole
 BITS = 0, 60  # by which an edit's PDQ differs, half of them; the others lose it
 DAY = 0.01
 ORIGINALS = 4_000  # whose copies are compared with them
-
 LOST = 90  # bits beyond which a PDQ says nothing
 STEP = 2_000
 

@@ -40,7 +40,8 @@ class OurLists(OurFlat):
             os.link(vectors, Path(given) / f"segment-{ONE_SEGMENT}.vectors.npy")
             np.save(Path(given) / f"segment-{ONE_SEGMENT}.keys.npy", np.arange(count))
             index.load(Path(given), [SegmentRecord(ONE_SEGMENT, count, 0)])
-            index.improve()
+            if not index.improve():
+                raise SystemExit("Recall is below the target: no lists.")
             write_snapshot(home, ArrayFeed(vectors), index)
 
     def _empty(self, home: Path) -> MappedIndex:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from indexer.embedding_space import bind_space, load_bound_encoder
 from indexer.ingest import Ingest
-from indexer.matching import Matcher
+from indexer.matching import Matcher, candidate_judge
 from indexer.model import load_traits
 from indexer.settings import SHIPPED_MODEL, Settings
 from indexer.sources import walk
@@ -177,6 +177,19 @@ def test_parts_are_asked_about_unless_details_of_the_whole_settle_it(
     assert bool(batches) is asked
     assert verdict.matches[0].bank == "known"
     assert (verdict.tier is Tier.NEAR_DUPLICATE) is not asked
+
+
+def test_what_was_verified_is_judged_to_the_end(
+    open_matcher: Callable[..., Matcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A discount may drop what details said against a candidate, so nothing rules it out before."""
+    matcher = open_matcher(near_duplicate_log_odds=15)
+    monkeypatch.setattr(candidate_judge, "may_be_settled", lambda _judged: False)
+    monkeypatch.setattr(
+        matcher.classifier.encoder, "embed", lambda _prepared: pytest.fail("asked about parts")
+    )
+
+    assert match(matcher, page(KNOWN), "page").tier is Tier.NEAR_DUPLICATE
 
 
 def test_verifying_a_candidate_changes_nothing_that_the_other_signals_say(

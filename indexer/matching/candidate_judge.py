@@ -50,7 +50,7 @@ class CandidateJudge:
 
     @timed("judge")
     def compare(self, query: EncodedQuery, found: CandidateSet) -> list[Compared]:
-        """Compare the pieces of a query with those of its candidates; see `compare`."""
+        """Compare the pieces of a query with those of its candidates; see `comparison.compare`."""
         return compare(query, found.candidates, self._min_quality, self._fusion)
 
     def settle(
@@ -72,7 +72,7 @@ class CandidateJudge:
             Ids of the images to verify.
         """
         weighed = self._weigh(query, found, compared, verified)
-        if not may_be_settled(weighed.judged):
+        if not verified and not may_be_settled(weighed.judged):
             return None
         concluded = self._conclude(query, found, weighed)
         return concluded if is_settled(concluded.matches, alone=not found.entry_vectors) else None

@@ -33,12 +33,15 @@ def is_settled(matches: Sequence[Match], *, alone: bool) -> bool:
 
 
 def may_be_settled(judged: Iterable[Judged]) -> bool:
-    """Return whether a verdict may stand: discounts and suppression only take matches away.
+    """Return whether a verdict may stand once templates are discounted and matches suppressed.
+
+    Where nothing was verified, both only take evidence away. Of a verified candidate a discount
+    also drops what verification found against it.
 
     Parameters
     ----------
     judged : iterable of Judged
-        Before templates are discounted.
+        Not verified, and before templates are discounted.
     """
     return any(
         finding.judgement.tier in (Tier.EXACT, Tier.NEAR_DUPLICATE)

@@ -125,7 +125,9 @@ class TemplateDiscount:
             image_id: CellGrid.of(read_thumbnail(jpeg)) for image_id, jpeg in thumbnails.items()
         }
         own = grids.pop(asked[0], None) if asked else None
-        if grids and query.pixels:
+        if not grids:
+            own = None
+        elif query.pixels:
             own = query.pixels.cells
         ours = _Sheet.of(query.pieces.parts, query.pieces.embedded(), query.size, own)
 
